@@ -1,0 +1,54 @@
+package delivery
+
+import "go.yaml.in/yaml/v3"
+
+// contradictions are what no schema can say: names that point nowhere, and
+// artifacts that lack what their kind needs.
+func (d document) contradictions(f *File) []error {
+	var errs []error
+	if _, ok := f.Components[f.Self]; !ok {
+		errs = append(errs, d.problem(child(d.root, "self"), "self: component %q is not declared under components", f.Self))
+	}
+	components := child(d.root, "components")
+	for _, name := range f.Names() {
+		errs = append(errs, d.componentContradictions(f, f.Components[name], child(components, name))...)
+	}
+	return append(errs, d.sharedLocations(f, components)...)
+}
+
+func (d document) componentContradictions(f *File, c Component, at *yaml.Node) []error {
+	var errs []error
+	if _, ok := f.Components[c.Lockstep]; c.Lockstep != "" && !ok {
+		errs = append(errs, d.problem(child(at, "lockstep"), "lockstep: component %q is not declared under components", c.Lockstep))
+	}
+	artifacts := child(at, "artifacts")
+	for _, name := range c.ArtifactNames() {
+		a := c.Artifacts[name]
+		if a.Kind == Asset && a.Name == "" {
+			errs = append(errs, d.problem(child(artifacts, name), "artifact %q is an asset and needs a name", name))
+		}
+		if a.Kind != Asset && a.At == "" {
+			errs = append(errs, d.problem(child(artifacts, name), "artifact %q is of kind %s and needs at: where it is published", name, a.Kind))
+		}
+	}
+	return errs
+}
+
+// sharedLocations looks for two artifacts at one location: a reference to it
+// would name neither.
+func (d document) sharedLocations(f *File, components *yaml.Node) []error {
+	var errs []error
+	owner := map[string]string{}
+	for _, component := range f.Names() {
+		c := f.Components[component]
+		for _, name := range c.ArtifactNames() {
+			at := c.Artifacts[name].At
+			if other, taken := owner[at]; taken && at != "" {
+				node := child(child(child(child(components, component), "artifacts"), name), "at")
+				errs = append(errs, d.problem(node, "%s is published there, and so is %s: a location belongs to one artifact", component+"/"+name, other))
+			}
+			owner[at] = component + "/" + name
+		}
+	}
+	return errs
+}

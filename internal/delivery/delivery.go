@@ -1,0 +1,117 @@
+// Package delivery is what delivery.yaml says: the components, the artifacts
+// that their releases publish, and the rules between them.
+package delivery
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+// FileName is where a repository declares its delivery.
+const FileName = "delivery.yaml"
+
+// File is a whole delivery.yaml.
+type File struct {
+	Version     int                  `yaml:"version" json:"version" jsonschema:"enum=1,description=Version of this file's format."`
+	Self        string               `yaml:"self" json:"self" jsonschema:"minLength=1,description=The component that this repository releases."`
+	Components  map[string]Component `yaml:"components" json:"components" jsonschema:"minProperties=1,description=The components by name: our own and all that this repository refers to."`
+	Ignore      []Excuse             `yaml:"ignore,omitempty" json:"ignore,omitempty" jsonschema:"description=Files whose references are not to be looked at and why."`
+	Downstreams []string             `yaml:"downstreams,omitempty" json:"downstreams,omitempty" jsonschema:"pattern=^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$,description=Repositories (owner/name) that are told of each release."`
+}
+
+// Component is a unit released by git tag from one repository.
+type Component struct {
+	Repository string              `yaml:"repository" json:"repository" jsonschema:"pattern=^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$,description=The GitHub repository (owner/name) that releases it by a tag v{version}."`
+	Lockstep   string              `yaml:"lockstep,omitempty" json:"lockstep,omitempty" jsonschema:"description=Another component whose version is always this one's: references to it are placeholders."`
+	Artifacts  map[string]Artifact `yaml:"artifacts,omitempty" json:"artifacts,omitempty" jsonschema:"description=What a release publishes by a name of our choice."`
+	Names      []string            `yaml:"names,omitempty" json:"names,omitempty" jsonschema:"pattern=^[A-Za-z_][A-Za-z0-9_]*$,description=Identifiers whose value is a version of this component."`
+}
+
+// Kind tells what an artifact is.
+type Kind string
+
+// The kinds of artifact.
+const (
+	Image  Kind = "image"
+	Chart  Kind = "chart"
+	Module Kind = "module"
+	Asset  Kind = "asset"
+)
+
+// Artifact is one thing that a release publishes.
+type Artifact struct {
+	Kind      Kind     `yaml:"kind" json:"kind" jsonschema:"enum=image,enum=chart,enum=module,enum=asset,description=What it is: a container image; a Helm chart; a Go module; an asset of the GitHub release."`
+	At        string   `yaml:"at,omitempty" json:"at,omitempty" jsonschema:"pattern=^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9._-]+)+$,description=Where images; charts and modules are found: registry and repository or module path; without a tag."`
+	Name      string   `yaml:"name,omitempty" json:"name,omitempty" jsonschema:"pattern=^[A-Za-z0-9._{}-]+$,description=The file name of an asset; {version} stands for the version."`
+	Tag       string   `yaml:"tag,omitempty" json:"tag,omitempty" jsonschema:"enum={version},enum=v{version},description=The artifact's tag; and for a chart also its version and appVersion. Default {version}."`
+	Source    string   `yaml:"source,omitempty" json:"source,omitempty" jsonschema:"pattern=^[A-Za-z0-9._][A-Za-z0-9._/-]*$,description=Where this repository keeps what the artifact is made of: a chart's folder or an asset's file."`
+	Platforms []string `yaml:"platforms,omitempty" json:"platforms,omitempty" jsonschema:"pattern=^[a-z0-9]+/[a-z0-9]+$,description=The platforms (os/architecture) that an image must have."`
+}
+
+// Excuse leaves references alone, for a reason.
+type Excuse struct {
+	Files   string `yaml:"files" json:"files" jsonschema:"minLength=1,description=A path or a pattern (* within a folder) of files."`
+	Because string `yaml:"because" json:"because" jsonschema:"minLength=1,description=The reason."`
+}
+
+// TagFor is the tag under which a is published at version v.
+func (a Artifact) TagFor(v ref.Version) string {
+	if a.Tag == "" {
+		return v.String()
+	}
+	return strings.ReplaceAll(a.Tag, "{version}", v.String())
+}
+
+// AssetName is the file name of the asset a at version v.
+func (a Artifact) AssetName(v ref.Version) string {
+	return strings.ReplaceAll(a.Name, "{version}", v.String())
+}
+
+// HasV tells whether the artifact's tag carries a "v".
+func (a Artifact) HasV() bool { return strings.HasPrefix(a.Tag, "v") || a.Kind == Module }
+
+// Own is the component that the repository itself releases.
+func (f *File) Own() Component { return f.Components[f.Self] }
+
+// IsOwn tells whether references to the component are placeholders in git:
+// the repository's own, and all in lock step with it.
+func (f *File) IsOwn(component string) bool {
+	return component == f.Self || f.Components[component].Lockstep == f.Self
+}
+
+// Names of the components, sorted.
+func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.Components)) }
+
+// Component finds a component by name; the error lists the names there are.
+func (f *File) Component(name string) (Component, error) {
+	c, ok := f.Components[name]
+	if !ok {
+		return Component{}, fmt.Errorf("component %q is not declared in %s, which has %s", name, FileName, strings.Join(f.Names(), ", "))
+	}
+	return c, nil
+}
+
+// ArtifactNames of the component, sorted.
+func (c Component) ArtifactNames() []string { return slices.Sorted(maps.Keys(c.Artifacts)) }
+
+// OfKind lists the names of the component's artifacts of one kind, sorted.
+func (c Component) OfKind(k Kind) []string {
+	return slices.DeleteFunc(c.ArtifactNames(), func(n string) bool { return c.Artifacts[n].Kind != k })
+}
+
+// Locate finds the component and artifact that are published at a location
+// such as ghcr.io/kubestellar/ocm-status-addon.
+func (f *File) Locate(at string) (component, artifact string, ok bool) {
+	for _, component := range f.Names() {
+		for name, a := range f.Components[component].Artifacts {
+			if a.At == at {
+				return component, name, true
+			}
+		}
+	}
+	return "", "", false
+}

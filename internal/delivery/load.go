@@ -1,0 +1,181 @@
+package delivery
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+//go:embed schema.json
+var schemaText []byte
+
+// Problem is one thing wrong in a delivery.yaml.
+type Problem struct {
+	File         string
+	Line, Column int
+	Text         string
+}
+
+func (p Problem) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Text)
+}
+
+// Load reads and checks the delivery.yaml called name in fsys. The error joins
+// all the problems found, each a Problem.
+func Load(fsys fs.FS, name string) (*File, error) {
+	data, err := fs.ReadFile(fsys, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading %s: there is none; declare what this repository releases there, or name another file with --config", name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return Parse(name, data)
+}
+
+// Parse reads and checks the text of a delivery.yaml; name is for messages.
+func Parse(name string, data []byte) (*File, error) {
+	var doc yaml.Node
+	if err := yaml.NewDecoder(bytes.NewReader(data)).Decode(&doc); err != nil {
+		return nil, fmt.Errorf("%s: not readable as YAML: %w", name, err)
+	}
+	source := document{name, doc.Content[0]}
+	if err := errors.Join(source.duplicates(source.root)...); err != nil {
+		return nil, err
+	}
+	if err := source.validate(); err != nil {
+		return nil, err
+	}
+	var f File
+	if err := source.root.Decode(&f); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &f, errors.Join(source.contradictions(&f)...)
+}
+
+// document knows where in the file each value stands.
+type document struct {
+	name string
+	root *yaml.Node
+}
+
+func (d document) problem(n *yaml.Node, format string, args ...any) error {
+	return Problem{d.name, n.Line, n.Column, fmt.Sprintf(format, args...)}
+}
+
+// duplicates looks for keys that stand twice in one mapping.
+func (d document) duplicates(n *yaml.Node) []error {
+	var errs []error
+	if n.Kind == yaml.MappingNode {
+		first := map[string]int{}
+		for i := 0; i < len(n.Content); i += 2 {
+			key := n.Content[i]
+			if line, ok := first[key.Value]; ok {
+				errs = append(errs, d.problem(key, "key %q stands twice, first on line %d: keep one", key.Value, line))
+			}
+			first[key.Value] = key.Line
+		}
+	}
+	for _, child := range n.Content {
+		errs = append(errs, d.duplicates(child)...)
+	}
+	return errs
+}
+
+var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaText))
+	if err != nil {
+		return nil, err
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("schema.json", doc); err != nil {
+		return nil, err
+	}
+	return c.Compile("schema.json")
+})
+
+// validate holds the document against the JSON schema.
+func (d document) validate() error {
+	schema, err := compiled()
+	if err != nil {
+		return fmt.Errorf("compiling the schema of %s: %w", FileName, err)
+	}
+	var value any
+	if err := d.root.Decode(&value); err != nil {
+		return fmt.Errorf("%s: %w", d.name, err)
+	}
+	err = schema.Validate(value)
+	var invalid *jsonschema.ValidationError
+	if errors.As(err, &invalid) {
+		return errors.Join(d.explain(invalid)...)
+	}
+	return err
+}
+
+// explain turns the leaves of a schema error into problems with positions.
+func (d document) explain(e *jsonschema.ValidationError) []error {
+	if len(e.Causes) > 0 {
+		var errs []error
+		for _, cause := range e.Causes {
+			errs = append(errs, d.explain(cause)...)
+		}
+		return errs
+	}
+	node, path := d.at(e.InstanceLocation)
+	if unknown, ok := e.ErrorKind.(*kind.AdditionalProperties); ok {
+		return d.unknownKeys(node, unknown.Properties)
+	}
+	text := e.ErrorKind.LocalizedString(message.NewPrinter(language.English))
+	if path == "" {
+		return []error{d.problem(node, "%s", text)}
+	}
+	return []error{d.problem(node, "%s: %s", path, text)}
+}
+
+func (d document) unknownKeys(mapping *yaml.Node, keys []string) []error {
+	var errs []error
+	for i := 0; i < len(mapping.Content); i += 2 {
+		if key := mapping.Content[i]; slices.Contains(keys, key.Value) {
+			errs = append(errs, d.problem(key, "unknown key %q: the keys are listed in internal/delivery/schema.json", key.Value))
+		}
+	}
+	return errs
+}
+
+// at finds the node at a path of keys.
+func (d document) at(path []string) (*yaml.Node, string) {
+	n := d.root
+	for _, key := range path {
+		n = child(n, key)
+	}
+	return n, strings.Join(path, ".")
+}
+
+func child(n *yaml.Node, key string) *yaml.Node {
+	if n.Kind == yaml.MappingNode {
+		for i := 0; i < len(n.Content); i += 2 {
+			if n.Content[i].Value == key {
+				return n.Content[i+1]
+			}
+		}
+	}
+	if n.Kind == yaml.SequenceNode {
+		for i, item := range n.Content {
+			if fmt.Sprint(i) == key {
+				return item
+			}
+		}
+	}
+	return n
+}

@@ -1,0 +1,89 @@
+package delivery
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+const good = `version: 1
+self: a
+components:
+  a:
+    repository: o/a
+    artifacts:
+      image: {kind: image, at: ghcr.io/o/a}
+`
+
+// Each case changes the good file in one place and names where and what the
+// message must say.
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ old, new, place, says string }{
+		"unknown key":          {"self: a", "self: a\nselfie: a", "d.yaml:3:1:", `unknown key "selfie"`},
+		"unknown nested key":   {"kind: image,", "kind: image, tags: x,", "d.yaml:7:28:", `unknown key "tags"`},
+		"duplicate key":        {"self: a", "self: a\nself: b", "d.yaml:3:1:", "stands twice, first on line 2"},
+		"duplicate component":  {"  a:\n", "  a: {repository: o/b}\n  a:\n", "d.yaml:5:3:", "stands twice"},
+		"wrong type":           {"components:\n", "ignore: 7\ncomponents:\n", "d.yaml:3:9:", "ignore: got number, want array"},
+		"version of tomorrow":  {"version: 1", "version: 2", "d.yaml:1:10:", "version"},
+		"missing repository":   {"    repository: o/a\n", "", "d.yaml:5:5:", "repository"},
+		"bad repository":       {"repository: o/a", "repository: https://x/o/a", "d.yaml:5:17:", "does not match"},
+		"unknown self":         {"self: a", "self: b", "d.yaml:2:7:", `component "b" is not declared`},
+		"unknown lockstep":     {"repository: o/a\n", "repository: o/a\n    lockstep: z\n", "d.yaml:6:15:", `component "z" is not declared`},
+		"unknown kind":         {"kind: image", "kind: picture", "d.yaml:7:", "kind"},
+		"image without at":     {"kind: image, at: ghcr.io/o/a", "kind: image", "d.yaml:7:14:", "needs at"},
+		"asset without name":   {"kind: image, at: ghcr.io/o/a", "kind: asset", "d.yaml:7:14:", "needs a name"},
+		"two at one location":  {"image: {", "twin: {kind: chart, at: ghcr.io/o/a}\n      image: {", "d.yaml:7:", "belongs to one artifact"},
+		"location with a tag":  {"at: ghcr.io/o/a", "at: 'ghcr.io/o/a:1.2.3'", "d.yaml:7:", "does not match"},
+		"excuse for no reason": {"self: a", "self: a\nignore: [{files: x}]", "d.yaml:3:", "because"},
+		"not YAML":             {"self: a", "self: [", "d.yaml:", "YAML"},
+		"empty":                {good, "", "d.yaml:", "YAML"},
+		"a list":               {good, "- a", "d.yaml:1:1:", "want object"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := strings.Replace(good, test.old, test.new, 1)
+			if text == good {
+				t.Fatal("the case changes nothing")
+			}
+			_, err := Parse("d.yaml", []byte(text))
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			if !strings.HasPrefix(err.Error(), test.place) || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("got %q, want it to begin with %q and to say %q", err, test.place, test.says)
+			}
+		})
+	}
+}
+
+func TestParseReportsEveryProblem(t *testing.T) {
+	t.Parallel()
+	_, err := Parse("d.yaml", []byte(strings.NewReplacer("version: 1", "version: x", "kind: image", "kind: y").Replace(good)))
+	if err == nil || strings.Count(err.Error(), "d.yaml:") < 2 {
+		t.Errorf("got %v, want two problems", err)
+	}
+}
+
+func TestLoadTellsOfAnAbsentFile(t *testing.T) {
+	t.Parallel()
+	_, err := Load(fstest.MapFS{}, FileName)
+	if err == nil || !strings.Contains(err.Error(), "there is none") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOurOwnFile(t *testing.T) {
+	t.Parallel()
+	f, err := Load(os.DirFS("../.."), FileName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !f.IsOwn("kubestellar") || !f.IsOwn("actions") || f.IsOwn("kubeflex") {
+		t.Error("kubestellar is in lock step with actions, kubeflex is not")
+	}
+	if c, a, _ := f.Locate("ghcr.io/kubestellar/ocm-status-addon-chart"); c != "ocm-status-addon" || a != "chart" {
+		t.Errorf("located %s/%s", c, a)
+	}
+}

@@ -1,0 +1,40 @@
+package delivery
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/invopop/jsonschema"
+)
+
+var update = flag.Bool("update", false, "write schema.json anew")
+
+// The schema that editors and the loader use is derived from the Go types.
+func TestSchemaIsDerived(t *testing.T) {
+	reflector := jsonschema.Reflector{Anonymous: true, ExpandedStruct: true}
+	schema := reflector.Reflect(&File{})
+	schema.Title = FileName
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(schema); err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("schema.json", out.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	committed, err := os.ReadFile("schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(committed), out.String()); diff != "" {
+		t.Errorf("schema.json is stale, run go test ./internal/delivery -update:\n%s", diff)
+	}
+}

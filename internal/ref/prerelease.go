@@ -1,0 +1,51 @@
+package ref
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+)
+
+func compareNumbers(a, b uint64) int { return cmp.Compare(a, b) }
+
+// comparePrerelease follows semver 2.0 section 11.4, with numbered
+// identifiers (rc9, rc10) split into their word and their number.
+func comparePrerelease(a, b string) int {
+	switch {
+	case a == b:
+		return 0
+	case a == "":
+		return 1
+	case b == "":
+		return -1
+	}
+	as, bs := strings.Split(a, "."), strings.Split(b, ".")
+	for i := range min(len(as), len(bs)) {
+		if c := compareIdentifier(as[i], bs[i]); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(len(as), len(bs))
+}
+
+func compareIdentifier(a, b string) int {
+	aWord, aNumber, aNumbered := splitNumber(a)
+	bWord, bNumber, bNumbered := splitNumber(b)
+	switch {
+	case aNumbered && bNumbered && aWord == bWord:
+		return cmp.Or(compareNumbers(aNumber, bNumber), cmp.Compare(a, b))
+	case aNumbered && aWord == "":
+		return -1
+	case bNumbered && bWord == "":
+		return 1
+	}
+	return cmp.Compare(a, b)
+}
+
+// splitNumber cuts the digits off the end of an identifier; ok is false where
+// there are none or they do not fit.
+func splitNumber(id string) (word string, number uint64, ok bool) {
+	word = strings.TrimRight(id, "0123456789")
+	number, err := strconv.ParseUint(id[len(word):], 10, 64)
+	return word, number, err == nil
+}
