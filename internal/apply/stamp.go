@@ -1,0 +1,280 @@
+package apply
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kubestellar/actions/internal/chart"
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+// Stamper writes copies of the sources of our own artifacts in which every
+// placeholder has become a version.
+type Stamper struct {
+	Tree    fs.FS
+	File    *delivery.File
+	Version ref.Version
+	Time    time.Time // of the commit; the packages carry it
+	// Fetch brings a chart that ours depend on.
+	Fetch func(ctx context.Context, at, tag string) (archive []byte, err error)
+}
+
+// Stamped is one artifact in its stamped form.
+type Stamped struct {
+	Artifact string
+	Kind     delivery.Kind
+	Path     string // the chart's folder, or the asset's file
+	Package  string // a chart's archive
+	Chart    *chart.Chart
+	Archive  []byte
+	Edits    []plan.Edit
+}
+
+// Stamp writes the stamped copies to out, which must be absent or empty. On an
+// error, out is as it was.
+func (s Stamper) Stamp(ctx context.Context, out string) ([]Stamped, error) {
+	if err := mustBeEmpty(out); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return nil, err
+	}
+	work, err := os.MkdirTemp(filepath.Dir(out), ".stamp-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(work)
+	stamped, err := s.all(ctx, work)
+	if err != nil {
+		return nil, err
+	}
+	if err := replaceEmpty(work, out); err != nil {
+		return nil, err
+	}
+	for i := range stamped {
+		stamped[i].Path = filepath.Join(out, stamped[i].Path)
+		if stamped[i].Package != "" {
+			stamped[i].Package = filepath.Join(out, stamped[i].Package)
+		}
+	}
+	return stamped, nil
+}
+
+func mustBeEmpty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("stamping into %s: %w", dir, err)
+	}
+	if len(entries) > 0 {
+		return &NotEmptyError{dir}
+	}
+	return nil
+}
+
+// NotEmptyError says that a folder to be written holds something already.
+type NotEmptyError struct{ Dir string }
+
+func (e *NotEmptyError) Error() string {
+	return fmt.Sprintf("%s is not empty: name a folder that is empty or does not exist yet", e.Dir)
+}
+
+func replaceEmpty(from, to string) error {
+	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Chmod(from, 0o755); err != nil {
+		return err
+	}
+	return os.Rename(from, to)
+}
+
+func (s Stamper) all(ctx context.Context, work string) ([]Stamped, error) {
+	var all []Stamped
+	own := s.File.Own()
+	for _, name := range own.ArtifactNames() {
+		a := own.Artifacts[name]
+		if a.Source == "" {
+			continue
+		}
+		stamped, err := s.one(ctx, work, name, a)
+		if err != nil {
+			return nil, fmt.Errorf("stamping %s: %w", name, err)
+		}
+		all = append(all, stamped)
+	}
+	return all, nil
+}
+
+func (s Stamper) one(ctx context.Context, work, name string, a delivery.Artifact) (Stamped, error) {
+	if a.Kind == delivery.Chart {
+		return s.chart(ctx, work, name, a)
+	}
+	to := a.AssetName(s.Version)
+	edits, err := s.copyFile(a.Source, filepath.Join(work, to))
+	return Stamped{Artifact: name, Kind: a.Kind, Path: to, Edits: edits}, err
+}
+
+// chart copies a chart's folder, brings its dependencies and packages it.
+func (s Stamper) chart(ctx context.Context, work, name string, a delivery.Artifact) (Stamped, error) {
+	dir := filepath.Join(work, name)
+	edits, err := s.copyFolder(path.Clean(a.Source), dir)
+	if err != nil {
+		return Stamped{}, err
+	}
+	if err := s.dependencies(ctx, dir); err != nil {
+		return Stamped{}, err
+	}
+	c, err := chart.LoadDir(dir)
+	if err != nil {
+		return Stamped{}, err
+	}
+	if err := s.declares(c, a); err != nil {
+		return Stamped{}, err
+	}
+	archive, err := c.Package(s.Time)
+	if err != nil {
+		return Stamped{}, err
+	}
+	file := fmt.Sprintf("%s-%s.tgz", c.Name(), c.Version())
+	if err := os.WriteFile(filepath.Join(work, file), archive, 0o644); err != nil {
+		return Stamped{}, err
+	}
+	return Stamped{Artifact: name, Kind: a.Kind, Path: name, Package: file, Chart: c, Archive: archive, Edits: edits}, nil
+}
+
+// declares holds the stamped chart against what delivery.yaml says of it.
+func (s Stamper) declares(c *chart.Chart, a delivery.Artifact) error {
+	want := a.TagFor(s.Version)
+	if c.Version() != want || c.AppVersion() != want {
+		return fmt.Errorf("%s/Chart.yaml: stamped, it declares version %q and appVersion %q, want %q for both: git must hold %q in both places",
+			a.Source, c.Version(), c.AppVersion(), want, ref.Placeholder)
+	}
+	if base := path.Base(a.At); c.Name() != base {
+		return fmt.Errorf("%s/Chart.yaml: the chart is called %q, but is published at %s: want the name %q, since helm finds a chart by it", a.Source, c.Name(), a.At, base)
+	}
+	return nil
+}
+
+// dependencies brings the charts that the chart in dir contains, unpacked, so
+// that its package depends on their files alone.
+func (s Stamper) dependencies(ctx context.Context, dir string) error {
+	c, err := chart.LoadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, d := range c.Missing() {
+		if d.At() == "" {
+			return fmt.Errorf("dependency %s %s comes from %q: want a registry (oci://…)", d.Name, d.Version, d.Repository)
+		}
+		archive, err := s.Fetch(ctx, d.At(), d.Version)
+		if err != nil {
+			return fmt.Errorf("fetching dependency %s %s: %w", d.Name, d.Version, err)
+		}
+		sub, err := chart.LoadArchive(d.At()+":"+d.Version, archive)
+		if err != nil {
+			return err
+		}
+		if sub.Name() != d.Name || sub.Version() != d.Version {
+			return fmt.Errorf("dependency %s %s: the registry's chart calls itself %s %s", d.Name, d.Version, sub.Name(), sub.Version())
+		}
+		if err := writeFiles(filepath.Join(dir, "charts", d.Name), sub.Files()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeFiles(dir string, files []chart.File) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(dir) // a chart's file names come from outside
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, f := range files {
+		if err := root.MkdirAll(path.Dir(f.Name), 0o755); err != nil {
+			return err
+		}
+		if err := root.WriteFile(f.Name, f.Data, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s Stamper) copyFolder(from, to string) ([]plan.Edit, error) {
+	var edits []plan.Edit
+	err := fs.WalkDir(s.Tree, from, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		if !entry.Type().IsRegular() {
+			return fmt.Errorf("%s is no regular file: a chart's source holds nothing else", name)
+		}
+		done, err := s.copyFile(name, filepath.Join(to, strings.TrimPrefix(name, from+"/")))
+		edits = append(edits, done...)
+		return err
+	})
+	return edits, err
+}
+
+// copyFile writes a stamped copy of one file and looks at it again.
+func (s Stamper) copyFile(from, to string) ([]plan.Edit, error) {
+	data, err := fs.ReadFile(s.Tree, from)
+	if err != nil {
+		return nil, err
+	}
+	finder := find.New(s.File)
+	edits := plan.Stamp(s.File, finder.Text(from, data), s.Version)
+	stamped, err := Edits(data, edits)
+	if err != nil {
+		return nil, err
+	}
+	if i := bytes.Index(stamped, []byte(ref.Placeholder)); i >= 0 {
+		line := 1 + bytes.Count(stamped[:i], []byte("\n"))
+		return nil, fmt.Errorf("%s:%d: a placeholder %q is not recognised as a reference and would survive: write it in a form that `ghhelper references` lists", from, line, ref.Placeholder)
+	}
+	if err := s.lookAgain(finder, from, stamped, edits); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return nil, err
+	}
+	return edits, os.WriteFile(to, stamped, 0o644)
+}
+
+// lookAgain finds again, in the stamped text: every planned place must hold
+// what was planned.
+func (s Stamper) lookAgain(finder *find.Finder, name string, stamped []byte, edits []plan.Edit) error {
+	seen := map[[2]int]string{}
+	for _, r := range finder.Text(name, stamped) {
+		seen[[2]int{r.Line, r.Column}] = r.Written
+	}
+	shift, line := 0, 0
+	for _, e := range edits {
+		if e.Line != line {
+			shift, line = 0, e.Line
+		}
+		if got := seen[[2]int{e.Line, e.Column + shift}]; got != e.To {
+			return fmt.Errorf("%s: stamped with %q, but the place now reads %q", e.Site, e.To, got)
+		}
+		shift += len(e.To) - len(e.Written)
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+// Package gh is the edge to GitHub's REST API; it is the only importer of
+// go-github.
+package gh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/go-github/v62/github"
+)
+
+// Client talks to one GitHub: github.com, or an Enterprise server.
+type Client struct{ api *github.Client }
+
+// Options say where and as whom to call.
+type Options struct {
+	// APIURL is GITHUB_API_URL as workflows have it; "" is github.com's.
+	APIURL string
+	// Token is the bearer token; "" calls anonymously.
+	Token string
+	// Transport carries the requests.
+	Transport http.RoundTripper
+}
+
+// New makes a client; only a malformed APIURL is an error.
+func New(o Options) (*Client, error) {
+	api := github.NewClient(&http.Client{Transport: o.Transport})
+	api.UserAgent = "ghhelper"
+	if o.Token != "" {
+		api = api.WithAuthToken(o.Token)
+	}
+	if o.APIURL == "" || o.APIURL == "https://api.github.com" {
+		return &Client{api}, nil
+	}
+	base, err := url.Parse(strings.TrimSuffix(o.APIURL, "/") + "/")
+	if err != nil || base.Host == "" {
+		return nil, fmt.Errorf("GITHUB_API_URL %q is no URL, want one such as https://api.github.com or https://HOST/api/v3", o.APIURL)
+	}
+	api.BaseURL = base
+	// An Enterprise server takes uploads beside its API:
+	// https://docs.github.com/en/enterprise-server/rest/releases/assets
+	uploads := *base
+	uploads.Path = strings.TrimSuffix(base.Path, "v3/") + "uploads/"
+	api.UploadURL = &uploads
+	return &Client{api}, nil
+}
+
+// ErrAbsent is what errors.Is finds where GitHub answered 404: there is no
+// such thing, or the token does not reach it. GitHub does not tell which.
+var ErrAbsent = errors.New("not there, or out of this token's reach")
+
+// explain says what was being done, and what to do where GitHub's answer
+// tells.
+func explain(doing string, err error) error {
+	var answer *github.ErrorResponse
+	if !errors.As(err, &answer) {
+		return fmt.Errorf("%s: could not ask: %w", doing, err)
+	}
+	switch answer.Response.StatusCode {
+	case http.StatusNotFound:
+		return fmt.Errorf("%s: %w", doing, ErrAbsent)
+	case http.StatusUnauthorized:
+		return fmt.Errorf("%s: GITHUB_TOKEN is missing, wrong or expired: %w", doing, err)
+	case http.StatusForbidden:
+		return fmt.Errorf("%s: GITHUB_TOKEN lacks a right: %w", doing, err)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// split cuts "owner/name".
+func split(repository string) (owner, name string) {
+	owner, name, _ = strings.Cut(repository, "/")
+	return owner, name
+}
+
+// CheckWrite tells whether the token may write to a repository.
+func (c *Client) CheckWrite(ctx context.Context, repository string) error {
+	owner, name := split(repository)
+	repo, _, err := c.api.Repositories.Get(ctx, owner, name)
+	if err != nil {
+		return explain("looking at "+repository, err)
+	}
+	// An installation's token, which is what a workflow has, is told no
+	// permissions here; what it may not do shows at the first write.
+	if permissions := repo.GetPermissions(); len(permissions) > 0 && !permissions["push"] {
+		return fmt.Errorf("no right to write to %s: give a GITHUB_TOKEN that has contents: write there", repository)
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package gh
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+
+	"github.com/google/go-github/v62/github"
+)
+
+// Release is a GitHub release with its assets.
+type Release struct {
+	ID     int64   `json:"id"`
+	Tag    string  `json:"tag_name"`
+	Draft  bool    `json:"draft"`
+	URL    string  `json:"html_url"`
+	Assets []Asset `json:"assets"`
+}
+
+// Asset is one file of a release. go-github v62 knows no digests, so the
+// shape is our own.
+type Asset struct {
+	ID     int64  `json:"id"`
+	Name   string `json:"name"`
+	Size   int64  `json:"size"`
+	State  string `json:"state"`
+	Digest string `json:"digest"` // "sha256:…"; "" on servers that tell none
+}
+
+// Asset finds an asset of the release by its name.
+func (r *Release) Asset(name string) (Asset, bool) {
+	for _, a := range r.Assets {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return Asset{}, false
+}
+
+// Releases lists the releases of a tag: the published one first, if there is
+// one, then drafts. No release is an empty list.
+func (c *Client) Releases(ctx context.Context, repository, tag string) ([]*Release, error) {
+	var found []*Release
+	var published Release
+	err := c.get(ctx, fmt.Sprintf("repos/%s/releases/tags/%s", repository, tag), &published)
+	switch {
+	case err == nil:
+		found = append(found, &published)
+	case !errors.Is(err, ErrAbsent):
+		return nil, err
+	}
+	drafts, err := c.drafts(ctx, repository, tag)
+	return append(found, drafts...), err
+}
+
+// drafts are only in the list of all releases: they have no tag yet.
+func (c *Client) drafts(ctx context.Context, repository, tag string) ([]*Release, error) {
+	const size = 100
+	var drafts []*Release
+	for page := 1; ; page++ {
+		var batch []*Release
+		if err := c.get(ctx, fmt.Sprintf("repos/%s/releases?per_page=%d&page=%d", repository, size, page), &batch); err != nil {
+			return nil, err
+		}
+		for _, r := range batch {
+			if r.Draft && r.Tag == tag {
+				drafts = append(drafts, r)
+			}
+		}
+		if len(batch) < size {
+			return drafts, nil
+		}
+	}
+}
+
+func (c *Client) get(ctx context.Context, path string, out any) error {
+	req, err := c.api.NewRequest(http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := c.api.Do(ctx, req, out); err != nil {
+		return explain("reading "+path, err)
+	}
+	return nil
+}
+
+// Upload adds a file to a release under a name.
+func (c *Client) Upload(ctx context.Context, repository string, release int64, name, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	owner, repo := split(repository)
+	options := &github.UploadOptions{Name: name, MediaType: "application/octet-stream"}
+	if _, _, err := c.api.Repositories.UploadReleaseAsset(ctx, owner, repo, release, options, file); err != nil {
+		return explain(fmt.Sprintf("uploading %s to a release of %s", name, repository), err)
+	}
+	return nil
+}
+
+// DeleteAsset takes a file from a release that is still a draft.
+func (c *Client) DeleteAsset(ctx context.Context, repository string, asset int64) error {
+	owner, repo := split(repository)
+	if _, err := c.api.Repositories.DeleteReleaseAsset(ctx, owner, repo, asset); err != nil {
+		return explain("deleting an asset of "+repository, err)
+	}
+	return nil
+}
+
+// AssetDigest is the SHA-256 of an asset's bytes, as GitHub tells it or, where
+// it tells none, of the bytes that it serves.
+func (c *Client) AssetDigest(ctx context.Context, repository string, a Asset) (string, error) {
+	if a.Digest != "" {
+		return a.Digest, nil
+	}
+	owner, repo := split(repository)
+	body, _, err := c.api.Repositories.DownloadReleaseAsset(ctx, owner, repo, a.ID, c.api.Client())
+	if err != nil {
+		return "", explain("downloading "+a.Name, err)
+	}
+	defer body.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, body); err != nil {
+		return "", fmt.Errorf("downloading %s: %w", a.Name, err)
+	}
+	return fmt.Sprintf("sha256:%x", hash.Sum(nil)), nil
+}
+
+// Publish makes a draft public, with its tag.
+func (c *Client) Publish(ctx context.Context, repository string, release int64, prerelease bool) error {
+	owner, repo := split(repository)
+	change := &github.RepositoryRelease{Draft: github.Bool(false), Prerelease: github.Bool(prerelease)}
+	if _, _, err := c.api.Repositories.EditRelease(ctx, owner, repo, release, change); err != nil {
+		return explain("publishing the release of "+repository, err)
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+// Package git runs the git command; it is the only place that does.
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+// Repo is a local repository, with the environment that git runs in.
+type Repo struct {
+	Dir string
+	Env []string // "KEY=value", the whole environment
+}
+
+// Error is a git command that failed, with all that git said.
+type Error struct {
+	Args   []string
+	Status int // git's exit status, or -1 if it could not be run
+	Stderr string
+	Err    error
+}
+
+func (e *Error) Error() string {
+	said := strings.TrimSpace(e.Stderr)
+	if said == "" {
+		said = e.Err.Error()
+	}
+	return fmt.Sprintf("git %s: %s", strings.Join(e.Args, " "), said)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// ErrNoGit says that there is no git command to run.
+var ErrNoGit = errors.New("no git command found on PATH: install git 2.30 or newer")
+
+// Run runs git in the repository and returns what it printed, without the
+// newline at the end.
+func (r Repo) Run(ctx context.Context, args ...string) (string, error) {
+	path, err := exec.LookPath("git")
+	if err != nil {
+		return "", ErrNoGit
+	}
+	var stdout, stderr strings.Builder
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = r.Dir, r.Env, &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return "", &Error{args, cmd.ProcessState.ExitCode(), stderr.String(), err}
+	}
+	return strings.TrimRight(stdout.String(), "\n"), nil
+}
+
+// Head is the commit that is checked out.
+func (r Repo) Head(ctx context.Context) (string, error) {
+	return r.Run(ctx, "rev-parse", "--verify", "HEAD^{commit}")
+}
+
+// Top is the root folder of the work tree.
+func (r Repo) Top(ctx context.Context) (string, error) {
+	return r.Run(ctx, "rev-parse", "--show-toplevel")
+}
+
+// Dirty lists what differs from HEAD in the work tree, untracked files
+// included, in git's short form.
+func (r Repo) Dirty(ctx context.Context) ([]string, error) {
+	out, err := r.Run(ctx, "status", "--porcelain")
+	if err != nil || out == "" {
+		return nil, err
+	}
+	return strings.Split(out, "\n"), nil
+}
+
+// CommitTime is the committer's time of a commit.
+func (r Repo) CommitTime(ctx context.Context, commit string) (time.Time, error) {
+	out, err := r.Run(ctx, "show", "--no-patch", "--format=%cI", commit)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Parse(time.RFC3339, out)
+}
+
+// Versions lists the versions of the tags "v…" that the repository has;
+// tags that are no semver are no versions.
+func (r Repo) Versions(ctx context.Context) ([]ref.Version, error) {
+	out, err := r.Run(ctx, "tag", "--list", "v*")
+	if err != nil {
+		return nil, err
+	}
+	var versions []ref.Version
+	for _, tag := range strings.Fields(out) {
+		if v, err := ref.ParseVersion(tag); err == nil {
+			versions = append(versions, v)
+		}
+	}
+	return versions, nil
+}
+
+// Files lists what git tracks below the folder, sorted, with submodules and
+// links among them.
+func (r Repo) Files(ctx context.Context) ([]string, error) {
+	out, err := r.Run(ctx, "ls-files", "-z", "--cached")
+	if err != nil {
+		return nil, fmt.Errorf("listing the files that git tracks: %w", err)
+	}
+	return strings.FieldsFunc(out, func(c rune) bool { return c == 0 }), nil
+}

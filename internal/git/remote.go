@@ -1,0 +1,79 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Remote is where a repository is fetched from and pushed to: a URL, or the
+// name of a configured remote.
+type Remote string
+
+// Origin is the remote that a clone has.
+const Origin Remote = "origin"
+
+// RemoteTag is the commit that a tag names at the remote, with annotated tags
+// followed to their commit. Without such a tag it is "".
+func (r Repo) RemoteTag(ctx context.Context, remote Remote, tag string) (commit string, err error) {
+	full := "refs/tags/" + tag
+	out, err := r.Run(ctx, "ls-remote", "--", string(remote), full, full+"^{}")
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(out) {
+		id, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		if commit == "" || name == full+"^{}" {
+			commit = id
+		}
+	}
+	return commit, nil
+}
+
+// FetchTag brings the remote's tag into the local repository. A local tag of
+// that name on another object is an error.
+func (r Repo) FetchTag(ctx context.Context, remote Remote, tag string) error {
+	full := "refs/tags/" + tag
+	_, err := r.Run(ctx, "fetch", "--quiet", "--no-tags", string(remote), full+":"+full)
+	return err
+}
+
+// CreateTag makes an annotated tag on the commit, locally.
+func (r Repo) CreateTag(ctx context.Context, tag, commit, text string) error {
+	_, err := r.Run(ctx, "tag", "--annotate", "--message", text, tag, commit)
+	return err
+}
+
+// PushTag creates the tag at the remote. It never moves one: git refuses.
+func (r Repo) PushTag(ctx context.Context, remote Remote, tag string) error {
+	full := "refs/tags/" + tag
+	_, err := r.Run(ctx, "push", "--quiet", string(remote), full+":"+full)
+	return err
+}
+
+// LocalTag is the commit of a local tag, or "" without one.
+func (r Repo) LocalTag(ctx context.Context, tag string) (string, error) {
+	commit, err := r.Run(ctx, "rev-parse", "--verify", "--quiet", "refs/tags/"+tag+"^{commit}")
+	var failed *Error
+	if errors.As(err, &failed) && failed.Status == 1 {
+		return "", nil
+	}
+	return commit, err
+}
+
+// ReleasedFrom finds the branch at the remote, main or release-*, that holds
+// the commit; "" if none does.
+func (r Repo) ReleasedFrom(ctx context.Context, remote Remote, commit string) (string, error) {
+	const kept = "refs/ghhelper/"
+	if _, err := r.Run(ctx, "fetch", "--quiet", "--no-tags", "--prune", string(remote),
+		"+refs/heads/main:"+kept+"main", "+refs/heads/release-*:"+kept+"release-*"); err != nil {
+		return "", fmt.Errorf("fetching main and the release branches: %w", err)
+	}
+	out, err := r.Run(ctx, "for-each-ref", "--format=%(refname)", "--contains", commit, kept)
+	if err != nil {
+		return "", err
+	}
+	first, _, _ := strings.Cut(out, "\n")
+	return strings.TrimPrefix(first, kept), nil
+}

@@ -1,0 +1,191 @@
+// Package oci is the edge to container registries: it looks, pushes and
+// promotes. It is the only importer of go-containerregistry's remote package.
+package oci
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// Registry reaches all registries, each by the name that stands in its
+// references.
+type Registry struct {
+	Keychain  authn.Keychain
+	Transport http.RoundTripper
+}
+
+// ErrAbsent is what errors.Is finds where a registry answered that there is
+// no such thing. Every other error means that it could not be asked.
+var ErrAbsent = errors.New("not in the registry")
+
+func (r *Registry) options(ctx context.Context) []remote.Option {
+	return []remote.Option{
+		remote.WithContext(ctx),
+		remote.WithAuthFromKeychain(r.Keychain),
+		remote.WithTransport(r.Transport),
+		remote.WithRetryBackoff(remote.Backoff{Duration: 200 * time.Millisecond, Factor: 3, Jitter: 0.1, Steps: 4}),
+		remote.WithUserAgent("ghhelper"),
+	}
+}
+
+// parse reads repository + ":" + tag, or + "@" + digest.
+func parse(at, identifier string) (name.Reference, error) {
+	if _, err := v1.NewHash(identifier); err == nil {
+		return name.NewDigest(at+"@"+identifier, name.StrictValidation)
+	}
+	return name.NewTag(at+":"+identifier, name.StrictValidation)
+}
+
+// explain tells absent from could not ask, and says what to do about it.
+func explain(doing string, ref name.Reference, err error) error {
+	var answer *transport.Error
+	if !errors.As(err, &answer) {
+		return fmt.Errorf("%s %s: could not ask: %w", doing, ref, err)
+	}
+	switch answer.StatusCode {
+	case http.StatusNotFound:
+		return fmt.Errorf("%s %s: %w", doing, ref, ErrAbsent)
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fmt.Errorf("%s %s: could not ask: it does not exist, or is private and the credentials do not reach it (docker login %s, or GITHUB_TOKEN for ghcr.io): %w",
+			doing, ref, ref.Context().RegistryStr(), err)
+	}
+	return fmt.Errorf("%s %s: could not ask: %w", doing, ref, err)
+}
+
+// Digest is what a tag points at now; it is asked anew each time.
+func (r *Registry) Digest(ctx context.Context, at, tag string) (string, error) {
+	ref, err := parse(at, tag)
+	if err != nil {
+		return "", err
+	}
+	desc, err := remote.Get(ref, r.options(ctx)...)
+	if err != nil {
+		return "", explain("looking for", ref, err)
+	}
+	return desc.Digest.String(), nil
+}
+
+// CheckPush tells whether the credentials may push to a repository.
+func (r *Registry) CheckPush(ctx context.Context, at string) error {
+	repository, err := name.NewRepository(at, name.StrictValidation)
+	if err != nil {
+		return err
+	}
+	probe := repository.Tag("probe")
+	if err := remote.CheckPushPermission(probe, r.Keychain, contextTransport{ctx, r.Transport}); err != nil {
+		return fmt.Errorf("no right to push to %s: give credentials for %s that may (docker login, or GITHUB_TOKEN with packages: write): %w", at, repository.RegistryStr(), err)
+	}
+	return nil
+}
+
+// contextTransport gives requests of calls that take no context one.
+type contextTransport struct {
+	ctx  context.Context
+	next http.RoundTripper
+}
+
+func (t contextTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	return t.next.RoundTrip(req.WithContext(t.ctx))
+}
+
+// Conflict says that a tag, which never moves, holds other bytes.
+type Conflict struct {
+	Name       string // repository:tag
+	Seen, Want string // digests
+}
+
+func (c *Conflict) Error() string {
+	return fmt.Sprintf("%s is published already with other bytes: it is %s, this release would be %s; nothing published is overwritten: take the next version", c.Name, c.Seen, c.Want)
+}
+
+// Published tells whether repository:tag holds exactly the digest. Absent is
+// false; another digest is a *Conflict.
+func (r *Registry) Published(ctx context.Context, at, tag, digest string) (bool, error) {
+	seen, err := r.Digest(ctx, at, tag)
+	switch {
+	case errors.Is(err, ErrAbsent):
+		return false, nil
+	case err != nil:
+		return false, err
+	case seen != digest:
+		return false, &Conflict{at + ":" + tag, seen, digest}
+	}
+	return true, nil
+}
+
+// Promote gives the manifest with this digest, which the repository holds
+// already, one more tag. It looks first and afterwards: a tag is never moved.
+func (r *Registry) Promote(ctx context.Context, at, digest, tag string) error {
+	if done, err := r.Published(ctx, at, tag, digest); done || err != nil {
+		return err
+	}
+	from, err := parse(at, digest)
+	if err != nil {
+		return err
+	}
+	to, err := name.NewTag(at+":"+tag, name.StrictValidation)
+	if err != nil {
+		return err
+	}
+	desc, err := remote.Get(from, r.options(ctx)...)
+	if err != nil {
+		return explain("promoting", from, err)
+	}
+	if err := remote.Tag(to, desc, r.options(ctx)...); err != nil {
+		return explain("promoting", to, err)
+	}
+	return r.confirm(ctx, at, tag, digest)
+}
+
+// confirm reads a tag back after a push.
+func (r *Registry) confirm(ctx context.Context, at, tag, digest string) error {
+	done, err := r.Published(ctx, at, tag, digest)
+	if err == nil && !done {
+		err = fmt.Errorf("%s:%s was pushed and is not there: %w", at, tag, ErrAbsent)
+	}
+	return err
+}
+
+// PushImage pushes an image under a tag, unless exactly it is there already,
+// and returns its digest.
+func (r *Registry) PushImage(ctx context.Context, at, tag string, image v1.Image) (string, error) {
+	return r.push(ctx, at, tag, image, remote.Write, image)
+}
+
+// PushIndex is PushImage for an image of several platforms.
+func (r *Registry) PushIndex(ctx context.Context, at, tag string, index v1.ImageIndex) (string, error) {
+	write := func(ref name.Reference, _ v1.Image, o ...remote.Option) error {
+		return remote.WriteIndex(ref, index, o...)
+	}
+	return r.push(ctx, at, tag, index, write, nil)
+}
+
+type digester interface{ Digest() (v1.Hash, error) }
+
+func (r *Registry) push(ctx context.Context, at, tag string, what digester,
+	write func(name.Reference, v1.Image, ...remote.Option) error, image v1.Image) (string, error) {
+	hash, err := what.Digest()
+	if err != nil {
+		return "", fmt.Errorf("computing the digest of %s:%s: %w", at, tag, err)
+	}
+	to, err := parse(at, tag)
+	if err != nil {
+		return "", err
+	}
+	if done, err := r.Published(ctx, at, tag, hash.String()); done || err != nil {
+		return hash.String(), err
+	}
+	if err := write(to, image, r.options(ctx)...); err != nil {
+		return "", explain("pushing", to, err)
+	}
+	return hash.String(), r.confirm(ctx, at, tag, hash.String())
+}

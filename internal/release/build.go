@@ -1,0 +1,254 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/oci"
+)
+
+// configFile is goreleaser's own configuration in the repository.
+const configFile = ".goreleaser.yaml"
+
+// Builder runs goreleaser, which builds the images to a staging tag and the
+// archives into a draft release.
+type Builder struct {
+	Command string   // goreleaser, found on PATH
+	Dir     string   // the work tree
+	Env     []string // the whole environment
+}
+
+// Check tells whether there is what the build needs.
+func (b Builder) Check(ctx context.Context) error {
+	if !b.configured() {
+		return nil
+	}
+	var errs []error
+	for command, help := range map[string]string{b.Command: "`make tools` builds it", "go": "install Go, see go.mod for the version"} {
+		if _, err := exec.LookPath(command); err != nil {
+			errs = append(errs, fmt.Errorf("no command %s found on PATH: %s", command, help))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (b Builder) configured() bool {
+	_, err := os.Stat(filepath.Join(b.Dir, configFile))
+	return err == nil
+}
+
+// Built is what goreleaser made.
+type Built struct {
+	Images map[string]string // repository → digest of the staged image
+	Files  []BuiltFile       // archives, checksums, SBOMs: the release's assets
+}
+
+// BuiltFile is one file that a release carries as an asset.
+type BuiltFile struct{ Name, Path, Digest string }
+
+// stage names what this commit's release of this version is pushed under
+// before it is promoted; nobody else uses the name.
+func (r *ride) stageTag() string {
+	const enough = 12
+	return "staging-" + r.Version.String() + "-" + r.commit[:enough]
+}
+
+// build provides the base image and has goreleaser build.
+func (r *ride) build() (string, error) {
+	if !r.Builder.configured() {
+		return "no " + configFile + ", nothing to build", nil
+	}
+	if err := r.baseImages(); err != nil {
+		return "", err
+	}
+	published, err := r.publishedRelease()
+	if err != nil {
+		return "", err
+	}
+	env := append(slices.Clone(r.Builder.Env), "STAGE="+strings.TrimPrefix(r.stageTag(), "staging-"),
+		"GORELEASER_CURRENT_TAG="+r.Version.Tag(), "GORELEASER_FORCE_TOKEN=github")
+	if published != nil {
+		env = append(env, "RELEASE_PUBLISHED=true") // goreleaser would make a second draft
+	}
+	if err := r.Builder.run(r.ctx, r.Errors, env); err != nil {
+		return "", err
+	}
+	r.built, err = r.Builder.read()
+	if err != nil {
+		return "", err
+	}
+	for at, digest := range r.built.Images {
+		r.table[at+":"+r.Version.String()] = digest
+	}
+	return fmt.Sprintf("goreleaser built %d images and %d files", len(r.built.Images), len(r.built.Files)), r.declaredImages()
+}
+
+// publishedRelease is the GitHub release of this version if it is public.
+func (r *ride) publishedRelease() (*gh.Release, error) {
+	releases, err := r.Forge.Releases(r.ctx, r.File.Own().Repository, r.Version.Tag())
+	for _, release := range releases {
+		if !release.Draft {
+			return release, err
+		}
+	}
+	return nil, err
+}
+
+// baseImages pushes our own base image where the configuration names it and
+// the registry lacks it. It is found by digest, so nothing that anybody uses
+// changes.
+func (r *ride) baseImages() error {
+	bases, err := r.Builder.baseImages()
+	if err != nil {
+		return err
+	}
+	ours, err := oci.BaseImage()
+	if err != nil {
+		return err
+	}
+	hash, err := ours.Digest()
+	if err != nil {
+		return err
+	}
+	for _, base := range bases {
+		at, digest, pinned := strings.Cut(base, "@")
+		if !pinned {
+			return fmt.Errorf("%s: base_image %q is not named by digest: write it as %s@sha256:…", configFile, base, at)
+		}
+		_, err := r.Registry.Digest(r.ctx, at, digest)
+		if errors.Is(err, oci.ErrAbsent) && digest == hash.String() {
+			_, err = r.Registry.PushIndex(r.ctx, at, "sha256-"+hash.Hex[:12], ours)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: base_image: %w", configFile, err)
+		}
+	}
+	return nil
+}
+
+// baseImages that the configuration names.
+func (b Builder) baseImages() ([]string, error) {
+	data, err := os.ReadFile(filepath.Join(b.Dir, configFile))
+	if err != nil {
+		return nil, err
+	}
+	var config struct {
+		Kos []struct {
+			BaseImage string `yaml:"base_image"`
+		} `yaml:"kos"`
+	}
+	if err := yaml.Unmarshal(data, &config); err != nil {
+		return nil, fmt.Errorf("%s: %w", configFile, err)
+	}
+	var bases []string
+	for _, ko := range config.Kos {
+		bases = append(bases, ko.BaseImage)
+	}
+	return slices.Compact(bases), nil
+}
+
+func (b Builder) run(ctx context.Context, w io.Writer, env []string) error {
+	var said bytes.Buffer
+	cmd := exec.CommandContext(ctx, b.Command, "release", "--clean", "--config", configFile)
+	cmd.Dir, cmd.Env = b.Dir, env
+	cmd.Stdout = io.MultiWriter(&said, w)
+	cmd.Stderr = cmd.Stdout
+	// goreleaser runs go and git; an interrupt lets it end them.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	if err := cmd.Run(); err != nil {
+		return &BuildError{err, lastLines(said.String(), 15)}
+	}
+	return nil
+}
+
+// BuildError says that goreleaser failed, with its last words.
+type BuildError struct {
+	Err  error
+	Said string
+}
+
+func (e *BuildError) Error() string {
+	return fmt.Sprintf("goreleaser release: %v; its last words:\n%s", e.Err, e.Said)
+}
+
+func (e *BuildError) Unwrap() error { return e.Err }
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+// read reads what goreleaser says it made, from dist/artifacts.json.
+func (b Builder) read() (Built, error) {
+	data, err := os.ReadFile(filepath.Join(b.Dir, "dist", "artifacts.json"))
+	if err != nil {
+		return Built{}, fmt.Errorf("reading what goreleaser built: %w", err)
+	}
+	var artifacts []struct {
+		Name, Path, Type string
+		Extra            struct{ Digest string }
+	}
+	if err := json.Unmarshal(data, &artifacts); err != nil {
+		return Built{}, fmt.Errorf("reading what goreleaser built: %w", err)
+	}
+	built := Built{Images: map[string]string{}}
+	for _, a := range artifacts {
+		switch a.Type {
+		case "Docker Manifest", "Published Docker Image":
+			at, _, _ := strings.Cut(a.Name, ":staging-")
+			built.Images[at] = a.Extra.Digest
+		case "Archive", "Checksum", "SBOM":
+			file, err := describeFile(a.Name, filepath.Join(b.Dir, a.Path))
+			if err != nil {
+				return Built{}, err
+			}
+			built.Files = append(built.Files, file)
+		}
+	}
+	return built, nil
+}
+
+func describeFile(name, path string) (BuiltFile, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return BuiltFile{}, err
+	}
+	return BuiltFile{name, path, fmt.Sprintf("sha256:%x", sha256.Sum256(data))}, nil
+}
+
+// declaredImages holds what was built against what delivery.yaml declares:
+// an image too many or too few is a mistake in one of the two files.
+func (r *ride) declaredImages() error {
+	own := r.File.Own()
+	var errs []error
+	declared := map[string]bool{}
+	for _, name := range own.OfKind(delivery.Image) {
+		at := own.Artifacts[name].At
+		declared[at] = true
+		if r.built.Images[at] == "" {
+			errs = append(errs, fmt.Errorf("%s declares the image %s, but goreleaser built no such: kos in %s must have it among its repositories, with the tag staging-{{.Env.STAGE}}", delivery.FileName, at, configFile))
+		}
+	}
+	for at := range r.built.Images {
+		if !declared[at] {
+			errs = append(errs, fmt.Errorf("goreleaser built the image %s, which %s does not declare among the artifacts of %s", at, delivery.FileName, r.File.Self))
+		}
+	}
+	return errors.Join(errs...)
+}

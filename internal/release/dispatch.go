@@ -1,0 +1,35 @@
+package release
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/gh"
+)
+
+// dispatch tells the downstreams. A downstream whose runs show the event
+// already has been told; where its runs cannot be read it is told again, which
+// does no harm, since a receiver resolves everything for itself.
+func (r *ride) dispatch() (string, error) {
+	event := gh.Event{Component: r.File.Self, Version: r.Version.String(), ID: r.File.Self + " " + r.Version.String()}
+	var did []string
+	for _, downstream := range r.File.Downstreams {
+		told, err := r.Forge.Dispatched(r.ctx, downstream, event)
+		switch {
+		case told:
+			did = append(did, downstream+" was told already")
+			continue
+		case err != nil:
+			did = append(did, downstream+" (its runs cannot be read)")
+		default:
+			did = append(did, downstream)
+		}
+		if err := r.Forge.Dispatch(r.ctx, downstream, event); err != nil {
+			return "", err
+		}
+	}
+	if len(did) == 0 {
+		return "no downstreams are declared", nil
+	}
+	return fmt.Sprintf("told %s", strings.Join(did, ", ")), nil
+}

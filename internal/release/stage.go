@@ -1,0 +1,237 @@
+package release
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/kubestellar/actions/internal/apply"
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/resolve"
+)
+
+// stamp writes the stamped copies of charts and hooks.
+func (r *ride) stamp() (string, error) {
+	stamper, err := r.Stamper()
+	if err != nil {
+		return "", err
+	}
+	r.stamped, err = stamper.Stamp(r.ctx, r.work)
+	if err != nil {
+		return "", err
+	}
+	edits := 0
+	for _, s := range r.stamped {
+		edits += len(s.Edits)
+	}
+	return fmt.Sprintf("%d places in copies of %d sources", edits, len(r.stamped)), nil
+}
+
+// Stamper is what stamps the train's commit.
+func (r *ride) Stamper() (apply.Stamper, error) {
+	at, err := r.Repo.CommitTime(r.ctx, r.commit)
+	return apply.Stamper{Tree: r.Tree, File: r.File, Version: r.Version, Time: at, Fetch: r.Registry.ChartArchive}, err
+}
+
+// stagedChart is a chart in the registry that nobody can see by its own name.
+type stagedChart struct {
+	apply.Stamped
+	at, tag, digest string
+	// targets are what its rendering refers to.
+	targets []resolve.Target
+}
+
+// stage pushes the charts, and adds the hooks to the draft release.
+func (r *ride) stage() (string, error) {
+	charts, err := r.stageCharts()
+	if err != nil {
+		return "", err
+	}
+	assets, err := r.stageAssets()
+	return charts + assets, err
+}
+
+// stageCharts pushes the charts to the staging tag, by dependency: each only
+// after everything that its rendering refers to was seen.
+func (r *ride) stageCharts() (string, error) {
+	if err := r.orderCharts(); err != nil {
+		return "", err
+	}
+	for i := range r.charts {
+		c := &r.charts[i]
+		if err := r.seen(c); err != nil {
+			return "", fmt.Errorf("staging %s: %w", c.Artifact, err)
+		}
+		image, err := oci.ChartImage(c.Archive, c.Chart.Metadata(), r.annotations(c))
+		if err != nil {
+			return "", err
+		}
+		if c.digest, err = r.Registry.PushImage(r.ctx, c.at, r.stageTag(), image); err != nil {
+			return "", err
+		}
+		r.table[c.at+":"+c.tag] = c.digest
+	}
+	return fmt.Sprintf("%d charts, each after what it refers to was seen", len(r.charts)), nil
+}
+
+// orderCharts renders the charts and sorts them so that each follows those
+// that it refers to.
+func (r *ride) orderCharts() error {
+	needs := map[string][]string{}
+	byName := map[string]stagedChart{}
+	for _, s := range r.stamped {
+		if s.Kind != delivery.Chart {
+			continue
+		}
+		targets, err := r.rendered(s)
+		if err != nil {
+			return err
+		}
+		for _, t := range targets {
+			if t.Component == r.File.Self {
+				needs[s.Artifact] = append(needs[s.Artifact], t.Artifact)
+			}
+		}
+		a := r.File.Own().Artifacts[s.Artifact]
+		byName[s.Artifact] = stagedChart{Stamped: s, at: a.At, tag: a.TagFor(r.Version), targets: targets}
+	}
+	names, err := plan.Order(sortedKeys(byName), needs)
+	r.charts = nil
+	for _, name := range names {
+		r.charts = append(r.charts, byName[name])
+	}
+	return err
+}
+
+// rendered are the targets that a chart names when it is rendered with its
+// own values. What must never be in a rendering is a finding.
+func (r *ride) rendered(s apply.Stamped) ([]resolve.Target, error) {
+	files, err := s.Chart.Render(nil)
+	if err != nil {
+		return nil, err
+	}
+	finder := find.New(r.File)
+	var targets []resolve.Target
+	var findings []plan.Finding
+	for _, name := range sortedKeys(files) {
+		text := files[name]
+		references := finder.Text(name, []byte(text))
+		findings = append(findings, plan.Rendered(name, text, references)...)
+		for _, reference := range find.Pins(references) {
+			named, err := resolve.Targets(r.File, reference, r.Version)
+			if err != nil {
+				return nil, err
+			}
+			targets = append(targets, named...)
+		}
+	}
+	if len(findings) > 0 {
+		return nil, &Findings{findings}
+	}
+	return targets, nil
+}
+
+// seen: everything that the chart's rendering refers to is in the registry or
+// in this release's own table.
+func (r *ride) seen(c *stagedChart) error {
+	places := map[resolve.Target]string{}
+	targets := slices.DeleteFunc(slices.Clone(c.targets), func(t resolve.Target) bool { return t.Kind == "" && t.Component == r.File.Self })
+	for _, t := range targets {
+		places[t] = "the rendering of " + c.Artifact
+	}
+	findings, err := r.judge(resolve.All(r.ctx, r.own(), targets), places)
+	if len(findings) > 0 {
+		err = errors.Join(&Findings{findings}, err)
+	}
+	return err
+}
+
+// annotations of a chart's manifest; its times are the commit's.
+func (r *ride) annotations(c *stagedChart) map[string]string {
+	at, _ := r.Repo.CommitTime(r.ctx, r.commit)
+	return map[string]string{
+		oci.KeyTitle:       c.Chart.Name(),
+		oci.KeyDescription: c.Chart.Description(),
+		oci.KeyVersion:     c.tag,
+		oci.KeyRevision:    r.commit,
+		oci.KeySource:      r.source(),
+		oci.KeyCreated:     at.UTC().Format(time.RFC3339),
+		oci.KeyLicenses:    "Apache-2.0",
+	}
+}
+
+// source is the URL of our repository; it is declared, never taken from a
+// remote, so that it is the same in every clone.
+func (r *ride) source() string { return "https://github.com/" + r.File.Own().Repository }
+
+// stageAssets adds what goreleaser does not know, the stamped hooks, to the
+// draft release.
+func (r *ride) stageAssets() (string, error) {
+	var files []BuiltFile
+	for _, s := range r.stamped {
+		if s.Kind != delivery.Asset {
+			continue
+		}
+		file, err := describeFile(r.File.Own().Artifacts[s.Artifact].AssetName(r.Version), s.Path)
+		if err != nil {
+			return "", err
+		}
+		files = append(files, file)
+	}
+	r.built.Files = append(r.built.Files, files...)
+	release, err := r.currentRelease()
+	if err != nil || release == nil && len(files) == 0 {
+		return "", err
+	}
+	for _, file := range files {
+		if err := r.attach(release, file); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("; %d assets in the release's draft", len(files)), nil
+}
+
+// attach gives a release a file; in a draft, an asset of that name with other
+// bytes is what an earlier try left.
+func (r *ride) attach(release *gh.Release, file BuiltFile) error {
+	repository := r.File.Own().Repository
+	if asset, ok := release.Asset(file.Name); ok {
+		digest, err := r.Forge.AssetDigest(r.ctx, repository, asset)
+		if err != nil || digest == file.Digest {
+			return err
+		}
+		if !release.Draft {
+			return &oci.Conflict{Name: "release asset " + file.Name, Seen: digest, Want: file.Digest}
+		}
+		if err := r.Forge.DeleteAsset(r.ctx, repository, asset.ID); err != nil {
+			return err
+		}
+	}
+	if !release.Draft {
+		return fmt.Errorf("release %s is published without the asset %s: a published release is not added to, take the next version", release.URL, file.Name)
+	}
+	return r.Forge.Upload(r.ctx, repository, release.ID, file.Name, file.Path)
+}
+
+// currentRelease is this version's release: the published one, or its draft.
+// Two drafts are an error, since nobody could tell which counts.
+func (r *ride) currentRelease() (*gh.Release, error) {
+	releases, err := r.Forge.Releases(r.ctx, r.File.Own().Repository, r.Version.Tag())
+	switch {
+	case err != nil:
+		return nil, err
+	case len(releases) == 0:
+		return nil, fmt.Errorf("there is no release and no draft for %s in %s: goreleaser should have made one (release: draft: true)", r.Version.Tag(), r.File.Own().Repository)
+	case len(releases) > 1 && releases[0].Draft:
+		return nil, fmt.Errorf("there are %d drafts for %s in %s: delete all but one", len(releases), r.Version.Tag(), r.File.Own().Repository)
+	}
+	return releases[0], nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,201 @@
+// Package report is what a run says at its end: what was published, how it was
+// checked, and what could not be.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/kubestellar/actions/internal/plan"
+)
+
+// State of a claim.
+type State string
+
+// The states of a claim.
+const (
+	Proven    State = "proven"
+	Refuted   State = "refuted"
+	Unchecked State = "could not check"
+)
+
+// Report is the whole of a release.
+type Report struct {
+	Component string         `json:"component"`
+	Version   string         `json:"version"`
+	Commit    string         `json:"commit"`
+	Failed    string         `json:"failed,omitempty"` // the step that failed
+	Error     string         `json:"error,omitempty"`
+	Steps     []Step         `json:"steps"`
+	Artifacts []Artifact     `json:"artifacts"`
+	Findings  []plan.Finding `json:"findings"`
+	Unchecked []Open         `json:"unchecked"`
+	Graph     string         `json:"graph"` // Mermaid
+}
+
+// Step is one thing that was done.
+type Step struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+	Did     string  `json:"did"`
+}
+
+// Artifact is one thing that the release published.
+type Artifact struct {
+	Name   string `json:"name"`
+	Digest string `json:"digest"`
+	State  State  `json:"state"`
+	How    string `json:"checked"`
+}
+
+// Open is one thing that could not be checked.
+type Open struct {
+	What    string `json:"what"`
+	Because string `json:"because"`
+	// StandIn says that a stand-in of a rehearsal took its place.
+	StandIn bool `json:"stand_in,omitempty"`
+}
+
+// OnlyStandIns tells whether nothing is open but what stand-ins took the
+// place of.
+func (r *Report) OnlyStandIns() bool {
+	for _, o := range r.Unchecked {
+		if !o.StandIn {
+			return false
+		}
+	}
+	return true
+}
+
+// Log prints steps as they end.
+type Log struct {
+	Out   io.Writer
+	Now   func() time.Time
+	Steps []Step
+}
+
+// Step runs one step and prints a line with its name, its time and what it
+// did. An error is given back with the step's name.
+func (l *Log) Step(name string, do func() (did string, err error)) error {
+	start := l.Now()
+	did, err := do()
+	step := Step{name, l.Now().Sub(start).Seconds(), did}
+	if err != nil {
+		fmt.Fprintf(l.Out, "✗ %-10s %6.1fs  failed\n", name, step.Seconds)
+		return &StepError{name, err}
+	}
+	l.Steps = append(l.Steps, step)
+	fmt.Fprintf(l.Out, "✓ %-10s %6.1fs  %s\n", name, step.Seconds, did)
+	return nil
+}
+
+// StepError says which step failed.
+type StepError struct {
+	Step string
+	Err  error
+}
+
+func (e *StepError) Error() string { return fmt.Sprintf("step %q: %v", e.Step, e.Err) }
+
+func (e *StepError) Unwrap() error { return e.Err }
+
+// Table prints the artifacts and what could not be checked.
+func (r *Report) Table(w io.Writer) {
+	fmt.Fprintf(w, "\n%s %s from commit %s\n\n", r.Component, r.Version, r.Commit)
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, "ARTIFACT\tDIGEST\tSTATE\tCHECKED")
+	for _, a := range r.Artifacts {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", a.Name, short(a.Digest), a.State, a.How)
+	}
+	_ = t.Flush() // w keeps its own errors
+	if len(r.Unchecked) > 0 {
+		fmt.Fprintf(w, "\nCould not check (%d):\n", len(r.Unchecked))
+	}
+	for _, o := range r.Unchecked {
+		fmt.Fprintf(w, "  %s: %s\n", o.What, o.Because)
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintf(w, "  %s\n", f)
+	}
+}
+
+// short keeps a digest's algorithm and first digits; the files hold it whole.
+func short(digest string) string {
+	const most = len("sha256:") + 12
+	return digest[:min(len(digest), most)]
+}
+
+// Write writes report.json and report.md into a folder.
+func (r *Report) Write(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "report.json"), append(data, '\n'), 0o644); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "report.md"), []byte(r.Markdown()), 0o644); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
+}
+
+// Read reads the report.json of a folder.
+func Read(dir string) (*Report, error) {
+	data, err := os.ReadFile(filepath.Join(dir, "report.json"))
+	if err != nil {
+		return nil, fmt.Errorf("reading the report: %w", err)
+	}
+	var r Report
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("reading the report: %w", err)
+	}
+	return &r, nil
+}
+
+// Markdown is the report as a job summary.
+func (r *Report) Markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s %s\n\nFrom commit `%s`.\n", r.Component, r.Version, r.Commit)
+	if r.Failed != "" {
+		fmt.Fprintf(&b, "\n**Failed at step %s:** %s\n", r.Failed, cell(r.Error))
+	}
+	b.WriteString("\n| artifact | digest | state | checked |\n|---|---|---|---|\n")
+	for _, a := range r.Artifacts {
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", a.Name, a.Digest, a.State, cell(a.How))
+	}
+	if len(r.Unchecked) > 0 {
+		b.WriteString("\n## Could not check\n\n| what | because |\n|---|---|\n")
+	}
+	for _, o := range r.Unchecked {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", o.What, cell(o.Because))
+	}
+	if len(r.Findings) > 0 {
+		b.WriteString("\n## Findings\n\n")
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintf(&b, "- %s\n", cell(f.String()))
+	}
+	b.WriteString("\n## Steps\n\n| step | seconds | did |\n|---|---:|---|\n")
+	for _, s := range r.Steps {
+		fmt.Fprintf(&b, "| %s | %.1f | %s |\n", s.Name, s.Seconds, cell(s.Did))
+	}
+	if r.Graph != "" {
+		fmt.Fprintf(&b, "\n## What refers to what\n\n```mermaid\n%s```\n", r.Graph)
+	}
+	return b.String()
+}
+
+// cell keeps text from breaking out of its place in Markdown.
+func cell(text string) string {
+	return strings.NewReplacer("|", `\|`, "\n", "<br>", "<", "&lt;").Replace(text)
+}
