@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/rehearsal"
+)
+
+const rehearseHelp = `Releases HEAD in a world of its own on this machine: registries and a forge that
+answer as ghcr.io, quay.io and github.com on loopback, with throwaway
+credentials. The release itself is "ghhelper release", unchanged, with real
+goreleaser and git, so the digests are those that the real release will have.
+
+What others publish is not rebuilt: a stand-in with the right name, version and
+labels takes its place, the output says so at each one, and what rests on a
+stand-in counts as "could not check", never as proven.
+
+VERSION is the next one after the newest tag, or 0.1.0, unless it is given.`
+
+type rehearseFlags struct {
+	config, report, addr string
+	keep                 bool
+	without              []string
+}
+
+func newRehearse(w world) *cobra.Command {
+	var f rehearseFlags
+	cmd := &cobra.Command{Use: "rehearse [VERSION]", Short: "Release HEAD in a world of its own on this machine", Long: rehearseHelp, Args: cobra.MaximumNArgs(1)}
+	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares what is released")
+	cmd.Flags().StringVar(&f.report, "report", "", "write report.md and report.json into this folder")
+	cmd.Flags().StringVar(&f.addr, "addr", "", "where the world listens (default: a free port of 127.0.0.1)")
+	cmd.Flags().BoolVar(&f.keep, "keep", false, "leave the world up until interrupted, and print how to look around in it")
+	cmd.Flags().StringArrayVar(&f.without, "without", nil, "withhold this stand-in (location:tag), to see it missed")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return w.rehearse(cmd.Context(), f, args) }
+	return cmd
+}
+
+func (w world) rehearse(ctx context.Context, f rehearseFlags, args []string) error {
+	src, err := w.open(ctx, f.config)
+	if err != nil {
+		return err
+	}
+	defer src.root.Close()
+	v, err := versionOrNext(ctx, src.repo, args)
+	if err != nil {
+		return err
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	r := &rehearsal.Rehearsal{Repo: src.repo, Config: f.config, Version: v, Executable: executable,
+		Without: f.without, Addr: f.addr, ReportDir: f.report, Out: w.Stdout, Now: time.Now}
+	if f.keep {
+		r.Kept = w.keep
+	}
+	start := time.Now()
+	fmt.Fprintf(w.Stdout, "rehearsing the release of %s %s\n", src.file.Self, v)
+	rep, err := r.Run(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w.Stdout, "\nRehearsed %s %s in %.1fs. What rests on stand-ins (%d) is not proven; everything else is.\n",
+		rep.Component, rep.Version, time.Since(start).Seconds(), len(rep.Unchecked))
+	if f.report != "" {
+		fmt.Fprintf(w.Stdout, "Report: %s/report.md\n", f.report)
+	}
+	return nil
+}
+
+// versionOrNext is the version given, or the next one after the newest tag.
+func versionOrNext(ctx context.Context, repo git.Repo, args []string) (ref.Version, error) {
+	if len(args) == 1 {
+		return parseVersion(args[0])
+	}
+	versions, err := repo.Versions(ctx)
+	if err != nil {
+		return ref.Version{}, err
+	}
+	if newest := ref.Newest(versions); !newest.IsZero() {
+		return newest.Next(), nil
+	}
+	return ref.ParseVersion("0.1.0")
+}
+
+// keep prints what a person can paste, and waits for an interrupt.
+func (w world) keep(ctx context.Context, k rehearsal.Kept) {
+	fmt.Fprintf(w.Stdout, "\nThe world stays up on %s until interrupted (Ctrl-C). In another terminal:\n\n", k.Addr)
+	for _, entry := range k.Env {
+		name, value, _ := strings.Cut(entry, "=")
+		fmt.Fprintf(w.Stdout, "export %s=%s\n", name, shellQuote(value))
+	}
+	fmt.Fprintln(w.Stdout)
+	for _, c := range k.Charts {
+		at, tag, _ := strings.Cut(c, ":")
+		fmt.Fprintf(w.Stdout, "helm show chart oci://%s --version %s\n", at, tag)
+	}
+	fmt.Fprintf(w.Stdout, "git clone %s\n", k.Source)
+	<-ctx.Done()
+}
+
+func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

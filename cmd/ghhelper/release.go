@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/release"
+	"github.com/kubestellar/actions/internal/report"
+)
+
+const releaseHelp = `Releases the checked-out commit: preflight, tag, build with goreleaser, stamp,
+stage, check, promote by digest, publish, prove, dispatch to the downstreams.
+
+Nothing becomes visible under its final name before all of it has been built
+and checked. Each step looks whether it is done first, so a release that
+stopped anywhere is finished by running the same command again.
+
+Needs git, go and goreleaser on PATH, GITHUB_TOKEN, and docker credentials for
+registries other than ghcr.io. "ghhelper rehearse" runs the same without any.`
+
+const publishHelp = `Stamps, packages, stages, checks, promotes and proves the charts of VERSION
+alone, for a repository whose images are published already. The same stages
+as in "ghhelper release".`
+
+// trainFlags are the flags of the commands that ride the train.
+type trainFlags struct {
+	config, report, goreleaser string
+	verbose                    bool
+}
+
+func (f *trainFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares what is released")
+	cmd.Flags().StringVar(&f.report, "report", "", "write report.md and report.json into this folder")
+	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what goreleaser says while it builds")
+	cmd.Flags().StringVar(&f.goreleaser, "goreleaser", "goreleaser", "the goreleaser command")
+}
+
+func newRelease(w world) *cobra.Command {
+	return newTrain(w, "release VERSION", "Release the checked-out commit as VERSION", releaseHelp, (*release.Train).Release)
+}
+
+func newPublish(w world) *cobra.Command {
+	return newTrain(w, "publish VERSION", "Publish the charts alone as VERSION", publishHelp, (*release.Train).Publish)
+}
+
+type journey func(*release.Train, context.Context) (*report.Report, error)
+
+func newTrain(w world, use, short, long string, ride journey) *cobra.Command {
+	var flags trainFlags
+	cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.ExactArgs(1)}
+	flags.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		train, closeTrain, err := w.train(cmd.Context(), flags, args[0])
+		if err != nil {
+			return err
+		}
+		defer closeTrain()
+		rep, err := ride(train, cmd.Context())
+		return w.conclude(rep, flags.report, err)
+	}
+	return cmd
+}
+
+// train puts a train together from the surroundings.
+func (w world) train(ctx context.Context, flags trainFlags, versionArg string) (*release.Train, func(), error) {
+	v, err := parseVersion(versionArg)
+	if err != nil {
+		return nil, nil, err
+	}
+	src, err := w.open(ctx, flags.config)
+	if err != nil {
+		return nil, nil, err
+	}
+	forge, err := w.forge()
+	if err != nil {
+		return nil, nil, err
+	}
+	builderSays := io.Discard
+	if flags.verbose {
+		builderSays = w.Stderr
+	}
+	return &release.Train{
+		Repo: src.repo, Tree: src.tree, File: src.file, Version: v,
+		Registry: registry(), Forge: forge, Server: w.server(),
+		Builder: release.Builder{Command: flags.goreleaser, Dir: src.repo.Dir, Env: w.Environ},
+		Log:     &report.Log{Out: w.Stdout, Now: time.Now},
+		Errors:  builderSays,
+	}, func() { src.root.Close() }, nil
+}
+
+// conclude prints and writes the report.
+func (w world) conclude(rep *report.Report, dir string, err error) error {
+	if rep == nil {
+		return err
+	}
+	if len(rep.Artifacts) > 0 {
+		rep.Table(w.Stdout)
+	}
+	if dir != "" {
+		err = errors.Join(err, rep.Write(dir))
+	}
+	if err == nil && len(rep.Unchecked) > 0 {
+		return uncheckedError{len(rep.Unchecked)}
+	}
+	return err
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Set by the linker in a release; see .goreleaser.yaml and the Makefile.
+var version, commit string
+
+// world is all that a command sees of its surroundings.
+type world struct {
+	Stdout, Stderr io.Writer
+	Environ        []string
+}
+
+// Getenv is the value of an environment variable, "" without it.
+func (w world) Getenv(name string) string {
+	for _, entry := range w.Environ {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// execute runs the command line and gives the exit code.
+func execute(ctx context.Context, args []string, w world) int {
+	root := newRoot(w)
+	root.SetArgs(args)
+	root.SetOut(w.Stdout)
+	root.SetErr(w.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		fmt.Fprintf(w.Stderr, "ghhelper: %s\n", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+	}
+	return exitCode(err)
+}
+
+const rootHelp = `ghhelper packages and delivers a repository's releases, and keeps every
+versioned reference between repositories right.
+
+Start with "ghhelper rehearse": it releases the current commit in a world of
+its own on this machine, needs no credentials, and changes nothing else.
+
+Exit codes: 0 nothing wrong, 1 something was found wrong, 2 wrong usage or
+configuration, 3 something could not be checked.`
+
+func newRoot(w world) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "ghhelper",
+		Short:         "Packages, delivers and checks releases",
+		Long:          rootHelp,
+		Version:       versionText(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate("ghhelper {{.Version}}\n")
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%w; see %s --help", err, cmd.CommandPath())
+	})
+	for _, command := range []*cobra.Command{newRehearse(w), newRelease(w), newPublish(w), newStamp(w)} {
+		command.Args = explainArgs(command.Args)
+		root.AddCommand(command)
+	}
+	return root
+}
+
+// explainArgs makes a wrong number of arguments an error of usage.
+func explainArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usage("%s: %w; usage: %s", cmd.CommandPath(), err, cmd.UseLine())
+		}
+		return nil
+	}
+}
+
+// versionText says which source this program was built from, and by what.
+func versionText() string {
+	v, c := version, commit
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v, c = orElse(v, info.Main.Version), orElse(c, setting(info, "vcs.revision"))
+	}
+	return fmt.Sprintf("%s (commit %s, %s %s/%s)", orElse(v, "(devel)"), orElse(c, "unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+func setting(info *debug.BuildInfo, key string) string {
+	for _, s := range info.Settings {
+		if s.Key == key {
+			return s.Value
+		}
+	}
+	return ""
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}

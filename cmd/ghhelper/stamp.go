@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubestellar/actions/internal/apply"
+	"github.com/kubestellar/actions/internal/delivery"
+)
+
+const stampHelp = `Writes copies of our own charts and hooks in which every placeholder has become
+VERSION: charts as folders and as packages (.tgz), hooks as files. The sources
+are not touched. Charts that ours depend on are fetched from their registry.
+
+The packages carry the time of HEAD: the same commit gives the same bytes.`
+
+func newStamp(w world) *cobra.Command {
+	var config, out string
+	cmd := &cobra.Command{Use: "stamp VERSION --out DIR", Short: "Write stamped copies of our charts and hooks", Long: stampHelp, Args: cobra.ExactArgs(1)}
+	cmd.Flags().StringVar(&config, "config", delivery.FileName, "the file that declares what is released")
+	cmd.Flags().StringVar(&out, "out", "", "the folder to write, empty or absent (required)")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if out == "" {
+			return usage("--out is missing: name the folder to write, empty or absent")
+		}
+		return w.stamp(cmd.Context(), config, args[0], out)
+	}
+	return cmd
+}
+
+func (w world) stamp(ctx context.Context, config, versionArg, out string) error {
+	v, err := parseVersion(versionArg)
+	if err != nil {
+		return err
+	}
+	src, err := w.open(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer src.root.Close()
+	at, err := src.repo.CommitTime(ctx, "HEAD")
+	if err != nil {
+		return err
+	}
+	stamper := apply.Stamper{Tree: src.tree, File: src.file, Version: v, Time: at, Fetch: registry().ChartArchive}
+	stamped, err := stamper.Stamp(ctx, out)
+	for _, s := range stamped {
+		fmt.Fprintln(w.Stdout, s.Path)
+		if s.Package != "" {
+			fmt.Fprintln(w.Stdout, s.Package)
+		}
+	}
+	return err
+}

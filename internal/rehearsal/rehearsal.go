@@ -1,0 +1,254 @@
+// Package rehearsal releases a repository's HEAD in a world of its own on
+// loopback: the real commands, the real goreleaser, real git, real pushes.
+package rehearsal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/report"
+)
+
+// Rehearsal is one rehearsed release.
+type Rehearsal struct {
+	Repo    git.Repo // whose HEAD is released
+	Config  string   // the delivery.yaml in it
+	Version ref.Version
+	// Executable is this program: the release is a process of its own, in the
+	// world's environment, as it would be in the real one.
+	Executable string
+	// Without names stand-ins (location:tag) to be withheld.
+	Without []string
+	// Addr is where the world listens; "" is any free port of 127.0.0.1.
+	Addr string
+	// ReportDir receives report.md and report.json.
+	ReportDir string
+	Out       io.Writer
+	Now       func() time.Time
+	// Kept is called with the world up after the release, if it is not nil;
+	// the world ends when it returns.
+	Kept func(context.Context, Kept)
+}
+
+// Kept is a world that stays up for a person to look around in.
+type Kept struct {
+	Env    []string // what a process needs to live in it
+	Dir    string   // the clone that was released
+	Addr   string
+	Charts []string // location:tag
+	Source string   // URL of the repository
+}
+
+// FailedError says that the release did not succeed in the rehearsal; the
+// release has said why. Code is its exit code.
+type FailedError struct{ Code int }
+
+func (e *FailedError) Error() string {
+	return fmt.Sprintf("the rehearsed release failed with exit code %d, see above", e.Code)
+}
+
+// Run rehearses. The report is nil where the release did not come to one.
+func (r *Rehearsal) Run(ctx context.Context) (*report.Report, error) {
+	dir, err := os.MkdirTemp("", "ghhelper-rehearsal-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	w, err := world.Start(filepath.Join(dir, "world"), world.Options{Addr: r.Addr})
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	return r.in(ctx, w, filepath.Join(dir, "clone"))
+}
+
+// in tells the whole story of a rehearsal.
+func (r *Rehearsal) in(ctx context.Context, w *world.World, clone string) (*report.Report, error) {
+	log := &report.Log{Out: r.Out, Now: r.Now}
+	var file *delivery.File
+	if err := errors.Join(
+		log.Step("world", func() (string, error) { return r.found(ctx, w) }),
+	); err != nil {
+		return nil, err
+	}
+	env := r.env(w)
+	here := git.Repo{Dir: clone, Env: env}
+	if err := log.Step("clone", func() (string, error) { return r.clone(ctx, w, here, &file) }); err != nil {
+		return nil, err
+	}
+	if err := log.Step("modules", func() (string, error) { return r.modules(ctx, clone) }); err != nil {
+		return nil, err
+	}
+	if err := log.Step("stand-ins", func() (string, error) { return r.standIns(ctx, w, file, clone) }); err != nil {
+		return nil, err
+	}
+	rep, err := r.release(ctx, clone, env)
+	if refused := w.Refused(); len(refused) > 0 {
+		fmt.Fprintf(r.Out, "refused: the world has no %s; something asked for it\n", strings.Join(refused, ", "))
+	}
+	if rep != nil && r.Kept != nil {
+		r.Kept(ctx, r.kept(w, file, clone, env))
+	}
+	return rep, err
+}
+
+// found makes the repository's own place in the world, from HEAD.
+func (r *Rehearsal) found(ctx context.Context, w *world.World) (string, error) {
+	name, err := r.ownRepository(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := w.CreateRepository(name, world.Repository{}); err != nil {
+		return "", err
+	}
+	shallow, err := r.Repo.Run(ctx, "rev-parse", "--is-shallow-repository")
+	if err != nil {
+		return "", err
+	}
+	if shallow == "true" {
+		return "", errors.New("this clone is shallow, and a release needs the history: git fetch --unshallow (in a workflow: fetch-depth: 0)")
+	}
+	dirty, err := r.Repo.Dirty(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(dirty) > 0 {
+		fmt.Fprintf(r.Out, "note: %d changed or untracked files are not part of HEAD and so not rehearsed\n", len(dirty))
+	}
+	_, err = r.Repo.Run(ctx, "push", "--quiet", w.RepositoryDir(name), "+HEAD:refs/heads/main", "refs/tags/*:refs/tags/*")
+	return "ghcr.io, quay.io and github.com answer on " + w.Addr(), err
+}
+
+// ownRepository reads the name from HEAD, not from the work tree.
+func (r *Rehearsal) ownRepository(ctx context.Context) (string, error) {
+	text, err := r.Repo.Run(ctx, "show", "HEAD:./"+r.Config)
+	if err != nil {
+		return "", fmt.Errorf("reading %s as committed: %w", r.Config, err)
+	}
+	file, err := delivery.Parse(r.Config, []byte(text))
+	if err != nil {
+		return "", err
+	}
+	return file.Own().Repository, nil
+}
+
+func (r *Rehearsal) clone(ctx context.Context, w *world.World, here git.Repo, file **delivery.File) (string, error) {
+	name, err := r.ownRepository(ctx)
+	if err != nil {
+		return "", err
+	}
+	outside := git.Repo{Dir: filepath.Dir(here.Dir), Env: here.Env}
+	if _, err := outside.Run(ctx, "clone", "--quiet", "https://github.com/"+name, here.Dir); err != nil {
+		return "", err
+	}
+	commit, err := here.Head(ctx)
+	if err != nil {
+		return "", err
+	}
+	*file, err = delivery.Load(os.DirFS(here.Dir), r.Config)
+	return name + " at " + commit, err
+}
+
+// modules brings the Go modules that the build needs while there is a network.
+func (r *Rehearsal) modules(ctx context.Context, clone string) (string, error) {
+	if _, err := os.Stat(filepath.Join(clone, "go.mod")); err != nil {
+		return "no go.mod", nil
+	}
+	_, err := r.goCommand(ctx, clone, "mod", "download")
+	return "all that go.mod names are in the module cache; from here on GOPROXY=off", err
+}
+
+// goCommand runs go in the user's own environment, outside the world.
+func (r *Rehearsal) goCommand(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir, cmd.Env, cmd.Stderr = dir, r.Repo.Env, &stderr
+	out, err := cmd.Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil, errors.New("no go command found on PATH: install Go, see go.mod for the version")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("go %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()+string(out)))
+	}
+	return out, nil
+}
+
+// kept variables of the user's environment: where programs and caches are.
+var keptVariables = []string{"PATH", "TMPDIR", "LANG", "TERM", "GOROOT"}
+
+// env is the whole environment of a process in the world.
+func (r *Rehearsal) env(w *world.World) []string {
+	env := w.Env()
+	for _, entry := range r.Repo.Env {
+		if name, _, _ := strings.Cut(entry, "="); slices.Contains(keptVariables, name) {
+			env = append(env, entry)
+		}
+	}
+	for _, name := range []string{"GOPATH", "GOMODCACHE", "GOCACHE"} {
+		if out, err := r.goCommand(context.Background(), "", "env", name); err == nil {
+			env = append(env, name+"="+strings.TrimSpace(string(out)))
+		}
+	}
+	return append(env, "GOPROXY=off", "GOSUMDB=off", "GOTELEMETRY=off")
+}
+
+// release runs the release as a user would.
+func (r *Rehearsal) release(ctx context.Context, clone string, env []string) (*report.Report, error) {
+	dir, err := os.MkdirTemp("", "ghhelper-report-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	cmd := exec.CommandContext(ctx, r.Executable, "release", r.Version.String(), "--config", r.Config, "--report", dir)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = clone, env, r.Out, r.Out
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 20 * time.Second
+	ran := cmd.Run()
+	rep, readErr := report.Read(dir)
+	if readErr == nil && r.ReportDir != "" {
+		readErr = rep.Write(r.ReportDir)
+	}
+	var exit *exec.ExitError
+	switch {
+	case ran != nil && !errors.As(ran, &exit):
+		return nil, fmt.Errorf("running the release: %w", ran)
+	case readErr != nil:
+		return nil, errors.Join(ran, readErr)
+	case ran == nil || exit.ExitCode() == codeUnchecked && rep.Failed == "" && rep.OnlyStandIns():
+		return rep, nil
+	}
+	return rep, &FailedError{exit.ExitCode()}
+}
+
+// codeUnchecked is the exit code of a command that could not check something;
+// in a rehearsal that is so wherever a stand-in takes a real artifact's place.
+const codeUnchecked = 3
+
+func (r *Rehearsal) kept(w *world.World, file *delivery.File, clone string, env []string) Kept {
+	k := Kept{Env: env, Dir: clone, Addr: w.Addr(), Source: "https://github.com/" + file.Own().Repository}
+	own := file.Own()
+	for _, name := range own.OfKind(delivery.Chart) {
+		a := own.Artifacts[name]
+		k.Charts = append(k.Charts, a.At+":"+a.TagFor(r.Version))
+	}
+	return k
+}
+
+// registryOf is the edge to the world's registries, with the right to push.
+func registryOf(w *world.World) *oci.Registry {
+	return &oci.Registry{Keychain: tokenKeychain(w.Token()), Transport: w.Transport()}
+}

@@ -1,0 +1,375 @@
+package rehearsal
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/kubestellar/actions/internal/chart"
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/resolve"
+)
+
+func tokenKeychain(token string) authn.Keychain {
+	return keychain{authn.FromConfig(authn.AuthConfig{Username: "rehearsal", Password: token})}
+}
+
+type keychain struct{ authn.Authenticator }
+
+func (k keychain) Resolve(authn.Resource) (authn.Authenticator, error) { return k.Authenticator, nil }
+
+// standIns makes, for everything that the tree refers to and others publish,
+// something with its name, version and labels, and says so at each one.
+func (r *Rehearsal) standIns(ctx context.Context, w *world.World, file *delivery.File, clone string) (string, error) {
+	maker := &maker{Rehearsal: r, world: w, file: file, registry: registryOf(w), commits: map[string]string{}, made: map[resolve.Target]bool{}}
+	if err := maker.repositories(ctx); err != nil {
+		return "", err
+	}
+	references, err := findIn(ctx, file, git.Repo{Dir: clone, Env: r.Repo.Env})
+	if err != nil {
+		return "", err
+	}
+	targets := maker.lockstep()
+	for _, reference := range find.Pins(references) {
+		named, err := resolve.Targets(file, reference, r.Version)
+		if err != nil {
+			return "", err
+		}
+		targets = append(targets, named...)
+	}
+	if err := maker.all(ctx, targets); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d, for what others publish", len(maker.made)), r.withhold(w, maker.made)
+}
+
+func findIn(ctx context.Context, file *delivery.File, repo git.Repo) ([]ref.Reference, error) {
+	names, err := repo.Files(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return find.New(file).Files(os.DirFS(repo.Dir), names)
+}
+
+// maker makes stand-ins.
+type maker struct {
+	*Rehearsal
+	world    *world.World
+	file     *delivery.File
+	registry *oci.Registry
+	commits  map[string]string // repository → the commit of all its tags
+	made     map[resolve.Target]bool
+}
+
+// lockstep: what must be there at our own version before we release.
+func (m *maker) lockstep() []resolve.Target {
+	var targets []resolve.Target
+	for _, name := range m.file.Names() {
+		c := m.file.Components[name]
+		if c.Lockstep != m.file.Self {
+			continue
+		}
+		for _, artifact := range c.ArtifactNames() {
+			a := c.Artifacts[artifact]
+			targets = append(targets, resolve.Target{Component: name, Artifact: artifact, Kind: a.Kind, At: a.At, Tag: a.TagFor(m.Version)})
+		}
+	}
+	return targets
+}
+
+// repositories of the other components and of the downstreams, each with one
+// commit.
+func (m *maker) repositories(ctx context.Context) error {
+	own := m.file.Own().Repository
+	names := slices.Clone(m.file.Downstreams)
+	for _, name := range m.file.Names() {
+		names = append(names, m.file.Components[name].Repository)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if name == own {
+			continue
+		}
+		if err := m.world.CreateRepository(name, world.Repository{}); err != nil {
+			return err
+		}
+		commit, err := m.commit(ctx, name)
+		if err != nil {
+			return err
+		}
+		m.commits[name] = commit
+	}
+	return nil
+}
+
+// commit makes the one commit of a stand-in repository; it is the same in
+// every rehearsal.
+func (m *maker) commit(ctx context.Context, repository string) (string, error) {
+	const when = "2000-01-01T00:00:00Z"
+	who := []string{"GIT_AUTHOR_NAME=stand-in", "GIT_AUTHOR_EMAIL=stand-in@rehearsal.invalid", "GIT_AUTHOR_DATE=" + when,
+		"GIT_COMMITTER_NAME=stand-in", "GIT_COMMITTER_EMAIL=stand-in@rehearsal.invalid", "GIT_COMMITTER_DATE=" + when}
+	repo := git.Repo{Dir: m.world.RepositoryDir(repository), Env: append(m.env(m.world), who...)}
+	const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904" // git knows it without its being stored
+	commit, err := repo.Run(ctx, "commit-tree", "-m", "Stand in for "+repository, emptyTree)
+	if err != nil {
+		return "", err
+	}
+	_, err = repo.Run(ctx, "update-ref", "refs/heads/main", commit)
+	return commit, err
+}
+
+// all makes the targets, and then what those refer to in turn.
+func (m *maker) all(ctx context.Context, targets []resolve.Target) error {
+	for len(targets) > 0 {
+		target := targets[0]
+		targets = targets[1:]
+		if target.Component == m.file.Self || m.made[target] {
+			continue
+		}
+		more, err := m.one(ctx, target)
+		if err != nil {
+			return fmt.Errorf("making a stand-in for %s: %w", target, err)
+		}
+		m.made[target] = true
+		targets = append(targets, more...)
+	}
+	return nil
+}
+
+func (m *maker) one(ctx context.Context, target resolve.Target) ([]resolve.Target, error) {
+	if err := m.gitTag(ctx, target); err != nil {
+		return nil, err
+	}
+	switch target.Kind {
+	case delivery.Image:
+		return nil, m.image(ctx, target)
+	case delivery.Chart:
+		return m.chart(ctx, target)
+	}
+	return nil, nil
+}
+
+// gitTag puts the version's tag on the stand-in repository's commit.
+func (m *maker) gitTag(ctx context.Context, target resolve.Target) error {
+	version, err := ref.ParseVersion(target.Tag)
+	if err != nil {
+		return err
+	}
+	repository := m.file.Components[target.Component].Repository
+	repo := git.Repo{Dir: m.world.RepositoryDir(repository), Env: m.env(m.world)}
+	_, err = repo.Run(ctx, "update-ref", "refs/tags/"+version.Tag(), m.commits[repository])
+	return err
+}
+
+func (m *maker) labels(target resolve.Target, why string) map[string]string {
+	c := m.file.Components[target.Component]
+	return map[string]string{
+		oci.KeyStandIn:  why,
+		oci.KeySource:   "https://github.com/" + c.Repository,
+		oci.KeyRevision: m.commits[c.Repository],
+		oci.KeyVersion:  strings.TrimPrefix(target.Tag, "v"),
+	}
+}
+
+// image pushes an image for each declared platform that holds nothing but its
+// labels.
+func (m *maker) image(ctx context.Context, target resolve.Target) error {
+	platforms := m.file.Components[target.Component].Artifacts[target.Artifact].Platforms
+	if len(platforms) == 0 {
+		platforms = []string{"linux/amd64", "linux/arm64"}
+	}
+	labels := m.labels(target, "made by the rehearsal, holds nothing")
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for _, platform := range platforms {
+		os, arch, _ := strings.Cut(platform, "/")
+		image, err := labelled(os, arch, labels)
+		if err != nil {
+			return err
+		}
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: os, Architecture: arch}}})
+	}
+	m.say(target)
+	_, err := m.registry.PushIndex(ctx, target.At, target.Tag, index)
+	return err
+}
+
+func labelled(os, arch string, labels map[string]string) (v1.Image, error) {
+	config := &v1.ConfigFile{OS: os, Architecture: arch, RootFS: v1.RootFS{Type: "layers"}, Config: v1.Config{Labels: labels}}
+	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	return mutate.ConfigFile(image, config)
+}
+
+func (m *maker) say(target resolve.Target) {
+	fmt.Fprintf(m.Out, "  stand-in for %s\n", target)
+}
+
+// chart pushes a chart: the real one's files where a Go module of the
+// component holds them, else one that runs the component's images.
+func (m *maker) chart(ctx context.Context, target resolve.Target) ([]resolve.Target, error) {
+	files, why, err := m.chartFiles(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	c, err := chart.LoadFS(files, ".")
+	if err != nil {
+		return nil, err
+	}
+	archive, err := c.Package(time.Unix(0, 0))
+	if err != nil {
+		return nil, err
+	}
+	image, err := oci.ChartImage(archive, c.Metadata(), m.labels(target, why))
+	if err != nil {
+		return nil, err
+	}
+	m.say(target)
+	if _, err := m.registry.PushImage(ctx, target.At, target.Tag, image); err != nil {
+		return nil, err
+	}
+	return m.renderedTargets(c)
+}
+
+func (m *maker) renderedTargets(c *chart.Chart) ([]resolve.Target, error) {
+	rendered, err := c.Render(nil)
+	if err != nil {
+		return nil, err
+	}
+	var targets []resolve.Target
+	for name, text := range rendered {
+		for _, reference := range find.Pins(find.New(m.file).Text(name, []byte(text))) {
+			named, err := resolve.Targets(m.file, reference, m.Version)
+			if err != nil {
+				return nil, err
+			}
+			targets = append(targets, named...)
+		}
+	}
+	slices.SortFunc(targets, func(a, b resolve.Target) int { return strings.Compare(a.String(), b.String()) })
+	return targets, nil
+}
+
+func (m *maker) chartFiles(ctx context.Context, target resolve.Target) (fs.FS, string, error) {
+	component := m.file.Components[target.Component]
+	for _, name := range component.OfKind(delivery.Module) {
+		module := component.Artifacts[name].At
+		version, err := ref.ParseVersion(target.Tag)
+		if err != nil {
+			return nil, "", err
+		}
+		dir, err := m.module(ctx, module, version)
+		if err != nil {
+			return nil, "", err
+		}
+		files, err := m.fromModule(dir, target, version)
+		return files, fmt.Sprintf("packaged by the rehearsal from Go module %s@%s", module, version.Tag()), err
+	}
+	return m.minimalChart(target), "made by the rehearsal, runs the component's images", nil
+}
+
+// module is the folder of a Go module in the module cache.
+func (m *maker) module(ctx context.Context, module string, version ref.Version) (string, error) {
+	out, err := m.goCommand(ctx, os.TempDir(), "mod", "download", "-json", module+"@"+version.Tag())
+	if err != nil {
+		return "", err
+	}
+	var answer struct{ Dir string }
+	if err := json.Unmarshal(out, &answer); err != nil {
+		return "", fmt.Errorf("reading go mod download's answer: %w", err)
+	}
+	return answer.Dir, nil
+}
+
+var versionLine = regexp.MustCompile(`(?m)^(version|appVersion):.*$`)
+
+// fromModule stamps the chart in a module's folder as that component's own
+// release does: its versions, and the tags of its own images.
+func (m *maker) fromModule(dir string, target resolve.Target, version ref.Version) (fs.FS, error) {
+	files := fstest.MapFS{}
+	root := os.DirFS(filepath.Join(dir, "chart"))
+	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(root, name)
+		files[name] = &fstest.MapFile{Data: m.ownImages(target.Component, version, data)}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	declaration, ok := files["Chart.yaml"]
+	if !ok || !versionLine.Match(declaration.Data) {
+		return nil, fmt.Errorf("the module's chart has no version to stamp")
+	}
+	declaration.Data = versionLine.ReplaceAll(declaration.Data, []byte("$1: "+target.Tag))
+	return files, nil
+}
+
+func (m *maker) ownImages(component string, version ref.Version, data []byte) []byte {
+	c := m.file.Components[component]
+	for _, name := range c.OfKind(delivery.Image) {
+		a := c.Artifacts[name]
+		data = []byte(strings.ReplaceAll(string(data), a.At+":latest", a.At+":"+a.TagFor(version)))
+	}
+	return data
+}
+
+// minimalChart runs each image of the target's component in a Deployment.
+func (m *maker) minimalChart(target resolve.Target) fs.FS {
+	component := m.file.Components[target.Component]
+	version, _ := ref.ParseVersion(target.Tag) // gitTag has parsed it before
+	var containers strings.Builder
+	for _, name := range component.OfKind(delivery.Image) {
+		a := component.Artifacts[name]
+		fmt.Fprintf(&containers, "      - name: %s\n        image: %s:%s\n", name, a.At, a.TagFor(version))
+	}
+	declaration := fmt.Sprintf("apiVersion: v2\nname: %s\ndescription: stand-in\nversion: %s\nappVersion: %s\n", path.Base(target.At), target.Tag, target.Tag)
+	files := fstest.MapFS{"Chart.yaml": {Data: []byte(declaration)}}
+	if containers.Len() > 0 {
+		const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: stand-in\nspec:\n  selector: {matchLabels: {app: stand-in}}\n  template:\n    metadata: {labels: {app: stand-in}}\n    spec:\n      containers:\n"
+		files["templates/deployment.yaml"] = &fstest.MapFile{Data: []byte(deployment + containers.String())}
+	}
+	return files
+}
+
+// withhold takes away what the caller wants to see missed.
+func (r *Rehearsal) withhold(w *world.World, made map[resolve.Target]bool) error {
+	for _, name := range r.Without {
+		if err := withholdOne(w, made, name); err != nil {
+			return err
+		}
+		fmt.Fprintf(r.Out, "  withheld %s\n", name)
+	}
+	return nil
+}
+
+func withholdOne(w *world.World, made map[resolve.Target]bool, name string) error {
+	for target := range made {
+		if target.At+":"+target.Tag != name {
+			continue
+		}
+		host, repository, _ := strings.Cut(target.At, "/")
+		return w.DeleteManifest(host, repository, target.Tag)
+	}
+	return fmt.Errorf("--without %s: no stand-in has that name; the stand-ins are listed above", name)
+}

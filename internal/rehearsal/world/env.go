@@ -1,0 +1,105 @@
+package world
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// The identity and the user name of the rehearsal. The mail address is in a domain that is
+// reserved and reaches nobody (RFC 2606).
+const (
+	identityName  = "Rehearsal"
+	identityEmail = "rehearsal@example.invalid"
+	tokenUser     = "x-access-token"
+)
+
+// place is a file or folder of the environment.
+func (w *World) place(name string) string { return filepath.Join(w.dir, "home", name) }
+
+// Env is what a child process needs in its environment to live in this world, each "KEY=value".
+// PATH is not among it; and since HOME is a throwaway, a child that runs the go command needs
+// GOCACHE and GOMODCACHE from its caller, or starts with empty ones.
+func (w *World) Env() []string {
+	proxy := "http://" + w.Addr()
+	pem := filepath.Join(w.dir, "ca.pem")
+	return []string{
+		"HTTPS_PROXY=" + proxy, "https_proxy=" + proxy,
+		"HTTP_PROXY=" + proxy, "http_proxy=" + proxy,
+		"ALL_PROXY=", "all_proxy=",
+		"NO_PROXY=", "no_proxy=",
+		"SSL_CERT_FILE=" + pem,
+		"SSL_CERT_DIR=" + w.place("no-certificates"),
+		"GIT_SSL_CAINFO=" + pem,
+		"GIT_CONFIG_NOSYSTEM=1",
+		"GIT_CONFIG_GLOBAL=" + w.place("gitconfig"),
+		"GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=", "SSH_ASKPASS=",
+		"HOME=" + w.place("user"),
+		"XDG_CONFIG_HOME=" + w.place("user/.config"),
+		"XDG_CACHE_HOME=" + w.place("user/.cache"),
+		"XDG_DATA_HOME=" + w.place("user/.local/share"),
+		"DOCKER_CONFIG=" + w.place("docker"),
+		"GITHUB_TOKEN=" + w.token,
+	}
+}
+
+func (w *World) writeHome() error {
+	for _, dir := range []string{"no-certificates", "user/.config", "user/.cache", "user/.local/share", "docker"} {
+		if err := os.MkdirAll(w.place(dir), 0o755); err != nil {
+			return err
+		}
+	}
+	docker, err := w.dockerConfig()
+	if err != nil {
+		return err
+	}
+	for name, content := range map[string]string{
+		"docker/config.json": docker,
+		"credential":         fmt.Sprintf("username=%s\npassword=%s\n", tokenUser, w.token),
+		"gitconfig":          w.gitConfig(),
+	} {
+		if err := os.WriteFile(w.place(name), []byte(content), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *World) dockerConfig() (string, error) {
+	type entry struct {
+		Auth string `json:"auth"`
+	}
+	auth := entry{base64.StdEncoding.EncodeToString([]byte(tokenUser + ":" + w.token))}
+	config := map[string]any{"auths": map[string]entry{hostGHCR: auth, hostQuay: auth}}
+	b, err := json.MarshalIndent(config, "", "  ")
+	return string(b), err
+}
+
+// gitConfig has a credential helper that only answers: git's own store would rewrite its file
+// after each use, and lose the token after one refusal. The transports that no proxy sees are off.
+func (w *World) gitConfig() string {
+	helper := fmt.Sprintf(`!f() { if test "$1" = get; then cat %s; fi; }; f`, shellQuote(w.place("credential")))
+	return fmt.Sprintf(`[user]
+	name = %s
+	email = %s
+[init]
+	defaultBranch = main
+[credential "https://%s"]
+	helper = %s
+[protocol "ssh"]
+	allow = never
+[protocol "git"]
+	allow = never
+`, identityName, identityEmail, hostWeb, configQuote(helper))
+}
+
+func shellQuote(s string) string {
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+func configQuote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}

@@ -1,0 +1,68 @@
+package world
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+const repoPath = "/repos/{owner}/{repo}"
+
+func apiEndpoints() []endpoint {
+	const read, write = false, true
+	return []endpoint{
+		{"GET", "/rate_limit", read, (*forge).getRateLimit, nil},
+		{"GET", "/user", read, (*forge).getUser, nil},
+		{"GET", repoPath, read, (*forge).getRepository, nil},
+		{"GET", repoPath + "/releases", read, (*forge).listReleases, nil},
+		{"POST", repoPath + "/releases", write, (*forge).createRelease, nil},
+		{"POST", repoPath + "/releases/generate-notes", write, (*forge).generateNotes, nil},
+		{"GET", repoPath + "/releases/latest", read, (*forge).getLatestRelease, nil},
+		{"GET", repoPath + "/releases/tags/{tag...}", read, (*forge).getReleaseByTag, nil},
+		{"GET", repoPath + "/releases/assets/{id#}", read, (*forge).getAsset, nil},
+		{"DELETE", repoPath + "/releases/assets/{id#}", write, (*forge).deleteAsset, nil},
+		{"GET", repoPath + "/releases/{id#}", read, (*forge).getRelease, nil},
+		{"PATCH", repoPath + "/releases/{id#}", write, (*forge).editRelease, nil},
+		{"DELETE", repoPath + "/releases/{id#}", write, (*forge).deleteRelease, nil},
+		{"GET", repoPath + "/releases/{id#}/assets", read, (*forge).listAssets, nil},
+		{"POST", repoPath + "/dispatches", write, (*forge).dispatchEvent, nil},
+		{"GET", repoPath + "/git/ref/{ref...}", read, (*forge).getRef, nil},
+		{"GET", repoPath + "/git/matching-refs/{ref...}", read, (*forge).listMatchingRefs, nil},
+		{"POST", repoPath + "/git/refs", write, (*forge).createRefs, nil},
+		{"GET", repoPath + "/git/tags/{sha}", read, (*forge).getTag, nil},
+		{"POST", repoPath + "/git/tags", write, (*forge).createTag, nil},
+		{"GET", repoPath + "/commits/{ref...}", read, (*forge).getCommit, nil},
+		{"GET", repoPath + "/compare/{basehead...}", read, (*forge).compare, nil},
+		{"GET", repoPath + "/branches/{branch...}", read, (*forge).getBranch, nil},
+	}
+}
+
+func uploadEndpoints() []endpoint {
+	return []endpoint{
+		{"POST", repoPath + "/releases/{id#}/assets", true, (*forge).uploadAsset, nil},
+	}
+}
+
+func (f *forge) api() http.Handler     { return f.dispatcher("", apiEndpoints()) }
+func (f *forge) uploads() http.Handler { return f.dispatcher("", uploadEndpoints()) }
+
+// web answers as github.com: git, downloads, and the API once more below the paths that an
+// Enterprise server has, for tools that are given one base URL for all.
+func (f *forge) web() http.Handler {
+	api := f.dispatcher("/api/v3", apiEndpoints())
+	up := f.dispatcher("/api/uploads", uploadEndpoints())
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/api/v3/"):
+			api.ServeHTTP(rw, r)
+		case strings.HasPrefix(r.URL.Path, "/api/uploads/"):
+			up.ServeHTTP(rw, r)
+		case gitPath.MatchString(r.URL.Path):
+			f.serveGit(rw, r)
+		case downloadPath.MatchString(r.URL.Path):
+			f.serveDownload(rw, r)
+		default:
+			http.Error(rw, fmt.Sprintf("the rehearsal's github.com has no %s %s", r.Method, r.URL.Path), http.StatusNotImplemented)
+		}
+	})
+}

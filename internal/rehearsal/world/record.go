@@ -1,0 +1,225 @@
+package world
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Request is one request that reached a host of the world.
+type Request struct {
+	// N counts from 1 over all hosts, in the order in which the requests' heads were read.
+	N int
+	// Host, Method, Path and Query are as sent; the path is unescaped, the query is not.
+	Host, Method, Path, Query string
+	// Effect says that the request may change what the world has stored.
+	Effect bool
+	// Status is what the host answered, or would have if the answer was not cut off. It is 0
+	// until the request is handled, and stays so if nothing was done.
+	Status int
+}
+
+// Fault is what goes wrong with a request; the zero value is nothing. Delay passes first, then
+// the first of CutBefore, Status and CutAfter that is set takes effect.
+type Fault struct {
+	// CutBefore resets the connection; nothing is done.
+	CutBefore bool
+	// CutAfter lets the request be done, and resets the connection in place of the answer.
+	CutAfter bool
+	// Status is answered, with Header and Body; nothing is done.
+	Status int
+	Header http.Header
+	Body   string
+	// Delay passes before anything else, also if the client has gone by then.
+	Delay time.Duration
+}
+
+// record holds what was asked, what was refused, and who interferes.
+type record struct {
+	mu        sync.Mutex
+	requests  []Request
+	refused   []string
+	interfere func(Request) Fault
+}
+
+func (c *record) add(r Request) (Request, func(Request) Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.N = len(c.requests) + 1
+	c.requests = append(c.requests, r)
+	return r, c.interfere
+}
+
+func (c *record) finish(n, status int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.requests[n-1].Status = status
+}
+
+func (c *record) all() []Request {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.requests)
+}
+
+func (c *record) intercept(f func(Request) Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.interfere = f
+}
+
+func (c *record) refuse(host string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Contains(c.refused, host) {
+		c.refused = append(c.refused, host)
+	}
+}
+
+func (c *record) refusals() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.refused)
+}
+
+// recorded notes each request for host, lets it suffer its fault, and hands it on. The function
+// that decides the fault runs without any lock, so it may use the world itself.
+func (w *World) recorded(host string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if !w.lines.enter() {
+			cut(r)
+		}
+		defer w.lines.leave()
+		seen, interfere := w.record.add(describe(host, r))
+		var fault Fault
+		if interfere != nil {
+			fault = interfere(seen)
+		}
+		w.wait(fault.Delay)
+		if fault.CutBefore || w.lines.isDown(host) {
+			cut(r)
+		}
+		fault.apply(&watch{ResponseWriter: rw, tell: func(status int) { w.record.finish(seen.N, status) }}, r, next)
+	})
+}
+
+// apply answers the request or lets next do so.
+func (f Fault) apply(rw *watch, r *http.Request, next http.Handler) {
+	// A client that leaves does not undo what it has asked for.
+	detached := r.WithContext(context.WithoutCancel(r.Context()))
+	switch {
+	case f.Status != 0:
+		f.answer(rw, r)
+	case f.CutAfter:
+		rw.ResponseWriter = void{}
+		next.ServeHTTP(rw, detached)
+		rw.settle()
+		cut(r)
+	default:
+		next.ServeHTTP(rw, detached)
+		rw.settle()
+	}
+}
+
+// answer reads the body to its end first: a client that still writes would see a reset instead.
+func (f Fault) answer(rw http.ResponseWriter, r *http.Request) {
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		cut(r)
+	}
+	for key, values := range f.Header {
+		rw.Header()[http.CanonicalHeaderKey(key)] = values
+	}
+	rw.WriteHeader(f.Status)
+	io.WriteString(rw, f.Body) // a client that has gone needs no answer
+}
+
+func (w *World) wait(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-w.over.Done():
+	}
+}
+
+func describe(host string, r *http.Request) Request {
+	return Request{
+		Host: host, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
+		Effect: hasEffect(r),
+	}
+}
+
+// hasEffect goes by the method, but for the posts that only ask.
+func hasEffect(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return false
+	}
+	for _, asks := range []string{"/git-upload-pack", "/releases/generate-notes", mannerGHCR.tokenPath, mannerQuay.tokenPath} {
+		if strings.HasSuffix(r.URL.Path, asks) {
+			return false
+		}
+	}
+	return true
+}
+
+type lineKey struct{}
+
+// rememberLine keeps the connection below TLS at hand, to reset it.
+func rememberLine(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, lineKey{}, c.(*tls.Conn).NetConn())
+}
+
+// cut resets the connection and ends the handler.
+func cut(r *http.Request) {
+	if l, ok := r.Context().Value(lineKey{}).(*line); ok {
+		l.reset()
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// watch tells the status of an answer, before the client can have seen it.
+type watch struct {
+	http.ResponseWriter
+	tell func(status int)
+	told bool
+}
+
+func (w *watch) WriteHeader(status int) {
+	if !w.told && status >= 200 {
+		w.told = true
+		w.tell(status)
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *watch) Write(b []byte) (int, error) {
+	w.settle()
+	return w.ResponseWriter.Write(b)
+}
+
+// settle tells the status of an answer that never named it.
+func (w *watch) settle() {
+	if !w.told {
+		w.told = true
+		w.tell(http.StatusOK)
+	}
+}
+
+func (w *watch) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// void takes an answer that nobody shall see.
+type void http.Header
+
+func (v void) Header() http.Header         { return http.Header(v) }
+func (v void) Write(b []byte) (int, error) { return len(b), nil }
+func (v void) WriteHeader(int)             {}
