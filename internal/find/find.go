@@ -69,8 +69,10 @@ func (f *Finder) Text(name string, data []byte) []ref.Reference {
 		found = append(found, form.find(t)...)
 	}
 	slices.SortStableFunc(found, func(a, b ref.Reference) int { return cmp.Compare(a.Start, b.Start) })
-	return slices.CompactFunc(found, func(a, b ref.Reference) bool { return b.Start < a.End })
+	return slices.CompactFunc(found, overlap)
 }
+
+func overlap(a, b ref.Reference) bool { return a.Start < b.End && b.Start < a.End }
 
 // Files finds the references in the named files of a tree. A file that an
 // excuse of delivery.yaml covers is passed over; an excuse that covers no file
