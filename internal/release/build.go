@@ -211,7 +211,7 @@ func (b Builder) read() (Built, error) {
 	for _, a := range artifacts {
 		switch a.Type {
 		case "Docker Manifest", "Published Docker Image":
-			at, _, _ := strings.Cut(a.Name, ":staging-")
+			at, _, _ := strings.Cut(a.Name, "@") // named by its digest
 			built.Images[at] = a.Extra.Digest
 		case "Archive", "Checksum", "SBOM":
 			file, err := describeFile(a.Name, filepath.Join(b.Dir, a.Path))
