@@ -28,6 +28,9 @@ func TestClonePushFetch(t *testing.T) {
 	}
 	bySHA := filepath.Join(t.TempDir(), "bysha")
 	git(t, w, ".", "init", "--quiet", bySHA)
+	// The older protocol asks the server's leave for a commit that no ref names.
+	unnamed := git(t, w, w.RepositoryDir(testRepository), "rev-parse", "main~1")
+	git(t, w, bySHA, "-c", "protocol.version=0", "fetch", "--quiet", "https://github.com/"+testRepository, unnamed)
 	git(t, w, bySHA, "fetch", "--quiet", "--depth=1", "https://github.com/"+testRepository, pushed)
 }
 

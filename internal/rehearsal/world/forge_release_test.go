@@ -106,6 +106,18 @@ func TestAnExistingTagStays(t *testing.T) {
 	}
 }
 
+func TestTargetMayBeACommit(t *testing.T) {
+	t.Parallel()
+	w, clone := seeded(t, Repository{})
+	first := git(t, w, clone, "rev-parse", "HEAD")
+	commitFile(t, w, clone, "later", "x")
+	git(t, w, clone, "push", "--quiet", "origin", "main")
+	create(t, w, &github.RepositoryRelease{TagName: github.String("v1.0.0"), TargetCommitish: &first})
+	if got := git(t, w, w.RepositoryDir(testRepository), "rev-parse", "v1.0.0"); got != first {
+		t.Errorf("the tag is at %s, want %s", got, first)
+	}
+}
+
 func TestReleaseRefusals(t *testing.T) {
 	t.Parallel()
 	w, _ := seeded(t, Repository{})
@@ -309,9 +321,8 @@ func breakUpload(t *testing.T, w *World, id int64, name string) {
 		t.Error("a broken upload succeeded")
 	}
 	w.Intercept(nil)
-	for w.Requests()[len(w.Requests())-1].Status == 0 {
-		// The forge is still reading: its answer has no reader, so only the record tells.
-	}
+	// Only the record tells when the forge has given up.
+	until(t, "the forge has given up", func() bool { return w.Requests()[len(w.Requests())-1].Status != 0 })
 }
 
 type readerFunc func([]byte) (int, error)

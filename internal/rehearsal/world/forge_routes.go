@@ -25,6 +25,7 @@ func apiEndpoints() []endpoint {
 		{"PATCH", repoPath + "/releases/{id#}", write, (*forge).editRelease, nil},
 		{"DELETE", repoPath + "/releases/{id#}", write, (*forge).deleteRelease, nil},
 		{"GET", repoPath + "/releases/{id#}/assets", read, (*forge).listAssets, nil},
+		{"GET", repoPath + "/actions/runs", read, (*forge).listRuns, nil},
 		{"POST", repoPath + "/dispatches", write, (*forge).dispatchEvent, nil},
 		{"GET", repoPath + "/git/ref/{ref...}", read, (*forge).getRef, nil},
 		{"GET", repoPath + "/git/matching-refs/{ref...}", read, (*forge).listMatchingRefs, nil},

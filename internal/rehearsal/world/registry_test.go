@@ -420,3 +420,55 @@ func TestCutAfterManifestDidHappen(t *testing.T) {
 		t.Errorf("after the cut: %v (%v), want %s", got, err, digest(t, img))
 	}
 }
+
+func TestATokenOutlivesNoVisibility(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	push(t, w, "ghcr.io/a/b:1")
+	token, err := w.registries["ghcr.io"].seal(grant{Scopes: map[string][]string{"a/b": {"pull"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pull := func() int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://ghcr.io/v2/a/b/manifests/1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		status, _ := do(t, w, req)
+		return status
+	}
+	if got := pull(); got != 200 {
+		t.Errorf("while public: %d, want 200", got)
+	}
+	w.SetPrivate("ghcr.io", "a/b", true)
+	if got := pull(); got != 401 {
+		t.Errorf("since private: %d, want 401", got)
+	}
+}
+
+// TestCutAfterShowsNothing has an answer too big for any buffer on the way.
+func TestCutAfterShowsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	const scope = "repository:a:pull,push"
+	blob := noise(t, 4<<20)
+	at := "https://ghcr.io/v2/a/blobs/"
+	if status, body := as(t, w, "ghcr.io", scope, "POST", at+"uploads/?digest="+digestOf([]byte(blob)), blob); status != 201 {
+		t.Fatalf("push: %d %s", status, body)
+	}
+	token, err := w.registries["ghcr.io"].seal(grant{Known: true, Scopes: map[string][]string{"a": {"pull"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at+digestOf([]byte(blob)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	w.Intercept(func(Request) Fault { return Fault{CutAfter: true} })
+	if resp, err := (&http.Client{Transport: w.Transport()}).Do(req); err == nil {
+		resp.Body.Close()
+		t.Errorf("saw status %d, want no answer", resp.StatusCode)
+	}
+}

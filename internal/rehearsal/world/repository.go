@@ -1,6 +1,7 @@
 package world
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -63,8 +64,8 @@ func (f *forge) repositoryDir(fullName string) string {
 
 func (f *forge) createRepository(fullName string, o Repository) error {
 	m := fullNamePattern.FindStringSubmatch(fullName)
-	if m == nil || strings.HasSuffix(fullName, ".git") {
-		return fmt.Errorf("want owner/name, without .git")
+	if m == nil || strings.HasSuffix(fullName, ".git") || m[2] == "." || m[2] == ".." {
+		return errors.New("want owner/name, without .git")
 	}
 	if o.Rights == "" {
 		o.Rights = rightsWrite
@@ -83,7 +84,7 @@ func (f *forge) addRepository(r *repository) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, taken := f.repositories[r.fullName()]; taken {
-		return fmt.Errorf("the name is taken")
+		return errors.New("the name is taken")
 	}
 	if err := r.init(); err != nil {
 		return err

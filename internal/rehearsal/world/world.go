@@ -176,18 +176,23 @@ func listen(addr string) (net.Listener, error) {
 // Close ends the world: all connections are cut, and all that it started has ended when it
 // returns. It must not be called from a function given to Intercept.
 func (w *World) Close() error {
-	err := w.listener.Close()
-	if errors.Is(err, net.ErrClosed) {
-		err = nil
-	}
+	err := unlessClosed(w.listener.Close())
 	w.cancel()
 	w.lines.shut()
 	for _, s := range w.servers {
-		err = errors.Join(err, s.Close())
+		err = errors.Join(err, unlessClosed(s.Close()))
 	}
 	w.transport.CloseIdleConnections()
 	w.serving.Wait()
 	w.lines.wait()
+	return err
+}
+
+// unlessClosed passes over that something was closed before, which is what Close wants.
+func unlessClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
 	return err
 }
 

@@ -1,8 +1,10 @@
 package world
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -223,6 +225,38 @@ func TestDownAndUpKeepState(t *testing.T) {
 	}
 }
 
+// dial opens a connection to a host through the proxy, before TLS.
+func dial(t *testing.T, w *World, host string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", w.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "CONNECT %[1]s:443 HTTP/1.1\r\nHost: %[1]s:443\r\n\r\n", host)
+	answer := make([]byte, len("HTTP/1.1 200 Connection established\r\n\r\n"))
+	if _, err := io.ReadFull(conn, answer); err != nil || !strings.Contains(string(answer), " 200 ") {
+		t.Fatalf("CONNECT %s: %q (%v)", host, answer, err)
+	}
+	return conn
+}
+
+func TestDownCutsOpenConnections(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, Options{})
+	conn, other := dial(t, w, "ghcr.io"), dial(t, w, "quay.io")
+	w.Down("ghcr.io")
+	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("an open connection to a dead host: %v, want a reset", err)
+	}
+	if err := tls.Client(other, &tls.Config{ServerName: "quay.io", RootCAs: w.transport.TLSClientConfig.RootCAs}).Handshake(); err != nil {
+		t.Errorf("an open connection to another host: %v", err)
+	}
+}
+
 func TestDownCutsARequestUnderWay(t *testing.T) {
 	t.Parallel()
 	w, _ := seeded(t, Repository{})
@@ -287,17 +321,25 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestFaultHeaderReachesTheClient(t *testing.T) {
+// TestFaultAnswersWhoFirstSendsAll has a client that, like git, reads when it has written.
+func TestFaultAnswersWhoFirstSendsAll(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})
-	w.Intercept(func(Request) Fault { return Fault{Status: 429, Header: http.Header{"Retry-After": {"7"}}} })
-	resp, err := (&http.Client{Transport: w.Transport()}).Post("https://ghcr.io/v2/a/blobs/uploads/", "", strings.NewReader(strings.Repeat("x", 1<<20)))
+	w.Intercept(func(Request) Fault {
+		return Fault{Status: 429, Header: http.Header{"Retry-After": {"7"}}, Body: "later"}
+	})
+	conn := tls.Client(dial(t, w, "ghcr.io"), &tls.Config{ServerName: "ghcr.io", RootCAs: w.transport.TLSClientConfig.RootCAs})
+	body := strings.Repeat("x", 16<<20)
+	if _, err := fmt.Fprintf(conn, "POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: ghcr.io\r\nContent-Length: %d\r\n\r\n%s", len(body), body); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != 429 || resp.Header.Get("Retry-After") != "7" {
-		t.Errorf("saw %d, Retry-After %q", resp.StatusCode, resp.Header.Get("Retry-After"))
+	if b, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 429 || resp.Header.Get("Retry-After") != "7" || string(b) != "later" {
+		t.Errorf("saw %d %q (%v), Retry-After %q", resp.StatusCode, b, err, resp.Header.Get("Retry-After"))
 	}
 }
 
@@ -378,24 +420,21 @@ func TestCloseLeavesNothing(t *testing.T) {
 	if _, err := net.Dial("tcp", w.Addr()); err == nil {
 		t.Error("the closed world listens")
 	}
-	wantGoroutines(t, before)
+	until(t, "no goroutine is left over", func() bool { return runtime.NumGoroutine() <= before })
 	if err := w.Close(); err != nil {
 		t.Errorf("second Close: %v", err)
 	}
 }
 
-// wantGoroutines waits a bounded time, for connections end on goroutines that nobody joins.
-func wantGoroutines(t *testing.T, want int) {
+// until waits a bounded time for what no channel tells.
+func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	for runtime.NumGoroutine() > want {
-		select {
-		case <-ctx.Done():
+	for !is() {
+		if runtime.Gosched(); ctx.Err() != nil {
 			stacks := make([]byte, 1<<20)
-			t.Fatalf("%d goroutines, want %d:\n%s", runtime.NumGoroutine(), want, stacks[:runtime.Stack(stacks, true)])
-		default:
-			runtime.Gosched()
+			t.Fatalf("not so: %s\n%s", what, stacks[:runtime.Stack(stacks, true)])
 		}
 	}
 }
