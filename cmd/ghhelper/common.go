@@ -15,9 +15,9 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 )
-
 
 // source is the repository that a command works on.
 type source struct {
@@ -39,7 +39,7 @@ func (w world) open(ctx context.Context, config string) (source, error) {
 	}
 	file, err := delivery.Load(root.FS(), config)
 	if err != nil {
-		return source{}, usageError{err}
+		return source{}, outcome.As(outcome.Usage, err)
 	}
 	return source{git.Repo{Dir: top, Env: w.Environ}, root.FS(), file, root}, nil
 }
@@ -51,7 +51,7 @@ func parseVersion(text string) (ref.Version, error) {
 		err = fmt.Errorf("version %q is the placeholder that git holds: name the version to release", text)
 	}
 	if err != nil {
-		return v, usageError{err}
+		return v, outcome.As(outcome.Usage, err)
 	}
 	return v, nil
 }
@@ -75,7 +75,7 @@ func registry() *oci.Registry {
 func (w world) forge() (*gh.Client, error) {
 	c, err := gh.New(gh.Options{APIURL: w.Getenv("GITHUB_API_URL"), Token: w.Getenv("GITHUB_TOKEN"), Transport: transport()})
 	if err != nil {
-		return nil, usageError{err}
+		return nil, outcome.As(outcome.Usage, err)
 	}
 	return c, nil
 }

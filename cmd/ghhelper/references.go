@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -42,7 +43,7 @@ func (w world) references(ctx context.Context, config, component string) ([]ref.
 	defer src.root.Close()
 	if component != "" {
 		if _, err := src.file.Component(component); err != nil {
-			return nil, usageError{err}
+			return nil, outcome.As(outcome.Usage, err)
 		}
 	}
 	files, err := src.repo.Files(ctx)

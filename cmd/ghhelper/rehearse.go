@@ -28,7 +28,7 @@ VERSION is the next one after the newest tag, or 0.1.0, unless it is given.`
 
 type rehearseFlags struct {
 	config, report, addr string
-	keep                 bool
+	keep, verbose        bool
 	without              []string
 }
 
@@ -39,6 +39,7 @@ func newRehearse(w world) *cobra.Command {
 	cmd.Flags().StringVar(&f.report, "report", "", "write report.md and report.json into this folder")
 	cmd.Flags().StringVar(&f.addr, "addr", "", "where the world listens (default: a free port of 127.0.0.1)")
 	cmd.Flags().BoolVar(&f.keep, "keep", false, "leave the world up until interrupted, and print how to look around in it")
+	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what goreleaser says while it builds")
 	cmd.Flags().StringArrayVar(&f.without, "without", nil, "withhold this stand-in (location:tag), to see it missed")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return w.rehearse(cmd.Context(), f, args) }
 	return cmd
@@ -59,7 +60,7 @@ func (w world) rehearse(ctx context.Context, f rehearseFlags, args []string) err
 		return err
 	}
 	r := &rehearsal.Rehearsal{Repo: src.repo, Config: f.config, Version: v, Executable: executable,
-		Without: f.without, Addr: f.addr, ReportDir: f.report, Out: w.Stdout, Now: time.Now}
+		Without: f.without, Verbose: f.verbose, Addr: f.addr, ReportDir: f.report, Out: w.Stdout, Now: time.Now}
 	if f.keep {
 		r.Kept = w.keep
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kubestellar/actions/internal/outcome"
 )
 
 // Set by the linker in a release; see .goreleaser.yaml and the Makefile.
@@ -40,7 +42,7 @@ func execute(ctx context.Context, args []string, w world) int {
 	if err != nil {
 		fmt.Fprintf(w.Stderr, "ghhelper: %s\n", strings.ReplaceAll(err.Error(), "\n", "\n  "))
 	}
-	return exitCode(err)
+	return int(outcome.Of(err))
 }
 
 const rootHelp = `ghhelper packages and delivers a repository's releases, and keeps every
@@ -60,7 +62,7 @@ func newRoot(w world) *cobra.Command {
 		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          explainArgs(cobra.NoArgs),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("ghhelper {{.Version}}\n")

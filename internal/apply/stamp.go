@@ -15,6 +15,7 @@ import (
 	"github.com/kubestellar/actions/internal/chart"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 )
@@ -80,16 +81,9 @@ func mustBeEmpty(dir string) error {
 		return fmt.Errorf("stamping into %s: %w", dir, err)
 	}
 	if len(entries) > 0 {
-		return &NotEmptyError{dir}
+		return outcome.Usagef("%s is not empty: name a folder that is empty or does not exist yet", dir)
 	}
 	return nil
-}
-
-// NotEmptyError says that a folder to be written holds something already.
-type NotEmptyError struct{ Dir string }
-
-func (e *NotEmptyError) Error() string {
-	return fmt.Sprintf("%s is not empty: name a folder that is empty or does not exist yet", e.Dir)
 }
 
 func replaceEmpty(from, to string) error {

@@ -15,6 +15,8 @@ import (
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
+
+	"github.com/kubestellar/actions/internal/outcome"
 )
 
 //go:embed schema.json
@@ -30,6 +32,9 @@ type Problem struct {
 func (p Problem) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Text)
 }
+
+// Code of a problem: wrong configuration.
+func (p Problem) Code() outcome.Code { return outcome.Usage }
 
 // Load reads and checks the delivery.yaml called name in fsys. The error joins
 // all the problems found, each a Problem.

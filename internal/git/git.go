@@ -3,12 +3,12 @@ package git
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
 	"time"
 
+	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -37,7 +37,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // ErrNoGit says that there is no git command to run.
-var ErrNoGit = errors.New("no git command found on PATH: install git 2.30 or newer")
+var ErrNoGit = outcome.Usagef("no git command found on PATH: install git 2.30 or newer")
 
 // Run runs git in the repository and returns what it printed, without the
 // newline at the end.

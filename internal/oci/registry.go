@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -14,6 +15,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/kubestellar/actions/internal/outcome"
 )
 
 // Registry reaches all registries, each by the name that stands in its
@@ -21,20 +24,40 @@ import (
 type Registry struct {
 	Keychain  authn.Keychain
 	Transport http.RoundTripper
+	// Backoff between tries of what may be repeated; zero is a sensible one.
+	Backoff remote.Backoff
+
+	once   sync.Once
+	puller *remote.Puller // remembers each repository's token
+	pusher *remote.Pusher
 }
+
+// usualBackoff tries for about three seconds.
+var usualBackoff = remote.Backoff{Duration: 200 * time.Millisecond, Factor: 3, Jitter: 0.1, Steps: 4}
 
 // ErrAbsent is what errors.Is finds where a registry answered that there is
 // no such thing. Every other error means that it could not be asked.
-var ErrAbsent = errors.New("not in the registry")
+var ErrAbsent = outcome.Wrongf("not in the registry")
 
+// options of one call; all calls share the tokens that registries gave out.
 func (r *Registry) options(ctx context.Context) []remote.Option {
-	return []remote.Option{
-		remote.WithContext(ctx),
+	r.once.Do(r.connect)
+	return []remote.Option{remote.WithContext(ctx), remote.Reuse(r.puller), remote.Reuse(r.pusher)}
+}
+
+func (r *Registry) connect() {
+	backoff := r.Backoff
+	if backoff.Steps == 0 {
+		backoff = usualBackoff
+	}
+	options := []remote.Option{
 		remote.WithAuthFromKeychain(r.Keychain),
 		remote.WithTransport(r.Transport),
-		remote.WithRetryBackoff(remote.Backoff{Duration: 200 * time.Millisecond, Factor: 3, Jitter: 0.1, Steps: 4}),
+		remote.WithRetryBackoff(backoff),
 		remote.WithUserAgent("ghhelper"),
 	}
+	r.puller, _ = remote.NewPuller(options...) // fails on contradicting options only
+	r.pusher, _ = remote.NewPusher(options...)
 }
 
 // parse reads repository + ":" + tag, or + "@" + digest.
@@ -102,6 +125,9 @@ type Conflict struct {
 	Name       string // repository:tag
 	Seen, Want string // digests
 }
+
+// Code of a conflict: something is wrong.
+func (c *Conflict) Code() outcome.Code { return outcome.Wrong }
 
 func (c *Conflict) Error() string {
 	return fmt.Sprintf("%s is published already with other bytes: it is %s, this release would be %s; nothing published is overwritten: take the next version", c.Name, c.Seen, c.Want)

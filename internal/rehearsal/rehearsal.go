@@ -18,6 +18,7 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/report"
@@ -37,8 +38,10 @@ type Rehearsal struct {
 	Addr string
 	// ReportDir receives report.md and report.json.
 	ReportDir string
-	Out       io.Writer
-	Now       func() time.Time
+	// Verbose shows what goreleaser says while it builds.
+	Verbose bool
+	Out     io.Writer
+	Now     func() time.Time
 	// Kept is called with the world up after the release, if it is not nil;
 	// the world ends when it returns.
 	Kept func(context.Context, Kept)
@@ -54,11 +57,14 @@ type Kept struct {
 }
 
 // FailedError says that the release did not succeed in the rehearsal; the
-// release has said why. Code is its exit code.
-type FailedError struct{ Code int }
+// release has said why. Exit is its exit code.
+type FailedError struct{ Exit int }
+
+// Code is that of the release.
+func (e *FailedError) Code() outcome.Code { return outcome.Code(e.Exit) }
 
 func (e *FailedError) Error() string {
-	return fmt.Sprintf("the rehearsed release failed with exit code %d, see above", e.Code)
+	return fmt.Sprintf("the rehearsed release failed with exit code %d, see above", e.Exit)
 }
 
 // Run rehearses. The report is nil where the release did not come to one.
@@ -70,7 +76,7 @@ func (r *Rehearsal) Run(ctx context.Context) (*report.Report, error) {
 	defer os.RemoveAll(dir)
 	w, err := world.Start(filepath.Join(dir, "world"), world.Options{Addr: r.Addr})
 	if err != nil {
-		return nil, err
+		return nil, outcome.As(outcome.Usage, err)
 	}
 	defer w.Close()
 	return r.in(ctx, w, filepath.Join(dir, "clone"))
@@ -120,7 +126,7 @@ func (r *Rehearsal) found(ctx context.Context, w *world.World) (string, error) {
 		return "", err
 	}
 	if shallow == "true" {
-		return "", errors.New("this clone is shallow, and a release needs the history: git fetch --unshallow (in a workflow: fetch-depth: 0)")
+		return "", outcome.Usagef("this clone is shallow, and a release needs the history: git fetch --unshallow (in a workflow: fetch-depth: 0)")
 	}
 	dirty, err := r.Repo.Dirty(ctx)
 	if err != nil {
@@ -179,7 +185,7 @@ func (r *Rehearsal) goCommand(ctx context.Context, dir string, args ...string) (
 	cmd.Dir, cmd.Env, cmd.Stderr = dir, r.Repo.Env, &stderr
 	out, err := cmd.Output()
 	if errors.Is(err, exec.ErrNotFound) {
-		return nil, errors.New("no go command found on PATH: install Go, see go.mod for the version")
+		return nil, outcome.Usagef("no go command found on PATH: install Go, see go.mod for the version")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("go %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()+string(out)))
@@ -213,7 +219,11 @@ func (r *Rehearsal) release(ctx context.Context, clone string, env []string) (*r
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	cmd := exec.CommandContext(ctx, r.Executable, "release", r.Version.String(), "--config", r.Config, "--report", dir)
+	args := []string{"release", r.Version.String(), "--config", r.Config, "--report", dir}
+	if r.Verbose {
+		args = append(args, "--verbose")
+	}
+	cmd := exec.CommandContext(ctx, r.Executable, args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = clone, env, r.Out, r.Out
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 20 * time.Second
@@ -228,15 +238,11 @@ func (r *Rehearsal) release(ctx context.Context, clone string, env []string) (*r
 		return nil, fmt.Errorf("running the release: %w", ran)
 	case readErr != nil:
 		return nil, errors.Join(ran, readErr)
-	case ran == nil || exit.ExitCode() == codeUnchecked && rep.Failed == "" && rep.OnlyStandIns():
+	case ran == nil || exit.ExitCode() == int(outcome.Unchecked) && rep.Failed == "" && rep.OnlyStandIns():
 		return rep, nil
 	}
 	return rep, &FailedError{exit.ExitCode()}
 }
-
-// codeUnchecked is the exit code of a command that could not check something;
-// in a rehearsal that is so wherever a stand-in takes a real artifact's place.
-const codeUnchecked = 3
 
 func (r *Rehearsal) kept(w *world.World, file *delivery.File, clone string, env []string) Kept {
 	k := Kept{Env: env, Dir: clone, Addr: w.Addr(), Source: "https://github.com/" + file.Own().Repository}

@@ -25,6 +25,7 @@ import (
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/resolve"
@@ -371,5 +372,5 @@ func withholdOne(w *world.World, made map[resolve.Target]bool, name string) erro
 		host, repository, _ := strings.Cut(target.At, "/")
 		return w.DeleteManifest(host, repository, target.Tag)
 	}
-	return fmt.Errorf("--without %s: no stand-in has that name; the stand-ins are listed above", name)
+	return outcome.Usagef("--without %s: no stand-in has that name; the stand-ins are listed above", name)
 }

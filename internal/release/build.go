@@ -20,6 +20,7 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
 )
 
 // configFile is goreleaser's own configuration in the repository.
@@ -41,7 +42,7 @@ func (b Builder) Check(ctx context.Context) error {
 	var errs []error
 	for command, help := range map[string]string{b.Command: "`make tools` builds it", "go": "install Go, see go.mod for the version"} {
 		if _, err := exec.LookPath(command); err != nil {
-			errs = append(errs, fmt.Errorf("no command %s found on PATH: %s", command, help))
+			errs = append(errs, outcome.Usagef("no command %s found on PATH: %s", command, help))
 		}
 	}
 	return errors.Join(errs...)
@@ -128,7 +129,7 @@ func (r *ride) baseImages() error {
 	for _, base := range bases {
 		at, digest, pinned := strings.Cut(base, "@")
 		if !pinned {
-			return fmt.Errorf("%s: base_image %q is not named by digest: write it as %s@sha256:…", configFile, base, at)
+			return outcome.Usagef("%s: base_image %q is not named by digest: write it as %s@sha256:…", configFile, base, at)
 		}
 		_, err := r.Registry.Digest(r.ctx, at, digest)
 		if errors.Is(err, oci.ErrAbsent) && digest == hash.String() {
@@ -182,6 +183,9 @@ type BuildError struct {
 	Err  error
 	Said string
 }
+
+// Code of a failed build: whatever it says, it is not a release.
+func (e *BuildError) Code() outcome.Code { return outcome.Wrong }
 
 func (e *BuildError) Error() string {
 	return fmt.Sprintf("goreleaser release: %v; its last words:\n%s", e.Err, e.Said)
@@ -242,12 +246,12 @@ func (r *ride) declaredImages() error {
 		at := own.Artifacts[name].At
 		declared[at] = true
 		if r.built.Images[at] == "" {
-			errs = append(errs, fmt.Errorf("%s declares the image %s, but goreleaser built no such: kos in %s must have it among its repositories, with the tag staging-{{.Env.STAGE}}", delivery.FileName, at, configFile))
+			errs = append(errs, outcome.Usagef("%s declares the image %s, but goreleaser built no such: kos in %s must have it among its repositories, with the tag staging-{{.Env.STAGE}}", delivery.FileName, at, configFile))
 		}
 	}
 	for at := range r.built.Images {
 		if !declared[at] {
-			errs = append(errs, fmt.Errorf("goreleaser built the image %s, which %s does not declare among the artifacts of %s", at, delivery.FileName, r.File.Self))
+			errs = append(errs, outcome.Usagef("goreleaser built the image %s, which %s does not declare among the artifacts of %s", at, delivery.FileName, r.File.Self))
 		}
 	}
 	return errors.Join(errs...)

@@ -10,6 +10,7 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
 )
 
 // check reads back all that was staged and compares it with what was built,
@@ -43,12 +44,12 @@ func (r *ride) checkImage(a delivery.Artifact, digest string) error {
 	var errs []error
 	for key, want := range map[string]string{oci.KeyRevision: r.commit, oci.KeyVersion: r.Version.String(), oci.KeySource: r.source()} {
 		if got := d.Labels[key]; got != want {
-			errs = append(errs, fmt.Errorf("image %s@%s: label %s is %q, want %q: set it in %s", a.At, digest, key, got, want, configFile))
+			errs = append(errs, outcome.Wrongf("image %s@%s: label %s is %q, want %q: set it in %s", a.At, digest, key, got, want, configFile))
 		}
 	}
 	for _, platform := range a.Platforms {
 		if !slices.Contains(d.Platforms, platform) {
-			errs = append(errs, fmt.Errorf("image %s@%s: platform %s is missing, it has %s", a.At, digest, platform, strings.Join(d.Platforms, ", ")))
+			errs = append(errs, outcome.Wrongf("image %s@%s: platform %s is missing, it has %s", a.At, digest, platform, strings.Join(d.Platforms, ", ")))
 		}
 	}
 	_, err = r.Registry.Published(r.ctx, a.At, a.TagFor(r.Version), digest)
@@ -69,10 +70,10 @@ func (r *ride) checkChart(c stagedChart) error {
 		return err
 	}
 	if !bytes.Equal(archive, c.Archive) {
-		return fmt.Errorf("chart %s@%s: the registry gives back other bytes than were pushed", c.at, c.digest)
+		return outcome.Wrongf("chart %s@%s: the registry gives back other bytes than were pushed", c.at, c.digest)
 	}
 	if got := d.Labels[oci.KeyRevision]; got != r.commit {
-		return fmt.Errorf("chart %s@%s: annotation %s is %q, want %q", c.at, c.digest, oci.KeyRevision, got, r.commit)
+		return outcome.Wrongf("chart %s@%s: annotation %s is %q, want %q", c.at, c.digest, oci.KeyRevision, got, r.commit)
 	}
 	_, err = r.Registry.Published(r.ctx, c.at, c.tag, c.digest)
 	return err
@@ -84,7 +85,7 @@ func (r *ride) checkAssets(release *gh.Release) error {
 	for _, file := range r.built.Files {
 		asset, ok := release.Asset(file.Name)
 		if !ok {
-			errs = append(errs, fmt.Errorf("release %s lacks the asset %s", release.URL, file.Name))
+			errs = append(errs, outcome.Wrongf("release %s lacks the asset %s", release.URL, file.Name))
 			continue
 		}
 		digest, err := r.Forge.AssetDigest(r.ctx, r.File.Own().Repository, asset)

@@ -2,9 +2,9 @@ package release
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/outcome"
 )
 
 // tag sees to it that the version's tag is on this commit, here and at origin.
@@ -56,7 +56,7 @@ func (r *ride) confirmTag(tag string) error {
 		return err
 	}
 	if local != r.commit || remote != r.commit {
-		return fmt.Errorf("tag %s is on commit %q here and on %q at origin, want %s for both: a tag never moves, so take the next version", tag, local, remote, r.commit)
+		return outcome.Wrongf("tag %s is on commit %q here and on %q at origin, want %s for both: a tag never moves, so take the next version", tag, local, remote, r.commit)
 	}
 	return nil
 }

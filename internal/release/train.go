@@ -19,6 +19,7 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
@@ -134,6 +135,9 @@ func (r *ride) finish(err error) *report.Report {
 
 // Findings stop a release: things that are wrong, each with its place.
 type Findings struct{ List []plan.Finding }
+
+// Code of findings.
+func (f *Findings) Code() outcome.Code { return outcome.Wrong }
 
 func (f *Findings) Error() string {
 	text := fmt.Sprintf("%d found wrong", len(f.List))

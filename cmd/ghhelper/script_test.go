@@ -1,0 +1,98 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	wild "github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+var update = flag.Bool("update", false, "write what the scripts compare with anew")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"ghhelper": func() { os.Exit(run()) }})
+}
+
+// Each script runs the real program in a world of its own, with a repository
+// example/tiny whose clone is the folder tiny.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		Setup:               inWorld,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":   exits,
+			"listen":  listen,
+			"without": without,
+		},
+	})
+}
+
+func inWorld(env *testscript.Env) error {
+	w, err := wild.Start(filepath.Join(env.WorkDir, ".world"), wild.Options{})
+	if err != nil {
+		return err
+	}
+	env.Defer(func() { w.Close() })
+	path := env.Getenv("PATH")
+	env.Vars = append(env.Vars, w.Env()...)
+	env.Setenv("PATH", path)
+	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOPATH").Output()
+	if err != nil {
+		return err
+	}
+	for i, name := range []string{"GOCACHE", "GOMODCACHE", "GOPATH"} {
+		env.Setenv(name, strings.Fields(string(out))[i])
+	}
+	env.Setenv("SRV", w.RepositoryDir("example/tiny"))
+	return w.CreateRepository("example/tiny", wild.Repository{})
+}
+
+// exits CODE COMMAND ARG…: the command ends with this exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND ARG…")
+	}
+	code := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if want, err := strconv.Atoi(args[0]); err != nil || want != code {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// listen VAR takes a port of 127.0.0.1 for the rest of the script.
+func listen(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	ts.Setenv(args[0], l.Addr().String())
+}
+
+// without COMMAND takes the folders that have the command off the PATH, all
+// but the one that holds ghhelper.
+func without(ts *testscript.TestScript, _ bool, args []string) {
+	dirs := filepath.SplitList(ts.Getenv("PATH"))
+	kept := dirs[:1]
+	for _, dir := range dirs[1:] {
+		if _, err := os.Stat(filepath.Join(dir, args[0])); err != nil {
+			kept = append(kept, dir)
+		}
+	}
+	ts.Setenv("PATH", strings.Join(kept, string(os.PathListSeparator)))
+}

@@ -1,0 +1,103 @@
+package release_test
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+// A host dies at a request of the release: before it is done, or after it is
+// done with its answer lost. It comes back, the release is run again, and the
+// world must end as if nothing had happened: nothing twice, nothing lost.
+//
+// The requests are those of a recording. Of the requests that only read, one
+// before each that has an effect is enough, since the world is the same at
+// all of them; FAULTS=all takes every one.
+func TestAHostDiesAtEachRequest(t *testing.T) {
+	t.Parallel()
+	recording := newStage(t)
+	before := len(recording.Requests())
+	if _, err := recording.release("0.2.0"); err != nil {
+		t.Fatal(err)
+	}
+	requests, want := recording.Requests()[before:], recording.state()
+	for i, request := range requests {
+		if request.Effect {
+			dies(t, i, request, true, want)
+		}
+		if request.Effect || os.Getenv("FAULTS") == "all" || i+1 < len(requests) && requests[i+1].Effect {
+			dies(t, i, request, false, want)
+		}
+	}
+}
+
+func dies(t *testing.T, i int, at world.Request, done bool, want string) {
+	name := fmt.Sprintf("%03d %s %s%s done=%t", i, at.Method, at.Host, at.Path, done)
+	t.Run(strings.ReplaceAll(name, "/", "|"), func(t *testing.T) {
+		t.Parallel()
+		s := newStage(t)
+		fired := s.killAt(len(s.Requests())+1+i, done)
+		_, err := s.release("0.2.0")
+		// Where only the answer was lost, a client may have tried again.
+		if err == nil && fired() && !done || err != nil && !fired() {
+			t.Fatalf("the host died: %t, and the release said: %v", fired(), err)
+		}
+		s.noHalfRelease(want)
+		s.revive()
+		if _, err := s.release("0.2.0"); err != nil {
+			t.Fatalf("after the host came back: %v", err)
+		}
+		if diff := cmp.Diff(want, s.state()); diff != "" {
+			t.Errorf("the world did not end as undisturbed (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// killAt has the host of the nth request die at it.
+func (s *stage) killAt(n int, done bool) (fired func() bool) {
+	var died atomic.Bool
+	s.Intercept(func(r world.Request) world.Fault {
+		if r.N != n {
+			return world.Fault{}
+		}
+		died.Store(true)
+		if done {
+			return world.Fault{CutAfter: true}
+		}
+		s.Down(r.Host)
+		return world.Fault{CutBefore: true}
+	})
+	return died.Load
+}
+
+func (s *stage) revive() {
+	s.Intercept(nil)
+	for _, host := range []string{"ghcr.io", "quay.io", "github.com", "api.github.com", "uploads.github.com"} {
+		s.Up(host)
+	}
+}
+
+// noHalfRelease: if the release is public, then everything that it consists
+// of is there.
+func (s *stage) noHalfRelease(whole string) {
+	s.t.Helper()
+	s.revive()
+	for _, r := range s.releases() {
+		if r.Draft {
+			continue
+		}
+		there := s.state()
+		for _, line := range strings.Split(whole, "\n") {
+			if !strings.Contains(line, "dispatches") && !strings.Contains(there, line) {
+				s.t.Errorf("the release is public without %s", strconv.Quote(line))
+			}
+		}
+	}
+}

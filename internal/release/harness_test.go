@@ -1,0 +1,242 @@
+package release_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/release"
+	"github.com/kubestellar/actions/internal/report"
+)
+
+// stage is a world with everything that the tiny repository needs, and a
+// clone of it.
+type stage struct {
+	*world.World
+	t     *testing.T
+	clone git.Repo
+}
+
+const (
+	owned  = "example/tiny"
+	needed = "v0.2.0" // the lock-step component's tag
+)
+
+// newStage is a world in which the tiny repository can be released as 0.2.0.
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	dir := t.TempDir()
+	w, err := world.Start(filepath.Join(dir, "world"), world.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	s := &stage{w, t, git.Repo{Dir: filepath.Join(dir, "clone"), Env: environment(w)}}
+	for _, repository := range []string{owned, "example/engine", "example/consumer", "example/tool"} {
+		s.must(w.CreateRepository(repository, world.Repository{}))
+	}
+	s.seed(filepath.Join(dir, "seed"))
+	engine := s.commitIn("example/engine", needed)
+	s.place("quay.io/example/engine", "0.2.0", map[string]string{oci.KeyRevision: engine})
+	s.place("quay.io/example/tool", "v1.4.0", nil)
+	s.git(dir, "clone", "--quiet", "https://github.com/"+owned, s.clone.Dir)
+	return s
+}
+
+// environment is the world's, with where go and its caches are.
+func environment(w *world.World) []string {
+	env := append(w.Env(), "PATH="+os.Getenv("PATH"), "GOPROXY=off", "GOFLAGS=", "GOTOOLCHAIN=local")
+	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOPATH").Output()
+	if err != nil {
+		panic(err)
+	}
+	lines := strings.Fields(string(out))
+	return append(env, "GOCACHE="+lines[0], "GOMODCACHE="+lines[1], "GOPATH="+lines[2])
+}
+
+func (s *stage) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stage) git(dir string, args ...string) string {
+	s.t.Helper()
+	out, err := git.Repo{Dir: dir, Env: s.clone.Env}.Run(context.Background(), args...)
+	s.must(err)
+	return out
+}
+
+// seed pushes the tiny repository's files as main; always as one same commit.
+func (s *stage) seed(dir string) {
+	s.t.Helper()
+	s.must(os.CopyFS(dir, os.DirFS("testdata/tiny")))
+	base, err := oci.BaseImage()
+	s.must(err)
+	digest, err := base.Digest()
+	s.must(err)
+	s.edit(filepath.Join(dir, ".goreleaser.yaml"), "@BASE", "@"+digest.String())
+	s.git(dir, "init", "--quiet", "--initial-branch=main")
+	s.git(dir, "add", ".")
+	s.commit(dir, "Begin")
+	s.git(dir, "push", "--quiet", "https://github.com/"+owned, "main")
+}
+
+func (s *stage) commit(dir, message string) {
+	s.t.Helper()
+	const when = "2026-01-02T03:04:05Z"
+	env := append(slices.Clone(s.clone.Env), "GIT_AUTHOR_DATE="+when, "GIT_COMMITTER_DATE="+when)
+	_, err := git.Repo{Dir: dir, Env: env}.Run(context.Background(), "commit", "--quiet", "--message", message)
+	s.must(err)
+}
+
+// edit replaces text in a file, and fails if it is not there.
+func (s *stage) edit(path, old, replacement string) {
+	s.t.Helper()
+	data, err := os.ReadFile(path)
+	s.must(err)
+	if !bytes.Contains(data, []byte(old)) {
+		s.t.Fatalf("%s does not hold %q", path, old)
+	}
+	s.must(os.WriteFile(path, bytes.ReplaceAll(data, []byte(old), []byte(replacement)), 0o644))
+}
+
+// change edits a file of the clone and pushes that as a commit to main.
+func (s *stage) change(file, old, replacement string) {
+	s.t.Helper()
+	s.edit(filepath.Join(s.clone.Dir, file), old, replacement)
+	s.git(s.clone.Dir, "add", ".")
+	s.commit(s.clone.Dir, "Change "+file)
+	s.git(s.clone.Dir, "push", "--quiet", "origin", "main")
+}
+
+// commitIn gives a repository its first commit and a tag on it.
+func (s *stage) commitIn(repository, tag string) string {
+	s.t.Helper()
+	dir := s.RepositoryDir(repository)
+	commit := s.git(dir, "commit-tree", "-m", "stand in", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
+	s.git(dir, "update-ref", "refs/heads/main", commit)
+	s.git(dir, "update-ref", "refs/tags/"+tag, commit)
+	return commit
+}
+
+// place puts an image with labels into a registry.
+func (s *stage) place(at, tag string, labels map[string]string) {
+	s.t.Helper()
+	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{Labels: labels}})
+	s.must(err)
+	_, err = s.registry().PushImage(context.Background(), at, tag, image)
+	s.must(err)
+}
+
+type login struct{ token string }
+
+func (l login) Resolve(authn.Resource) (authn.Authenticator, error) {
+	return &authn.Basic{Username: "test", Password: l.token}, nil
+}
+
+func (s *stage) registry() *oci.Registry {
+	return &oci.Registry{Keychain: login{s.Token()}, Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
+}
+
+// release runs the train over the clone as it is now.
+func (s *stage) release(version string) (*report.Report, error) {
+	s.t.Helper()
+	v, err := ref.ParseVersion(version)
+	s.must(err)
+	file, err := delivery.Load(os.DirFS(s.clone.Dir), delivery.FileName)
+	s.must(err)
+	forge, err := gh.New(gh.Options{Token: s.Token(), Transport: s.Transport()})
+	s.must(err)
+	train := &release.Train{
+		Repo: s.clone, Tree: os.DirFS(s.clone.Dir), File: file, Version: v, Registry: s.registry(), Forge: forge, Server: "https://github.com",
+		Builder: release.Builder{Command: goreleaser(s.t), Dir: s.clone.Dir, Env: s.clone.Env},
+		Log:     &report.Log{Out: io.Discard, Now: time.Now}, Errors: io.Discard,
+	}
+	return train.Release(context.Background())
+}
+
+// goreleaser is the pinned one that make builds before the tests.
+func goreleaser(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("goreleaser")
+	if err != nil {
+		t.Fatal("goreleaser is not on PATH: run the tests by `make test`, which builds it")
+	}
+	return path
+}
+
+// state is everything that anybody can see of the world, and drafts.
+func (s *stage) state() string {
+	s.t.Helper()
+	var b strings.Builder
+	fmt.Fprintln(&b, s.git(s.RepositoryDir(owned), "for-each-ref", "--format=%(refname) %(objecttype) %(*objectname)", "refs/tags"))
+	for _, repository := range []string{"ghcr.io/example/tiny", "ghcr.io/example/charts/zeta-chart", "ghcr.io/example/charts/edge-chart", "ghcr.io/kubestellar/actions/base"} {
+		b.WriteString(s.tags(repository))
+	}
+	for _, r := range s.releases() {
+		fmt.Fprintf(&b, "release %s draft=%t\n", r.Tag, r.Draft)
+		slices.SortFunc(r.Assets, func(a, b gh.Asset) int { return strings.Compare(a.Name, b.Name) })
+		for _, a := range r.Assets {
+			fmt.Fprintf(&b, "  %s %s\n", a.Name, a.Digest)
+		}
+	}
+	fmt.Fprintf(&b, "%d dispatches\n", len(s.Dispatches("example/consumer")))
+	return b.String()
+}
+
+func (s *stage) tags(at string) string {
+	s.t.Helper()
+	repository, err := name.NewRepository(at)
+	s.must(err)
+	options := []remote.Option{remote.WithTransport(s.Transport()), remote.WithAuth(&authn.Basic{Username: "test", Password: s.Token()})}
+	tags, err := remote.List(repository, options...)
+	if err != nil {
+		return at + ": nothing\n"
+	}
+	var b strings.Builder
+	slices.Sort(tags)
+	for _, tag := range tags {
+		desc, err := remote.Head(repository.Tag(tag), options...)
+		s.must(err)
+		fmt.Fprintf(&b, "%s:%s %s\n", at, tag, desc.Digest)
+	}
+	return b.String()
+}
+
+func (s *stage) releases() []gh.Release {
+	s.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, "https://api.github.com/repos/"+owned+"/releases?per_page=100", nil)
+	s.must(err)
+	req.Header.Set("Authorization", "Bearer "+s.Token())
+	resp, err := (&http.Client{Transport: s.Transport()}).Do(req)
+	s.must(err)
+	defer resp.Body.Close()
+	var releases []gh.Release
+	s.must(json.NewDecoder(resp.Body).Decode(&releases))
+	return releases
+}
