@@ -29,7 +29,11 @@ type source struct {
 
 // open opens the repository around the current folder. The caller closes it.
 func (w world) open(ctx context.Context, config string) (source, error) {
-	top, err := git.Repo{Dir: ".", Env: w.Environ}.Top(ctx)
+	return w.openAt(ctx, ".", config)
+}
+
+func (w world) openAt(ctx context.Context, dir, config string) (source, error) {
+	top, err := git.Repo{Dir: dir, Env: w.Environ}.Top(ctx)
 	if err != nil {
 		return source{}, usage("%w; run ghhelper in the clone of a repository", err)
 	}

@@ -23,6 +23,9 @@ func (r *ride) preflight() (string, error) {
 		return "", err
 	}
 	r.commit = commit
+	if r.time, err = r.Repo.CommitTime(r.ctx, commit); err != nil {
+		return "", err
+	}
 	if err := r.findAll(); err != nil {
 		return "", err
 	}

@@ -16,27 +16,33 @@ import (
 	"github.com/kubestellar/actions/internal/resolve"
 )
 
-// stamp writes the stamped copies of charts and hooks.
+// stamp writes the stamped copies of charts and hooks, and looks whether what
+// the charts render to is published, as far as others publish it: a tag is
+// burned if that shows only after it.
 func (r *ride) stamp() (string, error) {
-	stamper, err := r.Stamper()
+	stamper := apply.Stamper{Tree: r.Tree, File: r.File, Version: r.Version, Time: r.time, Fetch: r.Registry.ChartArchive}
+	stamped, err := stamper.Stamp(r.ctx, r.work)
 	if err != nil {
 		return "", err
 	}
-	r.stamped, err = stamper.Stamp(r.ctx, r.work)
-	if err != nil {
+	r.stamped = stamped
+	if err := r.orderCharts(); err != nil {
 		return "", err
 	}
-	edits := 0
-	for _, s := range r.stamped {
-		edits += len(s.Edits)
+	for _, c := range r.charts {
+		if err := r.seen(c, r.othersPublish); err != nil {
+			return "", err
+		}
 	}
-	return fmt.Sprintf("%d places in copies of %d sources", edits, len(r.stamped)), nil
+	return fmt.Sprintf("%d places in copies of %d sources; what %d charts render to is published", r.edits(), len(stamped), len(r.charts)), nil
 }
 
-// Stamper is what stamps the train's commit.
-func (r *ride) Stamper() (apply.Stamper, error) {
-	at, err := r.Repo.CommitTime(r.ctx, r.commit)
-	return apply.Stamper{Tree: r.Tree, File: r.File, Version: r.Version, Time: at, Fetch: r.Registry.ChartArchive}, err
+func (r *ride) edits() int {
+	n := 0
+	for _, s := range r.stamped {
+		n += len(s.Edits)
+	}
+	return n
 }
 
 // stagedChart is a chart in the registry that nobody can see by its own name.
@@ -60,15 +66,12 @@ func (r *ride) stage() (string, error) {
 // stageCharts pushes the charts to the staging tag, by dependency: each only
 // after everything that its rendering refers to was seen.
 func (r *ride) stageCharts() (string, error) {
-	if err := r.orderCharts(); err != nil {
-		return "", err
-	}
 	for i := range r.charts {
 		c := &r.charts[i]
-		if err := r.seen(c); err != nil {
+		if err := r.seen(*c, everything); err != nil {
 			return "", fmt.Errorf("staging %s: %w", c.Artifact, err)
 		}
-		image, err := oci.ChartImage(c.Archive, c.Chart.Metadata(), r.annotations(c))
+		image, err := oci.ChartImage(c.Archive, c.Chart.Metadata(), r.annotations(*c))
 		if err != nil {
 			return "", err
 		}
@@ -137,11 +140,16 @@ func (r *ride) rendered(s apply.Stamped) ([]resolve.Target, error) {
 	return targets, nil
 }
 
-// seen: everything that the chart's rendering refers to is in the registry or
-// in this release's own table.
-func (r *ride) seen(c *stagedChart) error {
+// othersPublish tells whether a target is not this release's own.
+func (r *ride) othersPublish(t resolve.Target) bool { return t.Component != r.File.Self }
+
+func everything(resolve.Target) bool { return true }
+
+// seen: everything that the chart's rendering refers to, as far as it counts,
+// is in the registry or in this release's own table.
+func (r *ride) seen(c stagedChart, counts func(resolve.Target) bool) error {
 	places := map[resolve.Target]string{}
-	targets := slices.DeleteFunc(slices.Clone(c.targets), func(t resolve.Target) bool { return t.Kind == "" && t.Component == r.File.Self })
+	targets := slices.DeleteFunc(slices.Clone(c.targets), func(t resolve.Target) bool { return !counts(t) })
 	for _, t := range targets {
 		places[t] = "the rendering of " + c.Artifact
 	}
@@ -153,15 +161,14 @@ func (r *ride) seen(c *stagedChart) error {
 }
 
 // annotations of a chart's manifest; its times are the commit's.
-func (r *ride) annotations(c *stagedChart) map[string]string {
-	at, _ := r.Repo.CommitTime(r.ctx, r.commit)
+func (r *ride) annotations(c stagedChart) map[string]string {
 	return map[string]string{
 		oci.KeyTitle:       c.Chart.Name(),
 		oci.KeyDescription: c.Chart.Description(),
 		oci.KeyVersion:     c.tag,
 		oci.KeyRevision:    r.commit,
 		oci.KeySource:      r.source(),
-		oci.KeyCreated:     at.UTC().Format(time.RFC3339),
+		oci.KeyCreated:     r.time.UTC().Format(time.RFC3339),
 		oci.KeyLicenses:    "Apache-2.0",
 	}
 }

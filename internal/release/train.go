@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/kubestellar/actions/internal/apply"
 	"github.com/kubestellar/actions/internal/delivery"
@@ -48,9 +49,9 @@ func (t *Train) Release(ctx context.Context) (*report.Report, error) {
 	return t.ride(ctx, func(r *ride) error {
 		return errors.Join(
 			r.step("preflight", r.preflight),
+			r.step("stamp", r.stamp),
 			r.step("tag", r.tag),
 			r.step("build", r.build),
-			r.step("stamp", r.stamp),
 			r.step("stage", r.stage),
 			r.step("check", r.check),
 			r.step("promote", r.promote),
@@ -84,7 +85,8 @@ type ride struct {
 	report  *report.Report
 	found   []ref.Reference // in the tree
 	commit  string
-	work    string // folder for stamped copies
+	time    time.Time // of the commit
+	work    string    // folder for stamped copies
 	built   Built
 	stamped []apply.Stamped
 	charts  []stagedChart // in the order in which they may be published

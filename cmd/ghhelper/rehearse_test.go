@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubestellar/actions/internal/rehearsal"
+	"github.com/kubestellar/actions/internal/report"
+)
+
+// ghhelper is the program as built once for these tests.
+func ghhelper(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ghhelper")
+	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return path
+}
+
+func rehearse(t *testing.T, program string, args ...string) (output string, code int) {
+	t.Helper()
+	cmd := exec.Command(program, append([]string{"rehearse"}, args...)...)
+	out, _ := cmd.CombinedOutput() // the code says what went wrong
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+var standIn = regexp.MustCompile(`(?m)^  stand-in for \w+ (\S+)$`)
+
+// Whatever others publish and this repository's release refers to, directly or
+// through a chart: withheld, it makes the rehearsal fail before the tag, and
+// is named.
+func TestWithholdingAnyStandInFails(t *testing.T) {
+	t.Parallel()
+	program := ghhelper(t)
+	listed, code := rehearse(t, program, "--without", "no/such:thing")
+	if code != 2 {
+		t.Fatalf("withholding nothing: exit code %d\n%s", code, listed)
+	}
+	for _, component := range []string{"controller-manager:", "ocm-status-addon:", "ocm-status-addon-chart:", "ocm-transport-plugin/transport-controller:",
+		"chart/ocm-transport-plugin:", "clusteradm:", "helm:", "kubectl:", "kube-rbac-proxy:", "kubeflex-operator:", "kubeflex/manager:"} {
+		if !strings.Contains(listed, component) {
+			t.Errorf("there is no stand-in for %s", component)
+		}
+	}
+	for _, match := range standIn.FindAllStringSubmatch(listed, -1) {
+		withheld := match[1]
+		t.Run(strings.ReplaceAll(withheld, "/", "|"), func(t *testing.T) {
+			t.Parallel()
+			out, code := rehearse(t, program, "--without", withheld)
+			if code != 1 {
+				t.Fatalf("exit code %d, want 1\n%s", code, out)
+			}
+			_, told, _ := strings.Cut(out, "✗")
+			if !strings.Contains(told, withheld) || strings.Contains(out, "✓ tag") {
+				t.Errorf("want the failure to name %s, before the tag:\n%s", withheld, out)
+			}
+		})
+	}
+}
+
+// The kept world answers the real helm and git by the real names, and two
+// rehearsals of one commit, of clones in two folders, have the same digests.
+func TestRehearseKept(t *testing.T) {
+	t.Parallel()
+	first := keptRehearsal(t, lookAround)
+	second := keptRehearsal(t, func(*testing.T, rehearsal.Kept) {})
+	if len(first.Artifacts) < 10 || len(first.Artifacts) != len(second.Artifacts) {
+		t.Fatalf("%d and %d artifacts", len(first.Artifacts), len(second.Artifacts))
+	}
+	digests := map[string]string{}
+	for _, a := range first.Artifacts {
+		digests[a.Name] = a.Digest
+	}
+	for _, a := range second.Artifacts {
+		if digests[a.Name] != a.Digest {
+			t.Errorf("%s: %s, and in another folder on another port %s", a.Name, digests[a.Name], a.Digest)
+		}
+	}
+}
+
+// keptRehearsal rehearses HEAD of a fresh clone of this repository.
+func keptRehearsal(t *testing.T, kept func(*testing.T, rehearsal.Kept)) *report.Report {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "clone of it")
+	if out, err := exec.Command("git", "clone", "--quiet", "../..", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var out bytes.Buffer
+	w := world{Stdout: &out, Stderr: &out, Environ: os.Environ()}
+	src, err := w.openAt(context.Background(), dir, "delivery.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.root.Close()
+	v, err := parseVersion("9.8.7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rehearsal.Rehearsal{Repo: src.repo, Config: "delivery.yaml", Version: v, Executable: ghhelper(t), Out: &out, Now: time.Now,
+		Kept: func(_ context.Context, k rehearsal.Kept) { kept(t, k) }}
+	rep, err := r.Run(context.Background())
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	return rep
+}
+
+// lookAround does what --keep tells a person to do.
+func lookAround(t *testing.T, k rehearsal.Kept) {
+	dir := t.TempDir()
+	for _, c := range k.Charts {
+		at, version, _ := strings.Cut(c, ":")
+		shown := inKept(t, k, dir, "helm", "show", "chart", "oci://"+at, "--version", version)
+		if !strings.Contains(shown, "\nversion: 9.8.7\n") || !strings.Contains(shown, "appVersion: 9.8.7\n") {
+			t.Errorf("helm show chart %s:\n%s", c, shown)
+		}
+		rendered := inKept(t, k, dir, "helm", "template", "x", "oci://"+at, "--version", version)
+		if !strings.Contains(rendered, "9.8.7") || strings.Contains(rendered, "unstamped") {
+			t.Errorf("helm template %s does not run version 9.8.7", c)
+		}
+	}
+	inKept(t, k, dir, "git", "clone", "--quiet", "--branch", "v9.8.7", k.Source, "cloned")
+	if _, err := os.Stat(filepath.Join(dir, "cloned", "go.mod")); err != nil {
+		t.Error(err)
+	}
+}
+
+func inKept(t *testing.T, k rehearsal.Kept, dir, command string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(command, args...)
+	cmd.Dir, cmd.Env = dir, k.Env
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", command, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
