@@ -88,6 +88,17 @@ func (c *Client) get(ctx context.Context, path string, out any) error {
 	return nil
 }
 
+// CreateDraft makes an empty draft for a tag. Its name is the tag, by which
+// goreleaser finds it and fills it.
+func (c *Client) CreateDraft(ctx context.Context, repository, tag string) error {
+	owner, repo := split(repository)
+	draft := &github.RepositoryRelease{TagName: github.String(tag), Name: github.String(tag), Draft: github.Bool(true)}
+	if _, _, err := c.api.Repositories.CreateRelease(ctx, owner, repo, draft); err != nil {
+		return explain("making a draft release of "+repository, err)
+	}
+	return nil
+}
+
 // Upload adds a file to a release under a name.
 func (c *Client) Upload(ctx context.Context, repository string, release int64, name, path string) error {
 	file, err := os.Open(path)

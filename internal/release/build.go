@@ -71,19 +71,19 @@ func (r *ride) stageTag() string {
 
 // build provides the base image and has goreleaser build.
 func (r *ride) build() (string, error) {
+	release, err := r.ensureRelease()
+	if err != nil {
+		return "", err
+	}
 	if !r.Builder.configured() {
 		return "no " + configFile + ", nothing to build", nil
 	}
 	if err := r.baseImages(); err != nil {
 		return "", err
 	}
-	published, err := r.publishedRelease()
-	if err != nil {
-		return "", err
-	}
 	env := append(slices.Clone(r.Builder.Env), "STAGE="+strings.TrimPrefix(r.stageTag(), "staging-"),
 		"GORELEASER_CURRENT_TAG="+r.Version.Tag(), "GORELEASER_FORCE_TOKEN=github")
-	if published != nil {
+	if !release.Draft {
 		env = append(env, "RELEASE_PUBLISHED=true") // goreleaser would make a second draft
 	}
 	if err := r.Builder.run(r.ctx, r.Errors, env); err != nil {
@@ -97,6 +97,26 @@ func (r *ride) build() (string, error) {
 		r.table[at+":"+r.Version.String()] = digest
 	}
 	return fmt.Sprintf("goreleaser built %d images and %d files", len(r.built.Images), len(r.built.Files)), r.declaredImages()
+}
+
+// ensureRelease is this version's release, or its draft, which it makes if
+// there is neither. goreleaser would make one too, but repeats a request whose
+// answer was lost, and so can make two.
+func (r *ride) ensureRelease() (*gh.Release, error) {
+	repository := r.File.Own().Repository
+	releases, err := r.Forge.Releases(r.ctx, repository, r.Version.Tag())
+	if err != nil {
+		return nil, err
+	}
+	var acted error
+	if len(releases) == 0 {
+		acted = r.Forge.CreateDraft(r.ctx, repository, r.Version.Tag())
+	}
+	release, looked := r.currentRelease()
+	if looked != nil {
+		return nil, errors.Join(acted, looked)
+	}
+	return release, nil
 }
 
 // publishedRelease is the GitHub release of this version if it is public.

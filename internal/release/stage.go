@@ -234,7 +234,7 @@ func (r *ride) currentRelease() (*gh.Release, error) {
 	case err != nil:
 		return nil, err
 	case len(releases) == 0:
-		return nil, fmt.Errorf("there is no release and no draft for %s in %s: goreleaser should have made one (release: draft: true)", r.Version.Tag(), r.File.Own().Repository)
+		return nil, fmt.Errorf("there is no release and no draft for %s in %s, though one was made before: run the release again", r.Version.Tag(), r.File.Own().Repository)
 	case len(releases) > 1 && releases[0].Draft:
 		return nil, fmt.Errorf("there are %d drafts for %s in %s: delete all but one", len(releases), r.Version.Tag(), r.File.Own().Repository)
 	}
