@@ -52,6 +52,10 @@ func checkHook(t *testing.T, o object) {
 func checkEmbedded(t *testing.T, o object) {
 	t.Helper()
 	checkObject(t, o)
+	// KubeFlex looks for the kind under "group/version", under which it finds nothing of the core group.
+	if !strings.Contains(o.string("apiVersion"), "/") {
+		t.Errorf("%s: saw apiVersion %q, want a group: KubeFlex makes nothing of the core group", o.id(), o.string("apiVersion"))
+	}
 	if name := o.string("metadata", "name"); strings.ContainsAny(name, "/%") {
 		t.Errorf("%s: saw a name with a slash or a percent sign", o.id())
 	}

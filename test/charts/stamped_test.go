@@ -9,6 +9,7 @@ import (
 
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
 )
 
 const (
@@ -122,5 +123,27 @@ func TestThePlaceholderStandsWhereItIsStampedAndNowhereElse(t *testing.T) {
 				t.Errorf("%s: saw the placeholder %d times, want %d", path, got, want[path])
 			}
 		})
+	}
+}
+
+// helm puts dependencies into charts/ as archives; a .helmignore against archives would leave the chart without them.
+func TestADependencyMayBeAnArchive(t *testing.T) {
+	t.Parallel()
+	dir := stamp(t, "core-chart")
+	addKubeFlex(t, dir)
+	standIn := filepath.Join(dir, "charts", "kubeflex-operator")
+	if _, err := chartutil.Save(load(t, standIn), filepath.Dir(standIn)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(standIn); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "core-chart-0.0.1.tgz"), "a package made here before")
+	got := load(t, dir)
+	checkPresence(t, mustRender(t, got, "").objects, []string{kubeFlexItself}, nil)
+	for _, file := range got.Raw {
+		if file.Name == "core-chart-0.0.1.tgz" {
+			t.Errorf("saw %s in the chart", file.Name)
+		}
 	}
 }
