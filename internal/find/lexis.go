@@ -20,19 +20,19 @@ func versionEnd(data []byte, start int) int {
 		return -1
 	}
 	end := start + match[1]
-	if end < len(data) && isWord(data[end]) || bytes.HasPrefix(data[end:], []byte("+")) {
+	if goesOn.Match(data[end:]) {
 		return -1
 	}
 	return end
 }
 
+// What shows that a word goes on after what looked like a version: 1.2.3x,
+// 1.2.3+build, 1.2.3.4; but v1.2.3.tar.gz holds one.
+var goesOn = regexp.MustCompile(`^(?:\w|\+|\.\d)`)
+
 func isWord(b byte) bool {
 	return b == '_' || '0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z'
 }
-
-// isPath tells whether b may belong to a location, so that a location that is
-// found beside it is only a part of a longer one.
-func isPath(b byte) bool { return isWord(b) || b == '.' || b == '-' || b == '/' }
 
 // occurrences calls each with the start of every occurrence of word in data
 // that stands alone: before and after tell of the bytes beside it whether they

@@ -1,0 +1,131 @@
+package apply
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+const declared = `version: 1
+self: us
+components:
+  us:
+    repository: o/us
+    artifacts:
+      app: {kind: chart, at: ghcr.io/o/app, source: src}
+      hook: {kind: asset, name: hook.yaml, source: hook.yaml}
+`
+
+func tree() fstest.MapFS {
+	return fstest.MapFS{
+		"src/Chart.yaml":            {Data: []byte("apiVersion: v2\r\nname: app\r\nversion: 0.0.0-unstamped\r\nappVersion: \"0.0.0-unstamped\" # ours\r\n")},
+		"src/templates/config.yaml": {Data: []byte("kind: ConfigMap\ndata: {v: {{ .Chart.AppVersion }}}\n")},
+		"hook.yaml":                 {Data: []byte("run: helm install oci://ghcr.io/o/app --version 0.0.0-unstamped, then --version 0.0.1\n")},
+	}
+}
+
+func stamp(t *testing.T, tree fs.FS, out string) ([]Stamped, error) {
+	t.Helper()
+	file, err := delivery.Parse("delivery.yaml", []byte(declared))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := ref.ParseVersion("1.22.333-rc.4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetch := func(context.Context, string, string) ([]byte, error) { return nil, errors.New("nothing to fetch") }
+	return Stamper{tree, file, v, time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("x", 3600)), fetch}.Stamp(context.Background(), out)
+}
+
+func TestStampChangesNothingButTheVersions(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "deep", "out")
+	stamped, err := stamp(t, tree(), out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(stamped) != 2 || len(stamped[0].Edits) != 2 || len(stamped[1].Edits) != 1 {
+		t.Fatalf("stamped %+v", stamped)
+	}
+	for source, copied := range map[string]string{"src/Chart.yaml": "app/Chart.yaml", "src/templates/config.yaml": "app/templates/config.yaml", "hook.yaml": "hook.yaml"} {
+		got, err := os.ReadFile(filepath.Join(out, copied))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := strings.ReplaceAll(string(tree()[source].Data), ref.Placeholder, "1.22.333-rc.4")
+		if string(got) != want {
+			t.Errorf("%s:\n%q, want\n%q", copied, got, want)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(out, "app-1.22.333-rc.4.tgz")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStampAgainGivesTheSameBytes(t *testing.T) {
+	t.Parallel()
+	first, err := stamp(t, tree(), filepath.Join(t.TempDir(), "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := stamp(t, tree(), filepath.Join(t.TempDir(), "quite", "elsewhere"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(first[0].Archive, second[0].Archive) {
+		t.Error("two packages of the same source differ")
+	}
+}
+
+// Whatever would ship a wrong chart is refused, and nothing is written.
+func TestStampRefuses(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		file, text, says string
+	}{
+		"a version that is no placeholder": {"src/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\nappVersion: 0.0.0-unstamped\n", `declares version "0.1.0" and appVersion "1.22.333-rc.4"`},
+		"a missing appVersion":             {"src/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.0.0-unstamped\n", `appVersion ""`},
+		"another name":                     {"src/Chart.yaml", "apiVersion: v2\nname: apple\nversion: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\n", `called "apple"`},
+		"a placeholder nobody recognises":  {"src/values.yaml", "x: 1\nmystery: 0.0.0-unstamped\n", "src/values.yaml:2: a placeholder"},
+		"a dependency that is not there":   {"src/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\ndependencies: [{name: sub, version: 1.0.0, repository: 'oci://ghcr.io/o'}]\n", "fetching dependency sub 1.0.0"},
+		"a dependency from elsewhere":      {"src/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\ndependencies: [{name: sub, version: 1.0.0, repository: 'https://x'}]\n", "want a registry"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			files := tree()
+			files[test.file] = &fstest.MapFile{Data: []byte(test.text)}
+			dir := t.TempDir()
+			_, err := stamp(t, files, filepath.Join(dir, "out"))
+			if err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("got %v, want it to say %q", err, test.says)
+			}
+			if left, _ := os.ReadDir(dir); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+func TestStampIntoAFolderInUse(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "mine"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := stamp(t, tree(), dir)
+	if outcome.Of(err) != outcome.Usage || !strings.Contains(err.Error(), "is not empty") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,106 @@
+package find
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubestellar/actions/internal/delivery"
+)
+
+const declared = `version: 1
+self: us
+components:
+  us:
+    repository: o/us
+    artifacts:
+      app: {kind: chart, at: ghcr.io/o/us/app, source: charts/app}
+  upstream:
+    repository: o/upstream
+    artifacts:
+      image: {kind: image, at: ghcr.io/o/upstream}
+      chart: {kind: chart, at: ghcr.io/o/upstream-chart, tag: "v{version}"}
+    names: [UPSTREAM_VERSION]
+`
+
+func finder(t *testing.T, more string) *Finder {
+	t.Helper()
+	f, err := delivery.Parse("delivery.yaml", []byte(declared+more))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(f)
+}
+
+// Each case is a file: a text whose lines hold references, and what is found
+// in it, one line each, after the line "-- found --".
+func TestText(t *testing.T) {
+	t.Parallel()
+	cases, err := filepath.Glob("testdata/*.case")
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, path := range cases {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			t.Parallel()
+			data, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name, rest, _ := strings.Cut(strings.TrimPrefix(string(data), "-- "), " --\n")
+			text, want, ok := strings.Cut(rest, "-- found --\n")
+			if !ok {
+				t.Fatal("the case does not say what is found")
+			}
+			if diff := cmp.Diff(want, found(finder(t, ""), name, text)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+func found(f *Finder, name, text string) string {
+	var b strings.Builder
+	for _, r := range f.Text(name, []byte(text)) {
+		kind := r.Syntax
+		if r.Use {
+			kind += ", a use"
+		}
+		fmt.Fprintf(&b, "%d:%d %s/%s %s (%s)\n", r.Line, r.Column, r.Component, r.Artifact, r.Written, kind)
+		if text[r.Start:r.End] != r.Written {
+			fmt.Fprintf(&b, "  but its span holds %q\n", text[r.Start:r.End])
+		}
+	}
+	return b.String()
+}
+
+func TestBinaryHoldsNothing(t *testing.T) {
+	t.Parallel()
+	if got := finder(t, "").Text("x", []byte("ghcr.io/o/upstream:1.2.3\x00")); got != nil {
+		t.Errorf("found %v", got)
+	}
+}
+
+func TestFilesObeysExcuses(t *testing.T) {
+	t.Parallel()
+	tree := fstest.MapFS{
+		"a.yaml":           {Data: []byte("UPSTREAM_VERSION: 1.2.3\n")},
+		"old/b.yaml":       {Data: []byte("UPSTREAM_VERSION: 1.0.0\n")},
+		"deep/er/notes.md": {Data: []byte("UPSTREAM_VERSION: 1.1.0\n")},
+	}
+	files := []string{"a.yaml", "old/b.yaml", "deep/er/notes.md"}
+	excused := finder(t, "ignore: [{files: old/, because: history}, {files: notes.md, because: prose}]\n")
+	references, err := excused.Files(tree, files)
+	if err != nil || len(references) != 1 || references[0].File != "a.yaml" {
+		t.Errorf("found %v, %v", references, err)
+	}
+	idle := finder(t, "ignore: [{files: older/, because: history}]\n")
+	if _, err := idle.Files(tree, files); err == nil || !strings.Contains(err.Error(), `"older/" covers no file`) {
+		t.Errorf("an excuse that excuses nothing: %v", err)
+	}
+}

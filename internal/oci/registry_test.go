@@ -1,0 +1,170 @@
+package oci_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+const at = "ghcr.io/o/app"
+
+type login string
+
+func (l login) Resolve(authn.Resource) (authn.Authenticator, error) {
+	return &authn.Basic{Username: "u", Password: string(l)}, nil
+}
+
+func start(t *testing.T) (*world.World, *oci.Registry) {
+	t.Helper()
+	w, err := world.Start(filepath.Join(t.TempDir(), "world"), world.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	return w, as(w, w.Token())
+}
+
+func as(w *world.World, token string) *oci.Registry {
+	return &oci.Registry{Keychain: login(token), Transport: w.Transport(), Backoff: remote.Backoff{Steps: 1}}
+}
+
+func image(t *testing.T, label string) v1.Image {
+	t.Helper()
+	i, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "arm64", Config: v1.Config{Labels: map[string]string{oci.KeyRevision: label}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+func TestPushedOnceAndNeverMoved(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	_, r := start(t)
+	first, err := r.PushImage(ctx, at, "1.0.0", image(t, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := r.PushImage(ctx, at, "1.0.0", image(t, "a")); err != nil || again != first {
+		t.Errorf("the same bytes again: %s, %v", again, err)
+	}
+	other, err := r.PushImage(ctx, at, "1.0.0", image(t, "b"))
+	var conflict *oci.Conflict
+	if !errors.As(err, &conflict) || conflict.Seen != first || conflict.Want != other || outcome.Of(err) != outcome.Wrong {
+		t.Errorf("other bytes: %v", err)
+	}
+	if now, _ := r.Digest(ctx, at, "1.0.0"); now != first {
+		t.Errorf("the tag moved to %s", now)
+	}
+}
+
+func TestPromote(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	_, r := start(t)
+	digest, err := r.PushImage(ctx, at, "staging-x", image(t, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := r.Promote(ctx, at, digest, "1.0.0"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if now, _ := r.Digest(ctx, at, "1.0.0"); now != digest {
+		t.Errorf("promoted to %s, want %s", now, digest)
+	}
+	other, err := r.PushImage(ctx, at, "staging-y", image(t, "b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conflict *oci.Conflict
+	if err := r.Promote(ctx, at, other, "1.0.0"); !errors.As(err, &conflict) {
+		t.Errorf("promoting over another image: %v", err)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	_, r := start(t)
+	if _, err := r.PushImage(ctx, at, "1.0.0", image(t, "abc")); err != nil {
+		t.Fatal(err)
+	}
+	d, err := r.Describe(ctx, at, "1.0.0")
+	if err != nil || d.Labels[oci.KeyRevision] != "abc" || len(d.Platforms) != 1 || d.Platforms[0] != "linux/arm64" || d.StandIn() != "" {
+		t.Errorf("described as %+v, %v", d, err)
+	}
+	base, err := oci.BaseImage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.PushIndex(ctx, at, "base", base); err != nil {
+		t.Fatal(err)
+	}
+	if d, err = r.Describe(ctx, at, "base"); err != nil || strings.Join(d.Platforms, " ") != "linux/amd64 linux/arm64" {
+		t.Errorf("described as %+v, %v", d, err)
+	}
+}
+
+// Absent and could not ask are different answers.
+func TestAbsentIsNotCouldNotAsk(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w, r := start(t)
+	if _, err := r.PushImage(ctx, at, "1.0.0", image(t, "a")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Describe(ctx, at, "2.0.0"); !errors.Is(err, oci.ErrAbsent) || outcome.Of(err) != outcome.Wrong {
+		t.Errorf("an absent tag: %v", err)
+	}
+	if _, err := r.Describe(ctx, "ghcr.io/o/none", "2.0.0"); !errors.Is(err, oci.ErrAbsent) {
+		t.Errorf("an absent repository: %v", err)
+	}
+	w.SetPrivate("ghcr.io", "o/app", true)
+	anonymous := &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: w.Transport(), Backoff: remote.Backoff{Steps: 1}}
+	_, err := anonymous.Describe(ctx, at, "1.0.0")
+	if errors.Is(err, oci.ErrAbsent) || outcome.Of(err) != outcome.Unchecked || !strings.Contains(err.Error(), "does not exist, or is private") {
+		t.Errorf("a private image, asked for by anybody: %v", err)
+	}
+	for _, status := range []int{http.StatusInternalServerError, http.StatusTooManyRequests} {
+		w.Intercept(func(world.Request) world.Fault { return world.Fault{Status: status} })
+		if _, err := as(w, w.Token()).Describe(ctx, at, "2.0.0"); errors.Is(err, oci.ErrAbsent) || outcome.Of(err) != outcome.Unchecked {
+			t.Errorf("answer %d: %v", status, err)
+		}
+	}
+	w.Intercept(nil)
+	w.Down("ghcr.io")
+	if _, err := as(w, w.Token()).Describe(ctx, at, "2.0.0"); errors.Is(err, oci.ErrAbsent) || outcome.Of(err) != outcome.Unchecked {
+		t.Errorf("a registry that is down: %v", err)
+	}
+}
+
+func TestCheckPush(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w, r := start(t)
+	if err := r.CheckPush(ctx, at); err != nil {
+		t.Errorf("with the right token: %v", err)
+	}
+	if err := as(w, "wrong").CheckPush(ctx, at); err == nil || strings.Contains(err.Error(), "wrong\"") {
+		t.Errorf("with a wrong token: %v", err)
+	}
+	w.DenyPush("ghcr.io", "o/")
+	if err := as(w, w.Token()).CheckPush(ctx, at); err == nil || !strings.Contains(err.Error(), "no right to push to "+at) {
+		t.Errorf("without the right: %v", err)
+	}
+}
