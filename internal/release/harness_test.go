@@ -166,18 +166,22 @@ func (s *stage) registry() *oci.Registry {
 // release runs the train over the clone as it is now.
 func (s *stage) release(version string) (*report.Report, error) {
 	s.t.Helper()
+	return s.train(version).Release(context.Background())
+}
+
+func (s *stage) train(version string) *release.Train {
+	s.t.Helper()
 	v, err := ref.ParseVersion(version)
 	s.must(err)
 	file, err := delivery.Load(os.DirFS(s.clone.Dir), delivery.FileName)
 	s.must(err)
 	forge, err := gh.New(gh.Options{Token: s.Token(), Transport: s.Transport()})
 	s.must(err)
-	train := &release.Train{
+	return &release.Train{
 		Repo: s.clone, Tree: os.DirFS(s.clone.Dir), File: file, Version: v, Registry: s.registry(), Forge: forge, Server: "https://github.com",
 		Builder: release.Builder{Command: goreleaser(s.t), Dir: s.clone.Dir, Env: s.clone.Env},
 		Log:     &report.Log{Out: io.Discard, Now: time.Now}, Errors: io.Discard,
 	}
-	return train.Release(context.Background())
 }
 
 // goreleaser is the pinned one that make builds before the tests.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -46,18 +47,26 @@ func Targets(f *delivery.File, r ref.Reference, own ref.Version) ([]Target, erro
 	if r.Syntax == "link" || r.Syntax == "uses" {
 		return []Target{{Component: r.Component, At: c.Repository, Tag: version.Tag()}}, nil
 	}
-	names := c.ArtifactNames()
-	if r.Artifact != "" {
-		names = []string{r.Artifact}
-	}
 	var targets []Target
-	for _, name := range names {
+	for _, name := range c.ArtifactNames() {
 		a := c.Artifacts[name]
-		if a.Kind == delivery.Image || a.Kind == delivery.Chart {
-			targets = append(targets, Target{r.Component, name, a.Kind, a.At, a.TagFor(version)})
+		published := a.Kind == delivery.Image || a.Kind == delivery.Chart
+		if !published || r.Artifact != "" && r.Artifact != name {
+			continue
 		}
+		targets = append(targets, Target{r.Component, name, a.Kind, a.At, tagNamed(r, a, version)})
 	}
 	return targets, nil
+}
+
+// tagNamed is the tag that a place names: as it is written there, where the
+// place names an artifact, since a "v" too many is another tag; else, and for
+// a placeholder, as the artifact declares its tags.
+func tagNamed(r ref.Reference, a delivery.Artifact, version ref.Version) string {
+	if r.Artifact == "" || strings.TrimPrefix(r.Written, "v") == ref.Placeholder {
+		return a.TagFor(version)
+	}
+	return r.Written
 }
 
 // Answer is what the world says of a target. Err is nil where it is present,
