@@ -67,6 +67,9 @@ func (w world) rehearse(ctx context.Context, f rehearseFlags, args []string) err
 	start := time.Now()
 	fmt.Fprintf(w.Stdout, "rehearsing the release of %s %s\n", src.file.Self, v)
 	rep, err := r.Run(ctx)
+	if rep != nil {
+		w.summarize(rep)
+	}
 	if err != nil {
 		return err
 	}

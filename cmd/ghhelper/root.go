@@ -41,6 +41,7 @@ func execute(ctx context.Context, args []string, w world) int {
 	err := root.ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintf(w.Stderr, "ghhelper: %s\n", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+		w.annotate(err)
 	}
 	return int(outcome.Of(err))
 }

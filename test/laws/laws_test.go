@@ -1,0 +1,165 @@
+// Package laws_test holds the code to the design: who may import what, and
+// who may look at the world.
+package laws_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/kubestellar/actions/"
+
+// source is one file of the product, no test.
+type source struct {
+	path string // from the module's root
+	file *ast.File
+}
+
+func (s source) dir() string { return filepath.Dir(s.path) }
+
+func (s source) imports() []string {
+	var paths []string
+	for _, i := range s.file.Imports {
+		path, _ := strconv.Unquote(i.Path.Value) // the parser has read it
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	var all []source
+	root := os.DirFS("../..")
+	for _, top := range []string{"cmd", "internal"} {
+		err := fs.WalkDir(root, top, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() && entry.Name() == "testdata" {
+				return fs.SkipDir
+			}
+			if filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return nil
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join("../..", path), nil, parser.SkipObjectResolution)
+			all = append(all, source{path, file})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(all) < 50 {
+		t.Fatalf("found only %d files", len(all))
+	}
+	return all
+}
+
+// One edge a package: everybody else asks that package.
+func TestEdges(t *testing.T) {
+	t.Parallel()
+	edges := map[string][]string{
+		"github.com/google/go-github/": {"internal/gh"},
+		"helm.sh/helm/":                {"internal/chart"},
+		"github.com/google/go-containerregistry/pkg/v1/remote":    {"internal/oci"},
+		"github.com/google/go-containerregistry/pkg/registry":     {"internal/rehearsal/world"},
+		"github.com/spf13/cobra":                                  {"cmd/ghhelper"},
+		"os/exec":                                                 {"internal/git", "internal/release", "internal/rehearsal", "internal/rehearsal/world"},
+		"net/http/cgi":                                            {"internal/rehearsal/world"},
+		module + "internal/rehearsal":                             {"cmd/ghhelper", "internal/rehearsal"},
+		"github.com/google/go-containerregistry/pkg/authn/github": {"cmd/ghhelper"},
+	}
+	used := map[string]bool{}
+	for _, s := range sources(t) {
+		for _, path := range s.imports() {
+			for edge, allowed := range edges {
+				if !strings.HasPrefix(path, edge) {
+					continue
+				}
+				used[edge] = true
+				if !slices.Contains(allowed, s.dir()) {
+					t.Errorf("%s imports %s: only %s may", s.path, path, strings.Join(allowed, ", "))
+				}
+			}
+		}
+	}
+	for edge := range edges {
+		if !used[edge] {
+			t.Errorf("nobody imports %s: take it out of the law", edge)
+		}
+	}
+}
+
+// Values go right, imports go left.
+func TestImportsGoLeft(t *testing.T) {
+	t.Parallel()
+	order := []string{"internal/outcome", "internal/ref", "internal/delivery", "internal/find", "internal/chart", "internal/git", "internal/oci",
+		"internal/gh", "internal/resolve", "internal/plan", "internal/apply", "internal/report", "internal/release", "internal/rehearsal/world", "internal/rehearsal", "cmd/ghhelper"}
+	for _, s := range sources(t) {
+		at := slices.Index(order, s.dir())
+		if at < 0 {
+			t.Errorf("%s: its package has no place in the order", s.path)
+		}
+		for _, path := range s.imports() {
+			to, ours := strings.CutPrefix(path, module)
+			if ours && slices.Index(order, to) >= at {
+				t.Errorf("%s imports %s, which stands to the right of it", s.path, to)
+			}
+		}
+	}
+}
+
+// Only the door looks at the environment, the clock, the arguments, and ends
+// the program; the rehearsal's world, which is a world, has a clock.
+func TestOnlyTheDoorLooksAround(t *testing.T) {
+	t.Parallel()
+	forbidden := []string{"os.Getenv", "os.LookupEnv", "os.Environ", "os.Exit", "os.Args", "time.Now", "log.Fatal", "log.Fatalf", "http.DefaultClient", "http.Get"}
+	seen := 0
+	for _, s := range sources(t) {
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			selector, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			x, ok := selector.X.(*ast.Ident)
+			if !ok || !slices.Contains(forbidden, x.Name+"."+selector.Sel.Name) {
+				return true
+			}
+			seen++
+			if s.dir() != "cmd/ghhelper" && s.dir() != "internal/rehearsal/world" {
+				t.Errorf("%s uses %s.%s: let it come in as a value", s.path, x.Name, selector.Sel.Name)
+			}
+			return true
+		})
+	}
+	if seen == 0 {
+		t.Error("not even the door looks around: this test looks at nothing")
+	}
+}
+
+// A function is one thought.
+func TestFunctionsAreShort(t *testing.T) {
+	t.Parallel()
+	const most = 60 // lines
+	for _, s := range sources(t) {
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, filepath.Join("../..", s.path), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			if n := set.Position(f.End()).Line - set.Position(f.Pos()).Line + 1; n > most {
+				t.Errorf("%s: %s has %d lines, at most %d", s.path, f.Name.Name, n, most)
+			}
+		}
+	}
+}
