@@ -1,0 +1,155 @@
+package gh_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+const repository = "o/app"
+
+func start(t *testing.T, o world.Repository) (*world.World, *gh.Client) {
+	t.Helper()
+	w, err := world.Start(filepath.Join(t.TempDir(), "world"), world.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	if err := w.CreateRepository(repository, o); err != nil {
+		t.Fatal(err)
+	}
+	bare := git.Repo{Dir: w.RepositoryDir(repository), Env: append(w.Env(), "PATH="+os.Getenv("PATH"))}
+	commit, err := bare.Run(context.Background(), "commit-tree", "-m", "begin", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
+	if err == nil {
+		_, err = bare.Run(context.Background(), "update-ref", "refs/heads/main", commit)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w, client(t, w, w.Token(), "")
+}
+
+func client(t *testing.T, w *world.World, token, url string) *gh.Client {
+	t.Helper()
+	c, err := gh.New(gh.Options{APIURL: url, Token: token, Transport: w.Transport()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// A release from its draft to the public, by github.com's addresses and by an
+// Enterprise server's.
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	for name, url := range map[string]string{"github.com": "", "Enterprise": "https://github.com/api/v3"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := start(t, world.Repository{})
+			release(t, client(t, w, w.Token(), url))
+		})
+	}
+}
+
+func release(t *testing.T, c *gh.Client) {
+	ctx := context.Background()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if none, err := c.Releases(ctx, repository, "v1.0.0"); err != nil || len(none) != 0 {
+		t.Fatalf("before: %v, %v", none, err)
+	}
+	must(c.CreateDraft(ctx, repository, "v1.0.0"))
+	drafts, err := c.Releases(ctx, repository, "v1.0.0")
+	if err != nil || len(drafts) != 1 || !drafts[0].Draft {
+		t.Fatalf("the draft: %v, %v", drafts, err)
+	}
+	file := filepath.Join(t.TempDir(), "f")
+	must(os.WriteFile(file, []byte("text"), 0o644))
+	must(c.Upload(ctx, repository, drafts[0].ID, "old.txt", file))
+	must(c.Upload(ctx, repository, drafts[0].ID, "new.txt", file))
+	if err := c.Upload(ctx, repository, drafts[0].ID, "new.txt", file); err == nil {
+		t.Error("an asset was uploaded twice")
+	}
+	drafts, err = c.Releases(ctx, repository, "v1.0.0")
+	must(err)
+	old, _ := drafts[0].Asset("old.txt")
+	must(c.DeleteAsset(ctx, repository, old.ID))
+	must(c.Publish(ctx, repository, drafts[0].ID, false))
+	public, err := c.Releases(ctx, repository, "v1.0.0")
+	if err != nil || len(public) != 1 || public[0].Draft || len(public[0].Assets) != 1 {
+		t.Fatalf("published: %+v, %v", public, err)
+	}
+	asset, _ := public[0].Asset("new.txt")
+	const sum = "sha256:982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1"
+	for _, known := range []string{asset.Digest, ""} { // as told, and where the server tells none
+		asset.Digest = known
+		if digest, err := c.AssetDigest(ctx, repository, asset); err != nil || digest != sum {
+			t.Errorf("the asset's digest: %s, %v", digest, err)
+		}
+	}
+}
+
+func TestDispatchIsSeenAgain(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w, c := start(t, world.Repository{})
+	event := gh.Event{Component: "us", Version: "1.0.0", ID: "us 1.0.0"}
+	if told, err := c.Dispatched(ctx, repository, event); told || err != nil {
+		t.Fatalf("before: %t, %v", told, err)
+	}
+	if err := c.Dispatch(ctx, repository, event); err != nil {
+		t.Fatal(err)
+	}
+	if told, err := c.Dispatched(ctx, repository, event); !told || err != nil {
+		t.Errorf("after: %t, %v", told, err)
+	}
+	got := w.Dispatches(repository)
+	if len(got) != 1 || got[0].EventType != gh.EventType || string(got[0].ClientPayload) != `{"component":"us","version":"1.0.0","id":"us 1.0.0"}` {
+		t.Errorf("received %+v", got)
+	}
+}
+
+func TestCheckWrite(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w, c := start(t, world.Repository{})
+	if err := c.CheckWrite(ctx, repository); err != nil {
+		t.Error(err)
+	}
+	if err := c.CheckWrite(ctx, "o/none"); !errors.Is(err, gh.ErrAbsent) {
+		t.Errorf("no such repository: %v", err)
+	}
+	err := client(t, w, "ghs_known_and_wrong", "").CheckWrite(ctx, repository)
+	if err == nil || !strings.Contains(err.Error(), "missing, wrong or expired") || strings.Contains(err.Error(), "ghs_known_and_wrong") {
+		t.Errorf("a wrong token: %v", err)
+	}
+	_, reader := start(t, world.Repository{Rights: "read"})
+	if err := reader.CheckWrite(ctx, repository); err == nil || !strings.Contains(err.Error(), "no right to write to o/app") {
+		t.Errorf("a token that may only read: %v", err)
+	}
+	w.Intercept(func(world.Request) world.Fault { return world.Fault{Status: http.StatusBadGateway} })
+	if err := c.CheckWrite(ctx, repository); err == nil || errors.Is(err, gh.ErrAbsent) {
+		t.Errorf("a bad gateway: %v", err)
+	}
+}
+
+func TestNewRefusesWhatIsNoURL(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"api.github.com", "://", "https://"} {
+		if _, err := gh.New(gh.Options{APIURL: url}); err == nil || !strings.Contains(err.Error(), "GITHUB_API_URL") {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package git_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kubestellar/actions/internal/git"
+)
+
+// clones are a bare repository with a main of one commit and two clones of it.
+func clones(t *testing.T) (one, two git.Repo) {
+	t.Helper()
+	dir := t.TempDir()
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b.invalid", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b.invalid", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z"}
+	at := git.Repo{Dir: dir, Env: env}
+	one, two = git.Repo{Dir: filepath.Join(dir, "one"), Env: env}, git.Repo{Dir: filepath.Join(dir, "two"), Env: env}
+	run(t, at, "init", "--quiet", "--bare", "--initial-branch=main", "bare")
+	run(t, at, "clone", "--quiet", "bare", "one")
+	run(t, one, "commit", "--quiet", "--allow-empty", "-m", "begin")
+	run(t, one, "push", "--quiet", "origin", "HEAD:main")
+	run(t, at, "clone", "--quiet", "bare", "two")
+	return one, two
+}
+
+func run(t *testing.T, r git.Repo, args ...string) string {
+	t.Helper()
+	out, err := r.Run(context.Background(), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestTagsAreCreatedOnce(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	one, two := clones(t)
+	head := run(t, one, "rev-parse", "HEAD")
+	if commit, err := one.RemoteTag(ctx, git.Origin, "v1.0.0"); commit != "" || err != nil {
+		t.Fatalf("no tag yet: %q, %v", commit, err)
+	}
+	if err := errors.Join(one.CreateTag(ctx, "v1.0.0", head, "one"), one.PushTag(ctx, git.Origin, "v1.0.0"), one.PushTag(ctx, git.Origin, "v1.0.0")); err != nil {
+		t.Fatal(err)
+	}
+	if commit, err := two.RemoteTag(ctx, git.Origin, "v1.0.0"); commit != head || err != nil {
+		t.Errorf("an annotated tag at the remote: %q, %v, want %s", commit, err, head)
+	}
+	if err := two.FetchTag(ctx, git.Origin, "v1.0.0"); err != nil {
+		t.Fatal(err)
+	}
+	if commit, err := two.LocalTag(ctx, "v1.0.0"); commit != head || err != nil {
+		t.Errorf("the fetched tag: %q, %v", commit, err)
+	}
+	run(t, two, "tag", "--delete", "v1.0.0")
+	run(t, two, "commit", "--quiet", "--allow-empty", "-m", "more")
+	if err := errors.Join(two.CreateTag(ctx, "v1.0.0", run(t, two, "rev-parse", "HEAD"), "two")); err != nil {
+		t.Fatal(err)
+	}
+	if err := two.PushTag(ctx, git.Origin, "v1.0.0"); err == nil {
+		t.Error("a tag was moved at the remote")
+	}
+	if err := two.FetchTag(ctx, git.Origin, "v1.0.0"); err == nil {
+		t.Error("a local tag was moved")
+	}
+}
+
+func TestReleasedFrom(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	one, two := clones(t)
+	run(t, one, "commit", "--quiet", "--allow-empty", "-m", "patch")
+	patch := run(t, one, "rev-parse", "HEAD")
+	if branch, err := one.ReleasedFrom(ctx, git.Origin, patch); branch != "" || err != nil {
+		t.Errorf("a commit that is nowhere: %q, %v", branch, err)
+	}
+	run(t, one, "push", "--quiet", "origin", "HEAD:other")
+	if branch, err := one.ReleasedFrom(ctx, git.Origin, patch); branch != "" || err != nil {
+		t.Errorf("a commit on another branch: %q, %v", branch, err)
+	}
+	run(t, one, "push", "--quiet", "origin", "HEAD:release-1.0")
+	if branch, err := one.ReleasedFrom(ctx, git.Origin, patch); branch != "release-1.0" || err != nil {
+		t.Errorf("a commit on a release branch: %q, %v", branch, err)
+	}
+	if branch, err := two.ReleasedFrom(ctx, git.Origin, run(t, two, "rev-parse", "HEAD")); branch != "main" || err != nil {
+		t.Errorf("a commit on main: %q, %v", branch, err)
+	}
+}
+
+func TestErrorsKeepCommandAndStatus(t *testing.T) {
+	t.Parallel()
+	one, _ := clones(t)
+	_, err := one.Run(context.Background(), "rev-parse", "--verify", "nothing")
+	var failed *git.Error
+	if !errors.As(err, &failed) || failed.Status != 128 || !strings.Contains(err.Error(), "git rev-parse --verify nothing: fatal") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestFilesAndDirty(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	one, _ := clones(t)
+	for _, name := range []string{"b", "a space", "ä\n"} {
+		if err := os.WriteFile(filepath.Join(one.Dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if dirty, err := one.Dirty(ctx); len(dirty) != 3 || err != nil {
+		t.Errorf("dirty: %q, %v", dirty, err)
+	}
+	run(t, one, "add", ".")
+	if files, err := one.Files(ctx); strings.Join(files, "|") != "a space|b|ä\n" || err != nil {
+		t.Errorf("files: %q, %v", files, err)
+	}
+}
+
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	one, _ := clones(t)
+	for _, tag := range []string{"v1.0.0", "v1.0.0-rc10", "v1", "vertical", "1.0.0"} {
+		run(t, one, "tag", tag)
+	}
+	versions, err := one.Versions(context.Background())
+	if len(versions) != 2 || err != nil {
+		t.Errorf("versions: %v, %v", versions, err)
+	}
+}
