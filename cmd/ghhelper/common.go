@@ -76,8 +76,8 @@ func registry() *oci.Registry {
 }
 
 // forge reaches GitHub, or the Enterprise server that a workflow runs on.
-func (w world) forge() (*gh.Client, error) {
-	c, err := gh.New(gh.Options{APIURL: w.Getenv("GITHUB_API_URL"), Token: w.Getenv("GITHUB_TOKEN"), Transport: transport()})
+func (w world) forge(token string) (*gh.Client, error) {
+	c, err := gh.New(gh.Options{APIURL: w.Getenv("GITHUB_API_URL"), Token: token, Transport: transport()})
 	if err != nil {
 		return nil, outcome.As(outcome.Usage, err)
 	}

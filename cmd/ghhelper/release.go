@@ -21,7 +21,12 @@ and checked. Each step looks whether it is done first, so a release that
 stopped anywhere is finished by running the same command again.
 
 Needs git, go and goreleaser on PATH, GITHUB_TOKEN, and docker credentials for
-registries other than ghcr.io. "ghhelper rehearse" runs the same without any.`
+registries other than ghcr.io. DISPATCH_TOKEN, if it is set, is used for the
+downstreams alone. "ghhelper rehearse" runs the same without any.`
+
+// dispatchToken names the variable with the downstreams' token; the build,
+// which runs other people's code, does not see it.
+const dispatchToken = "DISPATCH_TOKEN"
 
 const publishHelp = `Stamps, packages, stages, checks, promotes and proves the charts of VERSION
 alone, for a repository whose images are published already. The same stages
@@ -76,7 +81,11 @@ func (w world) train(ctx context.Context, flags trainFlags, versionArg string) (
 	if err != nil {
 		return nil, nil, err
 	}
-	forge, err := w.forge()
+	forge, err := w.forge(w.Getenv("GITHUB_TOKEN"))
+	if err != nil {
+		return nil, nil, err
+	}
+	downstreams, err := w.forge(orElse(w.Getenv(dispatchToken), w.Getenv("GITHUB_TOKEN")))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -86,8 +95,8 @@ func (w world) train(ctx context.Context, flags trainFlags, versionArg string) (
 	}
 	return &release.Train{
 		Repo: src.repo, Tree: src.tree, File: src.file, Version: v,
-		Registry: registry(), Forge: forge, Server: w.server(),
-		Builder: release.Builder{Command: flags.goreleaser, Dir: src.repo.Dir, Env: w.Environ},
+		Registry: registry(), Forge: forge, Downstreams: downstreams, Server: w.server(),
+		Builder: release.Builder{Command: flags.goreleaser, Dir: src.repo.Dir, Env: w.without(dispatchToken)},
 		Log:     &report.Log{Out: w.Stdout, Now: time.Now},
 		Errors:  builderSays,
 	}, func() { src.root.Close() }, nil

@@ -21,6 +21,7 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
 )
 
@@ -174,8 +175,14 @@ func (r *Rehearsal) modules(ctx context.Context, clone string) (string, error) {
 	if _, err := os.Stat(filepath.Join(clone, "go.mod")); err != nil {
 		return "no go.mod", nil
 	}
-	_, err := r.goCommand(ctx, clone, "mod", "download")
-	return "all that go.mod names are in the module cache; from here on GOPROXY=off", err
+	toolchain, err := release.Toolchain(os.DirFS(clone))
+	if err != nil {
+		return "", err
+	}
+	outside := *r
+	outside.Repo.Env = append(slices.Clone(r.Repo.Env), "GOTOOLCHAIN="+toolchain)
+	_, err = outside.goCommand(ctx, clone, "mod", "download")
+	return "toolchain " + toolchain + " and all modules are here; from now on GOPROXY=off", err
 }
 
 // goCommand runs go in the user's own environment, outside the world.

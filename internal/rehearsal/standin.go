@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -271,20 +272,21 @@ func (m *maker) renderedTargets(c *chart.Chart) ([]resolve.Target, error) {
 
 func (m *maker) chartFiles(ctx context.Context, target resolve.Target) (fs.FS, string, error) {
 	component := m.file.Components[target.Component]
-	for _, name := range component.OfKind(delivery.Module) {
-		module := component.Artifacts[name].At
-		version, err := ref.ParseVersion(target.Tag)
-		if err != nil {
-			return nil, "", err
-		}
-		dir, err := m.module(ctx, module, version)
-		if err != nil {
-			return nil, "", err
-		}
-		files, err := m.fromModule(dir, target, version)
-		return files, fmt.Sprintf("packaged by the rehearsal from Go module %s@%s", module, version.Tag()), err
+	modules := component.OfKind(delivery.Module)
+	if len(modules) == 0 {
+		return m.minimalChart(target), "made by the rehearsal, runs the component's images", nil
 	}
-	return m.minimalChart(target), "made by the rehearsal, runs the component's images", nil
+	version, err := ref.ParseVersion(target.Tag)
+	if err != nil {
+		return nil, "", err
+	}
+	module := component.Artifacts[modules[0]].At
+	dir, err := m.module(ctx, module, version)
+	if err != nil {
+		return nil, "", err
+	}
+	files, err := m.fromModule(dir, target, version)
+	return files, fmt.Sprintf("packaged by the rehearsal from Go module %s@%s", module, version.Tag()), err
 }
 
 // module is the folder of a Go module in the module cache.
@@ -365,12 +367,11 @@ func (r *Rehearsal) withhold(w *world.World, made map[resolve.Target]bool) error
 }
 
 func withholdOne(w *world.World, made map[resolve.Target]bool, name string) error {
-	for target := range made {
-		if target.At+":"+target.Tag != name {
-			continue
-		}
-		host, repository, _ := strings.Cut(target.At, "/")
-		return w.DeleteManifest(host, repository, target.Tag)
+	named := func(t resolve.Target) bool { return t.At+":"+t.Tag == name }
+	targets := slices.DeleteFunc(slices.Collect(maps.Keys(made)), func(t resolve.Target) bool { return !named(t) })
+	if len(targets) == 0 {
+		return outcome.Usagef("--without %s: no stand-in has that name; the stand-ins are listed above", name)
 	}
-	return outcome.Usagef("--without %s: no stand-in has that name; the stand-ins are listed above", name)
+	host, repository, _ := strings.Cut(targets[0].At, "/")
+	return w.DeleteManifest(host, repository, targets[0].Tag)
 }

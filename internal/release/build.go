@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/mod/modfile"
 
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
@@ -81,7 +83,11 @@ func (r *ride) build() (string, error) {
 	if err := r.baseImages(); err != nil {
 		return "", err
 	}
-	env := append(slices.Clone(r.Builder.Env), "STAGE="+strings.TrimPrefix(r.stageTag(), "staging-"),
+	toolchain, err := Toolchain(r.Tree)
+	if err != nil {
+		return "", err
+	}
+	env := append(slices.Clone(r.Builder.Env), "GOTOOLCHAIN="+toolchain, "STAGE="+strings.TrimPrefix(r.stageTag(), "staging-"),
 		"GORELEASER_CURRENT_TAG="+r.Version.Tag(), "GORELEASER_FORCE_TOKEN=github")
 	if !release.Draft {
 		env = append(env, "RELEASE_PUBLISHED=true") // goreleaser would make a second draft
@@ -181,6 +187,23 @@ func (b Builder) baseImages() ([]string, error) {
 		bases = append(bases, ko.BaseImage)
 	}
 	return slices.Compact(bases), nil
+}
+
+// Toolchain is the one that go.mod pins, exactly: a newer one gives other
+// bytes. Without go.mod, or a toolchain in it, it is "local".
+func Toolchain(tree fs.FS) (string, error) {
+	data, err := fs.ReadFile(tree, "go.mod")
+	if errors.Is(err, fs.ErrNotExist) {
+		return "local", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	file, err := modfile.Parse("go.mod", data, nil)
+	if err != nil || file.Toolchain == nil {
+		return "local", err
+	}
+	return file.Toolchain.Name, nil
 }
 
 func (b Builder) run(ctx context.Context, w io.Writer, env []string) error {

@@ -14,7 +14,7 @@ func (r *ride) dispatch() (string, error) {
 	event := gh.Event{Component: r.File.Self, Version: r.Version.String(), ID: r.File.Self + " " + r.Version.String()}
 	var did []string
 	for _, downstream := range r.File.Downstreams {
-		told, err := r.Forge.Dispatched(r.ctx, downstream, event)
+		told, err := r.Downstreams.Dispatched(r.ctx, downstream, event)
 		switch {
 		case told:
 			did = append(did, downstream+" was told already")
@@ -24,7 +24,7 @@ func (r *ride) dispatch() (string, error) {
 		default:
 			did = append(did, downstream)
 		}
-		if err := r.Forge.Dispatch(r.ctx, downstream, event); err != nil {
+		if err := r.Downstreams.Dispatch(r.ctx, downstream, event); err != nil {
 			return "", err
 		}
 	}

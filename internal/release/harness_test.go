@@ -178,7 +178,7 @@ func (s *stage) train(version string) *release.Train {
 	forge, err := gh.New(gh.Options{Token: s.Token(), Transport: s.Transport()})
 	s.must(err)
 	return &release.Train{
-		Repo: s.clone, Tree: os.DirFS(s.clone.Dir), File: file, Version: v, Registry: s.registry(), Forge: forge, Server: "https://github.com",
+		Repo: s.clone, Tree: os.DirFS(s.clone.Dir), File: file, Version: v, Registry: s.registry(), Forge: forge, Downstreams: forge, Server: "https://github.com",
 		Builder: release.Builder{Command: goreleaser(s.t), Dir: s.clone.Dir, Env: s.clone.Env},
 		Log:     &report.Log{Out: io.Discard, Now: time.Now}, Errors: io.Discard,
 	}

@@ -15,9 +15,26 @@ import (
 	"github.com/kubestellar/actions/internal/resolve"
 )
 
-// preflight asks everything that can be asked before anything is changed, and
-// reports all that is wrong, not the first.
+// preflight asks everything that can be asked before a release changes
+// anything, and reports all that is wrong, not the first.
 func (r *ride) preflight() (string, error) {
+	own := r.File.Own()
+	rights := []error{r.mayPush(own.ArtifactNames()), r.Forge.CheckWrite(r.ctx, own.Repository), r.Builder.Check(r.ctx)}
+	for _, downstream := range r.File.Downstreams {
+		rights = append(rights, r.Downstreams.CheckWrite(r.ctx, downstream))
+	}
+	return r.look(errors.Join(rights...))
+}
+
+// preflightCharts is preflight for the charts alone, which need no build and
+// tell nobody.
+func (r *ride) preflightCharts() (string, error) {
+	return r.look(r.mayPush(r.File.Own().OfKind(delivery.Chart)))
+}
+
+// look looks at the commit: its references, and its place in git. It joins
+// what was found out about rights.
+func (r *ride) look(rights error) (string, error) {
 	commit, err := r.Repo.Head(r.ctx)
 	if err != nil {
 		return "", err
@@ -33,7 +50,7 @@ func (r *ride) preflight() (string, error) {
 	findings = append(plan.Check(r.File, r.found), findings...)
 	state, stateErr := r.gitState()
 	findings = append(findings, state...)
-	err = errors.Join(err, stateErr, r.rights(), r.Builder.Check(r.ctx))
+	err = errors.Join(err, stateErr, rights)
 	if len(findings) > 0 {
 		err = errors.Join(&Findings{findings}, err)
 	}
@@ -159,18 +176,13 @@ func (r *ride) noteStandIn(a resolve.Answer) {
 	r.open[what] = report.Open{What: what, Because: "stand-in: " + a.StandIn, StandIn: true}
 }
 
-// rights: everything that this release will write may be written.
-func (r *ride) rights() error {
+// mayPush: each place that these artifacts of ours go to may be pushed to.
+func (r *ride) mayPush(artifacts []string) error {
 	var errs []error
-	own := r.File.Own()
-	for _, name := range own.ArtifactNames() {
-		if at := own.Artifacts[name].At; at != "" {
+	for _, name := range artifacts {
+		if at := r.File.Own().Artifacts[name].At; at != "" {
 			errs = append(errs, r.Registry.CheckPush(r.ctx, at))
 		}
-	}
-	errs = append(errs, r.Forge.CheckWrite(r.ctx, own.Repository))
-	for _, downstream := range r.File.Downstreams {
-		errs = append(errs, r.Forge.CheckWrite(r.ctx, downstream))
 	}
 	return errors.Join(errs...)
 }

@@ -35,6 +35,9 @@ type Train struct {
 	Version  ref.Version
 	Registry *oci.Registry
 	Forge    *gh.Client
+	// Downstreams is the forge with a token that may dispatch to them, which
+	// need not be the one that may release here.
+	Downstreams *gh.Client
 	// Server is where repositories are served, https://github.com.
 	Server string
 	// Goreleaser is the command that builds; see Builder.
@@ -67,7 +70,7 @@ func (t *Train) Release(ctx context.Context) (*report.Report, error) {
 func (t *Train) Publish(ctx context.Context) (*report.Report, error) {
 	return t.ride(ctx, func(r *ride) error {
 		return errors.Join(
-			r.step("preflight", r.preflight),
+			r.step("preflight", r.preflightCharts),
 			r.step("stamp", r.stamp),
 			r.step("stage", r.stageCharts),
 			r.step("check", r.checkCharts),
