@@ -12,10 +12,10 @@ ldflags := -s -w -X main.commit=$(commit)
 
 .PHONY: help
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: rehearse
-rehearse: build $(bin)/goreleaser $(bin)/cyclonedx-gomod ## Release HEAD in a world of its own on this machine
+rehearse: build release-tools ## Release HEAD in a world of its own on this machine
 	@$(bin)/ghhelper rehearse --report rehearsal $(VERSION)
 
 .PHONY: test
@@ -40,3 +40,23 @@ $(foreach t,$(tools),$(eval $(call tool,$(t))))
 
 .PHONY: tools
 tools: $(bin)/goreleaser $(bin)/cyclonedx-gomod $(bin)/helm ## Build the pinned tools
+
+.PHONY: release-tools
+release-tools: $(bin)/goreleaser $(bin)/cyclonedx-gomod ## Build those of them that a release takes
+
+# The scripts of the composite actions are looked at by test/actions.
+.PHONY: lint
+lint: $(bin)/staticcheck $(bin)/actionlint ## Look for faults in the code, the workflows and the scripts
+	@command -v shellcheck >/dev/null || { echo "lint: no command shellcheck found on PATH: install it, by apt-get install shellcheck or brew install shellcheck" >&2; exit 1; }
+	@folders=$$(go list -f '{{.Dir}}' ./...) && \
+	  unformatted=$$("$$(go env GOROOT)/bin/gofmt" -l $$folders) && test -z "$$unformatted" || \
+	  { printf 'lint: not formatted, or not looked at; run gofmt -w on\n%s\n' "$$unformatted" >&2; exit 1; }
+	go vet ./...
+	staticcheck ./...
+	actionlint .github/workflows/*.yml
+	shellcheck --external-sources $$(git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run)
+	go test -count=1 ./test/actions
+
+.PHONY: bench
+bench: build tools ## Measure ghhelper against its limits and its alternatives
+	@go run ./hack/bench

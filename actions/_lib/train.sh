@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# train.sh release|publish runs that command of ghhelper in the caller's
+# repository, for VERSION, or for the pushed tag if VERSION is empty; ghhelper
+# itself annotates errors and fills the job's summary. Writes the outputs version
+# and report-path, also when the train stopped half way.
+set -euo pipefail
+
+# shellcheck source=actions/_lib/annotate.sh
+source "$(dirname "${BASH_SOURCE[0]}")/annotate.sh"
+
+command=$1
+version=${VERSION:-}
+if [[ -z $version && ${GITHUB_REF_TYPE:-} == tag ]]; then
+  version=$GITHUB_REF_NAME
+fi
+[[ -n $version ]] || refuse "no version: the input version is empty and ${GITHUB_REF:-this run} is no tag; give the input, or run this when a tag v* is pushed"
+
+report=$(mktemp -d "${RUNNER_TEMP:?}/ghhelper-report.XXXXXX")
+status=0
+ghhelper "$command" --report "$report" -- "$version" || status=$?
+
+# A report exists once ghhelper took the version for one.
+if [[ -f $report/report.md ]]; then
+  {
+    echo "version=${version#v}"
+    echo "report-path=$report"
+  } >>"$GITHUB_OUTPUT"
+fi
+exit "$status"

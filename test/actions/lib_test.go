@@ -1,0 +1,190 @@
+package actions_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// runner is what a step of a job sees of GitHub's runner: files that it
+// writes to, and folders.
+type runner struct {
+	t        *testing.T
+	temp     string
+	work     string // the caller's repository
+	commands string // stands first on PATH
+}
+
+func newRunner(t *testing.T) runner {
+	t.Helper()
+	r := runner{t, t.TempDir(), t.TempDir(), t.TempDir()}
+	for _, name := range []string{"path", "output", "summary"} {
+		r.file(filepath.Join(r.temp, name), "", 0o644)
+	}
+	return r
+}
+
+func (r runner) file(path, content string, mode os.FileMode) {
+	r.t.Helper()
+	if err := os.WriteFile(path, []byte(content), mode); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// wrote is what a step left in one of the runner's files.
+func (r runner) wrote(name string) string {
+	r.t.Helper()
+	data, err := os.ReadFile(filepath.Join(r.temp, name))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(data)
+}
+
+// run runs a script of actions/_lib, as an action would, and returns its exit
+// code and what it said.
+func (r runner) run(env []string, script string, args ...string) (code int, stdout, stderr string) {
+	r.t.Helper()
+	lib, err := filepath.Abs(filepath.Join(root, "actions", "_lib", script))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var out, errOut bytes.Buffer
+	cmd := exec.Command("bash", append([]string{lib}, args...)...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = r.work, &out, &errOut
+	cmd.Env = append(os.Environ(), "PATH="+r.commands+string(filepath.ListSeparator)+os.Getenv("PATH"), "RUNNER_TEMP="+r.temp,
+		"GITHUB_PATH="+filepath.Join(r.temp, "path"), "GITHUB_OUTPUT="+filepath.Join(r.temp, "output"), "GITHUB_STEP_SUMMARY="+filepath.Join(r.temp, "summary"),
+		"GITHUB_REF=refs/heads/main", "GITHUB_REF_TYPE=branch", "GITHUB_REF_NAME=main", "VERSION=", "TOOLS=false", "ACTION_REF=", "GOTOOLCHAIN=local")
+	cmd.Env = append(cmd.Env, env...)
+	err = cmd.Run()
+	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
+		r.t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errOut.String()
+}
+
+// putGhhelper puts a program in ghhelper's place that says how it was called,
+// on stdout, and does what the rest of its script says.
+func (r runner) putGhhelper(script string) {
+	r.file(filepath.Join(r.commands, "ghhelper"), "#!/usr/bin/env bash\necho \"called $1 $2 $4 $5\"\nreport=$3\n"+script, 0o755)
+}
+
+func want(t *testing.T, what, got, want string) {
+	t.Helper()
+	if !strings.Contains(got, want) {
+		t.Errorf("%s: saw %q, want %q in it", what, got, want)
+	}
+}
+
+func TestTrainTakesThePushedTag(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	r.putGhhelper(`echo "# done" >"$report/report.md"`)
+	code, out, errOut := r.run([]string{"GITHUB_REF_TYPE=tag", "GITHUB_REF_NAME=v1.2.3"}, "train.sh", "publish")
+	if code != 0 || errOut != "" {
+		t.Errorf("saw exit code %d and %q, want 0 and no errors", code, errOut)
+	}
+	want(t, "stdout", out, "called publish --report -- v1.2.3\n")
+	want(t, "outputs", r.wrote("output"), "version=1.2.3\nreport-path="+r.temp)
+}
+
+func TestTrainPrefersTheInput(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	r.putGhhelper("")
+	_, out, _ := r.run([]string{"VERSION=2.0.0", "GITHUB_REF_TYPE=tag", "GITHUB_REF_NAME=v1.2.3"}, "train.sh", "release")
+	want(t, "stdout", out, "called release --report -- 2.0.0\n")
+}
+
+// What ghhelper answers, it means: see its exit codes.
+func TestTrainFailsAsGhhelperDoes(t *testing.T) {
+	t.Parallel()
+	for code, script := range map[int]string{1: "exit 1", 2: "exit 2", 3: "exit 3"} {
+		r := newRunner(t)
+		r.putGhhelper("echo '# stopped' >\"$report/report.md\"\n" + script)
+		got, _, _ := r.run([]string{"VERSION=v1.0.0"}, "train.sh", "release")
+		if got != code {
+			t.Errorf("saw exit code %d, want %d", got, code)
+		}
+		want(t, "outputs", r.wrote("output"), "version=1.0.0\n")
+	}
+}
+
+// Without a report ghhelper did not take the version for one, so it is none.
+func TestTrainGivesOutNothingWithoutAReport(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	r.putGhhelper("echo 'no semver' >&2; exit 2")
+	code, _, _ := r.run([]string{"VERSION=x\npath=y"}, "train.sh", "release")
+	if said := r.wrote("output") + r.wrote("summary"); code != 2 || said != "" {
+		t.Errorf("saw exit code %d and %q, want 2 and nothing", code, said)
+	}
+}
+
+func TestTrainWithoutAVersion(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	r.putGhhelper("")
+	code, out, _ := r.run(nil, "train.sh", "release")
+	if code != 2 || strings.Contains(out, "called") {
+		t.Errorf("saw exit code %d and %q, want 2, and ghhelper not called", code, out)
+	}
+	want(t, "stdout", out, "::error title=ghhelper::no version: the input version is empty and refs/heads/main is no tag")
+}
+
+// The real ghhelper, built by the real action from this tree.
+func TestSetupBuildsWhatIsCheckedOut(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	code, out, errOut := r.run([]string{"GOFLAGS=-mod=vendor", "GOWORK=nowhere"}, "setup.sh")
+	if code != 0 {
+		t.Fatalf("saw exit code %d, want 0\n%s%s", code, out, errOut)
+	}
+	bin := filepath.Join(r.temp, "ghhelper", "bin")
+	said, err := exec.Command(filepath.Join(bin, "ghhelper"), "--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := strings.TrimPrefix(strings.TrimSpace(string(said)), "ghhelper ")
+	want(t, "outputs", r.wrote("output"), "path="+bin+"\nversion="+version+"\n")
+	if got := r.wrote("path"); got != bin+"\n" {
+		t.Errorf("path: saw %q, want %q", got, bin)
+	}
+	head, err := exec.Command("git", "-C", root, "rev-parse", "HEAD").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, "version", version, "commit "+strings.TrimSpace(string(head))+", go")
+}
+
+// An unpacked source has no git folder; what the caller wrote behind the @
+// says what it is, unless it is a branch.
+func TestSetupSaysWhatItsCallerPinned(t *testing.T) {
+	t.Parallel()
+	commit := strings.Repeat("0123456789", 4)
+	for ref, said := range map[string]string{
+		commit:        "(devel) (commit " + commit,
+		"v1.2.3-rc.1": "1.2.3-rc.1 (commit unknown",
+		"main":        "(devel) (commit unknown",
+	} {
+		r := newRunner(t)
+		if code, out, errOut := r.run([]string{"ACTION_REF=" + ref}, "setup.sh"); code != 0 {
+			t.Fatalf("saw exit code %d, want 0\n%s%s", code, out, errOut)
+		}
+		want(t, ref, r.wrote("output"), "version="+said)
+	}
+}
+
+func TestSetupRefuses(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	code, out, _ := r.run([]string{"TOOLS=yes"}, "setup.sh")
+	if code != 2 {
+		t.Errorf("saw exit code %d, want 2", code)
+	}
+	want(t, "stdout", out, `::error title=ghhelper::input tools is "yes", want "true" or "false"`)
+}

@@ -1,0 +1,158 @@
+package actions_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+// report notes that a rule is broken at a line of a file.
+type report func(d document, line int, format string, args ...any)
+
+// rules are all that the tree is held to. Each has a case in testdata/wrong
+// that breaks it.
+var rules = map[string]func(*tree, report){
+	"inputs":         checkInputs,
+	"outputs":        checkOutputs,
+	"step-outputs":   checkStepOutputs,
+	"descriptions":   checkDescriptions,
+	"expressions":    checkExpressions,
+	"script-length":  checkScriptLength,
+	"shell":          checkShell,
+	"script-fails":   checkScriptFails,
+	"env":            checkEnv,
+	"pins":           checkPins,
+	"one-pin":        checkOnePin,
+	"own-actions":    checkOwnActions,
+	"permissions":    checkPermissions,
+	"reasons":        checkReasons,
+	"timeout":        checkTimeout,
+	"concurrency":    checkConcurrency,
+	"credentials":    checkCredentials,
+	"release-tags":   checkReleaseTags,
+	"release-token":  checkReleaseToken,
+	"readme-tables":  checkTables,
+	"readme-example": checkExample,
+	"dependabot":     checkDependabot,
+}
+
+// findings of the rules over a tree, sorted: "path:line: [rule] text".
+func findings(fsys fs.FS) ([]string, error) {
+	t, err := load(fsys)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for name, check := range rules {
+		check(t, func(d document, line int, format string, args ...any) {
+			found = append(found, fmt.Sprintf("%s:%d: [%s] ", d.path, line, name)+fmt.Sprintf(format, args...))
+		})
+	}
+	slices.Sort(found)
+	return found, nil
+}
+
+func TestThisRepository(t *testing.T) {
+	t.Parallel()
+	found, err := findings(os.DirFS(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found {
+		t.Error(f)
+	}
+}
+
+// A case is a right tree over which some files are laid; the archive's comment
+// holds one line for each finding, of which the finding must have every part
+// that stands between dots, "...". "- path" takes a file away.
+func TestWrongTrees(t *testing.T) {
+	t.Parallel()
+	cases, err := filepath.Glob("testdata/wrong/*.txtar")
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	right := archive(t, "testdata/right.txtar")
+	if found, err := findings(lay(right)); err != nil || len(found) > 0 {
+		t.Errorf("the right tree: saw %q, %v, want nothing", found, err)
+	}
+	broken := map[string]bool{}
+	for _, file := range cases {
+		wrong := archive(t, file)
+		for rule := range rules {
+			broken[rule] = broken[rule] || strings.Contains(string(wrong.Comment), "["+rule+"]")
+		}
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			checkWrong(t, right, wrong)
+		})
+	}
+	for rule := range rules {
+		if !broken[rule] {
+			t.Errorf("rule %s: no case breaks it, want one in testdata/wrong", rule)
+		}
+	}
+}
+
+func checkWrong(t *testing.T, right, wrong *txtar.Archive) {
+	fsys := lay(right, wrong)
+	var want []string
+	for _, line := range strings.Split(strings.TrimSpace(string(wrong.Comment)), "\n") {
+		if taken, ok := strings.CutPrefix(line, "- "); ok {
+			delete(fsys, taken)
+		} else {
+			want = append(want, line)
+		}
+	}
+	found, err := findings(fsys)
+	if err != nil {
+		found = append(found, err.Error())
+	}
+	if len(found) != len(want) {
+		t.Fatalf("saw\n  %s\nwant\n  %s", strings.Join(found, "\n  "), strings.Join(want, "\n  "))
+	}
+	for i := range want {
+		if !inOrder(found[i], strings.Split(want[i], "...")) {
+			t.Errorf("saw  %s\nwant %s", found[i], want[i])
+		}
+	}
+}
+
+// inOrder tells whether all parts stand in the text, one after the other.
+func inOrder(text string, parts []string) bool {
+	for _, part := range parts {
+		at := strings.Index(text, part)
+		if at < 0 {
+			return false
+		}
+		text = text[at+len(part):]
+	}
+	return true
+}
+
+func archive(t *testing.T, file string) *txtar.Archive {
+	t.Helper()
+	a, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// lay lays archives over one another.
+func lay(archives ...*txtar.Archive) fstest.MapFS {
+	fsys := fstest.MapFS{}
+	for _, a := range archives {
+		for _, f := range a.Files {
+			fsys[f.Name] = &fstest.MapFile{Data: f.Data, Mode: 0o644}
+		}
+	}
+	return fsys
+}
