@@ -98,8 +98,11 @@ func versionOrNext(ctx context.Context, repo git.Repo, args []string) (ref.Versi
 
 // keep prints what a person can paste, and waits for an interrupt.
 func (w world) keep(ctx context.Context, k rehearsal.Kept) {
+	if k.Failed {
+		fmt.Fprintf(w.Stdout, "\nThe release failed, so not all of what follows is there.\n")
+	}
 	fmt.Fprintf(w.Stdout, "\nThe world stays up on %s until interrupted (Ctrl-C). In another terminal:\n\n", k.Addr)
-	for _, entry := range k.Env {
+	for _, entry := range k.World {
 		name, value, _ := strings.Cut(entry, "=")
 		fmt.Fprintf(w.Stdout, "export %s=%s\n", name, shellQuote(value))
 	}

@@ -50,8 +50,9 @@ type Rehearsal struct {
 
 // Kept is a world that stays up for a person to look around in.
 type Kept struct {
-	Env    []string // what a process needs to live in it
-	Dir    string   // the clone that was released
+	World  []string // what a person's shell must set to be in it
+	Env    []string // the whole environment of a process in it
+	Failed bool     // the release failed
 	Addr   string
 	Charts []string // location:tag
 	Source string   // URL of the repository
@@ -107,8 +108,8 @@ func (r *Rehearsal) in(ctx context.Context, w *world.World, clone string) (*repo
 	if refused := w.Refused(); len(refused) > 0 {
 		fmt.Fprintf(r.Out, "refused: the world has no %s; something asked for it\n", strings.Join(refused, ", "))
 	}
-	if rep != nil && r.Kept != nil {
-		r.Kept(ctx, r.kept(w, file, clone, env))
+	if rep != nil && r.Kept != nil && ctx.Err() == nil {
+		r.Kept(ctx, r.kept(w, file, env, err != nil))
 	}
 	return rep, err
 }
@@ -248,11 +249,14 @@ func (r *Rehearsal) release(ctx context.Context, clone string, env []string) (*r
 	case ran == nil || exit.ExitCode() == int(outcome.Unchecked) && rep.Failed == "" && rep.OnlyStandIns():
 		return rep, nil
 	}
+	if ctx.Err() != nil {
+		return rep, errors.New("interrupted; the world is gone, and nothing else was touched")
+	}
 	return rep, &FailedError{exit.ExitCode()}
 }
 
-func (r *Rehearsal) kept(w *world.World, file *delivery.File, clone string, env []string) Kept {
-	k := Kept{Env: env, Dir: clone, Addr: w.Addr(), Source: "https://github.com/" + file.Own().Repository}
+func (r *Rehearsal) kept(w *world.World, file *delivery.File, env []string, failed bool) Kept {
+	k := Kept{World: w.Env(), Env: env, Failed: failed, Addr: w.Addr(), Source: "https://github.com/" + file.Own().Repository}
 	own := file.Own()
 	for _, name := range own.OfKind(delivery.Chart) {
 		a := own.Artifacts[name]
