@@ -64,9 +64,9 @@ func explain(doing string, err error) error {
 	case http.StatusNotFound:
 		return fmt.Errorf("%s: %w", doing, ErrAbsent)
 	case http.StatusUnauthorized:
-		return fmt.Errorf("%s: GITHUB_TOKEN is missing, wrong or expired: %w", doing, err)
+		return fmt.Errorf("%s: the token (GITHUB_TOKEN) is missing, wrong or expired: %w", doing, err)
 	case http.StatusForbidden:
-		return fmt.Errorf("%s: GITHUB_TOKEN lacks a right: %w", doing, err)
+		return fmt.Errorf("%s: the token (GITHUB_TOKEN) lacks a right: %w", doing, err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
@@ -84,10 +84,17 @@ func (c *Client) CheckWrite(ctx context.Context, repository string) error {
 	if err != nil {
 		return explain("looking at "+repository, err)
 	}
-	// An installation's token, which is what a workflow has, is told no
-	// permissions here; what it may not do shows at the first write.
-	if permissions := repo.GetPermissions(); len(permissions) > 0 && !permissions["push"] {
-		return fmt.Errorf("no right to write to %s: give a GITHUB_TOKEN that has contents: write there", repository)
+	if repo.GetPermissions()["push"] || c.isInstallation(ctx) {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("no right to write to %s: give a token that has contents: write there", repository)
+}
+
+// isInstallation tells whether the token is an App's or a workflow's. Those
+// are told that they may not push whatever they may do, and only they may ask
+// for their installation; what they lack shows at the first write.
+// https://docs.github.com/en/rest/apps/installations
+func (c *Client) isInstallation(ctx context.Context) bool {
+	var answer struct{}
+	return c.get(ctx, "installation/repositories?per_page=1", &answer) == nil
 }

@@ -139,6 +139,16 @@ func TestCheckWrite(t *testing.T) {
 	if err := reader.CheckWrite(ctx, repository); err == nil || !strings.Contains(err.Error(), "no right to write to o/app") {
 		t.Errorf("a token that may only read: %v", err)
 	}
+	w2, workflow := start(t, world.Repository{Rights: "read"})
+	w2.Intercept(func(r world.Request) world.Fault {
+		if r.Path == "/installation/repositories" {
+			return world.Fault{Status: http.StatusOK, Body: `{"total_count":1,"repositories":[]}`}
+		}
+		return world.Fault{}
+	})
+	if err := workflow.CheckWrite(ctx, repository); err != nil {
+		t.Errorf("a workflow's token, which is told of no rights: %v", err)
+	}
 	w.Intercept(func(world.Request) world.Fault { return world.Fault{Status: http.StatusBadGateway} })
 	if err := c.CheckWrite(ctx, repository); err == nil || errors.Is(err, gh.ErrAbsent) {
 		t.Errorf("a bad gateway: %v", err)

@@ -71,6 +71,9 @@ func (r *ride) stageTag() string {
 	return "staging-" + r.Version.String() + "-" + r.commit[:enough]
 }
 
+// fixed is what a user's own settings must not change in what is built.
+var fixed = []string{"GOFLAGS=-mod=readonly", "GOWORK=off", "GOAMD64=v1", "GOARM64=v8.0"}
+
 // build provides the base image and has goreleaser build.
 func (r *ride) build() (string, error) {
 	release, err := r.ensureRelease()
@@ -87,7 +90,9 @@ func (r *ride) build() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	env := append(slices.Clone(r.Builder.Env), "GOTOOLCHAIN="+toolchain, "STAGE="+strings.TrimPrefix(r.stageTag(), "staging-"),
+	fmt.Fprintln(r.Log.Out, "  goreleaser builds; with cold caches that takes minutes")
+	env := append(slices.Clone(r.Builder.Env), fixed...)
+	env = append(env, "GOTOOLCHAIN="+toolchain, "STAGE="+strings.TrimPrefix(r.stageTag(), "staging-"),
 		"GORELEASER_CURRENT_TAG="+r.Version.Tag(), "GORELEASER_FORCE_TOKEN=github")
 	if !release.Draft {
 		env = append(env, "RELEASE_PUBLISHED=true") // goreleaser would make a second draft

@@ -12,6 +12,7 @@ func apiEndpoints() []endpoint {
 	const read, write = false, true
 	return []endpoint{
 		{"GET", "/rate_limit", read, (*forge).getRateLimit, nil},
+		{"GET", "/installation/repositories", read, (*forge).listInstallation, nil},
 		{"GET", "/user", read, (*forge).getUser, nil},
 		{"GET", repoPath, read, (*forge).getRepository, nil},
 		{"GET", repoPath + "/releases", read, (*forge).listReleases, nil},

@@ -54,3 +54,9 @@ func userID(login string) int64 {
 	}
 	return id
 }
+
+// listInstallation refuses as GitHub refuses a person's token: the world's token is told of its
+// rights, which an App's is not.
+func (f *forge) listInstallation(*call) (reply, error) {
+	return fail(&apiError{status: http.StatusForbidden, Message: "You must authenticate with an installation access token in order to list repositories for an installation."})
+}
