@@ -15,38 +15,66 @@ import (
 type Edge struct{ From, To, Version string }
 
 // Edges of the graph: from the artifact whose source holds a reference, or
-// from the repository itself, to what the reference names. A place that names
-// a whole component leads to each of its artifacts that are not referred to
-// by their location there.
+// from the repository itself, to what the reference names. Where one place of
+// a source names the version of a whole component, and others use that for an
+// artifact of it, the edge leads to the artifact.
 func Edges(f *delivery.File, found []ref.Reference, own ref.Version) []Edge {
 	set := map[Edge]bool{}
 	for _, r := range found {
-		from := sourceOf(f, r.File)
-		version := r.Written
-		if r.Use || strings.TrimPrefix(version, "v") == ref.Placeholder {
-			version = ""
-		}
-		if version == "" && f.IsOwn(r.Component) {
-			version = own.String()
-		}
-		to := r.Component
-		if r.Artifact != "" {
-			to += "/" + r.Artifact
-		}
-		if from != to {
-			set[Edge{from, to, strings.TrimPrefix(version, "v")}] = true
+		if e := edge(f, r, own); e.From != e.To {
+			set[e] = true
 		}
 	}
-	edges := slices.SortedFunc(maps.Keys(set), compareEdges)
-	return slices.DeleteFunc(edges, func(e Edge) bool { return e.Version == "" && hasVersioned(edges, e) })
+	for e := range set {
+		if whole, ok := wholeOf(set, e); ok && e.Version == "" {
+			delete(set, e)
+			set[Edge{e.From, e.To, whole.Version}] = true
+		}
+	}
+	all := slices.SortedFunc(maps.Keys(set), compareEdges)
+	return slices.DeleteFunc(all, func(e Edge) bool { return reaches(all, e) })
+}
+
+func edge(f *delivery.File, r ref.Reference, own ref.Version) Edge {
+	e := Edge{From: sourceOf(f, r.File), To: r.Component}
+	if r.Artifact != "" {
+		e.To += "/" + r.Artifact
+	}
+	switch {
+	case f.IsOwn(r.Component):
+		e.Version = own.String()
+	case !r.Use:
+		e.Version = strings.TrimPrefix(r.Written, "v")
+	}
+	return e
+}
+
+// wholeOf is the edge from the same source to the component that e leads to
+// an artifact of; of several versions, the first in the order of edges.
+func wholeOf(set map[Edge]bool, e Edge) (whole Edge, found bool) {
+	component, _, ofArtifact := strings.Cut(e.To, "/")
+	for other := range set {
+		if !ofArtifact || other.From != e.From || other.To != component || other.Version == "" {
+			continue
+		}
+		if !found || compareEdges(other, whole) < 0 {
+			whole, found = other, true
+		}
+	}
+	return whole, found
+}
+
+// reaches tells whether an edge says no more than another one does: it leads
+// to a component to whose artifacts others lead, or has no version where one
+// has.
+func reaches(all []Edge, e Edge) bool {
+	return slices.ContainsFunc(all, func(o Edge) bool {
+		return o.From == e.From && (strings.HasPrefix(o.To, e.To+"/") || o.To == e.To && e.Version == "" && o.Version != "")
+	})
 }
 
 func compareEdges(a, b Edge) int {
 	return strings.Compare(a.From+"\x00"+a.To+"\x00"+a.Version, b.From+"\x00"+b.To+"\x00"+b.Version)
-}
-
-func hasVersioned(edges []Edge, e Edge) bool {
-	return slices.ContainsFunc(edges, func(o Edge) bool { return o.From == e.From && o.To == e.To && o.Version != "" })
 }
 
 // sourceOf is the artifact that a file is the source of, or the component.

@@ -82,7 +82,9 @@ func TestEdges(t *testing.T) {
 	v, _ := ref.ParseVersion("1.2.3")
 	use := at("app/templates/x.yaml", "twin", "image", "{{ .Chart.AppVersion }}")
 	use.Use = true
-	got := Mermaid(Edges(file(t), []ref.Reference{at("app/values.yaml", "up", "chart", "v2.0.0"), use, at("README.md", "us", "app", "0.0.0-unstamped"), at("app/Chart.yaml", "us", "app", "0.0.0-unstamped")}, v))
+	chart := at("app/templates/y.yaml", "up", "chart", "v{{ .Values.UP }}")
+	chart.Use = true
+	got := Mermaid(Edges(file(t), []ref.Reference{at("app/values.yaml", "up", "", "2.0.0"), use, chart, at("README.md", "us", "app", "0.0.0-unstamped"), at("app/Chart.yaml", "us", "app", "0.0.0-unstamped")}, v))
 	want := `flowchart LR
   n0["us"]
   n1["us/app"]

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -71,6 +72,9 @@ func (e *FailedError) Error() string {
 
 // Run rehearses. The report is nil where the release did not come to one.
 func (r *Rehearsal) Run(ctx context.Context) (*report.Report, error) {
+	if runtime.GOOS != "linux" {
+		return nil, outcome.Usagef("a rehearsal runs on Linux only, this is %s: elsewhere Go's programs take no authority from SSL_CERT_FILE (golang/go#77865), and would refuse the world; use a Linux machine or container", runtime.GOOS)
+	}
 	dir, err := os.MkdirTemp("", "ghhelper-rehearsal-*")
 	if err != nil {
 		return nil, err

@@ -107,7 +107,7 @@ func (r *ride) build() (string, error) {
 	for at, digest := range r.built.Images {
 		r.table[at+":"+r.Version.String()] = digest
 	}
-	return fmt.Sprintf("goreleaser built %d images and %d files", len(r.built.Images), len(r.built.Files)), r.declaredImages()
+	return fmt.Sprintf("goreleaser built %s and %s", count(len(r.built.Images), "image"), count(len(r.built.Files), "file")), r.declaredImages()
 }
 
 // ensureRelease is this version's release, or its draft, which it makes if
@@ -240,6 +240,14 @@ func (e *BuildError) Error() string {
 }
 
 func (e *BuildError) Unwrap() error { return e.Err }
+
+// count is a number of things, in words.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
 
 func lastLines(text string, n int) string {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")

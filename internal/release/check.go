@@ -22,7 +22,7 @@ func (r *ride) check() (string, error) {
 	if releaseErr == nil {
 		releaseErr = r.checkAssets(release)
 	}
-	return fmt.Sprintf("%s, %s, %d assets read back", images, charts, len(r.built.Files)), errors.Join(imagesErr, chartsErr, releaseErr)
+	return fmt.Sprintf("%s, %s, %s read back", images, charts, count(len(r.built.Files), "asset")), errors.Join(imagesErr, chartsErr, releaseErr)
 }
 
 func (r *ride) checkImages() (string, error) {
@@ -31,7 +31,7 @@ func (r *ride) checkImages() (string, error) {
 		a := r.File.Own().Artifacts[name]
 		errs = append(errs, r.checkImage(a, r.built.Images[a.At]))
 	}
-	return fmt.Sprintf("%d images", len(errs)), errors.Join(errs...)
+	return count(len(errs), "image"), errors.Join(errs...)
 }
 
 // checkImage: the staged image says of itself what it must, for every declared
@@ -61,7 +61,7 @@ func (r *ride) checkCharts() (string, error) {
 	for _, c := range r.charts {
 		errs = append(errs, r.checkChart(c))
 	}
-	return fmt.Sprintf("%d charts", len(r.charts)), errors.Join(errs...)
+	return count(len(r.charts), "chart"), errors.Join(errs...)
 }
 
 func (r *ride) checkChart(c stagedChart) error {

@@ -54,7 +54,7 @@ func (r *ride) look(rights error) (string, error) {
 	if len(findings) > 0 {
 		err = errors.Join(&Findings{findings}, err)
 	}
-	return fmt.Sprintf("%d references, %d targets seen, tree, tag and rights are in order", len(find.Pins(r.found)), len(answers)), err
+	return fmt.Sprintf("%s, %s seen; tree, tag and rights are in order", count(len(find.Pins(r.found)), "reference"), count(len(answers), "target")), err
 }
 
 // gitState: the tree is clean, the tag free or on this commit, the commit on

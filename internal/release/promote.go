@@ -24,7 +24,7 @@ func (r *ride) published() []artifact {
 		}
 	}
 	for _, c := range r.charts {
-		all = append(all, artifact{c.at, c.tag, c.digest, fmt.Sprintf("read back; %d references of its rendering resolved", len(c.targets))})
+		all = append(all, artifact{c.at, c.tag, c.digest, "read back; " + count(len(c.targets), "reference") + " of its rendering resolved"})
 	}
 	return all
 }
@@ -37,7 +37,7 @@ func (r *ride) promote() (string, error) {
 			return "", err
 		}
 	}
-	return fmt.Sprintf("%d by digest, in dependency order", len(all)), nil
+	return count(len(all), "artifact") + " by digest, in dependency order", nil
 }
 
 // publish makes the draft release public, last of all.
@@ -70,7 +70,7 @@ func (r *ride) prove() (string, error) {
 	if release != nil && len(r.built.Files) > 0 {
 		errs = append(errs, r.proveAssets(release))
 	}
-	return fmt.Sprintf("%d artifacts hold what was built", len(r.report.Artifacts)), errors.Join(append(errs, err)...)
+	return count(len(r.report.Artifacts), "artifact") + " hold what was built", errors.Join(append(errs, err)...)
 }
 
 // proveArtifact: a final name holds the digest. What rests on a stand-in is
@@ -85,7 +85,7 @@ func (r *ride) proveArtifact(a artifact) error {
 		row.State, row.How = report.Refuted, err.Error()
 	} else if rests := r.restsOn(a.at); rests > 0 {
 		row.State = report.Unchecked
-		row.How += fmt.Sprintf("; rests on %d stand-ins", rests)
+		row.How += "; rests on " + count(rests, "stand-in")
 	}
 	r.report.Artifacts = append(r.report.Artifacts, row)
 	return err

@@ -34,7 +34,7 @@ func (r *ride) stamp() (string, error) {
 			return "", err
 		}
 	}
-	return fmt.Sprintf("%d places in copies of %d sources; what %d charts render to is published", r.edits(), len(stamped), len(r.charts)), nil
+	return fmt.Sprintf("%s in copies of %s; what %s render to is published", count(r.edits(), "place"), count(len(stamped), "source"), count(len(r.charts), "chart")), nil
 }
 
 func (r *ride) edits() int {
@@ -80,7 +80,7 @@ func (r *ride) stageCharts() (string, error) {
 		}
 		r.table[c.at+":"+c.tag] = c.digest
 	}
-	return fmt.Sprintf("%d charts, each after what it refers to was seen", len(r.charts)), nil
+	return count(len(r.charts), "chart") + ", each after what it refers to was seen", nil
 }
 
 // orderCharts renders the charts and sorts them so that each follows those
@@ -201,7 +201,7 @@ func (r *ride) stageAssets() (string, error) {
 			return "", err
 		}
 	}
-	return fmt.Sprintf("; %d assets in the release's draft", len(files)), nil
+	return "; " + count(len(files), "asset") + " in the release's draft", nil
 }
 
 // attach gives a release a file; in a draft, an asset of that name with other
