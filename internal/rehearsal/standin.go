@@ -51,14 +51,11 @@ func (r *Rehearsal) standIns(ctx context.Context, w *world.World, file *delivery
 	if err != nil {
 		return "", err
 	}
-	targets := maker.lockstep()
-	for _, reference := range find.Pins(references) {
-		named, err := resolve.Targets(file, reference, r.Version)
-		if err != nil {
-			return "", err
-		}
-		targets = append(targets, named...)
+	named, err := resolve.Named(file, find.Pins(references), r.Version)
+	if err != nil {
+		return "", err
 	}
+	targets := append(resolve.Lockstep(file, r.Version), resolve.Sorted(named)...)
 	if err := maker.all(ctx, targets); err != nil {
 		return "", err
 	}
@@ -81,22 +78,6 @@ type maker struct {
 	registry *oci.Registry
 	commits  map[string]string // repository → the commit of all its tags
 	made     map[resolve.Target]bool
-}
-
-// lockstep: what must be there at our own version before we release.
-func (m *maker) lockstep() []resolve.Target {
-	var targets []resolve.Target
-	for _, name := range m.file.Names() {
-		c := m.file.Components[name]
-		if c.Lockstep != m.file.Self {
-			continue
-		}
-		for _, artifact := range c.ArtifactNames() {
-			a := c.Artifacts[artifact]
-			targets = append(targets, resolve.Target{Component: name, Artifact: artifact, Kind: a.Kind, At: a.At, Tag: a.TagFor(m.Version)})
-		}
-	}
-	return targets
 }
 
 // repositories of the other components and of the downstreams, each with one
@@ -256,18 +237,13 @@ func (m *maker) renderedTargets(c *chart.Chart) ([]resolve.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	var targets []resolve.Target
+	finder := find.New(m.file)
+	var references []ref.Reference
 	for name, text := range rendered {
-		for _, reference := range find.Pins(find.New(m.file).Text(name, []byte(text))) {
-			named, err := resolve.Targets(m.file, reference, m.Version)
-			if err != nil {
-				return nil, err
-			}
-			targets = append(targets, named...)
-		}
+		references = append(references, find.Pins(finder.Text(name, []byte(text)))...)
 	}
-	slices.SortFunc(targets, func(a, b resolve.Target) int { return strings.Compare(a.String(), b.String()) })
-	return targets, nil
+	named, err := resolve.Named(m.file, references, m.Version)
+	return resolve.Sorted(named), err
 }
 
 func (m *maker) chartFiles(ctx context.Context, target resolve.Target) (fs.FS, string, error) {

@@ -37,7 +37,7 @@ type Builder struct {
 }
 
 // Check tells whether there is what the build needs.
-func (b Builder) Check(ctx context.Context) error {
+func (b Builder) Check() error {
 	if !b.configured() {
 		return nil
 	}
@@ -64,66 +64,64 @@ type Built struct {
 // BuiltFile is one file that a release carries as an asset.
 type BuiltFile struct{ Name, Path, Digest string }
 
-// stage names what this commit's release of this version is pushed under
+// stageTag is what this commit's release of this version is pushed under
 // before it is promoted; nobody else uses the name.
-func (r *ride) stageTag() string {
+func (t *Train) stageTag(src source) string { return "staging-" + t.stageName(src) }
+
+func (t *Train) stageName(src source) string {
 	const enough = 12
-	return "staging-" + r.Version.String() + "-" + r.commit[:enough]
+	return t.Version.String() + "-" + src.commit[:enough]
 }
 
 // fixed is what a user's own settings must not change in what is built.
 var fixed = []string{"GOFLAGS=-mod=readonly", "GOWORK=off", "GOAMD64=v1", "GOARM64=v8.0"}
 
-// build provides the base image and has goreleaser build.
-func (r *ride) build() (string, error) {
-	release, err := r.ensureRelease()
+// build provides the draft and the base image, and has goreleaser build.
+func (t *Train) build(ctx context.Context, src source) (Built, string, error) {
+	release, err := t.ensureRelease(ctx)
 	if err != nil {
-		return "", err
+		return Built{}, "", err
 	}
-	if !r.Builder.configured() {
-		return "no " + configFile + ", nothing to build", nil
+	if !t.Builder.configured() {
+		return Built{}, "no " + configFile + ", nothing to build", nil
 	}
-	if err := r.baseImages(); err != nil {
-		return "", err
+	if err := t.baseImages(ctx); err != nil {
+		return Built{}, "", err
 	}
-	toolchain, err := Toolchain(r.Tree)
+	toolchain, err := Toolchain(t.Tree)
 	if err != nil {
-		return "", err
+		return Built{}, "", err
 	}
-	fmt.Fprintln(r.Log.Out, "  goreleaser builds; with cold caches that takes minutes")
-	env := append(slices.Clone(r.Builder.Env), fixed...)
-	env = append(env, "GOTOOLCHAIN="+toolchain, "STAGE="+strings.TrimPrefix(r.stageTag(), "staging-"),
-		"GORELEASER_CURRENT_TAG="+r.Version.Tag(), "GORELEASER_FORCE_TOKEN=github")
+	env := slices.Concat(t.Builder.Env, fixed, []string{"GOTOOLCHAIN=" + toolchain, "STAGE=" + t.stageName(src),
+		"GORELEASER_CURRENT_TAG=" + t.Version.Tag(), "GORELEASER_FORCE_TOKEN=github"})
 	if !release.Draft {
 		env = append(env, "RELEASE_PUBLISHED=true") // goreleaser would make a second draft
 	}
-	if err := r.Builder.run(r.ctx, r.Errors, env); err != nil {
-		return "", err
+	fmt.Fprintln(t.Log.Out, "  goreleaser builds; with cold caches that takes minutes")
+	if err := t.Builder.run(ctx, t.Errors, env); err != nil {
+		return Built{}, "", err
 	}
-	r.built, err = r.Builder.read()
-	if err != nil {
-		return "", err
+	built, err := t.Builder.read()
+	if err == nil {
+		err = t.declaredImages(built)
 	}
-	for at, digest := range r.built.Images {
-		r.table[at+":"+r.Version.String()] = digest
-	}
-	return fmt.Sprintf("goreleaser built %s and %s", count(len(r.built.Images), "image"), count(len(r.built.Files), "file")), r.declaredImages()
+	return built, fmt.Sprintf("goreleaser built %s and %s", count(len(built.Images), "image"), count(len(built.Files), "file")), err
 }
 
 // ensureRelease is this version's release, or its draft, which it makes if
 // there is neither. goreleaser would make one too, but repeats a request whose
 // answer was lost, and so can make two.
-func (r *ride) ensureRelease() (*gh.Release, error) {
-	repository := r.File.Own().Repository
-	releases, err := r.Forge.Releases(r.ctx, repository, r.Version.Tag())
+func (t *Train) ensureRelease(ctx context.Context) (*gh.Release, error) {
+	repository := t.File.Own().Repository
+	releases, err := t.Forge.Releases(ctx, repository, t.Version.Tag())
 	if err != nil {
 		return nil, err
 	}
 	var acted error
 	if len(releases) == 0 {
-		acted = r.Forge.CreateDraft(r.ctx, repository, r.Version.Tag())
+		acted = t.Forge.CreateDraft(ctx, repository, t.Version.Tag())
 	}
-	release, looked := r.currentRelease()
+	release, looked := t.currentRelease(ctx)
 	if looked != nil {
 		return nil, errors.Join(acted, looked)
 	}
@@ -131,8 +129,8 @@ func (r *ride) ensureRelease() (*gh.Release, error) {
 }
 
 // publishedRelease is the GitHub release of this version if it is public.
-func (r *ride) publishedRelease() (*gh.Release, error) {
-	releases, err := r.Forge.Releases(r.ctx, r.File.Own().Repository, r.Version.Tag())
+func (t *Train) publishedRelease(ctx context.Context) (*gh.Release, error) {
+	releases, err := t.Forge.Releases(ctx, t.File.Own().Repository, t.Version.Tag())
 	for _, release := range releases {
 		if !release.Draft {
 			return release, err
@@ -144,8 +142,8 @@ func (r *ride) publishedRelease() (*gh.Release, error) {
 // baseImages pushes our own base image where the configuration names it and
 // the registry lacks it. It is found by digest, so nothing that anybody uses
 // changes.
-func (r *ride) baseImages() error {
-	bases, err := r.Builder.baseImages()
+func (t *Train) baseImages(ctx context.Context) error {
+	bases, err := t.Builder.baseImages()
 	if err != nil {
 		return err
 	}
@@ -162,9 +160,9 @@ func (r *ride) baseImages() error {
 		if !pinned {
 			return outcome.Usagef("%s: base_image %q is not named by digest: write it as %s@sha256:…", configFile, base, at)
 		}
-		_, err := r.Registry.Digest(r.ctx, at, digest)
+		_, err := t.Registry.Digest(ctx, at, digest)
 		if errors.Is(err, oci.ErrAbsent) && digest == hash.String() {
-			_, err = r.Registry.PushIndex(r.ctx, at, "sha256-"+hash.Hex[:12], ours)
+			_, err = t.Registry.PushIndex(ctx, at, "sha256-"+hash.Hex[:12], ours)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: base_image: %w", configFile, err)
@@ -294,20 +292,20 @@ func describeFile(name, path string) (BuiltFile, error) {
 
 // declaredImages holds what was built against what delivery.yaml declares:
 // an image too many or too few is a mistake in one of the two files.
-func (r *ride) declaredImages() error {
-	own := r.File.Own()
+func (t *Train) declaredImages(built Built) error {
+	own := t.File.Own()
 	var errs []error
 	declared := map[string]bool{}
 	for _, name := range own.OfKind(delivery.Image) {
 		at := own.Artifacts[name].At
 		declared[at] = true
-		if r.built.Images[at] == "" {
+		if built.Images[at] == "" {
 			errs = append(errs, outcome.Usagef("%s declares the image %s, but goreleaser built no such: kos in %s must have it among its repositories, with the tag staging-{{.Env.STAGE}}", delivery.FileName, at, configFile))
 		}
 	}
-	for at := range r.built.Images {
+	for at := range built.Images {
 		if !declared[at] {
-			errs = append(errs, outcome.Usagef("goreleaser built the image %s, which %s does not declare among the artifacts of %s", at, delivery.FileName, r.File.Self))
+			errs = append(errs, outcome.Usagef("goreleaser built the image %s, which %s does not declare among the artifacts of %s", at, delivery.FileName, t.File.Self))
 		}
 	}
 	return errors.Join(errs...)

@@ -2,6 +2,7 @@ package release
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,38 +12,56 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/resolve"
 )
 
-// check reads back all that was staged and compares it with what was built,
-// and looks whether any final name holds other bytes. It changes nothing.
-func (r *ride) check() (string, error) {
-	images, imagesErr := r.checkImages()
-	charts, chartsErr := r.checkCharts()
-	release, releaseErr := r.currentRelease()
-	if releaseErr == nil {
-		releaseErr = r.checkAssets(release)
-	}
-	return fmt.Sprintf("%s, %s, %s read back", images, charts, count(len(r.built.Files), "asset")), errors.Join(imagesErr, chartsErr, releaseErr)
+// artifact is an image or chart that has been staged and checked, with the
+// final name that it may have.
+type artifact struct {
+	at, tag, digest string
+	how             string // it was checked
+	targets         []resolve.Target
 }
 
-func (r *ride) checkImages() (string, error) {
-	var errs []error
-	for _, name := range r.File.Own().OfKind(delivery.Image) {
-		a := r.File.Own().Artifacts[name]
-		errs = append(errs, r.checkImage(a, r.built.Images[a.At]))
+// check reads back all that was staged and compares it with what was built,
+// and looks whether any final name holds other bytes. It changes nothing. What
+// it gives is in the order in which it may become visible: what is run before
+// what runs it.
+func (t *Train) check(ctx context.Context, src source, built Built, s staged) ([]artifact, string, error) {
+	images, imagesErr := t.checkImages(ctx, src, built)
+	charts, _, chartsErr := t.checkCharts(ctx, src, s.charts)
+	release, releaseErr := t.currentRelease(ctx)
+	if releaseErr == nil {
+		releaseErr = t.checkAssets(ctx, release, s.files)
 	}
-	return count(len(errs), "image"), errors.Join(errs...)
+	said := fmt.Sprintf("%s, %s, %s read back", count(len(images), "image"), count(len(charts), "chart"), count(len(s.files), "asset"))
+	return slices.Concat(images, charts), said, errors.Join(imagesErr, chartsErr, releaseErr)
+}
+
+func (t *Train) checkImages(ctx context.Context, src source, built Built) ([]artifact, error) {
+	var images []artifact
+	var errs []error
+	for _, name := range t.File.Own().OfKind(delivery.Image) {
+		a := t.File.Own().Artifacts[name]
+		digest, ok := built.Images[a.At]
+		if !ok {
+			continue // nothing was built; declaredImages has looked
+		}
+		errs = append(errs, t.checkImage(ctx, src, a, digest))
+		images = append(images, artifact{at: a.At, tag: a.TagFor(t.Version), digest: digest, how: "read back: platforms; revision, version and source labels"})
+	}
+	return images, errors.Join(errs...)
 }
 
 // checkImage: the staged image says of itself what it must, for every declared
 // platform, and its final name is free or holds the same bytes.
-func (r *ride) checkImage(a delivery.Artifact, digest string) error {
-	d, err := r.Registry.Describe(r.ctx, a.At, digest)
+func (t *Train) checkImage(ctx context.Context, src source, a delivery.Artifact, digest string) error {
+	d, err := t.Registry.Describe(ctx, a.At, digest)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for key, want := range map[string]string{oci.KeyRevision: r.commit, oci.KeyVersion: r.Version.String(), oci.KeySource: r.source()} {
+	for key, want := range map[string]string{oci.KeyRevision: src.commit, oci.KeyVersion: t.Version.String(), oci.KeySource: t.sourceURL()} {
 		if got := d.Labels[key]; got != want {
 			errs = append(errs, outcome.Wrongf("image %s@%s: label %s is %q, want %q: set it in %s", a.At, digest, key, got, want, configFile))
 		}
@@ -52,43 +71,46 @@ func (r *ride) checkImage(a delivery.Artifact, digest string) error {
 			errs = append(errs, outcome.Wrongf("image %s@%s: platform %s is missing, it has %s", a.At, digest, platform, strings.Join(d.Platforms, ", ")))
 		}
 	}
-	_, err = r.Registry.Published(r.ctx, a.At, a.TagFor(r.Version), digest)
+	_, err = t.Registry.Published(ctx, a.At, a.TagFor(t.Version), digest)
 	return errors.Join(append(errs, err)...)
 }
 
-func (r *ride) checkCharts() (string, error) {
+func (t *Train) checkCharts(ctx context.Context, src source, charts []stagedChart) ([]artifact, string, error) {
+	var checked []artifact
 	var errs []error
-	for _, c := range r.charts {
-		errs = append(errs, r.checkChart(c))
+	for _, c := range charts {
+		errs = append(errs, t.checkChart(ctx, src, c))
+		how := "read back; " + count(len(c.targets), "reference") + " of its rendering resolved"
+		checked = append(checked, artifact{c.at, c.tag, c.digest, how, c.targets})
 	}
-	return count(len(r.charts), "chart"), errors.Join(errs...)
+	return checked, count(len(checked), "chart") + " read back", errors.Join(errs...)
 }
 
-func (r *ride) checkChart(c stagedChart) error {
-	archive, d, err := r.Registry.Chart(r.ctx, c.at, c.digest)
+func (t *Train) checkChart(ctx context.Context, src source, c stagedChart) error {
+	archive, d, err := t.Registry.Chart(ctx, c.at, c.digest)
 	if err != nil {
 		return err
 	}
 	if !bytes.Equal(archive, c.Archive) {
 		return outcome.Wrongf("chart %s@%s: the registry gives back other bytes than were pushed", c.at, c.digest)
 	}
-	if got := d.Labels[oci.KeyRevision]; got != r.commit {
-		return outcome.Wrongf("chart %s@%s: annotation %s is %q, want %q", c.at, c.digest, oci.KeyRevision, got, r.commit)
+	if got := d.Labels[oci.KeyRevision]; got != src.commit {
+		return outcome.Wrongf("chart %s@%s: annotation %s is %q, want %q", c.at, c.digest, oci.KeyRevision, got, src.commit)
 	}
-	_, err = r.Registry.Published(r.ctx, c.at, c.tag, c.digest)
+	_, err = t.Registry.Published(ctx, c.at, c.tag, c.digest)
 	return err
 }
 
 // checkAssets: the release has each file, with the bytes that were built.
-func (r *ride) checkAssets(release *gh.Release) error {
+func (t *Train) checkAssets(ctx context.Context, release *gh.Release, files []BuiltFile) error {
 	var errs []error
-	for _, file := range r.built.Files {
+	for _, file := range files {
 		asset, ok := release.Asset(file.Name)
 		if !ok {
 			errs = append(errs, outcome.Wrongf("release %s lacks the asset %s", release.URL, file.Name))
 			continue
 		}
-		digest, err := r.Forge.AssetDigest(r.ctx, r.File.Own().Repository, asset)
+		digest, err := t.Forge.AssetDigest(ctx, t.File.Own().Repository, asset)
 		if err == nil && digest != file.Digest {
 			err = &oci.Conflict{Name: "release asset " + file.Name, Seen: digest, Want: file.Digest}
 		}

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -10,11 +11,11 @@ import (
 // dispatch tells the downstreams. A downstream whose runs show the event
 // already has been told; where its runs cannot be read it is told again, which
 // does no harm, since a receiver resolves everything for itself.
-func (r *ride) dispatch() (string, error) {
-	event := gh.Event{Component: r.File.Self, Version: r.Version.String(), ID: r.File.Self + " " + r.Version.String()}
+func (t *Train) dispatch(ctx context.Context) (string, error) {
+	event := gh.Event{Component: t.File.Self, Version: t.Version.String(), ID: t.File.Self + " " + t.Version.String()}
 	var did []string
-	for _, downstream := range r.File.Downstreams {
-		told, err := r.Downstreams.Dispatched(r.ctx, downstream, event)
+	for _, downstream := range t.File.Downstreams {
+		told, err := t.Downstreams.Dispatched(ctx, downstream, event)
 		switch {
 		case told:
 			did = append(did, downstream+" was told already")
@@ -24,7 +25,7 @@ func (r *ride) dispatch() (string, error) {
 		default:
 			did = append(did, downstream)
 		}
-		if err := r.Downstreams.Dispatch(r.ctx, downstream, event); err != nil {
+		if err := t.Downstreams.Dispatch(ctx, downstream, event); err != nil {
 			return "", err
 		}
 	}

@@ -1,58 +1,37 @@
 package release
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
-	"github.com/kubestellar/actions/internal/delivery"
-	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// artifact is one thing to be seen under its final name.
-type artifact struct{ at, tag, digest, how string }
-
-// published lists the release's images and charts in the order in which they
-// may become visible: what runs before what runs it.
-func (r *ride) published() []artifact {
-	var all []artifact
-	own := r.File.Own()
-	for _, name := range own.OfKind(delivery.Image) {
-		a := own.Artifacts[name]
-		if digest := r.built.Images[a.At]; digest != "" {
-			all = append(all, artifact{a.At, a.TagFor(r.Version), digest, "read back: platforms; revision, version and source labels"})
-		}
-	}
-	for _, c := range r.charts {
-		all = append(all, artifact{c.at, c.tag, c.digest, "read back; " + count(len(c.targets), "reference") + " of its rendering resolved"})
-	}
-	return all
-}
-
 // promote gives each image and chart its final tag, by digest.
-func (r *ride) promote() (string, error) {
-	all := r.published()
-	for _, a := range all {
-		if err := r.Registry.Promote(r.ctx, a.at, a.digest, a.tag); err != nil {
+func (t *Train) promote(ctx context.Context, artifacts []artifact) (string, error) {
+	for _, a := range artifacts {
+		if err := t.Registry.Promote(ctx, a.at, a.digest, a.tag); err != nil {
 			return "", err
 		}
 	}
-	return count(len(all), "artifact") + " by digest, in dependency order", nil
+	return count(len(artifacts), "artifact") + " by digest, in dependency order", nil
 }
 
 // publish makes the draft release public, last of all.
-func (r *ride) publish() (string, error) {
-	release, err := r.currentRelease()
+func (t *Train) publish(ctx context.Context) (string, error) {
+	release, err := t.currentRelease(ctx)
 	if err != nil {
 		return "", err
 	}
 	if !release.Draft {
 		return release.URL + " is public already", nil
 	}
-	acted := r.Forge.Publish(r.ctx, r.File.Own().Repository, release.ID, r.Version.Prerelease() != "")
-	after, looked := r.publishedRelease()
+	acted := t.Forge.Publish(ctx, t.File.Own().Repository, release.ID, t.Version.Prerelease() != "")
+	after, looked := t.publishedRelease(ctx)
 	if looked == nil && after == nil {
-		looked = fmt.Errorf("release %s was published, but is not public", r.Version.Tag())
+		looked = outcome.Wrongf("release %s was published, but is not public", t.Version.Tag())
 	}
 	if looked != nil {
 		return "", errors.Join(acted, looked)
@@ -60,64 +39,72 @@ func (r *ride) publish() (string, error) {
 	return after.URL, nil
 }
 
-// prove looks at everything once more by its final name.
-func (r *ride) prove() (string, error) {
+// prove looks at everything once more by its final name. Its rows are complete
+// also beside an error.
+func (t *Train) prove(ctx context.Context, artifacts []artifact, files []BuiltFile, rep *report.Report) ([]report.Artifact, string, error) {
+	var rows []report.Artifact
 	var errs []error
-	for _, a := range r.published() {
-		errs = append(errs, r.proveArtifact(a))
+	for _, a := range artifacts {
+		row, err := t.proveArtifact(ctx, a, rep)
+		rows, errs = append(rows, row), append(errs, err)
 	}
-	release, err := r.publishedRelease()
-	if release != nil && len(r.built.Files) > 0 {
-		errs = append(errs, r.proveAssets(release))
+	if len(files) > 0 {
+		assets, err := t.proveAssets(ctx, files)
+		rows, errs = append(rows, assets...), append(errs, err)
 	}
-	return count(len(r.report.Artifacts), "artifact") + " hold what was built", errors.Join(append(errs, err)...)
+	return rows, count(len(rows), "artifact") + " hold what was built", errors.Join(errs...)
 }
 
 // proveArtifact: a final name holds the digest. What rests on a stand-in is
-// noted as such; the artifact itself is ours and real.
-func (r *ride) proveArtifact(a artifact) error {
-	there, err := r.Registry.Published(r.ctx, a.at, a.tag, a.digest)
+// not called proven, though the artifact itself is ours and real.
+func (t *Train) proveArtifact(ctx context.Context, a artifact, rep *report.Report) (report.Artifact, error) {
 	row := report.Artifact{Name: a.at + ":" + a.tag, Digest: a.digest, State: report.Proven, How: a.how}
+	there, err := t.Registry.Published(ctx, a.at, a.tag, a.digest)
 	if err == nil && !there {
-		err = fmt.Errorf("%s is not there", row.Name)
+		err = outcome.Wrongf("%s was promoted, and is not there", row.Name)
 	}
 	if err != nil {
-		row.State, row.How = report.Refuted, err.Error()
-	} else if rests := r.restsOn(a.at); rests > 0 {
+		row.State, row.How = stateOf(err), err.Error()
+		return row, err
+	}
+	rests := 0
+	for _, target := range a.targets {
+		if rep.IsOpen(target.At + ":" + target.Tag) {
+			rests++
+		}
+	}
+	if rests > 0 {
 		row.State = report.Unchecked
 		row.How += "; rests on " + count(rests, "stand-in")
 	}
-	r.report.Artifacts = append(r.report.Artifacts, row)
-	return err
+	return row, nil
 }
 
-// restsOn counts the stand-ins among what a chart of ours refers to.
-func (r *ride) restsOn(at string) int {
-	n := 0
-	seen := map[string]bool{}
-	for _, c := range r.charts {
-		if c.at != at {
-			continue
-		}
-		for _, t := range c.targets {
-			what := t.At + ":" + t.Tag
-			if _, open := r.open[what]; open && !seen[what] {
-				n++
-			}
-			seen[what] = true
-		}
+// stateOf tells refuted from could not ask.
+func stateOf(err error) report.State {
+	if outcome.Of(err) == outcome.Wrong {
+		return report.Refuted
 	}
-	return n
+	return report.Unchecked
 }
 
-func (r *ride) proveAssets(release *gh.Release) error {
-	err := r.checkAssets(release)
-	for _, file := range r.built.Files {
+func (t *Train) proveAssets(ctx context.Context, files []BuiltFile) ([]report.Artifact, error) {
+	release, err := t.publishedRelease(ctx)
+	if err == nil && release == nil {
+		err = outcome.Wrongf("there is no public release %s", t.Version.Tag())
+	}
+	if err != nil {
+		return nil, err
+	}
+	var rows []report.Artifact
+	var errs []error
+	for _, file := range files {
 		row := report.Artifact{Name: "release asset " + file.Name, Digest: file.Digest, State: report.Proven, How: "the release's digest is that of the built file"}
-		if err != nil {
-			row.State, row.How = report.Refuted, err.Error()
+		if err := t.checkAssets(ctx, release, []BuiltFile{file}); err != nil {
+			row.State, row.How = stateOf(err), err.Error()
+			errs = append(errs, fmt.Errorf("%s: %w", row.Name, err))
 		}
-		r.report.Artifacts = append(r.report.Artifacts, row)
+		rows = append(rows, row)
 	}
-	return err
+	return rows, errors.Join(errs...)
 }

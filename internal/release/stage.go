@@ -1,6 +1,7 @@
 package release
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,232 +14,259 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
 )
 
-// stamp writes the stamped copies of charts and hooks, and looks whether what
-// the charts render to is published, as far as others publish it: a tag is
-// burned if that shows only after it.
-func (r *ride) stamp() (string, error) {
-	stamper := apply.Stamper{Tree: r.Tree, File: r.File, Version: r.Version, Time: r.time, Fetch: r.Registry.ChartArchive}
-	stamped, err := stamper.Stamp(r.ctx, r.work)
-	if err != nil {
-		return "", err
-	}
-	r.stamped = stamped
-	if err := r.orderCharts(); err != nil {
-		return "", err
-	}
-	for _, c := range r.charts {
-		if err := r.seen(c, r.othersPublish); err != nil {
-			return "", err
-		}
-	}
-	return fmt.Sprintf("%s in copies of %s; what %s render to is published", count(r.edits(), "place"), count(len(stamped), "source"), count(len(r.charts), "chart")), nil
+// stamped are the copies of charts and hooks.
+type stamped struct {
+	charts []chart // in the order in which they may be published
+	hooks  []apply.Stamped
+	open   []report.Open // stand-ins that the charts render to
 }
 
-func (r *ride) edits() int {
-	n := 0
-	for _, s := range r.stamped {
-		n += len(s.Edits)
-	}
-	return n
-}
-
-// stagedChart is a chart in the registry that nobody can see by its own name.
-type stagedChart struct {
+// chart is a stamped chart and where it goes.
+type chart struct {
 	apply.Stamped
-	at, tag, digest string
+	at, tag string
 	// targets are what its rendering refers to.
 	targets []resolve.Target
 }
 
-// stage pushes the charts, and adds the hooks to the draft release.
-func (r *ride) stage() (string, error) {
-	charts, err := r.stageCharts()
+// stamp writes the stamped copies of charts and hooks, and looks whether what
+// the charts render to is published, as far as others publish it: a tag is
+// burned if that shows only after it.
+func (t *Train) stamp(ctx context.Context, src source, dir string) (stamped, string, error) {
+	stamper := apply.Stamper{Tree: t.Tree, File: t.File, Version: t.Version, Time: src.time, Fetch: t.Registry.ChartArchive}
+	copies, err := stamper.Stamp(ctx, dir)
 	if err != nil {
-		return "", err
+		return stamped{}, "", err
 	}
-	assets, err := r.stageAssets()
-	return charts + assets, err
+	var done stamped
+	edits := 0
+	for _, c := range copies {
+		edits += len(c.Edits)
+		if c.Kind == delivery.Asset {
+			done.hooks = append(done.hooks, c)
+		}
+	}
+	if done.charts, err = t.orderCharts(copies); err != nil {
+		return done, "", err
+	}
+	for _, c := range done.charts {
+		answers, err := t.seen(ctx, c, t.world(), t.othersPublish)
+		done.open = append(done.open, open(answers)...)
+		if err != nil {
+			return done, "", err
+		}
+	}
+	return done, fmt.Sprintf("%s in copies of %s; what %s render to is published", count(edits, "place"), count(len(copies), "source"), count(len(done.charts), "chart")), nil
+}
+
+// staged is what nobody can see by its final name yet.
+type staged struct {
+	charts []stagedChart
+	files  []BuiltFile // all assets of the release
+}
+
+// stagedChart is a chart in the registry under the staging tag.
+type stagedChart struct {
+	chart
+	digest string
+}
+
+// stage pushes the charts, and adds the hooks to the draft release.
+func (t *Train) stage(ctx context.Context, src source, done stamped, built Built) (staged, string, error) {
+	charts, said, err := t.stageCharts(ctx, src, done, built)
+	if err != nil {
+		return staged{}, "", err
+	}
+	hooks, err := t.stageHooks(ctx, done.hooks)
+	if err != nil {
+		return staged{}, "", err
+	}
+	return staged{charts, slices.Concat(built.Files, hooks)}, said + "; " + count(len(hooks), "more asset") + " in the release's draft", nil
 }
 
 // stageCharts pushes the charts to the staging tag, by dependency: each only
-// after everything that its rendering refers to was seen.
-func (r *ride) stageCharts() (string, error) {
-	for i := range r.charts {
-		c := &r.charts[i]
-		if err := r.seen(*c, everything); err != nil {
-			return "", fmt.Errorf("staging %s: %w", c.Artifact, err)
+// after everything that its rendering refers to was seen, in the world or
+// among what this release has staged.
+func (t *Train) stageCharts(ctx context.Context, src source, done stamped, built Built) ([]stagedChart, string, error) {
+	table := t.imageTable(built)
+	var charts []stagedChart
+	for _, c := range done.charts {
+		if _, err := t.seen(ctx, c, resolve.Table{Digests: table, Next: t.world()}, everything); err != nil {
+			return nil, "", fmt.Errorf("staging %s: %w", c.Artifact, err)
 		}
-		image, err := oci.ChartImage(c.Archive, c.Chart.Metadata(), r.annotations(*c))
+		image, err := oci.ChartImage(c.Archive, c.Chart.Metadata(), t.annotations(src, c))
 		if err != nil {
-			return "", err
+			return nil, "", err
 		}
-		if c.digest, err = r.Registry.PushImage(r.ctx, c.at, r.stageTag(), image); err != nil {
-			return "", err
+		digest, err := t.Registry.PushImage(ctx, c.at, t.stageTag(src), image)
+		if err != nil {
+			return nil, "", err
 		}
-		r.table[c.at+":"+c.tag] = c.digest
+		table[c.at+":"+c.tag] = digest
+		charts = append(charts, stagedChart{c, digest})
 	}
-	return count(len(r.charts), "chart") + ", each after what it refers to was seen", nil
+	return charts, count(len(charts), "chart") + ", each after what it refers to was seen", nil
+}
+
+// imageTable are the final names of the staged images.
+func (t *Train) imageTable(built Built) map[string]string {
+	table := map[string]string{}
+	for _, a := range t.File.Own().Artifacts {
+		if digest := built.Images[a.At]; digest != "" && a.Kind == delivery.Image {
+			table[a.At+":"+a.TagFor(t.Version)] = digest
+		}
+	}
+	return table
 }
 
 // orderCharts renders the charts and sorts them so that each follows those
 // that it refers to.
-func (r *ride) orderCharts() error {
+func (t *Train) orderCharts(copies []apply.Stamped) ([]chart, error) {
 	needs := map[string][]string{}
-	byName := map[string]stagedChart{}
-	for _, s := range r.stamped {
+	byName := map[string]chart{}
+	for _, s := range copies {
 		if s.Kind != delivery.Chart {
 			continue
 		}
-		targets, err := r.rendered(s)
+		targets, err := t.rendered(s)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, t := range targets {
-			if t.Component == r.File.Self {
-				needs[s.Artifact] = append(needs[s.Artifact], t.Artifact)
+		for _, target := range targets {
+			if target.Component == t.File.Self {
+				needs[s.Artifact] = append(needs[s.Artifact], target.Artifact)
 			}
 		}
-		a := r.File.Own().Artifacts[s.Artifact]
-		byName[s.Artifact] = stagedChart{Stamped: s, at: a.At, tag: a.TagFor(r.Version), targets: targets}
+		a := t.File.Own().Artifacts[s.Artifact]
+		byName[s.Artifact] = chart{s, a.At, a.TagFor(t.Version), targets}
 	}
-	names, err := plan.Order(sortedKeys(byName), needs)
-	r.charts = nil
+	names, err := plan.Order(slices.Sorted(maps.Keys(byName)), needs)
+	var charts []chart
 	for _, name := range names {
-		r.charts = append(r.charts, byName[name])
+		charts = append(charts, byName[name])
 	}
-	return err
+	return charts, err
 }
 
 // rendered are the targets that a chart names when it is rendered with its
 // own values. What must never be in a rendering is a finding.
-func (r *ride) rendered(s apply.Stamped) ([]resolve.Target, error) {
+func (t *Train) rendered(s apply.Stamped) ([]resolve.Target, error) {
 	files, err := s.Chart.Render(nil)
 	if err != nil {
 		return nil, err
 	}
-	finder := find.New(r.File)
-	var targets []resolve.Target
+	finder := find.New(t.File)
+	var references []ref.Reference
 	var findings []plan.Finding
-	for _, name := range sortedKeys(files) {
-		text := files[name]
-		references := finder.Text(name, []byte(text))
-		findings = append(findings, plan.Rendered(name, text, references)...)
-		for _, reference := range find.Pins(references) {
-			named, err := resolve.Targets(r.File, reference, r.Version)
-			if err != nil {
-				return nil, err
-			}
-			targets = append(targets, named...)
-		}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		in := finder.Text(name, []byte(files[name]))
+		references = append(references, in...)
+		findings = append(findings, plan.Rendered(name, files[name], in)...)
 	}
 	if len(findings) > 0 {
-		return nil, &Findings{findings}
+		return nil, found(findings)
 	}
-	return targets, nil
+	named, err := resolve.Named(t.File, find.Pins(references), t.Version)
+	return resolve.Sorted(named), err
 }
 
 // othersPublish tells whether a target is not this release's own.
-func (r *ride) othersPublish(t resolve.Target) bool { return t.Component != r.File.Self }
+func (t *Train) othersPublish(target resolve.Target) bool { return target.Component != t.File.Self }
 
 func everything(resolve.Target) bool { return true }
 
 // seen: everything that the chart's rendering refers to, as far as it counts,
-// is in the registry or in this release's own table.
-func (r *ride) seen(c stagedChart, counts func(resolve.Target) bool) error {
+// is there.
+func (t *Train) seen(ctx context.Context, c chart, by resolve.Interface, counts func(resolve.Target) bool) ([]resolve.Answer, error) {
 	places := map[resolve.Target]string{}
 	targets := slices.DeleteFunc(slices.Clone(c.targets), func(t resolve.Target) bool { return !counts(t) })
-	for _, t := range targets {
-		places[t] = "the rendering of " + c.Artifact
+	for _, target := range targets {
+		places[target] = "the rendering of " + c.Artifact
 	}
-	findings, err := r.judge(resolve.All(r.ctx, r.own(), targets), places)
-	if len(findings) > 0 {
-		err = errors.Join(&Findings{findings}, err)
-	}
-	return err
+	answers := resolve.All(ctx, by, targets)
+	findings, err := judge(answers, places)
+	return answers, errors.Join(found(findings), err)
 }
 
 // annotations of a chart's manifest; its times are the commit's.
-func (r *ride) annotations(c stagedChart) map[string]string {
+func (t *Train) annotations(src source, c chart) map[string]string {
 	return map[string]string{
 		oci.KeyTitle:       c.Chart.Name(),
 		oci.KeyDescription: c.Chart.Description(),
 		oci.KeyVersion:     c.tag,
-		oci.KeyRevision:    r.commit,
-		oci.KeySource:      r.source(),
-		oci.KeyCreated:     r.time.UTC().Format(time.RFC3339),
+		oci.KeyRevision:    src.commit,
+		oci.KeySource:      t.sourceURL(),
+		oci.KeyCreated:     src.time.UTC().Format(time.RFC3339),
 		oci.KeyLicenses:    "Apache-2.0",
 	}
 }
 
-// source is the URL of our repository; it is declared, never taken from a
+// sourceURL is that of our repository; it is declared, never taken from a
 // remote, so that it is the same in every clone.
-func (r *ride) source() string { return "https://github.com/" + r.File.Own().Repository }
+func (t *Train) sourceURL() string { return "https://github.com/" + t.File.Own().Repository }
 
-// stageAssets adds what goreleaser does not know, the stamped hooks, to the
+// stageHooks adds what goreleaser does not know, the stamped hooks, to the
 // draft release.
-func (r *ride) stageAssets() (string, error) {
+func (t *Train) stageHooks(ctx context.Context, hooks []apply.Stamped) ([]BuiltFile, error) {
+	if len(hooks) == 0 {
+		return nil, nil
+	}
+	release, err := t.currentRelease(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var files []BuiltFile
-	for _, s := range r.stamped {
-		if s.Kind != delivery.Asset {
-			continue
-		}
-		file, err := describeFile(r.File.Own().Artifacts[s.Artifact].AssetName(r.Version), s.Path)
+	for _, hook := range hooks {
+		file, err := describeFile(t.File.Own().Artifacts[hook.Artifact].AssetName(t.Version), hook.Path)
 		if err != nil {
-			return "", err
+			return nil, err
+		}
+		if err := t.attach(ctx, release, file); err != nil {
+			return nil, err
 		}
 		files = append(files, file)
 	}
-	r.built.Files = append(r.built.Files, files...)
-	release, err := r.currentRelease()
-	if err != nil || release == nil && len(files) == 0 {
-		return "", err
-	}
-	for _, file := range files {
-		if err := r.attach(release, file); err != nil {
-			return "", err
-		}
-	}
-	return "; " + count(len(files), "asset") + " in the release's draft", nil
+	return files, nil
 }
 
 // attach gives a release a file; in a draft, an asset of that name with other
 // bytes is what an earlier try left.
-func (r *ride) attach(release *gh.Release, file BuiltFile) error {
-	repository := r.File.Own().Repository
+func (t *Train) attach(ctx context.Context, release *gh.Release, file BuiltFile) error {
+	repository := t.File.Own().Repository
 	if asset, ok := release.Asset(file.Name); ok {
-		digest, err := r.Forge.AssetDigest(r.ctx, repository, asset)
+		digest, err := t.Forge.AssetDigest(ctx, repository, asset)
 		if err != nil || digest == file.Digest {
 			return err
 		}
 		if !release.Draft {
 			return &oci.Conflict{Name: "release asset " + file.Name, Seen: digest, Want: file.Digest}
 		}
-		if err := r.Forge.DeleteAsset(r.ctx, repository, asset.ID); err != nil {
+		if err := t.Forge.DeleteAsset(ctx, repository, asset.ID); err != nil {
 			return err
 		}
 	}
 	if !release.Draft {
 		return fmt.Errorf("release %s is published without the asset %s: a published release is not added to, take the next version", release.URL, file.Name)
 	}
-	return r.Forge.Upload(r.ctx, repository, release.ID, file.Name, file.Path)
+	return t.Forge.Upload(ctx, repository, release.ID, file.Name, file.Path)
 }
 
 // currentRelease is this version's release: the published one, or its draft.
 // Two drafts are an error, since nobody could tell which counts.
-func (r *ride) currentRelease() (*gh.Release, error) {
-	releases, err := r.Forge.Releases(r.ctx, r.File.Own().Repository, r.Version.Tag())
+func (t *Train) currentRelease(ctx context.Context) (*gh.Release, error) {
+	releases, err := t.Forge.Releases(ctx, t.File.Own().Repository, t.Version.Tag())
 	switch {
 	case err != nil:
 		return nil, err
 	case len(releases) == 0:
-		return nil, fmt.Errorf("there is no release and no draft for %s in %s, though one was made before: run the release again", r.Version.Tag(), r.File.Own().Repository)
+		return nil, fmt.Errorf("there is no release and no draft for %s in %s, though one was made before: run the release again", t.Version.Tag(), t.File.Own().Repository)
 	case len(releases) > 1 && releases[0].Draft:
-		return nil, fmt.Errorf("there are %d drafts for %s in %s: delete all but one", len(releases), r.Version.Tag(), r.File.Own().Repository)
+		return nil, fmt.Errorf("there are %d drafts for %s in %s: delete all but one", len(releases), t.Version.Tag(), t.File.Own().Repository)
 	}
 	return releases[0], nil
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"context"
 	"errors"
 
 	"github.com/kubestellar/actions/internal/git"
@@ -9,35 +10,35 @@ import (
 
 // tag sees to it that the version's tag is on this commit, here and at origin.
 // A tag is created once; preflight has seen that none is elsewhere.
-func (r *ride) tag() (string, error) {
-	tag := r.Version.Tag()
-	remote, err := r.Repo.RemoteTag(r.ctx, git.Origin, tag)
+func (t *Train) tag(ctx context.Context, src source) (string, error) {
+	tag := t.Version.Tag()
+	remote, err := t.Repo.RemoteTag(ctx, git.Origin, tag)
 	if err != nil {
 		return "", err
 	}
 	if remote == "" {
-		return "created " + tag + " on " + r.commit, r.createTag(tag)
+		return "created " + tag + " on " + src.commit, t.createTag(ctx, tag, src.commit)
 	}
-	local, err := r.Repo.LocalTag(r.ctx, tag)
+	local, err := t.Repo.LocalTag(ctx, tag)
 	if err == nil && local == "" {
-		err = r.Repo.FetchTag(r.ctx, git.Origin, tag)
+		err = t.Repo.FetchTag(ctx, git.Origin, tag)
 	}
-	return tag + " is on " + r.commit + " already", errors.Join(err, r.confirmTag(tag))
+	return tag + " is on " + src.commit + " already", errors.Join(err, t.confirmTag(ctx, tag, src.commit))
 }
 
-func (r *ride) createTag(tag string) error {
-	local, err := r.Repo.LocalTag(r.ctx, tag)
+func (t *Train) createTag(ctx context.Context, tag, commit string) error {
+	local, err := t.Repo.LocalTag(ctx, tag)
 	if err != nil {
 		return err
 	}
 	if local == "" {
-		if err := r.Repo.CreateTag(r.ctx, tag, r.commit, r.File.Self+" "+r.Version.String()); err != nil {
+		if err := t.Repo.CreateTag(ctx, tag, commit, t.File.Self+" "+t.Version.String()); err != nil {
 			return err
 		}
 	}
 	// A push may have reached origin though its answer was lost: what counts
 	// is what origin says afterwards.
-	return firstUnlessDone(r.Repo.PushTag(r.ctx, git.Origin, tag), r.confirmTag(tag))
+	return firstUnlessDone(t.Repo.PushTag(ctx, git.Origin, tag), t.confirmTag(ctx, tag, commit))
 }
 
 // firstUnlessDone is nil where looking again found the thing done, else both.
@@ -49,14 +50,14 @@ func firstUnlessDone(acted, looked error) error {
 }
 
 // confirmTag looks at the tag, here and at origin.
-func (r *ride) confirmTag(tag string) error {
-	local, localErr := r.Repo.LocalTag(r.ctx, tag)
-	remote, remoteErr := r.Repo.RemoteTag(r.ctx, git.Origin, tag)
+func (t *Train) confirmTag(ctx context.Context, tag, commit string) error {
+	local, localErr := t.Repo.LocalTag(ctx, tag)
+	remote, remoteErr := t.Repo.RemoteTag(ctx, git.Origin, tag)
 	if err := errors.Join(localErr, remoteErr); err != nil {
 		return err
 	}
-	if local != r.commit || remote != r.commit {
-		return outcome.Wrongf("tag %s is on commit %q here and on %q at origin, want %s for both: a tag never moves, so take the next version", tag, local, remote, r.commit)
+	if local != commit || remote != commit {
+		return outcome.Wrongf("tag %s is on commit %q here and on %q at origin, want %s for both: a tag never moves, so take the next version", tag, local, remote, commit)
 	}
 	return nil
 }

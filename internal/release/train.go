@@ -12,11 +12,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
-	"github.com/kubestellar/actions/internal/apply"
 	"github.com/kubestellar/actions/internal/delivery"
-	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
@@ -49,93 +46,112 @@ type Train struct {
 // Release does all of it. The report is complete as far as the train came,
 // also beside an error.
 func (t *Train) Release(ctx context.Context) (*report.Report, error) {
-	return t.ride(ctx, func(r *ride) error {
-		return errors.Join(
-			r.step("preflight", r.preflight),
-			r.step("stamp", r.stamp),
-			r.step("tag", r.tag),
-			r.step("build", r.build),
-			r.step("stage", r.stage),
-			r.step("check", r.check),
-			r.step("promote", r.promote),
-			r.step("publish", r.publish),
-			r.step("prove", r.prove),
-			r.step("dispatch", r.dispatch),
-		)
-	})
+	return t.reported(func(rep *report.Report, dir string) error { return t.release(ctx, rep, dir) })
+}
+
+func (t *Train) release(ctx context.Context, rep *report.Report, dir string) error {
+	src, stamped, err := t.prepare(ctx, rep, dir, t.mayRelease)
+	if err != nil {
+		return err
+	}
+	if err := t.Log.Step("tag", func() (string, error) { return t.tag(ctx, src) }); err != nil {
+		return err
+	}
+	built, err := step(t.Log, "build", func() (Built, string, error) { return t.build(ctx, src) })
+	if err != nil {
+		return err
+	}
+	staged, err := step(t.Log, "stage", func() (staged, string, error) { return t.stage(ctx, src, stamped, built) })
+	if err != nil {
+		return err
+	}
+	artifacts, err := step(t.Log, "check", func() ([]artifact, string, error) { return t.check(ctx, src, built, staged) })
+	if err != nil {
+		return err
+	}
+	if err := t.Log.Step("promote", func() (string, error) { return t.promote(ctx, artifacts) }); err != nil {
+		return err
+	}
+	if err := t.Log.Step("publish", func() (string, error) { return t.publish(ctx) }); err != nil {
+		return err
+	}
+	rep.Artifacts, err = step(t.Log, "prove", func() ([]report.Artifact, string, error) { return t.prove(ctx, artifacts, staged.files, rep) })
+	if err != nil {
+		return err
+	}
+	return t.Log.Step("dispatch", func() (string, error) { return t.dispatch(ctx) })
 }
 
 // Publish stamps, packages, publishes and proves the charts alone, for a
 // repository whose images are published already.
 func (t *Train) Publish(ctx context.Context) (*report.Report, error) {
-	return t.ride(ctx, func(r *ride) error {
-		return errors.Join(
-			r.step("preflight", r.preflightCharts),
-			r.step("stamp", r.stamp),
-			r.step("stage", r.stageCharts),
-			r.step("check", r.checkCharts),
-			r.step("promote", r.promote),
-			r.step("prove", r.prove),
-		)
-	})
+	return t.reported(func(rep *report.Report, dir string) error { return t.publishCharts(ctx, rep, dir) })
 }
 
-// ride is one run of the train and what it has learnt so far.
-type ride struct {
-	*Train
-	ctx     context.Context
-	failed  bool
-	report  *report.Report
-	found   []ref.Reference // in the tree
-	commit  string
-	time    time.Time // of the commit
-	work    string    // folder for stamped copies
-	built   Built
-	stamped []apply.Stamped
-	charts  []stagedChart // in the order in which they may be published
-	table   map[string]string
-	open    map[string]report.Open
-}
-
-func (t *Train) ride(ctx context.Context, run func(*ride) error) (*report.Report, error) {
-	work, err := os.MkdirTemp("", "ghhelper-release-*")
+func (t *Train) publishCharts(ctx context.Context, rep *report.Report, dir string) error {
+	src, stamped, err := t.prepare(ctx, rep, dir, t.mayPublishCharts)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer os.RemoveAll(work)
-	r := &ride{Train: t, ctx: ctx, work: filepath.Join(work, "stamped"), table: map[string]string{}, open: map[string]report.Open{}}
-	r.report = &report.Report{Component: t.File.Self, Version: t.Version.String(), Artifacts: []report.Artifact{}, Findings: []plan.Finding{}, Unchecked: []report.Open{}}
-	err = run(r)
-	return r.finish(err), err
-}
-
-// step runs do, unless a step before it failed.
-func (r *ride) step(name string, do func() (string, error)) error {
-	if r.failed {
-		return nil
+	charts, err := step(t.Log, "stage", func() ([]stagedChart, string, error) { return t.stageCharts(ctx, src, stamped, Built{}) })
+	if err != nil {
+		return err
 	}
-	err := r.Log.Step(name, do)
-	r.failed = err != nil
+	artifacts, err := step(t.Log, "check", func() ([]artifact, string, error) { return t.checkCharts(ctx, src, charts) })
+	if err != nil {
+		return err
+	}
+	if err := t.Log.Step("promote", func() (string, error) { return t.promote(ctx, artifacts) }); err != nil {
+		return err
+	}
+	rep.Artifacts, err = step(t.Log, "prove", func() ([]report.Artifact, string, error) { return t.prove(ctx, artifacts, nil, rep) })
 	return err
 }
 
-// finish completes the report.
-func (r *ride) finish(err error) *report.Report {
-	r.report.Steps = r.Log.Steps
-	r.report.Commit = r.commit
-	r.report.Graph = plan.Mermaid(plan.Edges(r.File, r.found, r.Version))
-	for _, key := range sortedKeys(r.open) {
-		r.report.Unchecked = append(r.report.Unchecked, r.open[key])
+// prepare does what changes nothing: it looks at the commit, and stamps.
+func (t *Train) prepare(ctx context.Context, rep *report.Report, dir string, rights func(context.Context) error) (source, stamped, error) {
+	src, err := step(t.Log, "preflight", func() (source, string, error) { return t.preflight(ctx, rights) })
+	rep.Commit = src.commit
+	rep.Graph = plan.Mermaid(plan.Edges(t.File, src.found, t.Version))
+	rep.Open(src.open)
+	if err != nil {
+		return src, stamped{}, err
 	}
-	var step *report.StepError
-	if errors.As(err, &step) {
-		r.report.Failed, r.report.Error = step.Step, step.Err.Error()
+	done, err := step(t.Log, "stamp", func() (stamped, string, error) { return t.stamp(ctx, src, dir) })
+	rep.Open(done.open)
+	return src, done, err
+}
+
+// step runs one step that comes to a value.
+func step[T any](log *report.Log, name string, do func() (T, string, error)) (value T, err error) {
+	err = log.Step(name, func() (string, error) {
+		var did string
+		var err error
+		value, did, err = do()
+		return did, err
+	})
+	return value, err
+}
+
+// reported gives a run its folder and its report.
+func (t *Train) reported(run func(rep *report.Report, dir string) error) (*report.Report, error) {
+	dir, err := os.MkdirTemp("", "ghhelper-release-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	rep := &report.Report{Component: t.File.Self, Version: t.Version.String(), Artifacts: []report.Artifact{}, Findings: []plan.Finding{}, Unchecked: []report.Open{}}
+	err = run(rep, filepath.Join(dir, "stamped"))
+	rep.Steps = t.Log.Steps
+	var failed *report.StepError
+	if errors.As(err, &failed) {
+		rep.Failed, rep.Error = failed.Step, failed.Err.Error()
 	}
 	var found *Findings
 	if errors.As(err, &found) {
-		r.report.Findings = found.List
+		rep.Findings = found.List
 	}
-	return r.report
+	return rep, err
 }
 
 // Findings stop a release: things that are wrong, each with its place.
@@ -143,6 +159,14 @@ type Findings struct{ List []plan.Finding }
 
 // Code of findings.
 func (f *Findings) Code() outcome.Code { return outcome.Wrong }
+
+// found is an error of these findings, nil if there are none.
+func found(list []plan.Finding) error {
+	if len(list) == 0 {
+		return nil
+	}
+	return &Findings{list}
+}
 
 func (f *Findings) Error() string {
 	text := fmt.Sprintf("%d found wrong", len(f.List))
@@ -152,24 +176,9 @@ func (f *Findings) Error() string {
 	return text
 }
 
-// findAll finds the references in all files that git tracks.
-func (r *ride) findAll() error {
-	files, err := r.Repo.Files(r.ctx)
-	if err != nil {
-		return err
-	}
-	r.found, err = find.New(r.File).Files(r.Tree, files)
-	return err
-}
-
 // world resolves what is published, outside this release.
-func (r *ride) world() resolve.World {
-	return resolve.World{Registry: r.Registry, Tags: func(ctx context.Context, repository, tag string) (string, error) {
-		return r.Repo.RemoteTag(ctx, git.Remote(r.Server+"/"+repository), tag)
+func (t *Train) world() resolve.World {
+	return resolve.World{Registry: t.Registry, Tags: func(ctx context.Context, repository, tag string) (string, error) {
+		return t.Repo.RemoteTag(ctx, git.Remote(t.Server+"/"+repository), tag)
 	}}
-}
-
-// own resolves by the release's own table first.
-func (r *ride) own() resolve.Interface {
-	return resolve.Table{Digests: r.table, Next: r.world()}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -60,6 +61,21 @@ type Open struct {
 	Because string `json:"because"`
 	// StandIn says that a stand-in of a rehearsal took its place.
 	StandIn bool `json:"stand_in,omitempty"`
+}
+
+// Open adds what could not be checked, each thing once, in the order of names.
+func (r *Report) Open(open []Open) {
+	for _, o := range open {
+		if !r.IsOpen(o.What) {
+			r.Unchecked = append(r.Unchecked, o)
+		}
+	}
+	slices.SortFunc(r.Unchecked, func(a, b Open) int { return strings.Compare(a.What, b.What) })
+}
+
+// IsOpen tells whether something could not be checked.
+func (r *Report) IsOpen(what string) bool {
+	return slices.ContainsFunc(r.Unchecked, func(o Open) bool { return o.What == what })
 }
 
 // OnlyStandIns tells whether nothing is open but what stand-ins took the

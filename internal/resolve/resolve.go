@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -57,6 +59,46 @@ func Targets(f *delivery.File, r ref.Reference, own ref.Version) ([]Target, erro
 		targets = append(targets, Target{r.Component, name, a.Kind, a.At, tagNamed(r, a, version)})
 	}
 	return targets, nil
+}
+
+// Named are the targets of several references, each with the first place that
+// names it.
+func Named(f *delivery.File, references []ref.Reference, own ref.Version) (map[Target]string, error) {
+	named := map[Target]string{}
+	for _, r := range references {
+		targets, err := Targets(f, r, own)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range targets {
+			if _, before := named[t]; !before {
+				named[t] = r.Site.String()
+			}
+		}
+	}
+	return named, nil
+}
+
+// Lockstep are the artifacts, at our own version, of the components that are
+// released in lock step with ours.
+func Lockstep(f *delivery.File, own ref.Version) []Target {
+	var targets []Target
+	for _, name := range f.Names() {
+		c := f.Components[name]
+		if c.Lockstep != f.Self {
+			continue
+		}
+		for _, artifact := range c.ArtifactNames() {
+			a := c.Artifacts[artifact]
+			targets = append(targets, Target{name, artifact, a.Kind, a.At, a.TagFor(own)})
+		}
+	}
+	return targets
+}
+
+// Sorted are the keys of a set of targets, in the order of their texts.
+func Sorted[V any](targets map[Target]V) []Target {
+	return slices.SortedFunc(maps.Keys(targets), func(a, b Target) int { return strings.Compare(a.String(), b.String()) })
 }
 
 // tagNamed is the tag that a place names: as it is written there, where the
