@@ -20,11 +20,11 @@ rehearse: build release-tools ## Release HEAD in a world of its own on this mach
 
 .PHONY: test
 test: build tools ## Run the tests
-	go test ./...
+	go test -timeout 30m ./...
 
 .PHONY: race
 race: build tools ## Run the tests with the race detector, shuffled
-	CGO_ENABLED=1 go test -race -shuffle=on ./...
+	CGO_ENABLED=1 go test -timeout 45m -race -shuffle=on ./...
 
 .PHONY: build
 build: ## Build ghhelper
