@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -128,8 +129,31 @@ func lookAround(t *testing.T, k rehearsal.Kept) {
 		}
 	}
 	inKept(t, k, dir, "git", "clone", "--quiet", "--branch", "v9.8.7", k.Source, "cloned")
-	if _, err := os.Stat(filepath.Join(dir, "cloned", "go.mod")); err != nil {
-		t.Error(err)
+	stampThere(t, k, dir)
+}
+
+// stampThere: what `ghhelper stamp` writes from the released clone passes the
+// real helm's lint, and its packages are, byte for byte, those that helm pulls.
+func stampThere(t *testing.T, k rehearsal.Kept, dir string) {
+	inKept(t, k, filepath.Join(dir, "cloned"), ghhelper(t), "stamp", "v9.8.7", "--out", "../stamped")
+	for _, c := range k.Charts {
+		at, version, _ := strings.Cut(c, ":")
+		inKept(t, k, dir, "helm", "pull", "oci://"+at, "--version", version)
+		pulled, err := os.ReadFile(filepath.Join(dir, path.Base(at)+"-9.8.7.tgz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stamped, err := os.ReadFile(filepath.Join(dir, "stamped", path.Base(at)+"-9.8.7.tgz"))
+		if err != nil || !bytes.Equal(pulled, stamped) {
+			t.Errorf("%s: the pulled package is not the stamped one: %v", at, err)
+		}
+		inKept(t, k, dir, "helm", "lint", "--strict", filepath.Join("stamped", path.Base(at)))
+	}
+	for _, hook := range []string{"ocm.yaml", "kubestellar.yaml"} {
+		text, err := os.ReadFile(filepath.Join(dir, "stamped", hook))
+		if err != nil || strings.Contains(string(text), "unstamped") {
+			t.Errorf("the stamped hook %s: %v", hook, err)
+		}
 	}
 }
 
