@@ -157,12 +157,12 @@ func TestRefusalSaysWhichHostAndWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprint(conn, "CONNECT proxy.golang.org:443 HTTP/1.1\r\nHost: proxy.golang.org:443\r\n\r\n")
+	fmt.Fprint(conn, "CONNECT elsewhere.example:443 HTTP/1.1\r\nHost: elsewhere.example:443\r\n\r\n")
 	answer, err := io.ReadAll(conn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"403 Forbidden", "proxy.golang.org", "only port 443 of ghcr.io, quay.io"} {
+	for _, want := range []string{"403 Forbidden", "elsewhere.example", "only port 443 of ghcr.io, quay.io"} {
 		if !strings.Contains(string(answer), want) {
 			t.Errorf("answer %q lacks %q", answer, want)
 		}
