@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"path"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -19,33 +20,63 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// source is the repository that a command works on.
+// source is the repository that a command works on: its work tree, or the
+// commit that is checked out.
 type source struct {
-	repo git.Repo
-	tree fs.FS
-	file *delivery.File
-	root *os.Root
+	repo   git.Repo
+	commit string // "" for the work tree
+	tree   fs.FS
+	file   *delivery.File
 }
 
-// open opens the repository around the current folder. The caller closes it.
-func (w world) open(ctx context.Context, config string) (source, error) {
-	return w.openAt(ctx, ".", config)
-}
-
-func (w world) openAt(ctx context.Context, dir, config string) (source, error) {
-	top, err := git.Repo{Dir: dir, Env: w.Environ}.Top(ctx)
-	if err != nil {
-		return source{}, usage("%w; run ghhelper in the clone of a repository", err)
-	}
-	root, err := os.OpenRoot(top)
+// workTree is the repository around the current folder as it lies there.
+func (w world) workTree(ctx context.Context, config string) (source, error) {
+	repo, err := w.repository(ctx, ".")
 	if err != nil {
 		return source{}, err
 	}
-	file, err := delivery.Load(root.FS(), config)
+	root, err := os.OpenRoot(repo.Dir) // links do not lead out of it
 	if err != nil {
-		return source{}, outcome.As(outcome.Usage, err)
+		return source{}, err
 	}
-	return source{git.Repo{Dir: top, Env: w.Environ}, root.FS(), file, root}, nil
+	return declared(source{repo: repo, tree: root.FS()}, config)
+}
+
+// head is the commit that is checked out around a folder: what releases are
+// made of, whatever else lies in the work tree.
+func (w world) head(ctx context.Context, dir, config string) (source, error) {
+	repo, err := w.repository(ctx, dir)
+	if err != nil {
+		return source{}, err
+	}
+	commit, err := repo.Head(ctx)
+	if err != nil {
+		return source{}, usage("%w; there is no commit yet", err)
+	}
+	tree, err := repo.Snapshot(ctx, commit)
+	if err != nil {
+		return source{}, err
+	}
+	return declared(source{repo: repo, commit: commit, tree: tree}, config)
+}
+
+func (w world) repository(ctx context.Context, dir string) (git.Repo, error) {
+	top, err := git.Repo{Dir: dir, Env: w.Environ}.Top(ctx)
+	if err != nil {
+		return git.Repo{}, usage("%w; run ghhelper in the clone of a repository", err)
+	}
+	return git.Repo{Dir: top, Env: w.Environ}, nil
+}
+
+// declared reads what the source declares.
+func declared(src source, config string) (source, error) {
+	name := path.Clean(config)
+	if !fs.ValidPath(name) {
+		return src, usage("--config %q: want a path in the repository, from its root", config)
+	}
+	file, err := delivery.Load(src.tree, name)
+	src.file = file
+	return src, outcome.As(outcome.Usage, err)
 }
 
 // version reads a version from the command line.
@@ -75,9 +106,14 @@ func registry() *oci.Registry {
 	return &oci.Registry{Keychain: authn.NewMultiKeychain(authn.DefaultKeychain, github.Keychain), Transport: transport()}
 }
 
+// anybody reaches registries without credentials.
+func anybody() *oci.Registry {
+	return &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: transport()}
+}
+
 // forge reaches GitHub, or the Enterprise server that a workflow runs on.
-func (w world) forge(token string) (*gh.Client, error) {
-	c, err := gh.New(gh.Options{APIURL: w.Getenv("GITHUB_API_URL"), Token: token, Transport: transport()})
+func (w world) forge(tokenName string) (*gh.Client, error) {
+	c, err := gh.New(gh.Options{APIURL: w.Getenv("GITHUB_API_URL"), Token: w.Getenv(tokenName), TokenName: tokenName, Transport: transport()})
 	if err != nil {
 		return nil, outcome.As(outcome.Usage, err)
 	}

@@ -36,11 +36,10 @@ func newReferences(w world) *cobra.Command {
 }
 
 func (w world) references(ctx context.Context, config, component string) ([]ref.Reference, error) {
-	src, err := w.open(ctx, config)
+	src, err := w.workTree(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	defer src.root.Close()
 	if component != "" {
 		if _, err := src.file.Component(component); err != nil {
 			return nil, outcome.As(outcome.Usage, err)

@@ -46,11 +46,10 @@ func newRehearse(w world) *cobra.Command {
 }
 
 func (w world) rehearse(ctx context.Context, f rehearseFlags, args []string) error {
-	src, err := w.open(ctx, f.config)
+	src, err := w.head(ctx, ".", f.config)
 	if err != nil {
 		return err
 	}
-	defer src.root.Close()
 	v, err := versionOrNext(ctx, src.repo, args)
 	if err != nil {
 		return err
@@ -59,7 +58,7 @@ func (w world) rehearse(ctx context.Context, f rehearseFlags, args []string) err
 	if err != nil {
 		return err
 	}
-	r := &rehearsal.Rehearsal{Repo: src.repo, Config: f.config, Version: v, Executable: executable,
+	r := &rehearsal.Rehearsal{Repo: src.repo, Config: f.config, File: src.file, Version: v, Executable: executable,
 		Without: f.without, Verbose: f.verbose, Addr: f.addr, ReportDir: f.report, Out: w.Stdout, Now: time.Now}
 	if f.keep {
 		r.Kept = w.keep
@@ -73,7 +72,7 @@ func (w world) rehearse(ctx context.Context, f rehearseFlags, args []string) err
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w.Stdout, "\nRehearsed %s %s in %.1fs. What rests on stand-ins (%d) is not proven; everything else is.\n",
+	fmt.Fprintf(w.Stdout, "\nRehearsed %s %s in %.1fs. %d stand-ins took the place of what others publish, and what rests on them is not proven.\n",
 		rep.Component, rep.Version, time.Since(start).Seconds(), len(rep.Unchecked))
 	if f.report != "" {
 		fmt.Fprintf(w.Stdout, "Report: %s/report.md\n", f.report)

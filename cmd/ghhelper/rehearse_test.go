@@ -96,16 +96,15 @@ func keptRehearsal(t *testing.T, kept func(*testing.T, rehearsal.Kept)) *report.
 	}
 	var out bytes.Buffer
 	w := world{Stdout: &out, Stderr: &out, Environ: os.Environ()}
-	src, err := w.openAt(context.Background(), dir, "delivery.yaml")
+	src, err := w.head(context.Background(), dir, "delivery.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer src.root.Close()
 	v, err := parseVersion("9.8.7")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rehearsal.Rehearsal{Repo: src.repo, Config: "delivery.yaml", Version: v, Executable: ghhelper(t), Out: &out, Now: time.Now,
+	r := &rehearsal.Rehearsal{Repo: src.repo, Config: "delivery.yaml", File: src.file, Version: v, Executable: ghhelper(t), Out: &out, Now: time.Now,
 		Kept: func(_ context.Context, k rehearsal.Kept) { kept(t, k) }}
 	rep, err := r.Run(context.Background())
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,13 +36,14 @@ as in "ghhelper release".`
 // trainFlags are the flags of the commands that ride the train.
 type trainFlags struct {
 	config, report, goreleaser string
-	verbose                    bool
+	verbose, standIns          bool
 }
 
 func (f *trainFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares what is released")
 	cmd.Flags().StringVar(&f.report, "report", "", "write report.md and report.json into this folder")
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what goreleaser says while it builds")
+	cmd.Flags().BoolVar(&f.standIns, "accept-stand-ins", false, "let the release rest on stand-ins, as a rehearsal does")
 	cmd.Flags().StringVar(&f.goreleaser, "goreleaser", "goreleaser", "the goreleaser command")
 }
 
@@ -60,11 +62,10 @@ func newTrain(w world, use, short, long string, ride journey) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.ExactArgs(1)}
 	flags.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		train, closeTrain, err := w.train(cmd.Context(), flags, args[0])
+		train, err := w.train(cmd.Context(), flags, args[0])
 		if err != nil {
 			return err
 		}
-		defer closeTrain()
 		rep, err := ride(train, cmd.Context())
 		return w.conclude(rep, flags.report, err)
 	}
@@ -72,34 +73,50 @@ func newTrain(w world, use, short, long string, ride journey) *cobra.Command {
 }
 
 // train puts a train together from the surroundings.
-func (w world) train(ctx context.Context, flags trainFlags, versionArg string) (*release.Train, func(), error) {
+func (w world) train(ctx context.Context, flags trainFlags, versionArg string) (*release.Train, error) {
 	v, err := parseVersion(versionArg)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	src, err := w.open(ctx, flags.config)
+	src, err := w.head(ctx, ".", flags.config)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	forge, err := w.forge(w.Getenv("GITHUB_TOKEN"))
+	forge, err := w.forge("GITHUB_TOKEN")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	downstreams, err := w.forge(orElse(w.Getenv(dispatchToken), w.Getenv("GITHUB_TOKEN")))
-	if err != nil {
-		return nil, nil, err
+	downstreams := forge
+	if w.Getenv(dispatchToken) != "" {
+		if downstreams, err = w.forge(dispatchToken); err != nil {
+			return nil, err
+		}
 	}
 	builderSays := io.Discard
 	if flags.verbose {
 		builderSays = w.Stderr
 	}
 	return &release.Train{
-		Repo: src.repo, Tree: src.tree, File: src.file, Version: v,
-		Registry: registry(), Forge: forge, Downstreams: downstreams, Server: w.server(),
-		Builder: release.Builder{Command: flags.goreleaser, Dir: src.repo.Dir, Env: w.without(dispatchToken)},
-		Log:     &report.Log{Out: w.Stdout, Now: time.Now},
-		Errors:  builderSays,
-	}, func() { src.root.Close() }, nil
+		Repo: src.repo, Commit: src.commit, Tree: src.tree, File: src.file, Version: v,
+		Registry: registry(), Public: anybody(), Forge: forge, Downstreams: downstreams, Server: w.server(),
+		Builder:        release.Builder{Command: flags.goreleaser, Dir: src.repo.Dir, Env: w.without(dispatchToken)},
+		Log:            &report.Log{Out: w.Stdout, Now: time.Now},
+		Errors:         builderSays,
+		AcceptStandIns: flags.standIns, Untracked: within(src.repo.Dir, flags.report),
+	}, nil
+}
+
+// within is the path from the top of the repository, if it leads into it.
+func within(top, path string) []string {
+	absolute, err := filepath.Abs(path)
+	if err != nil || path == "" {
+		return nil
+	}
+	inside, err := filepath.Rel(top, absolute)
+	if err != nil || !filepath.IsLocal(inside) || inside == "." {
+		return nil
+	}
+	return []string{inside}
 }
 
 // conclude prints and writes the report.

@@ -14,7 +14,8 @@ const stampHelp = `Writes copies of our own charts and hooks in which every plac
 VERSION: charts as folders and as packages (.tgz), hooks as files. The sources
 are not touched. Charts that ours depend on are fetched from their registry.
 
-The packages carry the time of HEAD: the same commit gives the same bytes.`
+What is stamped is HEAD, and the packages carry its time: the same commit gives
+the same bytes, whatever else lies in the work tree.`
 
 func newStamp(w world) *cobra.Command {
 	var config, out string
@@ -35,12 +36,11 @@ func (w world) stamp(ctx context.Context, config, versionArg, out string) error 
 	if err != nil {
 		return err
 	}
-	src, err := w.open(ctx, config)
+	src, err := w.head(ctx, ".", config)
 	if err != nil {
 		return err
 	}
-	defer src.root.Close()
-	at, err := src.repo.CommitTime(ctx, "HEAD")
+	at, err := src.repo.CommitTime(ctx, src.commit)
 	if err != nil {
 		return err
 	}

@@ -45,13 +45,17 @@ type Stamped struct {
 // Stamp writes the stamped copies to out, which must be absent or empty. On an
 // error, out is as it was.
 func (s Stamper) Stamp(ctx context.Context, out string) ([]Stamped, error) {
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return nil, err
+	}
 	if err := mustBeEmpty(out); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return nil, err
 	}
-	work, err := os.MkdirTemp(filepath.Dir(out), ".stamp-*")
+	work, err := os.MkdirTemp(filepath.Dir(out), ".stamp-*") // beside it, so that it can be renamed
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,14 @@
 package delivery
 
-import "go.yaml.in/yaml/v3"
+import (
+	"regexp"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// plainName is what components and artifacts may be called: their names become
+// names of files.
+var plainName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
 
 // contradictions are what no schema can say: names that point nowhere, and
 // artifacts that lack what their kind needs.
@@ -11,6 +19,9 @@ func (d document) contradictions(f *File) []error {
 	}
 	components := child(d.root, "components")
 	for _, name := range f.Names() {
+		if !plainName.MatchString(name) {
+			errs = append(errs, d.problem(child(components, name), "component %q: want a name of lower-case letters, digits and dashes", name))
+		}
 		errs = append(errs, d.componentContradictions(f, f.Components[name], child(components, name))...)
 	}
 	return append(errs, d.sharedLocations(f, components)...)
@@ -22,8 +33,16 @@ func (d document) componentContradictions(f *File, c Component, at *yaml.Node) [
 		errs = append(errs, d.problem(child(at, "lockstep"), "lockstep: component %q is not declared under components", c.Lockstep))
 	}
 	artifacts := child(at, "artifacts")
+	assets := map[string]string{}
 	for _, name := range c.ArtifactNames() {
 		a := c.Artifacts[name]
+		if !plainName.MatchString(name) {
+			errs = append(errs, d.problem(child(artifacts, name), "artifact %q: want a name of lower-case letters, digits and dashes", name))
+		}
+		if other, taken := assets[a.Name]; taken && a.Name != "" {
+			errs = append(errs, d.problem(child(child(artifacts, name), "name"), "asset %q is called %s, and so is %q: two assets cannot share a name", name, a.Name, other))
+		}
+		assets[a.Name] = name
 		if a.Kind == Asset && a.Name == "" {
 			errs = append(errs, d.problem(child(artifacts, name), "artifact %q is an asset and needs a name", name))
 		}

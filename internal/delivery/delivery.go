@@ -46,7 +46,7 @@ const (
 type Artifact struct {
 	Kind      Kind     `yaml:"kind" json:"kind" jsonschema:"enum=image,enum=chart,enum=module,enum=asset,description=What it is: a container image; a Helm chart; a Go module; an asset of the GitHub release."`
 	At        string   `yaml:"at,omitempty" json:"at,omitempty" jsonschema:"pattern=^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9._-]+)+$,description=Where images; charts and modules are found: registry and repository or module path; without a tag."`
-	Name      string   `yaml:"name,omitempty" json:"name,omitempty" jsonschema:"pattern=^[A-Za-z0-9._{}-]+$,description=The file name of an asset; {version} stands for the version."`
+	Name      string   `yaml:"name,omitempty" json:"name,omitempty" jsonschema:"pattern=^[A-Za-z0-9{][A-Za-z0-9._{}-]*$,description=The file name of an asset; {version} stands for the version."`
 	Tag       string   `yaml:"tag,omitempty" json:"tag,omitempty" jsonschema:"enum={version},enum=v{version},description=The artifact's tag; and for a chart also its version and appVersion. Default {version}."`
 	Source    string   `yaml:"source,omitempty" json:"source,omitempty" jsonschema:"pattern=^[A-Za-z0-9._][A-Za-z0-9._/-]*$,description=Where this repository keeps what the artifact is made of: a chart's folder or an asset's file."`
 	Platforms []string `yaml:"platforms,omitempty" json:"platforms,omitempty" jsonschema:"pattern=^[a-z0-9]+/[a-z0-9]+$,description=The platforms (os/architecture) that an image must have."`

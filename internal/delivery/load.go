@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -52,8 +53,14 @@ func Load(fsys fs.FS, name string) (*File, error) {
 // Parse reads and checks the text of a delivery.yaml; name is for messages.
 func Parse(name string, data []byte) (*File, error) {
 	var doc yaml.Node
-	if err := yaml.NewDecoder(bytes.NewReader(data)).Decode(&doc); err != nil {
-		return nil, fmt.Errorf("%s: not readable as YAML: %w", name, err)
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	if err := decoder.Decode(&doc); errors.Is(err, io.EOF) {
+		return nil, Problem{name, 1, 1, "the file is empty: not readable as YAML that declares anything"}
+	} else if err != nil {
+		return nil, outcome.Usagef("%s: not readable as YAML: %w", name, err)
+	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, outcome.Usagef("%s: there is a second YAML document in it: keep one", name)
 	}
 	source := document{name, doc.Content[0]}
 	if err := errors.Join(source.duplicates(source.root)...); err != nil {

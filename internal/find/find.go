@@ -97,6 +97,22 @@ func (f *Finder) Files(fsys fs.FS, names []string) ([]ref.Reference, error) {
 	return found, nil
 }
 
+// Tree finds the references in all files of a tree, in the order of their
+// paths; see Files.
+func (f *Finder) Tree(fsys fs.FS) ([]ref.Reference, error) {
+	var names []string
+	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			names = append(names, name)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("looking for references: %w", err)
+	}
+	return f.Files(fsys, names)
+}
+
 // readRegular reads a file that is neither a link nor a submodule; those hold
 // no text of this tree.
 func readRegular(fsys fs.FS, name string) ([]byte, error) {

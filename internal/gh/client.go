@@ -14,14 +14,19 @@ import (
 )
 
 // Client talks to one GitHub: github.com, or an Enterprise server.
-type Client struct{ api *github.Client }
+type Client struct {
+	api   *github.Client
+	plain *http.Client // without the token, for where GitHub redirects to
+	token string       // the name of the token, for messages
+}
 
 // Options say where and as whom to call.
 type Options struct {
 	// APIURL is GITHUB_API_URL as workflows have it; "" is github.com's.
 	APIURL string
-	// Token is the bearer token; "" calls anonymously.
-	Token string
+	// Token is the bearer token; "" calls anonymously. TokenName is where it
+	// comes from, for messages.
+	Token, TokenName string
 	// Transport carries the requests.
 	Transport http.RoundTripper
 }
@@ -33,8 +38,9 @@ func New(o Options) (*Client, error) {
 	if o.Token != "" {
 		api = api.WithAuthToken(o.Token)
 	}
+	client := &Client{api, &http.Client{Transport: o.Transport}, o.TokenName}
 	if o.APIURL == "" || o.APIURL == "https://api.github.com" {
-		return &Client{api}, nil
+		return client, nil
 	}
 	base, err := url.Parse(strings.TrimSuffix(o.APIURL, "/") + "/")
 	if err != nil || base.Host == "" {
@@ -46,7 +52,7 @@ func New(o Options) (*Client, error) {
 	uploads := *base
 	uploads.Path = strings.TrimSuffix(base.Path, "v3/") + "uploads/"
 	api.UploadURL = &uploads
-	return &Client{api}, nil
+	return client, nil
 }
 
 // ErrAbsent is what errors.Is finds where GitHub answered 404: there is no
@@ -55,7 +61,7 @@ var ErrAbsent = errors.New("not there, or out of this token's reach")
 
 // explain says what was being done, and what to do where GitHub's answer
 // tells.
-func explain(doing string, err error) error {
+func (c *Client) explain(doing string, err error) error {
 	var answer *github.ErrorResponse
 	if !errors.As(err, &answer) {
 		return fmt.Errorf("%s: could not ask: %w", doing, err)
@@ -64,9 +70,9 @@ func explain(doing string, err error) error {
 	case http.StatusNotFound:
 		return fmt.Errorf("%s: %w", doing, ErrAbsent)
 	case http.StatusUnauthorized:
-		return fmt.Errorf("%s: the token (GITHUB_TOKEN) is missing, wrong or expired: %w", doing, err)
+		return fmt.Errorf("%s: the token (%s) is missing, wrong or expired: %w", doing, c.token, err)
 	case http.StatusForbidden:
-		return fmt.Errorf("%s: the token (GITHUB_TOKEN) lacks a right: %w", doing, err)
+		return fmt.Errorf("%s: the token (%s) lacks a right: %w", doing, c.token, err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
@@ -82,12 +88,12 @@ func (c *Client) CheckWrite(ctx context.Context, repository string) error {
 	owner, name := split(repository)
 	repo, _, err := c.api.Repositories.Get(ctx, owner, name)
 	if err != nil {
-		return explain("looking at "+repository, err)
+		return c.explain("looking at "+repository, err)
 	}
 	if repo.GetPermissions()["push"] || c.isInstallation(ctx) {
 		return nil
 	}
-	return fmt.Errorf("no right to write to %s: give a token that has contents: write there", repository)
+	return fmt.Errorf("no right to write to %s: give a %s that has contents: write there", repository, c.token)
 }
 
 // isInstallation tells whether the token is an App's or a workflow's. Those

@@ -51,7 +51,7 @@ func (c *Client) Dispatch(ctx context.Context, repository string, e Event) error
 	owner, name := split(repository)
 	message := json.RawMessage(payload)
 	if _, _, err := c.api.Repositories.Dispatch(ctx, owner, name, github.DispatchRequestOptions{EventType: EventType, ClientPayload: &message}); err != nil {
-		return explain(fmt.Sprintf("dispatching %q to %s", e.ID, repository), err)
+		return c.explain(fmt.Sprintf("dispatching %q to %s", e.ID, repository), err)
 	}
 	return nil
 }

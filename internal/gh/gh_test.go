@@ -39,7 +39,7 @@ func start(t *testing.T, o world.Repository) (*world.World, *gh.Client) {
 
 func client(t *testing.T, w *world.World, token, url string) *gh.Client {
 	t.Helper()
-	c, err := gh.New(gh.Options{APIURL: url, Token: token, Transport: w.Transport()})
+	c, err := gh.New(gh.Options{APIURL: url, Token: token, TokenName: "X_TOKEN", Transport: w.Transport()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func release(t *testing.T, c *gh.Client) {
 	if none, err := c.Releases(ctx, repository, "v1.0.0"); err != nil || len(none) != 0 {
 		t.Fatalf("before: %v, %v", none, err)
 	}
-	must(c.CreateDraft(ctx, repository, "v1.0.0"))
+	must(c.CreateDraft(ctx, repository, "v1.0.0", "main"))
 	drafts, err := c.Releases(ctx, repository, "v1.0.0")
 	if err != nil || len(drafts) != 1 || !drafts[0].Draft {
 		t.Fatalf("the draft: %v, %v", drafts, err)
@@ -132,7 +132,7 @@ func TestCheckWrite(t *testing.T) {
 		t.Errorf("no such repository: %v", err)
 	}
 	err := client(t, w, "ghs_known_and_wrong", "").CheckWrite(ctx, repository)
-	if err == nil || !strings.Contains(err.Error(), "missing, wrong or expired") || strings.Contains(err.Error(), "ghs_known_and_wrong") {
+	if err == nil || !strings.Contains(err.Error(), "(X_TOKEN) is missing, wrong or expired") || strings.Contains(err.Error(), "ghs_known_and_wrong") {
 		t.Errorf("a wrong token: %v", err)
 	}
 	_, reader := start(t, world.Repository{Rights: "read"})

@@ -31,6 +31,11 @@ type Asset struct {
 	Digest string `json:"digest"` // "sha256:…"; "" on servers that tell none
 }
 
+// Complete tells whether the asset's upload came to its end. One that broke
+// off keeps its name in the state "starter":
+// https://docs.github.com/en/rest/releases/assets#upload-a-release-asset
+func (a Asset) Complete() bool { return a.State == "uploaded" }
+
 // Asset finds an asset of the release by its name.
 func (r *Release) Asset(name string) (Asset, bool) {
 	for _, a := range r.Assets {
@@ -83,18 +88,18 @@ func (c *Client) get(ctx context.Context, path string, out any) error {
 		return err
 	}
 	if _, err := c.api.Do(ctx, req, out); err != nil {
-		return explain("reading "+path, err)
+		return c.explain("reading "+path, err)
 	}
 	return nil
 }
 
-// CreateDraft makes an empty draft for a tag. Its name is the tag, by which
-// goreleaser finds it and fills it.
-func (c *Client) CreateDraft(ctx context.Context, repository, tag string) error {
+// CreateDraft makes an empty draft for a tag on a commit. Its name is the tag,
+// by which goreleaser finds it and fills it.
+func (c *Client) CreateDraft(ctx context.Context, repository, tag, commit string) error {
 	owner, repo := split(repository)
-	draft := &github.RepositoryRelease{TagName: github.String(tag), Name: github.String(tag), Draft: github.Bool(true)}
+	draft := &github.RepositoryRelease{TagName: github.String(tag), Name: github.String(tag), TargetCommitish: github.String(commit), Draft: github.Bool(true)}
 	if _, _, err := c.api.Repositories.CreateRelease(ctx, owner, repo, draft); err != nil {
-		return explain("making a draft release of "+repository, err)
+		return c.explain("making a draft release of "+repository, err)
 	}
 	return nil
 }
@@ -109,7 +114,7 @@ func (c *Client) Upload(ctx context.Context, repository string, release int64, n
 	owner, repo := split(repository)
 	options := &github.UploadOptions{Name: name, MediaType: "application/octet-stream"}
 	if _, _, err := c.api.Repositories.UploadReleaseAsset(ctx, owner, repo, release, options, file); err != nil {
-		return explain(fmt.Sprintf("uploading %s to a release of %s", name, repository), err)
+		return c.explain(fmt.Sprintf("uploading %s to a release of %s", name, repository), err)
 	}
 	return nil
 }
@@ -118,7 +123,7 @@ func (c *Client) Upload(ctx context.Context, repository string, release int64, n
 func (c *Client) DeleteAsset(ctx context.Context, repository string, asset int64) error {
 	owner, repo := split(repository)
 	if _, err := c.api.Repositories.DeleteReleaseAsset(ctx, owner, repo, asset); err != nil {
-		return explain("deleting an asset of "+repository, err)
+		return c.explain("deleting an asset of "+repository, err)
 	}
 	return nil
 }
@@ -130,9 +135,9 @@ func (c *Client) AssetDigest(ctx context.Context, repository string, a Asset) (s
 		return a.Digest, nil
 	}
 	owner, repo := split(repository)
-	body, _, err := c.api.Repositories.DownloadReleaseAsset(ctx, owner, repo, a.ID, c.api.Client())
+	body, _, err := c.api.Repositories.DownloadReleaseAsset(ctx, owner, repo, a.ID, c.plain)
 	if err != nil {
-		return "", explain("downloading "+a.Name, err)
+		return "", c.explain("downloading "+a.Name, err)
 	}
 	defer body.Close()
 	hash := sha256.New()
@@ -145,9 +150,11 @@ func (c *Client) AssetDigest(ctx context.Context, repository string, a Asset) (s
 // Publish makes a draft public, with its tag.
 func (c *Client) Publish(ctx context.Context, repository string, release int64, prerelease bool) error {
 	owner, repo := split(repository)
-	change := &github.RepositoryRelease{Draft: github.Bool(false), Prerelease: github.Bool(prerelease)}
+	// "legacy" leaves it to the versions which release is the latest; the
+	// default would make it this one, though it may be of an older line.
+	change := &github.RepositoryRelease{Draft: github.Bool(false), Prerelease: github.Bool(prerelease), MakeLatest: github.String("legacy")}
 	if _, _, err := c.api.Repositories.EditRelease(ctx, owner, repo, release, change); err != nil {
-		return explain("publishing the release of "+repository, err)
+		return c.explain("publishing the release of "+repository, err)
 	}
 	return nil
 }

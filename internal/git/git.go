@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,11 +49,22 @@ func (r Repo) Run(ctx context.Context, args ...string) (string, error) {
 	}
 	var stdout, stderr strings.Builder
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = r.Dir, r.Env, &stdout, &stderr
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = r.Dir, r.environment(), &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		return "", &Error{args, cmd.ProcessState.ExitCode(), stderr.String(), err}
 	}
 	return strings.TrimRight(stdout.String(), "\n"), nil
+}
+
+// located are the variables that tell git to look elsewhere than in Dir; git
+// itself sets them for its hooks.
+var located = []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE"}
+
+func (r Repo) environment() []string {
+	return slices.DeleteFunc(slices.Clone(r.Env), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.Contains(located, name)
+	})
 }
 
 // Head is the commit that is checked out.
@@ -66,9 +78,13 @@ func (r Repo) Top(ctx context.Context) (string, error) {
 }
 
 // Dirty lists what differs from HEAD in the work tree, untracked files
-// included, in git's short form.
-func (r Repo) Dirty(ctx context.Context) ([]string, error) {
-	out, err := r.Run(ctx, "status", "--porcelain")
+// included, in git's short form. What lies below except is not looked at.
+func (r Repo) Dirty(ctx context.Context, except ...string) ([]string, error) {
+	args := []string{"status", "--porcelain", "--untracked-files=all", "--", "."}
+	for _, path := range except {
+		args = append(args, ":(exclude,literal)"+path)
+	}
+	out, err := r.Run(ctx, args...)
 	if err != nil || out == "" {
 		return nil, err
 	}
@@ -77,7 +93,7 @@ func (r Repo) Dirty(ctx context.Context) ([]string, error) {
 
 // CommitTime is the committer's time of a commit.
 func (r Repo) CommitTime(ctx context.Context, commit string) (time.Time, error) {
-	out, err := r.Run(ctx, "show", "--no-patch", "--format=%cI", commit)
+	out, err := r.Run(ctx, "show", "--no-show-signature", "--no-patch", "--format=%cI", commit)
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -24,7 +24,8 @@ func (r Repo) RemoteTag(ctx context.Context, remote Remote, tag string) (commit 
 	}
 	for line := range strings.Lines(out) {
 		id, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		if commit == "" || name == full+"^{}" {
+		// ls-remote matches the ends of names, so others may be listed too.
+		if name == full && commit == "" || name == full+"^{}" {
 			commit = id
 		}
 	}
@@ -48,7 +49,7 @@ func (r Repo) CreateTag(ctx context.Context, tag, commit, text string) error {
 // PushTag creates the tag at the remote. It never moves one: git refuses.
 func (r Repo) PushTag(ctx context.Context, remote Remote, tag string) error {
 	full := "refs/tags/" + tag
-	_, err := r.Run(ctx, "push", "--quiet", string(remote), full+":"+full)
+	_, err := r.Run(ctx, "push", "--quiet", "--no-follow-tags", "--recurse-submodules=no", string(remote), full+":"+full)
 	return err
 }
 
@@ -75,5 +76,16 @@ func (r Repo) ReleasedFrom(ctx context.Context, remote Remote, commit string) (s
 		return "", err
 	}
 	first, _, _ := strings.Cut(out, "\n")
-	return strings.TrimPrefix(first, kept), nil
+	return strings.TrimPrefix(first, kept), r.forget(ctx, kept)
+}
+
+// forget removes the references below a prefix.
+func (r Repo) forget(ctx context.Context, prefix string) error {
+	out, err := r.Run(ctx, "for-each-ref", "--format=%(refname)", prefix)
+	errs := []error{err}
+	for _, name := range strings.Fields(out) {
+		_, err := r.Run(ctx, "update-ref", "-d", name)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }

@@ -187,6 +187,17 @@ func (r *Registry) PushImage(ctx context.Context, at, tag string, image v1.Image
 	return r.push(ctx, at, tag, image, remote.Write, image)
 }
 
+// PushStaged pushes an image under a staging tag that carries the image's
+// digest: what was staged by a try before stays, and is in nobody's way.
+func (r *Registry) PushStaged(ctx context.Context, at, tag string, image v1.Image) (string, error) {
+	hash, err := image.Digest()
+	if err != nil {
+		return "", fmt.Errorf("computing the digest of %s:%s: %w", at, tag, err)
+	}
+	const enough = 12
+	return r.PushImage(ctx, at, tag+"-"+hash.Hex[:enough], image)
+}
+
 // PushIndex is PushImage for an image of several platforms.
 func (r *Registry) PushIndex(ctx context.Context, at, tag string, index v1.ImageIndex) (string, error) {
 	write := func(ref name.Reference, _ v1.Image, o ...remote.Option) error {

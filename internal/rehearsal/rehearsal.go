@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,8 +29,9 @@ import (
 
 // Rehearsal is one rehearsed release.
 type Rehearsal struct {
-	Repo    git.Repo // whose HEAD is released
-	Config  string   // the delivery.yaml in it
+	Repo    git.Repo       // whose HEAD is released
+	Config  string         // the delivery.yaml in it
+	File    *delivery.File // what that says at HEAD
 	Version ref.Version
 	// Executable is this program: the release is a process of its own, in the
 	// world's environment, as it would be in the real one.
@@ -63,8 +65,13 @@ type Kept struct {
 // release has said why. Exit is its exit code.
 type FailedError struct{ Exit int }
 
-// Code is that of the release.
-func (e *FailedError) Code() outcome.Code { return outcome.Code(e.Exit) }
+// Code is that of the release; a release that was killed has none.
+func (e *FailedError) Code() outcome.Code {
+	if e.Exit == int(outcome.Wrong) || e.Exit == int(outcome.Usage) {
+		return outcome.Code(e.Exit)
+	}
+	return outcome.Unchecked
+}
 
 func (e *FailedError) Error() string {
 	return fmt.Sprintf("the rehearsed release failed with exit code %d, see above", e.Exit)
@@ -72,6 +79,9 @@ func (e *FailedError) Error() string {
 
 // Run rehearses. The report is nil where the release did not come to one.
 func (r *Rehearsal) Run(ctx context.Context) (*report.Report, error) {
+	if host, _, err := net.SplitHostPort(r.Addr); r.Addr != "" && (err != nil || !isLoopback(host)) {
+		return nil, outcome.Usagef("--addr %q is no loopback address with a port: want one such as 127.0.0.1:8080, since the world holds the user's commit and asks nobody for a name", r.Addr)
+	}
 	if runtime.GOOS != "linux" {
 		return nil, outcome.Usagef("a rehearsal runs on Linux only, this is %s: elsewhere Go's programs take no authority from SSL_CERT_FILE (golang/go#77865), and would refuse the world; use a Linux machine or container", runtime.GOOS)
 	}
@@ -88,24 +98,26 @@ func (r *Rehearsal) Run(ctx context.Context) (*report.Report, error) {
 	return r.in(ctx, w, filepath.Join(dir, "clone"))
 }
 
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
 // in tells the whole story of a rehearsal.
 func (r *Rehearsal) in(ctx context.Context, w *world.World, clone string) (*report.Report, error) {
 	log := &report.Log{Out: r.Out, Now: r.Now}
-	var file *delivery.File
-	if err := errors.Join(
-		log.Step("world", func() (string, error) { return r.found(ctx, w) }),
-	); err != nil {
+	if err := log.Step("world", func() (string, error) { return r.found(ctx, w) }); err != nil {
 		return nil, err
 	}
 	env := r.env(w)
 	here := git.Repo{Dir: clone, Env: env}
-	if err := log.Step("clone", func() (string, error) { return r.clone(ctx, w, here, &file) }); err != nil {
+	if err := log.Step("clone", func() (string, error) { return r.clone(ctx, here) }); err != nil {
 		return nil, err
 	}
 	if err := log.Step("modules", func() (string, error) { return r.modules(ctx, clone) }); err != nil {
 		return nil, err
 	}
-	if err := log.Step("stand-ins", func() (string, error) { return r.standIns(ctx, w, file, clone) }); err != nil {
+	if err := log.Step("stand-ins", func() (string, error) { return r.standIns(ctx, w, r.File, clone) }); err != nil {
 		return nil, err
 	}
 	rep, err := r.release(ctx, clone, env)
@@ -113,17 +125,14 @@ func (r *Rehearsal) in(ctx context.Context, w *world.World, clone string) (*repo
 		fmt.Fprintf(r.Out, "refused: the world has no %s; something asked for it\n", strings.Join(refused, ", "))
 	}
 	if rep != nil && r.Kept != nil && ctx.Err() == nil {
-		r.Kept(ctx, r.kept(w, file, env, err != nil))
+		r.Kept(ctx, r.kept(w, r.File, env, err != nil))
 	}
 	return rep, err
 }
 
 // found makes the repository's own place in the world, from HEAD.
 func (r *Rehearsal) found(ctx context.Context, w *world.World) (string, error) {
-	name, err := r.ownRepository(ctx)
-	if err != nil {
-		return "", err
-	}
+	name := r.File.Own().Repository
 	if err := w.CreateRepository(name, world.Repository{}); err != nil {
 		return "", err
 	}
@@ -141,37 +150,17 @@ func (r *Rehearsal) found(ctx context.Context, w *world.World) (string, error) {
 	if len(dirty) > 0 {
 		fmt.Fprintf(r.Out, "note: %d changed or untracked files are not part of HEAD and so not rehearsed\n", len(dirty))
 	}
-	_, err = r.Repo.Run(ctx, "-c", "push.gpgSign=false", "push", "--quiet", "--no-verify", w.RepositoryDir(name), "+HEAD:refs/heads/main", "refs/tags/*:refs/tags/*")
+	_, err = r.Repo.Run(ctx, "-c", "push.gpgSign=false", "-c", "protocol.file.allow=always", "push", "--no-follow-tags", "--quiet", "--no-verify", w.RepositoryDir(name), "+HEAD:refs/heads/main", "refs/tags/*:refs/tags/*")
 	return "ghcr.io, quay.io and github.com answer on " + w.Addr(), err
 }
 
-// ownRepository reads the name from HEAD, not from the work tree.
-func (r *Rehearsal) ownRepository(ctx context.Context) (string, error) {
-	text, err := r.Repo.Run(ctx, "show", "HEAD:./"+r.Config)
-	if err != nil {
-		return "", fmt.Errorf("reading %s as committed: %w", r.Config, err)
-	}
-	file, err := delivery.Parse(r.Config, []byte(text))
-	if err != nil {
-		return "", err
-	}
-	return file.Own().Repository, nil
-}
-
-func (r *Rehearsal) clone(ctx context.Context, w *world.World, here git.Repo, file **delivery.File) (string, error) {
-	name, err := r.ownRepository(ctx)
-	if err != nil {
-		return "", err
-	}
+func (r *Rehearsal) clone(ctx context.Context, here git.Repo) (string, error) {
+	name := r.File.Own().Repository
 	outside := git.Repo{Dir: filepath.Dir(here.Dir), Env: here.Env}
 	if _, err := outside.Run(ctx, "clone", "--quiet", "https://github.com/"+name, here.Dir); err != nil {
 		return "", err
 	}
 	commit, err := here.Head(ctx)
-	if err != nil {
-		return "", err
-	}
-	*file, err = delivery.Load(os.DirFS(here.Dir), r.Config)
 	return name + " at " + commit, err
 }
 
@@ -231,7 +220,7 @@ func (r *Rehearsal) release(ctx context.Context, clone string, env []string) (*r
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	args := []string{"release", r.Version.String(), "--config", r.Config, "--report", dir}
+	args := []string{"release", r.Version.String(), "--config", r.Config, "--report", dir, "--accept-stand-ins"}
 	if r.Verbose {
 		args = append(args, "--verbose")
 	}

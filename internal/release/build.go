@@ -2,6 +2,7 @@ package release
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/mod/modfile"
 
@@ -36,23 +39,67 @@ type Builder struct {
 	Env     []string // the whole environment
 }
 
-// Check tells whether there is what the build needs.
-func (b Builder) Check() error {
-	if !b.configured() {
-		return nil
+// config is what we read of goreleaser's configuration.
+type config struct {
+	Kos []struct {
+		BaseImage    string   `yaml:"base_image"`
+		Repositories []string `yaml:"repositories"`
+	} `yaml:"kos"`
+	SBOMs []struct {
+		Command string `yaml:"cmd"`
+	} `yaml:"sboms"`
+}
+
+func (c config) repositories() []string {
+	var all []string
+	for _, ko := range c.Kos {
+		all = append(all, ko.Repositories...)
+	}
+	return all
+}
+
+// bases are the images that ours are built on.
+func (c config) bases() []string {
+	var all []string
+	for _, ko := range c.Kos {
+		all = append(all, ko.BaseImage)
+	}
+	return slices.Compact(all)
+}
+
+// config reads the configuration; it is nil where there is none, and so
+// nothing to build.
+func (b Builder) config(tree fs.FS) (*config, error) {
+	data, err := fs.ReadFile(tree, configFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := fs.Stat(tree, ".goreleaser.yml"); err == nil {
+			return nil, outcome.Usagef(".goreleaser.yml: call it %s", configFile)
+		}
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var c config
+	if err := yaml.Unmarshal(data, &c); err != nil {
+		return nil, outcome.Usagef("%s: %w", configFile, err)
+	}
+	return &c, nil
+}
+
+// Check tells whether the commands are there that the build runs.
+func (b Builder) Check(c config) error {
+	commands := []struct{ name, help string }{{b.Command, "`make tools` builds it"}, {"go", "install Go, see go.mod for the version"}}
+	for _, sbom := range c.SBOMs {
+		commands = append(commands, struct{ name, help string }{cmp.Or(sbom.Command, "syft"), configFile + " has the SBOMs made by it"})
 	}
 	var errs []error
-	for command, help := range map[string]string{b.Command: "`make tools` builds it", "go": "install Go, see go.mod for the version"} {
-		if _, err := exec.LookPath(command); err != nil {
-			errs = append(errs, outcome.Usagef("no command %s found on PATH: %s", command, help))
+	for _, command := range commands {
+		if _, err := exec.LookPath(command.name); err != nil {
+			errs = append(errs, outcome.Usagef("no command %s found on PATH: %s", command.name, command.help))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func (b Builder) configured() bool {
-	_, err := os.Stat(filepath.Join(b.Dir, configFile))
-	return err == nil
 }
 
 // Built is what goreleaser made.
@@ -78,15 +125,18 @@ var fixed = []string{"GOFLAGS=-mod=readonly", "GOWORK=off", "GOAMD64=v1", "GOARM
 
 // build provides the draft and the base image, and has goreleaser build.
 func (t *Train) build(ctx context.Context, src source) (Built, string, error) {
-	release, err := t.ensureRelease(ctx)
+	release, err := t.ensureRelease(ctx, src)
 	if err != nil {
 		return Built{}, "", err
 	}
-	if !t.Builder.configured() {
-		return Built{}, "no " + configFile + ", nothing to build", nil
+	config, err := t.Builder.config(t.Tree)
+	if err != nil || config == nil {
+		return Built{}, "no " + configFile + ", nothing to build", err
 	}
-	if err := t.baseImages(ctx); err != nil {
-		return Built{}, "", err
+	for _, base := range config.bases() {
+		if err := t.ensureBase(ctx, base); err != nil {
+			return Built{}, "", err
+		}
 	}
 	toolchain, err := Toolchain(t.Tree)
 	if err != nil {
@@ -103,7 +153,7 @@ func (t *Train) build(ctx context.Context, src source) (Built, string, error) {
 	}
 	built, err := t.Builder.read()
 	if err == nil {
-		err = t.declaredImages(built)
+		err = t.declaredImages(slices.Collect(maps.Keys(built.Images)))
 	}
 	return built, fmt.Sprintf("goreleaser built %s and %s", count(len(built.Images), "image"), count(len(built.Files), "file")), err
 }
@@ -111,7 +161,7 @@ func (t *Train) build(ctx context.Context, src source) (Built, string, error) {
 // ensureRelease is this version's release, or its draft, which it makes if
 // there is neither. goreleaser would make one too, but repeats a request whose
 // answer was lost, and so can make two.
-func (t *Train) ensureRelease(ctx context.Context) (*gh.Release, error) {
+func (t *Train) ensureRelease(ctx context.Context, src source) (*gh.Release, error) {
 	repository := t.File.Own().Repository
 	releases, err := t.Forge.Releases(ctx, repository, t.Version.Tag())
 	if err != nil {
@@ -119,13 +169,30 @@ func (t *Train) ensureRelease(ctx context.Context) (*gh.Release, error) {
 	}
 	var acted error
 	if len(releases) == 0 {
-		acted = t.Forge.CreateDraft(ctx, repository, t.Version.Tag())
+		acted = t.Forge.CreateDraft(ctx, repository, t.Version.Tag(), src.commit)
 	}
-	release, looked := t.currentRelease(ctx)
+	release, looked := t.awaitRelease(ctx)
 	if looked != nil {
 		return nil, errors.Join(acted, looked)
 	}
 	return release, nil
+}
+
+// awaitRelease looks for the release until GitHub's list, which may lag by
+// some seconds, shows it: goreleaser goes by the list too.
+func (t *Train) awaitRelease(ctx context.Context) (*gh.Release, error) {
+	const tries = 5
+	for i := 1; ; i++ {
+		release, err := t.currentRelease(ctx)
+		if err == nil || !errors.Is(err, errNoRelease) || i == tries {
+			return release, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Duration(i) * time.Second):
+		}
+	}
 }
 
 // publishedRelease is the GitHub release of this version if it is public.
@@ -139,57 +206,47 @@ func (t *Train) publishedRelease(ctx context.Context) (*gh.Release, error) {
 	return nil, err
 }
 
-// baseImages pushes our own base image where the configuration names it and
-// the registry lacks it. It is found by digest, so nothing that anybody uses
-// changes.
-func (t *Train) baseImages(ctx context.Context) error {
-	bases, err := t.Builder.baseImages()
-	if err != nil {
-		return err
+// mayBase: an image that ours are built on is named by digest, and is there,
+// or is our own, which we make and may push.
+func (t *Train) mayBase(ctx context.Context, base string) error {
+	at, digest, pinned := strings.Cut(base, "@")
+	if !pinned {
+		return outcome.Usagef("%s: base_image %q is not named by digest: write it as %s@sha256:…", configFile, base, at)
 	}
-	ours, err := oci.BaseImage()
-	if err != nil {
-		return err
+	_, err := t.Registry.Digest(ctx, at, digest)
+	ours, ourErr := ourBase(digest)
+	if ourErr == nil && ours != nil && errors.Is(err, oci.ErrAbsent) {
+		return t.Registry.CheckPush(ctx, at)
 	}
-	hash, err := ours.Digest()
-	if err != nil {
-		return err
-	}
-	for _, base := range bases {
-		at, digest, pinned := strings.Cut(base, "@")
-		if !pinned {
-			return outcome.Usagef("%s: base_image %q is not named by digest: write it as %s@sha256:…", configFile, base, at)
-		}
-		_, err := t.Registry.Digest(ctx, at, digest)
-		if errors.Is(err, oci.ErrAbsent) && digest == hash.String() {
-			_, err = t.Registry.PushIndex(ctx, at, "sha256-"+hash.Hex[:12], ours)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: base_image: %w", configFile, err)
-		}
+	if err = errors.Join(err, ourErr); err != nil {
+		return fmt.Errorf("%s: base_image: %w", configFile, err)
 	}
 	return nil
 }
 
-// baseImages that the configuration names.
-func (b Builder) baseImages() ([]string, error) {
-	data, err := os.ReadFile(filepath.Join(b.Dir, configFile))
+// ensureBase pushes our own base image where the registry lacks it. It is
+// found by digest, so nothing that anybody uses changes.
+func (t *Train) ensureBase(ctx context.Context, base string) error {
+	at, digest, _ := strings.Cut(base, "@")
+	ours, err := ourBase(digest)
+	if err != nil || ours == nil {
+		return err
+	}
+	_, err = t.Registry.PushIndex(ctx, at, strings.Replace(digest, ":", "-", 1), ours)
+	return err
+}
+
+// ourBase is our own base image if the digest is its, else nil.
+func ourBase(digest string) (v1.ImageIndex, error) {
+	ours, err := oci.BaseImage()
 	if err != nil {
 		return nil, err
 	}
-	var config struct {
-		Kos []struct {
-			BaseImage string `yaml:"base_image"`
-		} `yaml:"kos"`
+	hash, err := ours.Digest()
+	if err != nil || hash.String() != digest {
+		return nil, err
 	}
-	if err := yaml.Unmarshal(data, &config); err != nil {
-		return nil, fmt.Errorf("%s: %w", configFile, err)
-	}
-	var bases []string
-	for _, ko := range config.Kos {
-		bases = append(bases, ko.BaseImage)
-	}
-	return slices.Compact(bases), nil
+	return ours, nil
 }
 
 // Toolchain is the one that go.mod pins, exactly: a newer one gives other
@@ -290,22 +347,22 @@ func describeFile(name, path string) (BuiltFile, error) {
 	return BuiltFile{name, path, fmt.Sprintf("sha256:%x", sha256.Sum256(data))}, nil
 }
 
-// declaredImages holds what was built against what delivery.yaml declares:
-// an image too many or too few is a mistake in one of the two files.
-func (t *Train) declaredImages(built Built) error {
+// declaredImages holds what is built against what delivery.yaml declares: an
+// image too many or too few is a mistake in one of the two files.
+func (t *Train) declaredImages(built []string) error {
 	own := t.File.Own()
 	var errs []error
 	declared := map[string]bool{}
 	for _, name := range own.OfKind(delivery.Image) {
 		at := own.Artifacts[name].At
 		declared[at] = true
-		if built.Images[at] == "" {
-			errs = append(errs, outcome.Usagef("%s declares the image %s, but goreleaser built no such: kos in %s must have it among its repositories, with the tag staging-{{.Env.STAGE}}", delivery.FileName, at, configFile))
+		if !slices.Contains(built, at) {
+			errs = append(errs, outcome.Usagef("%s declares the image %s, but goreleaser builds no such: kos in %s must have it among its repositories, with the tag staging-{{.Env.STAGE}}", delivery.FileName, at, configFile))
 		}
 	}
-	for at := range built.Images {
+	for _, at := range built {
 		if !declared[at] {
-			errs = append(errs, outcome.Usagef("goreleaser built the image %s, which %s does not declare among the artifacts of %s", at, delivery.FileName, t.File.Self))
+			errs = append(errs, outcome.Usagef("goreleaser builds the image %s, which %s does not declare among the artifacts of %s", at, delivery.FileName, t.File.Self))
 		}
 	}
 	return errors.Join(errs...)

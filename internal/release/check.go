@@ -110,10 +110,7 @@ func (t *Train) checkAssets(ctx context.Context, release *gh.Release, files []Bu
 			errs = append(errs, outcome.Wrongf("release %s lacks the asset %s", release.URL, file.Name))
 			continue
 		}
-		digest, err := t.Forge.AssetDigest(ctx, t.File.Own().Repository, asset)
-		if err == nil && digest != file.Digest {
-			err = &oci.Conflict{Name: "release asset " + file.Name, Seen: digest, Want: file.Digest}
-		}
+		_, err := t.sameAsset(ctx, asset, file)
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)

@@ -17,11 +17,13 @@ func (t *Train) dispatch(ctx context.Context) (string, error) {
 	for _, downstream := range t.File.Downstreams {
 		told, err := t.Downstreams.Dispatched(ctx, downstream, event)
 		switch {
+		case ctx.Err() != nil:
+			return "", ctx.Err()
 		case told:
 			did = append(did, downstream+" was told already")
 			continue
 		case err != nil:
-			did = append(did, downstream+" (its runs cannot be read)")
+			did = append(did, downstream+" (again, if it was: its runs cannot be read)")
 		default:
 			did = append(did, downstream)
 		}

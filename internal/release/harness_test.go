@@ -163,6 +163,11 @@ func (s *stage) registry() *oci.Registry {
 	return &oci.Registry{Keychain: login{s.Token()}, Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
 }
 
+// anybody looks without credentials.
+func (s *stage) anybody() *oci.Registry {
+	return &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
+}
+
 // release runs the train over the clone as it is now.
 func (s *stage) release(version string) (*report.Report, error) {
 	s.t.Helper()
@@ -173,12 +178,16 @@ func (s *stage) train(version string) *release.Train {
 	s.t.Helper()
 	v, err := ref.ParseVersion(version)
 	s.must(err)
-	file, err := delivery.Load(os.DirFS(s.clone.Dir), delivery.FileName)
+	commit, err := s.clone.Head(context.Background())
+	s.must(err)
+	tree, err := s.clone.Snapshot(context.Background(), commit)
+	s.must(err)
+	file, err := delivery.Load(tree, delivery.FileName)
 	s.must(err)
 	forge, err := gh.New(gh.Options{Token: s.Token(), Transport: s.Transport()})
 	s.must(err)
 	return &release.Train{
-		Repo: s.clone, Tree: os.DirFS(s.clone.Dir), File: file, Version: v, Registry: s.registry(), Forge: forge, Downstreams: forge, Server: "https://github.com",
+		Repo: s.clone, Commit: commit, Tree: tree, File: file, Version: v, Registry: s.registry(), Public: s.anybody(), Forge: forge, Downstreams: forge, Server: "https://github.com",
 		Builder: release.Builder{Command: goreleaser(s.t), Dir: s.clone.Dir, Env: s.clone.Env},
 		Log:     &report.Log{Out: io.Discard, Now: time.Now}, Errors: io.Discard,
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
-	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
@@ -42,24 +42,19 @@ func (t *Train) preflight(ctx context.Context, rights func(context.Context) erro
 
 // look reads the commit that is checked out.
 func (t *Train) look(ctx context.Context) (source, error) {
-	commit, err := t.Repo.Head(ctx)
+	at, err := t.Repo.CommitTime(ctx, t.Commit)
 	if err != nil {
-		return source{}, err
+		return source{commit: t.Commit}, err
 	}
-	at, timeErr := t.Repo.CommitTime(ctx, commit)
-	files, filesErr := t.Repo.Files(ctx)
-	if err := errors.Join(timeErr, filesErr); err != nil {
-		return source{commit: commit}, err
-	}
-	references, err := find.New(t.File).Files(t.Tree, files)
-	return source{commit: commit, time: at, found: references}, err
+	references, err := find.New(t.File).Tree(t.Tree)
+	return source{commit: t.Commit, time: at, found: references}, err
 }
 
 // mayRelease: everything that a release writes may be written, and there is
 // what builds it.
 func (t *Train) mayRelease(ctx context.Context) error {
 	own := t.File.Own()
-	rights := []error{t.mayPush(ctx, own.ArtifactNames()), t.Forge.CheckWrite(ctx, own.Repository), t.Builder.Check()}
+	rights := []error{t.mayPush(ctx, own.ArtifactNames()), t.Forge.CheckWrite(ctx, own.Repository), t.mayBuild(ctx)}
 	for _, downstream := range t.File.Downstreams {
 		rights = append(rights, t.Downstreams.CheckWrite(ctx, downstream))
 	}
@@ -69,28 +64,48 @@ func (t *Train) mayRelease(ctx context.Context) error {
 // mayPublishCharts is mayRelease for the charts alone, which need no build and
 // tell nobody.
 func (t *Train) mayPublishCharts(ctx context.Context) error {
-	return t.mayPush(ctx, t.File.Own().OfKind(delivery.Chart))
+	tagged, err := t.Repo.RemoteTag(ctx, t.remote(), t.Version.Tag())
+	if err == nil && tagged == "" {
+		err = outcome.Wrongf("%s has no tag %s: charts are published of a tag, so push it first", t.File.Own().Repository, t.Version.Tag())
+	}
+	return errors.Join(err, t.mayPush(ctx, t.File.Own().OfKind(delivery.Chart)))
+}
+
+// mayBuild: the builder's configuration fits delivery.yaml, its commands are
+// there, and so is what the images are built on, or it may be pushed.
+func (t *Train) mayBuild(ctx context.Context) error {
+	config, err := t.Builder.config(t.Tree)
+	if err != nil || config == nil {
+		return err
+	}
+	errs := []error{t.Builder.Check(*config), t.declaredImages(config.repositories())}
+	for _, base := range config.bases() {
+		errs = append(errs, t.mayBase(ctx, base))
+	}
+	return errors.Join(errs...)
 }
 
 // gitState: the tree is clean, the tag free or on this commit, the commit on
 // main or a release branch.
 func (t *Train) gitState(ctx context.Context, commit string) ([]plan.Finding, error) {
 	var findings []plan.Finding
-	dirty, dirtyErr := t.Repo.Dirty(ctx)
+	dirty, dirtyErr := t.Repo.Dirty(ctx, t.Untracked...)
 	if len(dirty) > 0 {
-		findings = append(findings, plan.Finding{Rule: "clean-tree", Saw: fmt.Sprintf("%d changed or untracked files: %s", len(dirty), strings.Join(dirty, ", ")),
+		const enough = 10
+		named := strings.Join(dirty[:min(enough, len(dirty))], ", ")
+		findings = append(findings, plan.Finding{Rule: "clean-tree", Saw: fmt.Sprintf("%s: %s", count(len(dirty), "changed or untracked file"), named),
 			Want: "a clean tree", Help: "commit, stash or remove them: only what a commit holds can be released"})
 	}
-	branch, branchErr := t.Repo.ReleasedFrom(ctx, git.Origin, commit)
+	branch, branchErr := t.Repo.ReleasedFrom(ctx, t.remote(), commit)
 	if branch == "" && branchErr == nil {
-		findings = append(findings, plan.Finding{Rule: "on-main", Saw: "commit " + commit + " on no such branch of origin",
+		findings = append(findings, plan.Finding{Rule: "on-main", Saw: "commit " + commit + " on no such branch of " + t.File.Own().Repository,
 			Want: "a commit of main or of a release-* branch", Help: "merge it first"})
 	}
 	here, localErr := t.Repo.LocalTag(ctx, t.Version.Tag())
-	remote, remoteErr := t.Repo.RemoteTag(ctx, git.Origin, t.Version.Tag())
-	for where, tagged := range map[string]string{"here": here, "at origin": remote} {
-		if tagged != "" && tagged != commit {
-			findings = append(findings, plan.Finding{Rule: "tag-moves", Saw: fmt.Sprintf("tag %s %s on commit %s", t.Version.Tag(), where, tagged),
+	remote, remoteErr := t.Repo.RemoteTag(ctx, t.remote(), t.Version.Tag())
+	for _, tag := range []struct{ where, commit string }{{"here", here}, {"at " + t.File.Own().Repository, remote}} {
+		if tag.commit != "" && tag.commit != commit {
+			findings = append(findings, plan.Finding{Rule: "tag-moves", Saw: fmt.Sprintf("tag %s %s on commit %s", t.Version.Tag(), tag.where, tag.commit),
 				Want: "no such tag, or one on " + commit, Help: "a tag never moves: take the next version"})
 		}
 	}
@@ -110,7 +125,7 @@ func (t *Train) references(ctx context.Context, all []ref.Reference) ([]resolve.
 		named[target] = delivery.FileName + " (lock step with " + t.File.Self + ")"
 	}
 	answers := resolve.All(ctx, t.world(), resolve.Sorted(named))
-	findings, err := judge(answers, named)
+	findings, err := t.judge(answers, named)
 	wrong, tagErr := t.lockstepRevisions(ctx, answers, lockstep)
 	return answers, append(findings, wrong...), errors.Join(err, tagErr)
 }
@@ -142,7 +157,7 @@ func (t *Train) lockstepRevisions(ctx context.Context, answers []resolve.Answer,
 
 // judge sorts answers: what is absent is a finding, what could not be asked an
 // error. places tell where each target is named.
-func judge(answers []resolve.Answer, places map[resolve.Target]string) ([]plan.Finding, error) {
+func (t *Train) judge(answers []resolve.Answer, places map[resolve.Target]string) ([]plan.Finding, error) {
 	var findings []plan.Finding
 	var errs []error
 	for _, a := range answers {
@@ -152,6 +167,9 @@ func judge(answers []resolve.Answer, places map[resolve.Target]string) ([]plan.F
 				Want: "a published artifact", Help: "publish it first, or name a version that exists"})
 		case a.Err != nil:
 			errs = append(errs, a.Err)
+		case a.StandIn != "" && !t.AcceptStandIns:
+			findings = append(findings, plan.Finding{Rule: "stand-in", Component: a.Component, Saw: fmt.Sprintf("%s, named at %s, is a stand-in: %s", a.Target, places[a.Target], a.StandIn),
+				Want: "the real artifact", Help: "stand-ins belong into rehearsals"})
 		}
 	}
 	return findings, errors.Join(errs...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/report"
 )
@@ -20,7 +21,7 @@ func (t *Train) promote(ctx context.Context, artifacts []artifact) (string, erro
 }
 
 // publish makes the draft release public, last of all.
-func (t *Train) publish(ctx context.Context) (string, error) {
+func (t *Train) publish(ctx context.Context, src source) (string, error) {
 	release, err := t.currentRelease(ctx)
 	if err != nil {
 		return "", err
@@ -36,7 +37,7 @@ func (t *Train) publish(ctx context.Context) (string, error) {
 	if looked != nil {
 		return "", errors.Join(acted, looked)
 	}
-	return after.URL, nil
+	return after.URL, t.confirmTag(ctx, t.Version.Tag(), src.commit)
 }
 
 // prove looks at everything once more by its final name. Its rows are complete
@@ -67,6 +68,11 @@ func (t *Train) proveArtifact(ctx context.Context, a artifact, rep *report.Repor
 		row.State, row.How = stateOf(err), err.Error()
 		return row, err
 	}
+	if err := t.seenByAnybody(ctx, a); err != nil {
+		rep.Open([]report.Open{{What: row.Name, Because: "seen with our credentials only: a new package is private until it is made public in its settings: " + err.Error()}})
+		row.State, row.How = report.Unchecked, row.How+"; nobody else can see it"
+		return row, nil
+	}
 	rests := 0
 	for _, target := range a.targets {
 		if rep.IsOpen(target.At + ":" + target.Tag) {
@@ -78,6 +84,15 @@ func (t *Train) proveArtifact(ctx context.Context, a artifact, rep *report.Repor
 		row.How += "; rests on " + count(rests, "stand-in")
 	}
 	return row, nil
+}
+
+// seenByAnybody looks without credentials.
+func (t *Train) seenByAnybody(ctx context.Context, a artifact) error {
+	there, err := t.Public.Published(ctx, a.at, a.tag, a.digest)
+	if err == nil && !there {
+		err = oci.ErrAbsent
+	}
+	return err
 }
 
 // stateOf tells refuted from could not ask.

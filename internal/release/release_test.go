@@ -3,10 +3,15 @@ package release_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/kubestellar/actions/internal/chart"
+	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/report"
 )
 
@@ -93,9 +98,21 @@ func TestReleaseStops(t *testing.T) {
 		"an image without a declared platform": {func(s *stage) { s.change("delivery.yaml", "[linux/amd64]", "[linux/amd64, linux/s390x]") },
 			"check", "platform linux/s390x is missing, it has linux/amd64", outcome.Wrong},
 		"an image that is not built": {func(s *stage) { s.change("delivery.yaml", "at: ghcr.io/example/tiny,", "at: ghcr.io/example/tinier,") },
-			"build", "goreleaser built the image ghcr.io/example/tiny, which delivery.yaml does not declare", outcome.Usage},
+			"preflight", "goreleaser builds the image ghcr.io/example/tiny, which delivery.yaml does not declare", outcome.Usage},
 		"a base image that is not there": {func(s *stage) { s.change(".goreleaser.yaml", "base@sha256:a", "base@sha256:b") },
-			"build", "base_image", outcome.Wrong},
+			"preflight", "base_image", outcome.Wrong},
+		"a base image without a digest": {func(s *stage) { s.change(".goreleaser.yaml", "base@sha256:", "base:") },
+			"preflight", "is not named by digest", outcome.Usage},
+		"no right to push the base image": {func(s *stage) { s.DenyPush("ghcr.io", "kubestellar/actions/base") },
+			"preflight", "no right to push to ghcr.io/kubestellar/actions/base", outcome.Unchecked},
+		"SBOMs by a command that is not there": {func(s *stage) {
+			s.change(".goreleaser.yaml", "changelog:", "sboms: [{cmd: no-such-command}]\nchangelog:")
+		},
+			"preflight", "no command no-such-command found on PATH", outcome.Usage},
+		"a stand-in where none is accepted": {func(s *stage) {
+			s.withhold("quay.io", "example/tool", "v1.4.0")
+			s.place("quay.io/example/tool", "v1.4.0", map[string]string{oci.KeyStandIn: "by a test"})
+		}, "preflight", "is a stand-in: by a test, want the real artifact", outcome.Wrong},
 		"a chart published with other bytes": {func(s *stage) { s.place("ghcr.io/example/charts/zeta-chart", "0.2.0", nil) },
 			"check", "is published already with other bytes: it is sha256:", outcome.Wrong},
 	} {
@@ -146,11 +163,83 @@ func (s *stage) nothingPublic() {
 	}
 }
 
+// In a clone whose origin is a fork, the declared repository is what counts.
+func TestReleaseFromAForksClone(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.must(s.CreateRepository("somebody/tiny", world.Repository{}))
+	s.git(s.clone.Dir, "remote", "set-url", "origin", "https://github.com/somebody/tiny")
+	s.git(s.clone.Dir, "config", "push.followTags", "true")
+	s.git(s.clone.Dir, "tag", "--annotate", "--message", "mine", "v77.0.0")
+	if _, err := s.release("0.2.0"); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := s.git(s.RepositoryDir(owned), "rev-parse", "v0.2.0^{commit}"), s.git(s.clone.Dir, "rev-parse", "HEAD"); got != want {
+		t.Errorf("the tag is on %s, want %s", got, want)
+	}
+	if tags := s.git(s.RepositoryDir(owned), "tag", "--list"); tags != "v0.2.0" {
+		t.Errorf("tags %q, want v0.2.0 alone", tags)
+	}
+	if tags := s.git(s.RepositoryDir("somebody/tiny"), "tag", "--list"); tags != "" {
+		t.Errorf("the fork got the tags %q", tags)
+	}
+}
+
+// What git ignores is no part of a chart, whatever lies in the work tree.
+func TestReleaseHoldsOnlyWhatIsCommitted(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.must(os.WriteFile(filepath.Join(s.clone.Dir, ".git", "info", "exclude"), []byte("*.local\n"), 0o644))
+	s.must(os.WriteFile(filepath.Join(s.clone.Dir, "app-chart", "secret.local"), []byte("secret"), 0o644))
+	if _, err := s.release("0.2.0"); err != nil {
+		t.Fatal(err)
+	}
+	archive, err := s.registry().ChartArchive(context.Background(), "ghcr.io/example/charts/zeta-chart", "0.2.0")
+	s.must(err)
+	c, err := chart.LoadArchive("zeta-chart", archive)
+	s.must(err)
+	for _, f := range c.Files() {
+		if strings.Contains(f.Name, "local") {
+			t.Errorf("%s was published", f.Name)
+		}
+	}
+}
+
+// A package that only its publisher sees is not proven to anybody.
+func TestReleaseOfAPrivatePackage(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.SetPrivate("ghcr.io", "example/charts/edge-chart", true)
+	rep, err := s.release("0.2.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range rep.Artifacts {
+		if private := strings.Contains(a.Name, "edge-chart"); private != (a.State == report.Unchecked) {
+			t.Errorf("%s: %s: %s", a.Name, a.State, a.How)
+		}
+	}
+	if !rep.IsOpen("ghcr.io/example/charts/edge-chart:v0.2.0") || rep.OnlyStandIns() {
+		t.Errorf("open: %+v", rep.Unchecked)
+	}
+}
+
 // Charts alone, of a tag whose images are published: the same stages.
 func TestPublish(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.place("ghcr.io/example/tiny", "0.2.0", nil)
+	head := s.git(s.clone.Dir, "rev-parse", "HEAD")
+	if _, err := s.train("0.2.0").Publish(context.Background()); failedStep(err) != "preflight" || !strings.Contains(err.Error(), "has no tag v0.2.0: charts are published of a tag, so push it first") {
+		t.Errorf("without the tag: %v", err)
+	}
+	s.git(s.clone.Dir, "tag", "v0.2.0")
+	s.git(s.clone.Dir, "push", "--quiet", "origin", "v0.2.0")
+	s.place("ghcr.io/example/tiny", "0.2.0", map[string]string{oci.KeyRevision: "another"})
+	if _, err := s.train("0.2.0").Publish(context.Background()); failedStep(err) != "stage" || !strings.Contains(err.Error(), `ghcr.io/example/tiny:0.2.0 with revision "another", want revision `+head) {
+		t.Errorf("with an image of another commit: %v", err)
+	}
+	s.withhold("ghcr.io", "example/tiny", "0.2.0")
+	s.place("ghcr.io/example/tiny", "0.2.0", map[string]string{oci.KeyRevision: head})
 	rep, err := s.train("0.2.0").Publish(context.Background())
 	if err != nil {
 		t.Fatal(err)

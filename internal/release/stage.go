@@ -13,6 +13,7 @@ import (
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
@@ -103,7 +104,7 @@ func (t *Train) stageCharts(ctx context.Context, src source, done stamped, built
 		if err != nil {
 			return nil, "", err
 		}
-		digest, err := t.Registry.PushImage(ctx, c.at, t.stageTag(src), image)
+		digest, err := t.Registry.PushStaged(ctx, c.at, t.stageTag(src), image)
 		if err != nil {
 			return nil, "", err
 		}
@@ -189,8 +190,22 @@ func (t *Train) seen(ctx context.Context, c chart, by resolve.Interface, counts 
 		places[target] = "the rendering of " + c.Artifact
 	}
 	answers := resolve.All(ctx, by, targets)
-	findings, err := judge(answers, places)
-	return answers, errors.Join(found(findings), err)
+	findings, err := t.judge(answers, places)
+	return answers, errors.Join(found(append(findings, t.ownRevisions(answers)...)), err)
+}
+
+// ownRevisions: an image of ours that is published already, and that a chart
+// of this release runs, was built from this commit.
+func (t *Train) ownRevisions(answers []resolve.Answer) []plan.Finding {
+	var findings []plan.Finding
+	for _, a := range answers {
+		published := a.Component == t.File.Self && a.Kind == delivery.Image && a.Err == nil && !a.Staged
+		if published && a.Revision != t.Commit {
+			findings = append(findings, plan.Finding{Rule: "revision", Component: a.Component, Saw: fmt.Sprintf("%s with revision %q", a.Target, a.Revision),
+				Want: "revision " + t.Commit, Help: "the image of this version was built from another commit"})
+		}
+	}
+	return findings
 }
 
 // annotations of a chart's manifest; its times are the commit's.
@@ -239,12 +254,9 @@ func (t *Train) stageHooks(ctx context.Context, hooks []apply.Stamped) ([]BuiltF
 func (t *Train) attach(ctx context.Context, release *gh.Release, file BuiltFile) error {
 	repository := t.File.Own().Repository
 	if asset, ok := release.Asset(file.Name); ok {
-		digest, err := t.Forge.AssetDigest(ctx, repository, asset)
-		if err != nil || digest == file.Digest {
+		same, err := t.sameAsset(ctx, asset, file)
+		if same || err != nil && !release.Draft {
 			return err
-		}
-		if !release.Draft {
-			return &oci.Conflict{Name: "release asset " + file.Name, Seen: digest, Want: file.Digest}
 		}
 		if err := t.Forge.DeleteAsset(ctx, repository, asset.ID); err != nil {
 			return err
@@ -256,6 +268,22 @@ func (t *Train) attach(ctx context.Context, release *gh.Release, file BuiltFile)
 	return t.Forge.Upload(ctx, repository, release.ID, file.Name, file.Path)
 }
 
+// sameAsset tells whether an asset holds the file's bytes. Other bytes are a
+// conflict, which only a draft may settle; an upload that broke off left none.
+func (t *Train) sameAsset(ctx context.Context, asset gh.Asset, file BuiltFile) (bool, error) {
+	if !asset.Complete() {
+		return false, outcome.Wrongf("the upload of release asset %s broke off", file.Name)
+	}
+	digest, err := t.Forge.AssetDigest(ctx, t.File.Own().Repository, asset)
+	if err == nil && digest != file.Digest {
+		err = &oci.Conflict{Name: "release asset " + file.Name, Seen: digest, Want: file.Digest}
+	}
+	return err == nil, err
+}
+
+// errNoRelease says that GitHub shows no release of the version.
+var errNoRelease = errors.New("run the release again")
+
 // currentRelease is this version's release: the published one, or its draft.
 // Two drafts are an error, since nobody could tell which counts.
 func (t *Train) currentRelease(ctx context.Context) (*gh.Release, error) {
@@ -264,7 +292,7 @@ func (t *Train) currentRelease(ctx context.Context) (*gh.Release, error) {
 	case err != nil:
 		return nil, err
 	case len(releases) == 0:
-		return nil, fmt.Errorf("there is no release and no draft for %s in %s, though one was made before: run the release again", t.Version.Tag(), t.File.Own().Repository)
+		return nil, fmt.Errorf("there is no release and no draft for %s in %s, though one was made before: %w", t.Version.Tag(), t.File.Own().Repository, errNoRelease)
 	case len(releases) > 1 && releases[0].Draft:
 		return nil, fmt.Errorf("there are %d drafts for %s in %s: delete all but one", len(releases), t.Version.Tag(), t.File.Own().Repository)
 	}

@@ -4,15 +4,15 @@ import (
 	"context"
 	"errors"
 
-	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// tag sees to it that the version's tag is on this commit, here and at origin.
+// tag sees to it that the version's tag is on this commit, here and in the
+// declared repository.
 // A tag is created once; preflight has seen that none is elsewhere.
 func (t *Train) tag(ctx context.Context, src source) (string, error) {
 	tag := t.Version.Tag()
-	remote, err := t.Repo.RemoteTag(ctx, git.Origin, tag)
+	remote, err := t.Repo.RemoteTag(ctx, t.remote(), tag)
 	if err != nil {
 		return "", err
 	}
@@ -21,7 +21,7 @@ func (t *Train) tag(ctx context.Context, src source) (string, error) {
 	}
 	local, err := t.Repo.LocalTag(ctx, tag)
 	if err == nil && local == "" {
-		err = t.Repo.FetchTag(ctx, git.Origin, tag)
+		err = t.Repo.FetchTag(ctx, t.remote(), tag)
 	}
 	return tag + " is on " + src.commit + " already", errors.Join(err, t.confirmTag(ctx, tag, src.commit))
 }
@@ -36,9 +36,9 @@ func (t *Train) createTag(ctx context.Context, tag, commit string) error {
 			return err
 		}
 	}
-	// A push may have reached origin though its answer was lost: what counts
-	// is what origin says afterwards.
-	return firstUnlessDone(t.Repo.PushTag(ctx, git.Origin, tag), t.confirmTag(ctx, tag, commit))
+	// A push may have arrived though its answer was lost: what counts
+	// is what is there afterwards.
+	return firstUnlessDone(t.Repo.PushTag(ctx, t.remote(), tag), t.confirmTag(ctx, tag, commit))
 }
 
 // firstUnlessDone is nil where looking again found the thing done, else both.
@@ -49,15 +49,15 @@ func firstUnlessDone(acted, looked error) error {
 	return errors.Join(acted, looked)
 }
 
-// confirmTag looks at the tag, here and at origin.
+// confirmTag looks at the tag, here and there.
 func (t *Train) confirmTag(ctx context.Context, tag, commit string) error {
 	local, localErr := t.Repo.LocalTag(ctx, tag)
-	remote, remoteErr := t.Repo.RemoteTag(ctx, git.Origin, tag)
+	remote, remoteErr := t.Repo.RemoteTag(ctx, t.remote(), tag)
 	if err := errors.Join(localErr, remoteErr); err != nil {
 		return err
 	}
 	if local != commit || remote != commit {
-		return outcome.Wrongf("tag %s is on commit %q here and on %q at origin, want %s for both: a tag never moves, so take the next version", tag, local, remote, commit)
+		return outcome.Wrongf("tag %s is on commit %q here and on %q in the declared repository, want %s for both: a tag never moves, so take the next version", tag, local, remote, commit)
 	}
 	return nil
 }

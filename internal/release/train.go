@@ -26,12 +26,14 @@ import (
 
 // Train releases one version of a repository's own component.
 type Train struct {
-	Repo     git.Repo
-	Tree     fs.FS // the work tree of Repo
-	File     *delivery.File
-	Version  ref.Version
-	Registry *oci.Registry
-	Forge    *gh.Client
+	Repo    git.Repo
+	Commit  string // that is checked out in Repo, and is released
+	Tree    fs.FS  // of the commit
+	File    *delivery.File
+	Version ref.Version
+	// Registry has our credentials; Public has none, as anybody.
+	Registry, Public *oci.Registry
+	Forge            *gh.Client
 	// Downstreams is the forge with a token that may dispatch to them, which
 	// need not be the one that may release here.
 	Downstreams *gh.Client
@@ -39,9 +41,17 @@ type Train struct {
 	Server string
 	// Goreleaser is the command that builds; see Builder.
 	Builder Builder
-	Log     *report.Log
-	Errors  io.Writer // what the builder says of itself
+	// AcceptStandIns lets the release rest on what stands in for others'
+	// artifacts, which proves nothing; else a stand-in is a finding.
+	AcceptStandIns bool
+	// Untracked are paths of the work tree that may hold files of this run.
+	Untracked []string
+	Log       *report.Log
+	Errors    io.Writer // what the builder says of itself
 }
+
+// remote is the declared repository: a clone's origin may be a fork of it.
+func (t *Train) remote() git.Remote { return git.Remote(t.Server + "/" + t.File.Own().Repository) }
 
 // Release does all of it. The report is complete as far as the train came,
 // also beside an error.
@@ -72,7 +82,7 @@ func (t *Train) release(ctx context.Context, rep *report.Report, dir string) err
 	if err := t.Log.Step("promote", func() (string, error) { return t.promote(ctx, artifacts) }); err != nil {
 		return err
 	}
-	if err := t.Log.Step("publish", func() (string, error) { return t.publish(ctx) }); err != nil {
+	if err := t.Log.Step("publish", func() (string, error) { return t.publish(ctx, src) }); err != nil {
 		return err
 	}
 	rep.Artifacts, err = step(t.Log, "prove", func() ([]report.Artifact, string, error) { return t.prove(ctx, artifacts, staged.files, rep) })

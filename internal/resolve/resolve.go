@@ -89,8 +89,9 @@ func Lockstep(f *delivery.File, own ref.Version) []Target {
 			continue
 		}
 		for _, artifact := range c.ArtifactNames() {
-			a := c.Artifacts[artifact]
-			targets = append(targets, Target{name, artifact, a.Kind, a.At, a.TagFor(own)})
+			if a := c.Artifacts[artifact]; a.Kind == delivery.Image || a.Kind == delivery.Chart {
+				targets = append(targets, Target{name, artifact, a.Kind, a.At, a.TagFor(own)})
+			}
 		}
 	}
 	return targets
@@ -118,6 +119,8 @@ type Answer struct {
 	Target
 	Digest   string
 	Revision string // the commit that it says it was built from
+	// Staged says that a release in the making has it, and nobody else yet.
+	Staged bool
 	// StandIn is the reason why the target is not the real thing, or "".
 	StandIn string
 	Err     error
@@ -168,7 +171,7 @@ type Table struct {
 // Resolve looks in the table first.
 func (t Table) Resolve(ctx context.Context, target Target) Answer {
 	if digest, ok := t.Digests[target.At+":"+target.Tag]; ok {
-		return Answer{Target: target, Digest: digest}
+		return Answer{Target: target, Digest: digest, Staged: true}
 	}
 	return t.Next.Resolve(ctx, target)
 }
