@@ -55,7 +55,7 @@ func (s Stamper) Stamp(ctx context.Context, out string) ([]Stamped, error) {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return nil, err
 	}
-	work, err := os.MkdirTemp(filepath.Dir(out), ".stamp-*") // beside it, so that it can be renamed
+	work, err := os.MkdirTemp(filepath.Dir(out), ".stamp-*") // beside it, so that moving is renaming
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (s Stamper) Stamp(ctx context.Context, out string) ([]Stamped, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := replaceEmpty(work, out); err != nil {
+	if err := moveInto(work, out); err != nil {
 		return nil, err
 	}
 	for i := range stamped {
@@ -90,14 +90,22 @@ func mustBeEmpty(dir string) error {
 	return nil
 }
 
-func replaceEmpty(from, to string) error {
-	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// moveInto moves what a folder holds into another, which stays the folder that
+// it is: it may be somebody's current one.
+func moveInto(from, to string) error {
+	if err := os.MkdirAll(to, 0o755); err != nil {
 		return err
 	}
-	if err := os.Chmod(from, 0o755); err != nil {
+	entries, err := os.ReadDir(from)
+	if err != nil {
 		return err
 	}
-	return os.Rename(from, to)
+	for _, entry := range entries {
+		if err := os.Rename(filepath.Join(from, entry.Name()), filepath.Join(to, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s Stamper) all(ctx context.Context, work string) ([]Stamped, error) {

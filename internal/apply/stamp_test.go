@@ -118,6 +118,25 @@ func TestStampRefuses(t *testing.T) {
 	}
 }
 
+func TestStampIntoAnEmptyFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	before, err := os.Stat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stamp(t, tree(), dir+"/"); err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.Stat(dir)
+	if err != nil || !os.SameFile(before, after) {
+		t.Errorf("the folder was replaced: %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(dir), ".stamp-*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
 func TestStampIntoAFolderInUse(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
