@@ -75,8 +75,11 @@ func (t *Train) mayPublishCharts(ctx context.Context) error {
 // there, and so is what the images are built on, or it may be pushed.
 func (t *Train) mayBuild(ctx context.Context) error {
 	config, err := t.Builder.config(t.Tree)
-	if err != nil || config == nil {
+	if err != nil {
 		return err
+	}
+	if config == nil {
+		return t.declaredImages(nil)
 	}
 	errs := []error{t.Builder.Check(*config), t.declaredImages(config.repositories())}
 	for _, base := range config.bases() {

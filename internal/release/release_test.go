@@ -95,6 +95,10 @@ func TestReleaseStops(t *testing.T) {
 			"build", "undefined: printin", outcome.Wrong},
 		"an image that does not say its commit": {func(s *stage) { s.change(".goreleaser.yaml", "revision: \"{{ .FullCommit }}\"", "revision: unknown") },
 			"check", `label org.opencontainers.image.revision is "unknown", want "`, outcome.Wrong},
+		"a declared image and no goreleaser configuration": {func(s *stage) {
+			s.git(s.clone.Dir, "rm", "--quiet", ".goreleaser.yaml")
+			s.change("main.go", "tiny\")", "tiny \")")
+		}, "preflight", "declares the image ghcr.io/example/tiny, but goreleaser builds no such", outcome.Usage},
 		"an image without a declared platform": {func(s *stage) { s.change("delivery.yaml", "[linux/amd64]", "[linux/amd64, linux/s390x]") },
 			"check", "platform linux/s390x is missing, it has linux/amd64", outcome.Wrong},
 		"an image that is not built": {func(s *stage) { s.change("delivery.yaml", "at: ghcr.io/example/tiny,", "at: ghcr.io/example/tinier,") },
