@@ -205,6 +205,7 @@ func (r *Rehearsal) env(w *world.World) []string {
 			env = append(env, entry)
 		}
 	}
+	// Without a go command there are no caches; what needs one says so itself.
 	for _, name := range []string{"GOPATH", "GOMODCACHE", "GOCACHE"} {
 		if out, err := r.goCommand(context.Background(), "", "env", name); err == nil {
 			env = append(env, name+"="+strings.TrimSpace(string(out)))

@@ -225,14 +225,16 @@ func (t *Train) mayBase(ctx context.Context, base string) error {
 }
 
 // ensureBase pushes our own base image where the registry lacks it. It is
-// found by digest, so nothing that anybody uses changes.
+// found by digest, so nothing that anybody uses changes. Its tag only keeps it
+// from being collected, and must not be of the form sha256-…, which names what
+// refers to an image: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
 func (t *Train) ensureBase(ctx context.Context, base string) error {
 	at, digest, _ := strings.Cut(base, "@")
 	ours, err := ourBase(digest)
 	if err != nil || ours == nil {
 		return err
 	}
-	_, err = t.Registry.PushIndex(ctx, at, strings.Replace(digest, ":", "-", 1), ours)
+	_, err = t.Registry.PushIndex(ctx, at, "base-"+strings.TrimPrefix(digest, "sha256:"), ours)
 	return err
 }
 

@@ -36,6 +36,9 @@ func TestReleaseAndAgain(t *testing.T) {
 	if !strings.Contains(before, "release v0.2.0 draft=false") || !strings.Contains(before, "1 dispatches") {
 		t.Fatalf("after the release:\n%s", before)
 	}
+	if !strings.Contains(before, "kubestellar/actions/base:base-") || strings.Contains(before, ":sha256-") {
+		t.Errorf("tags of the form that names referrers:\n%s", before)
+	}
 	if _, err := s.release("0.2.0"); err != nil {
 		t.Fatalf("the second run: %v", err)
 	}
