@@ -281,6 +281,15 @@ func decode[T any](r *http.Request) (T, error) {
 	return v, nil
 }
 
+// decodeIfAny reads a JSON body that may be left out.
+func decodeIfAny[T any](r *http.Request) (T, error) {
+	if r.ContentLength == 0 {
+		var none T
+		return none, nil
+	}
+	return decode[T](r)
+}
+
 // stamp is a time as the API writes it.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 

@@ -226,9 +226,8 @@ var downloadPath = regexp.MustCompile(`^/([^/]+)/([^/]+)/releases/(?:download/(.
 // serveDownload serves the assets of published releases at their web addresses.
 func (f *forge) serveDownload(rw http.ResponseWriter, r *http.Request) {
 	m := downloadPath.FindStringSubmatch(r.URL.Path)
-	known, refused := f.authenticate(r)
-	repo, found := f.repository(m[1] + "/" + m[2])
-	if r.Method != http.MethodGet && r.Method != http.MethodHead || refused != nil || !found || !sees(known, repo) {
+	repo, visible := f.visit(r, m[1]+"/"+m[2])
+	if !visible {
 		http.Error(rw, "Not Found", http.StatusNotFound)
 		return
 	}

@@ -249,7 +249,7 @@ func TestDispatches(t *testing.T) {
 func TestUnknownEndpointIsNotAbsence(t *testing.T) {
 	t.Parallel()
 	w, _ := seeded(t, Repository{})
-	for _, url := range []string{"https://api.github.com/repos/kubestellar/actions/pulls", "https://github.com/kubestellar/actions/blob/main/README.md", "https://uploads.github.com/"} {
+	for _, url := range []string{"https://api.github.com/repos/kubestellar/actions/milestones", "https://github.com/kubestellar/actions/wiki", "https://uploads.github.com/"} {
 		if status, body, err := get(w, url); err != nil || status != http.StatusNotImplemented || !strings.Contains(body, "rehearsal") {
 			t.Errorf("%s: %d %s (%v), want 501", url, status, body, err)
 		}

@@ -28,6 +28,17 @@ func apiEndpoints() []endpoint {
 		{"GET", repoPath + "/releases/{id#}/assets", read, (*forge).listAssets, nil},
 		{"GET", repoPath + "/actions/runs", read, (*forge).listRuns, nil},
 		{"POST", repoPath + "/dispatches", write, (*forge).dispatchEvent, nil},
+		{"GET", repoPath + "/pulls", read, (*forge).listPulls, nil},
+		{"POST", repoPath + "/pulls", write, (*forge).createPull, nil},
+		{"GET", repoPath + "/pulls/{number#}", read, (*forge).getPull, nil},
+		{"PATCH", repoPath + "/pulls/{number#}", write, (*forge).editPull, nil},
+		{"GET", repoPath + "/pulls/{number#}/files", read, (*forge).listPullFiles, nil},
+		{"GET", repoPath + "/pulls/{number#}/merge", read, (*forge).isMerged, nil},
+		{"PUT", repoPath + "/pulls/{number#}/merge", write, (*forge).mergePull, nil},
+		{"GET", repoPath + "/issues/{number#}/labels", read, (*forge).listLabels, nil},
+		{"POST", repoPath + "/issues/{number#}/labels", write, (*forge).addLabels, nil},
+		{"GET", repoPath + "/issues/{number#}/comments", read, (*forge).listComments, nil},
+		{"POST", repoPath + "/issues/{number#}/comments", write, (*forge).createComment, nil},
 		{"GET", repoPath + "/git/ref/{ref...}", read, (*forge).getRef, nil},
 		{"GET", repoPath + "/git/matching-refs/{ref...}", read, (*forge).listMatchingRefs, nil},
 		{"POST", repoPath + "/git/refs", write, (*forge).createRefs, nil},
@@ -48,8 +59,8 @@ func uploadEndpoints() []endpoint {
 func (f *forge) api() http.Handler     { return f.dispatcher("", apiEndpoints()) }
 func (f *forge) uploads() http.Handler { return f.dispatcher("", uploadEndpoints()) }
 
-// web answers as github.com: git, downloads, and the API once more below the paths that an
-// Enterprise server has, for tools that are given one base URL for all.
+// web answers as github.com: git, downloads, pages that documents link to, and the API once more
+// below the paths that an Enterprise server has, for tools that are given one base URL for all.
 func (f *forge) web() http.Handler {
 	api := f.dispatcher("/api/v3", apiEndpoints())
 	up := f.dispatcher("/api/uploads", uploadEndpoints())
@@ -63,6 +74,8 @@ func (f *forge) web() http.Handler {
 			f.serveGit(rw, r)
 		case downloadPath.MatchString(r.URL.Path):
 			f.serveDownload(rw, r)
+		case pagePath.MatchString(r.URL.Path):
+			f.servePage(rw, r)
 		default:
 			http.Error(rw, fmt.Sprintf("the rehearsal's github.com has no %s %s", r.Method, r.URL.Path), http.StatusNotImplemented)
 		}

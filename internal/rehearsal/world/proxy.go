@@ -14,38 +14,49 @@ import (
 
 // proxy lets clients through to the hosts of the world, and to no other.
 type proxy struct {
-	lines   *lines
-	record  *record
-	inboxes map[string]*inbox
+	lines  *lines
+	record *record
+	doors  *doors
 }
 
 // open starts one server for each host and the proxy in front of them.
-func (w *World) open(ca *authority) error {
-	p := &proxy{lines: w.lines, record: w.record, inboxes: map[string]*inbox{}}
-	for host, handler := range w.handlers() {
-		cert, err := ca.leaf(host)
-		if err != nil {
+func (w *World) open(further []string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, host := range append([]string{hostGHCR, hostQuay}, further...) {
+		if err := w.openRegistry(host); err != nil {
 			return err
 		}
-		p.inboxes[host] = newInbox(w.listener.Addr())
-		s := newServer(w.over, w.recorded(host, handler))
-		s.ConnContext = rememberLine
-		w.serve(s, tls.NewListener(p.inboxes[host], serverTLS(cert)))
 	}
-	w.serve(newServer(w.over, p), tracked{w.listener, w.lines})
-	return nil
-}
-
-func (w *World) handlers() map[string]http.Handler {
-	return map[string]http.Handler{
-		hostGHCR:    w.registries[hostGHCR],
-		hostQuay:    w.registries[hostQuay],
+	for host, handler := range map[string]http.Handler{
 		hostWeb:     w.forge.web(),
 		hostAPI:     w.forge.api(),
 		hostUploads: w.forge.uploads(),
+		hostRaw:     w.forge.raw(),
+	} {
+		if err := w.answer(host, handler); err != nil {
+			return err
+		}
 	}
+	w.serve(newServer(w.over, &proxy{w.lines, w.record, w.doors}), tracked{w.listener, w.lines})
+	return nil
 }
 
+// answer starts the server of a host; it is called with mu held.
+func (w *World) answer(host string, handler http.Handler) error {
+	cert, err := w.ca.leaf(host)
+	if err != nil {
+		return err
+	}
+	in := newInbox(w.listener.Addr())
+	s := newServer(w.over, w.recorded(host, handler))
+	s.ConnContext = rememberLine
+	w.serve(s, tls.NewListener(in, serverTLS(cert)))
+	w.doors.open(host, in)
+	return nil
+}
+
+// serve is called with mu held.
 func (w *World) serve(s *http.Server, l net.Listener) {
 	w.servers = append(w.servers, s)
 	w.serving.Add(1)
@@ -91,9 +102,9 @@ func (p *proxy) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	in, ok := p.inboxes[host]
+	in, ok := p.doors.find(host)
 	if !ok || port != "443" {
-		p.refuse(rw, net.JoinHostPort(host, port), "the rehearsal's world has only port 443 of "+strings.Join(hostNames(), ", "))
+		p.refuse(rw, net.JoinHostPort(host, port), "the rehearsal's world has only port 443 of "+strings.Join(p.doors.names(), ", "))
 		return
 	}
 	p.pass(rw, host, in)

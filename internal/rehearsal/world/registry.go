@@ -44,6 +44,17 @@ var (
 	}
 )
 
+// mannerOf is how a registry behaves; one of which nothing else is known behaves like quay.io.
+func mannerOf(host string) manner {
+	switch host {
+	case hostGHCR:
+		return mannerGHCR
+	case hostQuay:
+		return mannerQuay
+	}
+	return manner{host: host, tokenPath: "/token", badLogin: mannerQuay.badLogin}
+}
+
 // registry is an OCI registry: go-containerregistry's keeps the manifests and serves the blobs;
 // around it are the access control, uploads that go to disk instead of memory, blobs that belong
 // to the repository they were pushed to, and the checks of manifests that real registries make.
@@ -188,9 +199,9 @@ func (w *World) DenyPush(host, prefix string) {
 // DeleteManifest takes a manifest away: a tag alone by its name, or a digest together with all
 // its tags. It returns an error if there is none.
 func (w *World) DeleteManifest(host, repository, ref string) error {
-	r, ok := w.registries[host]
-	if !ok {
-		return fmt.Errorf("deleting %s of %s: unknown registry %q, want %s or %s", ref, repository, host, hostGHCR, hostQuay)
+	r, err := w.registry(host)
+	if err != nil {
+		return fmt.Errorf("deleting %s of %s: %w", ref, repository, err)
 	}
 	if err := r.deleteManifest(repository, ref); err != nil {
 		return fmt.Errorf("deleting %s of %s/%s: %w", ref, host, repository, err)
@@ -199,9 +210,9 @@ func (w *World) DeleteManifest(host, repository, ref string) error {
 }
 
 func (w *World) mustRegistry(host string) *registry {
-	r, ok := w.registries[host]
-	if !ok {
-		panic(fmt.Sprintf("world: unknown registry %q, want %s or %s", host, hostGHCR, hostQuay))
+	r, err := w.registry(host)
+	if err != nil {
+		panic("world: " + err.Error())
 	}
 	return r
 }

@@ -40,6 +40,8 @@ type repository struct {
 	latest     int64      // the release that was last published as the latest one
 	burned     map[string]bool
 	dispatches []Dispatch
+	pulls      []*pull // oldest first
+	labels     []label
 }
 
 func (r *repository) fullName() string { return r.owner + "/" + r.name }

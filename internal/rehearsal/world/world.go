@@ -1,6 +1,7 @@
-// Package world is a small internet on loopback for rehearsals and tests: two OCI registries
-// (ghcr.io, quay.io) and a GitHub-shaped forge (github.com, api.github.com, uploads.github.com)
-// behind one CONNECT proxy with a throwaway certificate authority.
+// Package world is a small internet on loopback for rehearsals and tests: OCI registries (ghcr.io,
+// quay.io, and others that are named) and a GitHub-shaped forge (github.com, api.github.com,
+// uploads.github.com, raw.githubusercontent.com) behind one CONNECT proxy with a throwaway
+// certificate authority.
 //
 // Names are never rewritten, so what a client computes from a name (a digest, an annotation, a
 // label) comes out as in the real world. Every other host is refused, and the refusal is recorded.
@@ -30,6 +31,7 @@ const (
 	hostWeb     = "github.com"
 	hostAPI     = "api.github.com"
 	hostUploads = "uploads.github.com"
+	hostRaw     = "raw.githubusercontent.com"
 )
 
 // Options says how to start a world. The zero value is useful.
@@ -41,22 +43,28 @@ type Options struct {
 	Token string
 	// Now tells the time for releases; nil means time.Now.
 	Now func() time.Time
+	// Registries are hosts of further registries, as for AddRegistry.
+	Registries []string
 }
 
 // World is a running world. Its methods may be called from several goroutines.
 type World struct {
-	dir        string
-	token      string
-	listener   net.Listener
-	lines      *lines
-	record     *record
-	forge      *forge
-	registries map[string]*registry
-	transport  *http.Transport
-	over       context.Context // done when the world is closed
-	cancel     context.CancelFunc
+	dir       string
+	token     string
+	ca        *authority
+	listener  net.Listener
+	lines     *lines
+	record    *record
+	doors     *doors
+	forge     *forge
+	transport *http.Transport
+	over      context.Context // done when the world is closed
+	cancel    context.CancelFunc
+	serving   sync.WaitGroup
+
+	mu         sync.Mutex           // guards all below
+	registries map[string]*registry // by the first of their hosts
 	servers    []*http.Server
-	serving    sync.WaitGroup
 }
 
 // Start makes a world whose whole state lies in dir, which must be empty or absent, and starts
@@ -98,7 +106,7 @@ func assemble(dir string, o Options) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &World{dir: dir, token: o.Token, listener: listener, lines: newLines(), record: &record{}}
+	w := &World{dir: dir, token: o.Token, listener: listener, lines: newLines(), record: &record{}, doors: newDoors()}
 	if err := w.furnish(o); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
@@ -107,8 +115,8 @@ func assemble(dir string, o Options) (*World, error) {
 
 // furnish makes the authority, the hosts and the files of the environment, then opens the door.
 func (w *World) furnish(o Options) error {
-	ca, err := newAuthority(filepath.Join(w.dir, "ca.pem"))
-	if err != nil {
+	var err error
+	if w.ca, err = newAuthority(filepath.Join(w.dir, "ca.pem")); err != nil {
 		return err
 	}
 	if err := w.writeHome(); err != nil {
@@ -119,8 +127,8 @@ func (w *World) furnish(o Options) error {
 		w.cancel()
 		return err
 	}
-	w.transport = w.newTransport(ca)
-	return w.open(ca)
+	w.transport = w.newTransport(w.ca)
+	return w.open(o.Registries)
 }
 
 func (w *World) populate(o Options) error {
@@ -129,13 +137,13 @@ func (w *World) populate(o Options) error {
 		return err
 	}
 	w.forge = f
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.registries = map[string]*registry{}
-	for _, m := range []manner{mannerGHCR, mannerQuay} {
-		r, err := newRegistry(filepath.Join(w.dir, "registry", m.host), m, o.Token)
-		if err != nil {
+	for _, host := range append([]string{hostGHCR, hostQuay}, o.Registries...) {
+		if err := w.makeRegistry(host); err != nil {
 			return err
 		}
-		w.registries[m.host] = r
 	}
 	return nil
 }
@@ -179,7 +187,7 @@ func (w *World) Close() error {
 	err := unlessClosed(w.listener.Close())
 	w.cancel()
 	w.lines.shut()
-	for _, s := range w.servers {
+	for _, s := range w.started() {
 		err = errors.Join(err, unlessClosed(s.Close()))
 	}
 	w.transport.CloseIdleConnections()
@@ -228,11 +236,7 @@ func (w *World) Up(host string) {
 func (w *World) Refused() []string { return w.record.refusals() }
 
 func (w *World) mustKnow(host string) {
-	if !slices.Contains(hostNames(), host) {
-		panic(fmt.Sprintf("world: unknown host %q, want one of %s", host, strings.Join(hostNames(), ", ")))
+	if names := w.doors.names(); !slices.Contains(names, host) {
+		panic(fmt.Sprintf("world: unknown host %q, want one of %s", host, strings.Join(names, ", ")))
 	}
-}
-
-func hostNames() []string {
-	return []string{hostGHCR, hostQuay, hostWeb, hostAPI, hostUploads}
 }

@@ -65,7 +65,7 @@ func commitFile(t *testing.T, w *World, clone, name, content string) string {
 	if err := os.WriteFile(filepath.Join(clone, name), []byte(content), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	git(t, w, clone, "add", name)
+	git(t, w, clone, "add", "--", name)
 	git(t, w, clone, "commit", "--quiet", "-m", "change "+name)
 	return git(t, w, clone, "rev-parse", "HEAD")
 }
@@ -131,7 +131,7 @@ func wantStatus(t *testing.T, what string, err error, want int) {
 func TestRefusesAllOtherHosts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})
-	for _, url := range []string{"https://example.com/", "https://raw.githubusercontent.com/x", "https://ghcr.io:8443/v2/"} {
+	for _, url := range []string{"https://example.com/", "https://gist.githubusercontent.com/x", "https://ghcr.io:8443/v2/"} {
 		if _, _, err := get(w, url); err == nil {
 			t.Errorf("%s: got an answer, want a refusal", url)
 		}
@@ -140,7 +140,7 @@ func TestRefusesAllOtherHosts(t *testing.T) {
 	if err != nil || status != http.StatusForbidden || !strings.Contains(body, "github.com") {
 		t.Errorf("plain http: %d %q %v, want 403 with the name", status, body, err)
 	}
-	want := []string{"example.com", "raw.githubusercontent.com", "ghcr.io:8443", "github.com"}
+	want := []string{"example.com", "gist.githubusercontent.com", "ghcr.io:8443", "github.com"}
 	if got := w.Refused(); !slices.Equal(got, want) {
 		t.Errorf("refused %q, want %q", got, want)
 	}
@@ -162,7 +162,7 @@ func TestRefusalSaysWhichHostAndWhy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"403 Forbidden", "elsewhere.example", "only port 443 of ghcr.io, quay.io"} {
+	for _, want := range []string{"403 Forbidden", "elsewhere.example", "only port 443 of api.github.com, ghcr.io, github.com, quay.io"} {
 		if !strings.Contains(string(answer), want) {
 			t.Errorf("answer %q lacks %q", answer, want)
 		}
@@ -370,10 +370,11 @@ func TestRequestsAreNumberedAndTold(t *testing.T) {
 func TestManyConnectionsAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, Options{})
+	hosts := w.doors.names()
 	var all sync.WaitGroup
 	for i := range 64 {
 		all.Go(func() {
-			host := hostNames()[i%len(hostNames())]
+			host := hosts[i%len(hosts)]
 			transport := w.transport.Clone() // a connection of its own
 			defer transport.CloseIdleConnections()
 			resp, err := (&http.Client{Transport: transport}).Get("https://" + host + "/v2/")

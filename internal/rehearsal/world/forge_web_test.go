@@ -1,0 +1,233 @@
+package world
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-github/v62/github"
+)
+
+// documented makes a repository with tags and branches whose names make addresses ambiguous.
+func documented(t *testing.T) (w *World, head string) {
+	t.Helper()
+	w, clone := seeded(t, Repository{})
+	commitFile(t, w, clone, "-odd [a] %41.txt", "odd")
+	commitFile(t, w, clone, "bin", "\xff\xfe")
+	commitFile(t, w, clone, "b", "on main")
+	git(t, w, clone, "update-index", "--add", "--cacheinfo", "100644,"+git(t, w, clone, "hash-object", "-w", "b")+",docs/a b.md")
+	git(t, w, clone, "update-index", "--add", "--cacheinfo", "160000,"+git(t, w, clone, "rev-parse", "HEAD")+",module")
+	git(t, w, clone, "commit", "--quiet", "-m", "docs")
+	head = git(t, w, clone, "rev-parse", "HEAD")
+	git(t, w, clone, "tag", "-a", "-m", "x", "v1.0.0")
+	git(t, w, clone, "tag", "a", "main~1") // where there is no docs
+	git(t, w, clone, "push", "--quiet", "origin", "main", "main:refs/heads/a/b", "main:refs/heads/release", "v1.0.0", "a")
+	return w, head
+}
+
+// wantPage asks for the whole, whose body it returns, and for the head alone.
+func wantPage(t *testing.T, w *World, url string, status int) string {
+	t.Helper()
+	got, body, err := get(w, url)
+	if err != nil || got != status {
+		t.Errorf("%s: %d %q (%v), want %d", url, got, body, err, status)
+	}
+	resp, err := (&http.Client{Transport: w.Transport()}).Head(url)
+	if err != nil {
+		t.Errorf("HEAD %s: %v", url, err)
+		return body
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != status {
+		t.Errorf("HEAD %s: %d, want %d", url, resp.StatusCode, status)
+	}
+	return body
+}
+
+func TestRawFiles(t *testing.T) {
+	t.Parallel()
+	w, head := documented(t)
+	for _, tc := range []struct {
+		rest, body string
+		status     int
+	}{
+		{"main/README.md", "first\n", 200},
+		{"v1.0.0/README.md", "first\n", 200},
+		{"HEAD/README.md", "first\n", 200},
+		{head + "/README.md", "first\n", 200},
+		{head[:7] + "/README.md", "first\n", 200},
+		{"refs/heads/main/README.md", "first\n", 200},
+		{"refs/tags/v1.0.0/README.md", "first\n", 200},
+		{"main/docs/a%20b.md", "on main", 200},
+		{"main/-odd%20%5Ba%5D%20%2541.txt", "odd", 200},
+		{"refs/heads/a/b/docs/a%20b.md", "on main", 200},
+		{"a/b/docs/a%20b.md", "on main", 200},
+		{"refs/heads/a/b/README.md", "first\n", 200},
+		{"a/README.md", "first\n", 200}, // the tag
+		{"a/b", "", 404},                // the branch, and no path is left
+		{"main/bin", "\xff\xfe", 200},
+		{"main/none", "", 404},
+		{"main/docs", "", 404},
+		{"main/module", "", 404},
+		{"main/README.md/x", "", 404},
+		{"main/README.md/", "", 404},
+		{"main/./README.md", "", 404},
+		{"main/docs/../README.md", "", 404},
+		{"main/README.m%3F", "", 404},
+		{"main/%00", "", 404},
+		{"heads/main/README.md", "", 404},
+		{"refs/tags/main/README.md", "", 404},
+		{"refs/heads/v1.0.0/README.md", "", 404},
+		{"v1.0.1/README.md", "", 404},
+		{strings.Repeat("a", 40) + "/README.md", "", 404},
+		{"main~0/README.md", "", 404},
+		{"--help/README.md", "", 404},
+		{"main", "", 400},
+	} {
+		body := wantPage(t, w, "https://raw.githubusercontent.com/"+testRepository+"/"+tc.rest, tc.status)
+		if tc.status == 200 && body != tc.body {
+			t.Errorf("%s: %q, want %q", tc.rest, body, tc.body)
+		}
+	}
+}
+
+func TestRawAccess(t *testing.T) {
+	t.Parallel()
+	w, _ := seeded(t, Repository{Private: true})
+	url := "https://raw.githubusercontent.com/" + testRepository + "/main/README.md"
+	wantPage(t, w, url, 404)
+	wantPage(t, w, "https://raw.githubusercontent.com/no/such/main/README.md", 404)
+	wantPage(t, w, "https://github.com/"+testRepository+"/blob/main/README.md", 404)
+	for token, want := range map[string]int{w.Token(): 200, "wrong": 404} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "token "+token)
+		if status, body := do(t, w, req); status != want {
+			t.Errorf("with %q: %d %s, want %d", token, status, body, want)
+		}
+	}
+	req, err := http.NewRequestWithContext(t.Context(), "POST", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "token "+w.Token())
+	if status, body := do(t, w, req); status != 404 {
+		t.Errorf("a post: %d %s", status, body)
+	}
+}
+
+func TestWebPages(t *testing.T) {
+	t.Parallel()
+	w, head := documented(t)
+	create(t, w, draft("v2.0.0"))
+	create(t, w, published("release-only"))
+	for rest, status := range map[string]int{
+		"blob/main/README.md":                   200,
+		"blob/v1.0.0/README.md":                 200,
+		"blob/" + head + "/docs/a%20b.md":       200,
+		"blob/refs/heads/a/b/docs/a%20b.md":     200,
+		"blob/1.0.0/README.md":                  404,
+		"blob/main/none.md":                     404,
+		"blob/main":                             404,
+		"blob/main/docs":                        200, // by a redirect
+		"blob/main/module":                      404,
+		"tree/main":                             200,
+		"tree/main/":                            200,
+		"tree/a/b":                              200,
+		"tree/v1.0.0/docs":                      200,
+		"tree/v1.0.0/docs/":                     200,
+		"tree/main/README.md":                   200, // by a redirect
+		"tree/main/none":                        404,
+		"tree/none":                             404,
+		"raw/main/README.md":                    200,
+		"raw/main/docs/a%20b.md":                200,
+		"raw/main/none.md":                      404,
+		"raw/main/docs":                         404,
+		"raw/main":                              404,
+		"releases/tag/release-only":             200,
+		"releases/tag/v1.0.0":                   200, // a tag without a release
+		"releases/tag/v2.0.0":                   404, // a draft
+		"releases/tag/v3.0.0":                   404,
+		"releases/tag/main":                     404,
+		"archive/refs/tags/v1.0.0.tar.gz":       200,
+		"archive/refs/tags/v1.0.1.tar.gz":       404,
+		"archive/refs/heads/a/b.zip":            200,
+		"archive/v1.0.0.tar.gz":                 200,
+		"archive/" + head + ".zip":              200,
+		"archive/refs/tags/v1.0.0/docs.tar.gz":  404,
+		"archive/refs/tags/v1.0.0.rar":          404,
+		"archive/refs/tags/v1.0.0":              404,
+		"releases/download/release-only/absent": 404,
+	} {
+		wantPage(t, w, "https://github.com/"+testRepository+"/"+rest, status)
+	}
+	wantPage(t, w, "https://github.com/no/such/blob/main/README.md", 404)
+	if got := wantPage(t, w, "https://github.com/"+testRepository+"/raw/v1.0.0/README.md", 200); got != "first\n" {
+		t.Errorf("raw is %q", got)
+	}
+}
+
+func TestArchiveHoldsTheFiles(t *testing.T) {
+	t.Parallel()
+	w, _ := documented(t)
+	body := wantPage(t, w, "https://github.com/"+testRepository+"/archive/refs/tags/v1.0.0.tar.gz", 200)
+	unzipped, err := gzip.NewReader(strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for files := tar.NewReader(unzipped); ; {
+		h, err := files.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = found || h.Name == "actions-1.0.0/README.md"
+	}
+	if !found {
+		t.Error("the archive lacks actions-1.0.0/README.md")
+	}
+	body = wantPage(t, w, "https://github.com/"+testRepository+"/archive/refs/heads/a/b.zip", 200)
+	zipped, err := zip.NewReader(strings.NewReader(body), int64(len(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := zipped.Open("actions-a-b/README.md"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDownloadsByTheirWebAddress(t *testing.T) {
+	t.Parallel()
+	w, _ := seeded(t, Repository{})
+	rel := create(t, w, draft("v1.0.0"))
+	if _, err := attach(t, w, rel.GetID(), "tool.tar.gz", "bytes"); err != nil {
+		t.Fatal(err)
+	}
+	at := "https://github.com/" + testRepository + "/releases/download/v1.0.0/tool.tar.gz"
+	wantPage(t, w, at, 404)
+	if _, _, err := hub(w).Repositories.EditRelease(t.Context(), owner, repo, rel.GetID(), &github.RepositoryRelease{Draft: github.Bool(false)}); err != nil {
+		t.Fatal(err)
+	}
+	for _, url := range []string{at, "https://github.com/" + testRepository + "/releases/latest/download/tool.tar.gz"} {
+		if got := wantPage(t, w, url, 200); got != "bytes" {
+			t.Errorf("%s: %q", url, got)
+		}
+	}
+	resp, err := (&http.Client{Transport: w.Transport()}).Head(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.ContentLength != 5 {
+		t.Errorf("HEAD says %d bytes, want 5", resp.ContentLength)
+	}
+}
