@@ -1,83 +1,22 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"io/fs"
 	"net/http"
-	"os"
-	"path"
+	"sync"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/authn/github"
 
-	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
-	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/resolve"
+	"github.com/kubestellar/actions/internal/verify"
+	"github.com/kubestellar/actions/internal/web"
 )
-
-// source is the repository that a command works on: its work tree, or the
-// commit that is checked out.
-type source struct {
-	repo   git.Repo
-	commit string // "" for the work tree
-	tree   fs.FS
-	file   *delivery.File
-}
-
-// workTree is the repository around the current folder as it lies there.
-func (w world) workTree(ctx context.Context, config string) (source, error) {
-	repo, err := w.repository(ctx, ".")
-	if err != nil {
-		return source{}, err
-	}
-	root, err := os.OpenRoot(repo.Dir) // links do not lead out of it
-	if err != nil {
-		return source{}, err
-	}
-	return declared(source{repo: repo, tree: root.FS()}, config)
-}
-
-// head is the commit that is checked out around a folder: what releases are
-// made of, whatever else lies in the work tree.
-func (w world) head(ctx context.Context, dir, config string) (source, error) {
-	repo, err := w.repository(ctx, dir)
-	if err != nil {
-		return source{}, err
-	}
-	commit, err := repo.Head(ctx)
-	if err != nil {
-		return source{}, usage("%w; there is no commit yet", err)
-	}
-	tree, err := repo.Snapshot(ctx, commit)
-	if err != nil {
-		return source{}, err
-	}
-	return declared(source{repo: repo, commit: commit, tree: tree}, config)
-}
-
-func (w world) repository(ctx context.Context, dir string) (git.Repo, error) {
-	top, err := git.Repo{Dir: dir, Env: w.Environ}.Top(ctx)
-	if err != nil {
-		return git.Repo{}, usage("%w; run ghhelper in the clone of a repository", err)
-	}
-	return git.Repo{Dir: top, Env: w.Environ}, nil
-}
-
-// declared reads what the source declares.
-func declared(src source, config string) (source, error) {
-	name := path.Clean(config)
-	if !fs.ValidPath(name) {
-		return src, usage("--config %q: want a path in the repository, from its root", config)
-	}
-	file, err := delivery.Load(src.tree, name)
-	src.file = file
-	return src, outcome.As(outcome.Usage, err)
-}
 
 // version reads a version from the command line.
 func parseVersion(text string) (ref.Version, error) {
@@ -93,12 +32,12 @@ func parseVersion(text string) (ref.Version, error) {
 
 // transport carries all requests; proxies and extra authorities are taken
 // from the environment, as Go's users expect.
-func transport() http.RoundTripper {
+var transport = sync.OnceValue(func() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.MaxIdleConnsPerHost = 16
+	t.MaxIdleConnsPerHost = web.AtOnce
 	t.ResponseHeaderTimeout = time.Minute
-	return t
-}
+	return web.New(t)
+})
 
 // registry reaches registries with docker's credentials, and ghcr.io with
 // GITHUB_TOKEN where docker has none.
@@ -118,6 +57,17 @@ func (w world) forge(tokenName string) (*gh.Client, error) {
 		return nil, outcome.As(outcome.Usage, err)
 	}
 	return c, nil
+}
+
+// asker asks the world what the references in a source name.
+func (w world) asker(src source) *verify.Asker {
+	return &verify.Asker{File: src.file, World: w.resolver(src, registry()), Charts: registry().ChartArchive}
+}
+
+// resolver asks registries, forges and module proxies.
+func (w world) resolver(src source, r *oci.Registry) resolve.World {
+	return resolve.World{Registry: r, Refs: src.repo.Refs(w.server()), Server: w.server(), HTTP: transport(), Proxies: w.goProxies(),
+		Private: w.goSetting("GONOPROXY", w.goSetting("GOPRIVATE", "")), Brief: true}
 }
 
 // server is where repositories are served from.

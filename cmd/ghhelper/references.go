@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -15,18 +16,23 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-const referencesHelp = `Lists the references in the files that git tracks: places that name a version of
-a component that delivery.yaml declares, and uses, whose version stands
-elsewhere.`
+const referencesHelp = `Lists the references in the tree: places that name a version of a component that
+delivery.yaml declares, and uses, whose version stands elsewhere. Looked at are
+the files that git tracks or has not been told to ignore, all in a folder that
+git does not know.`
 
 func newReferences(w world) *cobra.Command {
-	var config, component, format string
+	var dir, config, component, format string
 	cmd := &cobra.Command{Use: "references", Short: "List the references in the tree", Long: referencesHelp, Args: cobra.NoArgs}
+	cmd.Flags().StringVar(&dir, "dir", "", "the root of the tree (default: that of the repository around this folder)")
 	cmd.Flags().StringVar(&config, "config", delivery.FileName, "the file that declares the components")
 	cmd.Flags().StringVar(&component, "component", "", "only references to this component")
 	cmd.Flags().StringVar(&format, "format", "text", "text or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		found, err := w.references(cmd.Context(), config, component)
+		if err := oneOf(format, "text", "json"); err != nil {
+			return err
+		}
+		found, err := w.references(cmd.Context(), dir, config, component)
 		if err != nil {
 			return err
 		}
@@ -35,8 +41,16 @@ func newReferences(w world) *cobra.Command {
 	return cmd
 }
 
-func (w world) references(ctx context.Context, config, component string) ([]ref.Reference, error) {
-	src, err := w.workTree(ctx, config)
+// oneOf checks the value of --format.
+func oneOf(format string, formats ...string) error {
+	if !slices.Contains(formats, format) {
+		return usage("--format %q is unknown: it is one of %s", format, strings.Join(formats, ", "))
+	}
+	return nil
+}
+
+func (w world) references(ctx context.Context, dir, config, component string) ([]ref.Reference, error) {
+	src, err := w.folder(ctx, dir, config)
 	if err != nil {
 		return nil, err
 	}
@@ -45,26 +59,27 @@ func (w world) references(ctx context.Context, config, component string) ([]ref.
 			return nil, outcome.As(outcome.Usage, err)
 		}
 	}
-	files, err := src.repo.Files(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found, err := find.New(src.file).Files(src.tree, files)
-	return slices.DeleteFunc(found, func(r ref.Reference) bool { return component != "" && r.Component != component }), err
+	found, err := find.New(src.file).Files(src.tree, src.names)
+	return slices.DeleteFunc(found.References, func(r ref.Reference) bool { return component != "" && r.Component != component }), err
 }
 
 func (w world) printReferences(found []ref.Reference, format string) error {
-	switch format {
-	case "json":
+	if format == "json" {
 		encoder := json.NewEncoder(w.Stdout)
 		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
 		return encoder.Encode(append([]ref.Reference{}, found...))
-	case "text":
-		t := tabwriter.NewWriter(w.Stdout, 0, 8, 2, ' ', 0)
-		for _, r := range found {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", r.Site, r.Component, orElse(r.Artifact, "-"), r.Written, r.Syntax)
-		}
-		return t.Flush()
 	}
-	return usage("--format %q is unknown: it is text or json", format)
+	t := tabwriter.NewWriter(w.Stdout, 0, 8, 2, ' ', 0)
+	for _, r := range found {
+		note := ""
+		if r.Use {
+			note = "\ta use"
+		}
+		if r.Excused != "" {
+			note = "\texcused: " + r.Excused
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s%s\n", r.Site, r.Component, orElse(r.Artifact, "-"), r.Written, r.Syntax, note)
+	}
+	return t.Flush()
 }

@@ -24,10 +24,15 @@ What others publish is not rebuilt: a stand-in with the right name, version and
 labels takes its place, the output says so at each one, and what rests on a
 stand-in counts as "could not check", never as proven.
 
+Then a release of an upstream arrives: it publishes (stand-ins), tells us, and
+what the receiving workflow does opens one pull request, which is shown, merged
+and followed by "ghhelper verify". --upstream does that alone.
+
 VERSION is the next one after the newest tag, or 0.1.0, unless it is given.`
 
 type rehearseFlags struct {
 	config, report, addr string
+	upstream             string
 	keep, verbose        bool
 	without              []string
 }
@@ -40,6 +45,7 @@ func newRehearse(w world) *cobra.Command {
 	cmd.Flags().StringVar(&f.addr, "addr", "", "where the world listens (default: a free port of 127.0.0.1)")
 	cmd.Flags().BoolVar(&f.keep, "keep", false, "leave the world up until interrupted, and print how to look around in it")
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what goreleaser says while it builds")
+	cmd.Flags().StringVar(&f.upstream, "upstream", "", "rehearse only that this release (COMPONENT@VERSION) of an upstream arrives")
 	cmd.Flags().StringArrayVar(&f.without, "without", nil, "withhold this stand-in (location:tag), to see it missed")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return w.rehearse(cmd.Context(), f, args) }
 	return cmd
@@ -63,13 +69,18 @@ func (w world) rehearse(ctx context.Context, f rehearseFlags, args []string) err
 	if f.keep {
 		r.Kept = w.keep
 	}
+	if err := arriving(r, f.upstream); err != nil {
+		return err
+	}
 	start := time.Now()
-	fmt.Fprintf(w.Stdout, "rehearsing the release of %s %s\n", src.file.Self, v)
+	if !r.OnlyUpstream {
+		fmt.Fprintf(w.Stdout, "rehearsing the release of %s %s\n", src.file.Self, v)
+	}
 	rep, err := r.Run(ctx)
 	if rep != nil {
 		w.summarize(rep)
 	}
-	if err != nil {
+	if err != nil || rep == nil {
 		return err
 	}
 	fmt.Fprintf(w.Stdout, "\nRehearsed %s %s in %.1fs. %d stand-ins took the place of what others publish, and what rests on them is not proven.\n",
@@ -78,6 +89,20 @@ func (w world) rehearse(ctx context.Context, f rehearseFlags, args []string) err
 		fmt.Fprintf(w.Stdout, "Report: %s/report.md\n", f.report)
 	}
 	return nil
+}
+
+// arriving reads --upstream.
+func arriving(r *rehearsal.Rehearsal, text string) error {
+	if text == "" {
+		return nil
+	}
+	component, version, ok := strings.Cut(text, "@")
+	if _, err := r.File.Component(component); !ok || err != nil || r.File.IsOwn(component) {
+		return usage("--upstream %q: want COMPONENT@VERSION of a component in %s that is released elsewhere", text, delivery.FileName)
+	}
+	v, err := parseVersion(version)
+	r.Upstream, r.OnlyUpstream = &rehearsal.Upstream{Component: component, Version: v}, true
+	return err
 }
 
 // versionOrNext is the version given, or the next one after the newest tag.

@@ -98,7 +98,7 @@ func (w world) train(ctx context.Context, flags trainFlags, versionArg string) (
 	}
 	return &release.Train{
 		Repo: src.repo, Commit: src.commit, Tree: src.tree, File: src.file, Version: v,
-		Registry: registry(), Public: anybody(), Forge: forge, Downstreams: downstreams, Server: w.server(),
+		Registry: registry(), Public: anybody(), Forge: forge, Downstreams: downstreams, Server: w.server(), World: w.resolver(src, nil),
 		Builder:        release.Builder{Command: flags.goreleaser, Dir: src.repo.Dir, Env: w.without(dispatchToken)},
 		Log:            &report.Log{Out: w.Stdout, Now: time.Now},
 		Errors:         builderSays,

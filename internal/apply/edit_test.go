@@ -1,34 +1,64 @@
 package apply
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/plan"
-	"github.com/kubestellar/actions/internal/ref"
 )
 
-func edit(start, end int, written, to string) plan.Edit {
-	return plan.Edit{Reference: ref.Reference{Site: ref.Site{File: "f", Line: 1, Column: start + 1, Start: start, End: end}, Written: written}, To: to}
+func finderOf(t *testing.T) *find.Finder {
+	t.Helper()
+	f, err := delivery.Parse("delivery.yaml", []byte("version: 1\nself: us\ncomponents:\n  us: {repository: o/us}\n  up: {repository: o/up, artifacts: {image: {kind: image, at: ghcr.io/o/up}}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return find.New(f)
 }
 
-func TestEditsSplice(t *testing.T) {
+// edit moves each place that is found to the version given for it, in order.
+func edit(finder *find.Finder, text string, to, lock string) []plan.Edit {
+	var edits []plan.Edit
+	for _, r := range finder.Text("f", []byte(text)) {
+		edits = append(edits, plan.Edit{Reference: r, To: to, LockTo: lock})
+	}
+	return edits
+}
+
+func TestEdits(t *testing.T) {
 	t.Parallel()
-	got, err := Edits([]byte("a 1.0 b 1.0\r\n\xff"), []plan.Edit{edit(2, 5, "1.0", "22.0"), edit(8, 11, "1.0", "3")})
-	if want := "a 22.0 b 3\r\n\xff"; err != nil || string(got) != want {
-		t.Errorf("got %q, %v, want %q", got, err, want)
+	finder := finderOf(t)
+	digest, other := "sha256:"+strings.Repeat("a", 64), "sha256:"+strings.Repeat("b", 64)
+	commit, newer := strings.Repeat("1", 40), strings.Repeat("2", 40)
+	for _, test := range []struct{ before, to, lock, after string }{
+		{"ghcr.io/o/up:1.2.3 ghcr.io/o/up:1.2.4\r\n", "10.0.0-rc1", "", "ghcr.io/o/up:10.0.0-rc1 ghcr.io/o/up:10.0.0-rc1\r\n"},
+		{"\xffghcr.io/o/up:1.2.3\xfe\x00", "1.2.4", "", "\xffghcr.io/o/up:1.2.4\xfe\x00"},
+		{"ghcr.io/o/up:1.2.3@" + digest + "\n", "1.2.4", other, "ghcr.io/o/up:1.2.4@" + other + "\n"},
+		{"x ghcr.io/o/up:1.2.3\n", "1.2.4", other, "x ghcr.io/o/up:1.2.4@" + other + "\n"},
+		{"- uses: o/up/a@" + commit + " # v1.2.3\n", "v1.2.4", newer, "- uses: o/up/a@" + newer + " # v1.2.4\n"},
+	} {
+		text := strings.TrimSuffix(test.before, "\x00")
+		edits := edit(finder, text, test.to, test.lock)
+		got, err := Edits(finder, "f", []byte(text), edits)
+		if want := strings.TrimSuffix(test.after, "\x00"); err != nil || string(got) != want || len(edits) == 0 {
+			t.Errorf("%q with %d edits: got %q, %v, want %q", text, len(edits), got, err, want)
+		}
 	}
 }
 
 func TestEditsRefuse(t *testing.T) {
 	t.Parallel()
-	for name, edits := range map[string][]plan.Edit{
-		"another text":     {edit(0, 3, "1.0", "2.0")},
-		"past the end":     {edit(9, 12, "1.0", "2.0")},
-		"overlapping":      {edit(2, 5, "1.0", "2.0"), edit(4, 7, "0 b", "x")},
-		"not in the order": {edit(8, 11, "1.0", "2.0"), edit(2, 5, "1.0", "2.0")},
+	finder := finderOf(t)
+	const text = "ghcr.io/o/up:1.2.3\n"
+	for name, test := range map[string]struct{ text, to, says string }{
+		"a file that changed meanwhile":  {"ghcr.io/o/up:1.9.3\n", "2.0.0", "changed since it was read"},
+		"a file that has become shorter": {"ghcr", "2.0.0", "changed since it was read"},
+		"what is not found again":        {text, "no version", "what is found there"},
 	} {
-		if got, err := Edits([]byte("a 1.0 b 1.0"), edits); err == nil {
-			t.Errorf("%s: got %q, want an error", name, got)
+		if got, err := Edits(finder, "f", []byte(test.text), edit(finder, text, test.to, "")); err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
 }

@@ -1,7 +1,12 @@
 package delivery
 
 import (
+	"maps"
+	"path"
 	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -24,14 +29,71 @@ func (d document) contradictions(f *File) []error {
 		}
 		errs = append(errs, d.componentContradictions(f, f.Components[name], child(components, name))...)
 	}
+	errs = append(errs, d.ruleContradictions(f)...)
+	errs = append(errs, d.excuseContradictions(f)...)
 	return append(errs, d.sharedLocations(f, components)...)
 }
+
+// RuleNames are the rules whose level can be set.
+var RuleNames = []string{"agreement", "digest", "idle-excuse", "latest", "looks-like", "self-reference", "unexpanded", "v-prefix"}
+
+func (d document) ruleContradictions(f *File) []error {
+	var errs []error
+	rules := child(d.root, "rules")
+	for _, name := range slices.Sorted(maps.Keys(f.Rules)) {
+		if !slices.Contains(RuleNames, name) {
+			errs = append(errs, d.problem(child(rules, name), "rules: %q is none, or none whose level can be set: those are %s", name, strings.Join(RuleNames, ", ")))
+		}
+	}
+	return errs
+}
+
+func (d document) excuseContradictions(f *File) []error {
+	var errs []error
+	for i, e := range f.Ignore {
+		at := child(child(d.root, "ignore"), strconv.Itoa(i))
+		if e.Files == "" && e.Pattern == "" && e.Component == "" && e.Target == "" {
+			errs = append(errs, d.problem(at, "ignore: the entry names nothing to leave alone: give it files, a pattern, a component or a target"))
+		}
+		if _, ok := f.Components[e.Component]; e.Component != "" && !ok {
+			errs = append(errs, d.problem(child(at, "component"), "ignore: component %q is not declared under components", e.Component))
+		}
+		if _, err := regexp.Compile(e.Pattern); err != nil {
+			errs = append(errs, d.problem(child(at, "pattern"), "ignore: %v", err))
+		}
+		if _, err := path.Match(e.Files, ""); err != nil {
+			errs = append(errs, d.problem(child(at, "files"), "ignore: files %q: %v", e.Files, err))
+		}
+	}
+	return errs
+}
+
+func (d document) patternContradictions(c Component, at *yaml.Node) []error {
+	var errs []error
+	for i, p := range c.Patterns {
+		node := child(child(at, "patterns"), strconv.Itoa(i))
+		expression, err := regexp.Compile(p.Match)
+		if err != nil {
+			errs = append(errs, d.problem(child(node, "match"), "patterns: %v", err))
+		} else if named := slices.DeleteFunc(expression.SubexpNames(), func(n string) bool { return n == "" }); !slices.Equal(named, []string{VersionGroup}) {
+			errs = append(errs, d.problem(child(node, "match"), "patterns: want one named group, (?P<%s>…), around the version; there is %q", VersionGroup, named))
+		}
+		if _, err := path.Match(p.Files, ""); err != nil {
+			errs = append(errs, d.problem(child(node, "files"), "patterns: files %q: %v", p.Files, err))
+		}
+	}
+	return errs
+}
+
+// VersionGroup is the named group of a pattern.
+const VersionGroup = "version"
 
 func (d document) componentContradictions(f *File, c Component, at *yaml.Node) []error {
 	var errs []error
 	if _, ok := f.Components[c.Lockstep]; c.Lockstep != "" && !ok {
 		errs = append(errs, d.problem(child(at, "lockstep"), "lockstep: component %q is not declared under components", c.Lockstep))
 	}
+	errs = append(errs, d.patternContradictions(c, at)...)
 	artifacts := child(at, "artifacts")
 	assets := map[string]string{}
 	for _, name := range c.ArtifactNames() {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -19,7 +21,8 @@ type File struct {
 	Version     int                  `yaml:"version" json:"version" jsonschema:"enum=1,description=Version of this file's format."`
 	Self        string               `yaml:"self" json:"self" jsonschema:"minLength=1,description=The component that this repository releases."`
 	Components  map[string]Component `yaml:"components" json:"components" jsonschema:"minProperties=1,description=The components by name: our own and all that this repository refers to."`
-	Ignore      []Excuse             `yaml:"ignore,omitempty" json:"ignore,omitempty" jsonschema:"description=Files whose references are not to be looked at and why."`
+	Rules       map[string]Rule      `yaml:"rules,omitempty" json:"rules,omitempty" jsonschema:"description=Rules of verify by name that only warn here and why."`
+	Ignore      []Excuse             `yaml:"ignore,omitempty" json:"ignore,omitempty" jsonschema:"description=References that are left alone and why."`
 	Downstreams []string             `yaml:"downstreams,omitempty" json:"downstreams,omitempty" jsonschema:"pattern=^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$,description=Repositories (owner/name) that are told of each release."`
 }
 
@@ -28,7 +31,21 @@ type Component struct {
 	Repository string              `yaml:"repository" json:"repository" jsonschema:"pattern=^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$,description=The GitHub repository (owner/name) that releases it by a tag v{version}."`
 	Lockstep   string              `yaml:"lockstep,omitempty" json:"lockstep,omitempty" jsonschema:"description=Another component whose version is always this one's: references to it are placeholders."`
 	Artifacts  map[string]Artifact `yaml:"artifacts,omitempty" json:"artifacts,omitempty" jsonschema:"description=What a release publishes by a name of our choice."`
-	Names      []string            `yaml:"names,omitempty" json:"names,omitempty" jsonschema:"pattern=^[A-Za-z_][A-Za-z0-9_]*$,description=Identifiers whose value is a version of this component."`
+	Names      []string            `yaml:"names,omitempty" json:"names,omitempty" jsonschema:"pattern=^[A-Za-z_][A-Za-z0-9_.-]*$,description=Identifiers whose value is a version of this component."`
+	Patterns   []Pattern           `yaml:"patterns,omitempty" json:"patterns,omitempty" jsonschema:"description=Further places where a version of this component stands."`
+	// Prereleases lets places that hold a release move to a prerelease.
+	Prereleases bool `yaml:"prereleases,omitempty" json:"prereleases,omitempty" jsonschema:"description=Whether places that hold a release may move to a prerelease."`
+	Digests     bool `yaml:"digests,omitempty" json:"digests,omitempty" jsonschema:"description=Whether every image of this component is to be pinned by digest beside its tag."`
+	// Derived commands run without a shell: words are what spaces separate.
+	Derived []string `yaml:"derived,omitempty" json:"derived,omitempty" jsonschema:"minLength=1,description=Commands that derive files from others once the component's version has changed; such as go mod tidy."`
+}
+
+// Pattern finds a version where no built-in form does.
+type Pattern struct {
+	// Match is a regular expression (https://pkg.go.dev/regexp/syntax) with
+	// one named group, version.
+	Match string `yaml:"match" json:"match" jsonschema:"minLength=1,description=A regular expression with one named group (?P<version>…) around the version."`
+	Files string `yaml:"files,omitempty" json:"files,omitempty" jsonschema:"minLength=1,description=A path or pattern of the files that it holds for. Default all."`
 }
 
 // Kind tells what an artifact is.
@@ -49,13 +66,43 @@ type Artifact struct {
 	Name      string   `yaml:"name,omitempty" json:"name,omitempty" jsonschema:"pattern=^[A-Za-z0-9{][A-Za-z0-9._{}-]*$,description=The file name of an asset; {version} stands for the version."`
 	Tag       string   `yaml:"tag,omitempty" json:"tag,omitempty" jsonschema:"enum={version},enum=v{version},description=The artifact's tag; and for a chart also its version and appVersion. Default {version}."`
 	Source    string   `yaml:"source,omitempty" json:"source,omitempty" jsonschema:"pattern=^[A-Za-z0-9._][A-Za-z0-9._/-]*$,description=Where this repository keeps what the artifact is made of: a chart's folder or an asset's file."`
+	Build     *Build   `yaml:"build,omitempty" json:"build,omitempty" jsonschema:"description=How the image is built where its own repository does not build it."`
 	Platforms []string `yaml:"platforms,omitempty" json:"platforms,omitempty" jsonschema:"pattern=^[a-z0-9]+/[a-z0-9]+$,description=The platforms (os/architecture) that an image must have."`
 }
 
-// Excuse leaves references alone, for a reason.
-type Excuse struct {
-	Files   string `yaml:"files" json:"files" jsonschema:"minLength=1,description=A path or a pattern (* within a folder) of files."`
+// Build says what an image is made of.
+type Build struct {
+	Package string `yaml:"package" json:"package" jsonschema:"minLength=1,description=The Go package in the component's repository that the image runs."`
+}
+
+// Level says how much weight a rule has.
+type Level string
+
+// Warn has what a rule finds printed, without failing.
+const Warn Level = "warn"
+
+// Rule changes the level of one rule, for a reason.
+type Rule struct {
+	Level   Level  `yaml:"level" json:"level" jsonschema:"enum=warn,description=warn: what the rule finds is printed and fails nothing."`
 	Because string `yaml:"because" json:"because" jsonschema:"minLength=1,description=The reason."`
+}
+
+// Excuse leaves references alone, for a reason: all that its conditions hold
+// for, of which it has at least one.
+type Excuse struct {
+	Files     string `yaml:"files,omitempty" json:"files,omitempty" jsonschema:"minLength=1,description=A path or a pattern (* within a folder; a folder ends in /) of files."`
+	Pattern   string `yaml:"pattern,omitempty" json:"pattern,omitempty" jsonschema:"minLength=1,description=A regular expression that the line matches."`
+	Component string `yaml:"component,omitempty" json:"component,omitempty" jsonschema:"minLength=1,description=The component that the reference names."`
+	Target    string `yaml:"target,omitempty" json:"target,omitempty" jsonschema:"minLength=1,description=What need not exist; as verify prints it: an image or chart with its tag or the URL of a file."`
+	Because   string `yaml:"because" json:"because" jsonschema:"minLength=1,description=The reason."`
+	Line      int    `yaml:"-" json:"-"` // where it stands in its file
+}
+
+// UnmarshalYAML keeps the line of the excuse for findings about it.
+func (e *Excuse) UnmarshalYAML(node *yaml.Node) error {
+	type plain Excuse
+	e.Line = node.Line
+	return node.Decode((*plain)(e))
 }
 
 // TagFor is the tag under which a is published at version v.

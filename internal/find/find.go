@@ -2,149 +2,216 @@
 // declared component. Components are declared once, by what they publish;
 // their references are found by the forms in which people write them, one
 // file of this package a form.
+//
+// A form starts from a word that a component is known by, its location, its
+// repository, one of its identifiers or its name, and reads on from there. All
+// words are looked for in one pass, so that what holds none costs no more.
 package find
 
 import (
 	"bytes"
 	"cmp"
-	"fmt"
-	"io/fs"
 	"path"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Finder finds references to the components of one delivery.yaml.
+// Finder finds references to the components of one delivery.yaml. It may be
+// used by several goroutines at once.
 type Finder struct {
-	file  *delivery.File
-	forms []form
+	file     *delivery.File
+	needles  []needle
+	words    *automaton
+	patterns []pattern
+	excuses  []excuse
 }
 
-// form finds the references of one way of writing them in a text.
-type form interface {
-	find(t *text) []ref.Reference
+// needle is a word from which a form starts.
+type needle struct {
+	word                string
+	component, artifact string
+	chart               string // for a folder of charts, the chart's name
+	form                form
 }
 
-// New makes a Finder for the components that f declares.
+// form reads a reference that starts from a word that stands from start to end.
+type form func(f *Finder, t *text, n needle, start, end int)
+
+// New makes a Finder for the components that f declares, whose patterns have
+// been checked when it was loaded.
 func New(f *delivery.File) *Finder {
-	return &Finder{f, []form{newLocations(f), newNames(f), newLinks(f), chartFile{f}}}
+	finder := &Finder{file: f}
+	for _, name := range f.Names() {
+		finder.declare(name, f.Components[name])
+	}
+	finder.needles = append(finder.needles, needle{word: secretKind, form: secret}, needle{word: mark, form: marked})
+	words := make([]string, len(finder.needles))
+	for i, n := range finder.needles {
+		words[i] = string(bytes.Map(func(r rune) rune { return rune(fold(byte(r))) }, []byte(n.word)))
+	}
+	finder.words = newAutomaton(words)
+	finder.patterns = compilePatterns(f)
+	finder.excuses = compileExcuses(f)
+	return finder
 }
 
-// text is one file with the starts of its lines.
-type text struct {
-	name  string
-	data  []byte
-	lines []int
-}
-
-func newText(name string, data []byte) *text {
-	t := &text{name: name, data: data, lines: []int{0}}
-	for i, b := range data {
-		if b == '\n' {
-			t.lines = append(t.lines, i+1)
+// declare adds the words that a component is known by.
+func (f *Finder) declare(name string, c delivery.Component) {
+	seen := map[string]bool{}
+	add := func(kind, word string, n needle) {
+		if !seen[kind+word] && word != "" {
+			seen[kind+word] = true
+			n.word, n.component = word, name
+			f.needles = append(f.needles, n)
 		}
 	}
-	return t
+	for _, key := range c.ArtifactNames() {
+		a := c.Artifacts[key]
+		switch a.Kind {
+		case delivery.Module:
+			add("module", a.At, needle{artifact: key, form: module})
+		case delivery.Image:
+			add("location", a.At, needle{artifact: key, form: location})
+			add("split", pathOf(a.At), needle{artifact: key, form: splitLocation})
+		case delivery.Chart:
+			add("location", a.At, needle{artifact: key, form: location})
+			add("folder "+a.At, path.Dir(a.At), needle{artifact: key, chart: path.Base(a.At), form: chartFolder})
+			add("file", path.Base(a.At), needle{artifact: key, form: fileName})
+		}
+	}
+	add("repository", c.Repository, needle{form: repository})
+	add("prose", c.Repository, needle{form: prose})
+	for _, alias := range []string{name, path.Base(c.Repository)} {
+		add("prose", strings.ToLower(alias), needle{form: prose})
+		add("file", strings.ToLower(alias), needle{form: fileName})
+	}
+	for _, identifier := range c.Names {
+		add("name", identifier, needle{form: identifierDeclared})
+		add("prose", identifier, needle{form: proseOfIdentifier})
+	}
+	for _, identifier := range impliedNames(name, c) {
+		add("implied", identifier, needle{form: identifierImplied})
+	}
 }
 
-// site is the place of the bytes from start to end.
-func (t *text) site(start, end int) ref.Site {
-	line := sort.SearchInts(t.lines, start+1)
-	return ref.Site{File: t.name, Line: line, Column: start - t.lines[line-1] + 1, Start: start, End: end}
+// pathOf is a location without its registry.
+func pathOf(at string) string {
+	_, path, _ := strings.Cut(at, "/")
+	return path
 }
+
+// Found is what files hold.
+type Found struct {
+	References []ref.Reference
+	// Suspects look like references, and no form fits them. Written is what
+	// looks like a version.
+	Suspects []ref.Reference
+	// Idle are the excuses that excuse nothing.
+	Idle []Idle
+	// Unread are the files that were not looked at, though they may be text.
+	Unread []Unread
+
+	used []bool // by excuse of delivery.yaml
+}
+
+// Idle is an excuse that excuses nothing: in delivery.yaml, or a mark in a file.
+type Idle struct {
+	ref.Site
+	What string
+}
+
+// Unread is a file that was not looked at.
+type Unread struct{ File, Because string }
 
 // Text finds the references in one file's text, in the order of their places.
 // A place is reported once, though several forms may fit it.
-func (f *Finder) Text(name string, data []byte) []ref.Reference {
-	if bytes.IndexByte(data, 0) >= 0 {
-		return nil // binary
+func (f *Finder) Text(name string, data []byte) []ref.Reference { return f.Look(name, data).References }
+
+// Look is Text, with all else that there is to say about the file.
+func (f *Finder) Look(name string, data []byte) Found {
+	t := &text{name: name, data: data}
+	if isBinary(data) || isDerived(name) || name == delivery.FileName {
+		return Found{}
 	}
-	t := newText(name, data)
-	var found []ref.Reference
-	for _, form := range f.forms {
-		found = append(found, form.find(t)...)
+	f.words.scan(data, func(id, start, end int) {
+		n := f.needles[id]
+		n.form(f, t, n, start, end)
+	})
+	f.ownChart(t)
+	for _, p := range f.patterns {
+		p.find(t)
 	}
-	slices.SortStableFunc(found, func(a, b ref.Reference) int { return cmp.Compare(a.Start, b.Start) })
-	return slices.CompactFunc(found, overlap)
+	t.settle()
+	found := Found{References: t.found, Suspects: t.suspects()}
+	f.excuse(t, &found)
+	return found
 }
 
-func overlap(a, b ref.Reference) bool { return a.Start < b.End && b.Start < a.End }
+// isBinary tells it as git does: by a zero byte near the beginning.
+func isBinary(data []byte) bool {
+	const near = 8000
+	return bytes.IndexByte(data[:min(near, len(data))], 0) >= 0
+}
 
-// Files finds the references in the named files of a tree. A file that an
-// excuse of delivery.yaml covers is passed over; an excuse that covers no file
-// is an error, since it hides a mistake.
-func (f *Finder) Files(fsys fs.FS, names []string) ([]ref.Reference, error) {
-	var found []ref.Reference
-	used := make([]bool, len(f.file.Ignore))
-	for _, name := range names {
-		if i := f.excuse(name); i >= 0 {
-			used[i] = true
+// isDerived tells whether a program writes the file from others that hold the
+// references: an edit by hand would break it.
+func isDerived(name string) bool {
+	switch path.Base(name) {
+	case "go.sum", "go.work.sum", "Chart.lock", "requirements.lock", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "Cargo.lock":
+		return true
+	case "modules.txt":
+		return path.Base(path.Dir(name)) == "vendor"
+	}
+	return false
+}
+
+// settle sorts what the forms have found, and keeps one of those that overlap:
+// the one that says most.
+func (t *text) settle() {
+	slices.SortStableFunc(t.found, func(a, b ref.Reference) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(weight(b), weight(a)))
+	})
+	kept := t.found[:0]
+	for _, r := range t.found {
+		if last := len(kept) - 1; last >= 0 && r.Start < kept[last].End {
+			if weight(r) > weight(kept[last]) {
+				kept[last] = r
+			}
 			continue
 		}
-		data, err := readRegular(fsys, name)
-		if err != nil {
-			return nil, fmt.Errorf("looking for references: %w", err)
-		}
-		found = append(found, f.Text(name, data)...)
+		kept = append(kept, r)
 	}
-	if i := slices.Index(used, false); i >= 0 {
-		return nil, fmt.Errorf("%s: ignore %q covers no file: correct it or take it out", delivery.FileName, f.file.Ignore[i].Files)
+	t.found = kept
+	for i := range t.found {
+		t.found[i].Context = t.context(t.found[i])
 	}
-	return found, nil
 }
 
-// Tree finds the references in all files of a tree, in the order of their
-// paths; see Files.
-func (f *Finder) Tree(fsys fs.FS) ([]ref.Reference, error) {
-	var names []string
-	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() {
-			names = append(names, name)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("looking for references: %w", err)
+// weight orders forms by how much they say: a pin more than a use, what is
+// declared for the very place most, prose least.
+func weight(r ref.Reference) int {
+	w := 10
+	switch r.Syntax {
+	case ref.Matched:
+		w = 30
+	case ref.Prose:
+		w = 1
+	case ref.FileName, ref.Installer:
+		w = 5
 	}
-	return f.Files(fsys, names)
-}
-
-// readRegular reads a file that is neither a link nor a submodule; those hold
-// no text of this tree.
-func readRegular(fsys fs.FS, name string) ([]byte, error) {
-	info, err := fs.Lstat(fsys, name)
-	if err != nil {
-		return nil, err
+	if r.Artifact != "" {
+		w += 2
 	}
-	if !info.Mode().IsRegular() {
-		return nil, nil
+	if !r.Use {
+		w++
 	}
-	return fs.ReadFile(fsys, name)
-}
-
-// excuse is the index of the excuse that covers the file, or -1.
-func (f *Finder) excuse(name string) int {
-	return slices.IndexFunc(f.file.Ignore, func(e delivery.Excuse) bool { return covers(e.Files, name) })
-}
-
-// covers tells whether a pattern names the file: as a whole path, as a folder
-// above it (with a slash at its end), or, without any slash, by its base name.
-func covers(pattern, name string) bool {
-	if strings.HasSuffix(pattern, "/") {
-		return strings.HasPrefix(name, pattern)
-	}
-	if !strings.Contains(pattern, "/") {
-		name = path.Base(name)
-	}
-	ok, err := path.Match(pattern, name)
-	return ok && err == nil
+	return w
 }
 
 // Pins are the references with a literal version.
 func Pins(found []ref.Reference) []ref.Reference {
-	return slices.DeleteFunc(slices.Clone(found), func(r ref.Reference) bool { return r.Use })
+	return slices.DeleteFunc(slices.Clone(found), func(r ref.Reference) bool { return r.Use || r.Moving })
 }

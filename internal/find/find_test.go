@@ -1,6 +1,7 @@
 package find
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,6 +28,8 @@ components:
       chart: {kind: chart, at: ghcr.io/o/upstream-chart, tag: "v{version}"}
     names: [UPSTREAM_VERSION]
 `
+
+var update = flag.Bool("update", false, "write what is found into the cases; then read the difference")
 
 func finder(t *testing.T, more string) *Finder {
 	t.Helper()
@@ -57,7 +60,14 @@ func TestText(t *testing.T) {
 			if !ok {
 				t.Fatal("the case does not say what is found")
 			}
-			if diff := cmp.Diff(want, found(finder(t, ""), name, text)); diff != "" {
+			got := found(finder(t, ""), name, text)
+			if *update {
+				data = []byte("-- " + name + " --\n" + text + "-- found --\n" + got)
+				if err := os.WriteFile(path, data, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -67,11 +77,19 @@ func TestText(t *testing.T) {
 func found(f *Finder, name, text string) string {
 	var b strings.Builder
 	for _, r := range f.Text(name, []byte(text)) {
-		kind := r.Syntax
+		kind := string(r.Syntax)
 		if r.Use {
 			kind += ", a use"
 		}
-		fmt.Fprintf(&b, "%d:%d %s/%s %s (%s)\n", r.Line, r.Column, r.Component, r.Artifact, r.Written, kind)
+		fmt.Fprintf(&b, "%d:%d %s/%s %s (%s)", r.Line, r.Column, r.Component, r.Artifact, r.Written, kind)
+		if r.Lock != nil {
+			fmt.Fprintf(&b, " lock %.16s", r.Lock.Written)
+		}
+		if r.Context.Encoded {
+			b.WriteString(" in base64\n")
+			continue
+		}
+		b.WriteString("\n")
 		if text[r.Start:r.End] != r.Written {
 			fmt.Fprintf(&b, "  but its span holds %q\n", text[r.Start:r.End])
 		}
@@ -95,12 +113,17 @@ func TestFilesObeysExcuses(t *testing.T) {
 	}
 	files := []string{"a.yaml", "old/b.yaml", "deep/er/notes.md"}
 	excused := finder(t, "ignore: [{files: old/, because: history}, {files: notes.md, because: prose}]\n")
-	references, err := excused.Files(tree, files)
-	if err != nil || len(references) != 1 || references[0].File != "a.yaml" {
-		t.Errorf("found %v, %v", references, err)
+	found, err := excused.Files(tree, files)
+	if err != nil || len(found.References) != 3 || len(found.Idle) > 0 {
+		t.Fatalf("found %+v, %v", found, err)
+	}
+	for i, want := range []string{"", "history", "prose"} {
+		if got := found.References[i].Excused; got != want {
+			t.Errorf("%s is excused because %q, want %q", found.References[i].Site, got, want)
+		}
 	}
 	idle := finder(t, "ignore: [{files: older/, because: history}]\n")
-	if _, err := idle.Files(tree, files); err == nil || !strings.Contains(err.Error(), `"older/" covers no file`) {
-		t.Errorf("an excuse that excuses nothing: %v", err)
+	if found, err := idle.Files(tree, files); err != nil || len(found.Idle) != 1 || !strings.Contains(found.Idle[0].What, `"older/"`) {
+		t.Errorf("an excuse that excuses nothing: %+v, %v", found.Idle, err)
 	}
 }

@@ -2,52 +2,170 @@ package find
 
 import (
 	"bytes"
+	"path"
 	"regexp"
+	"strings"
 )
-
-// A version as it is written, at the start of a text: with or without "v",
-// never ending in a dot or dash that belongs to the sentence around it.
-var versionAt = regexp.MustCompile(`^v?(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)(?:-[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*)?`)
-
-// A template or variable where a version would stand: {{…}}, ${…}, $NAME.
-var useAt = regexp.MustCompile(`^v?(?:\{\{[^}\n]*\}\}|\$\{[^}\n]*\}|\$[A-Za-z_][A-Za-z0-9_]*)`)
-
-// versionEnd is where the version that begins at start ends, or -1 where no
-// version stands there as a whole word.
-func versionEnd(data []byte, start int) int {
-	match := versionAt.FindIndex(data[start:])
-	if match == nil {
-		return -1
-	}
-	end := start + match[1]
-	if goesOn.Match(data[end:]) {
-		return -1
-	}
-	return end
-}
-
-// What shows that a word goes on after what looked like a version: 1.2.3x,
-// 1.2.3+build, 1.2.3.4; but v1.2.3.tar.gz holds one.
-var goesOn = regexp.MustCompile(`^(?:\w|\+|\.\d)`)
 
 func isWord(b byte) bool {
 	return b == '_' || '0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z'
 }
 
-// occurrences calls each with the start of every occurrence of word in data
-// that stands alone: before and after tell of the bytes beside it whether they
-// would make it part of a longer word.
-func occurrences(data []byte, word string, before, after func(byte) bool, each func(start, end int)) {
-	for from := 0; ; {
-		i := bytes.Index(data[from:], []byte(word))
-		if i < 0 {
-			return
-		}
-		start, end := from+i, from+i+len(word)
-		from = end
-		if start > 0 && before(data[start-1]) || end < len(data) && after(data[end]) {
-			continue
-		}
-		each(start, end)
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
+
+// at is the byte at i, or 0 outside of data.
+func at(data []byte, i int) byte {
+	if i < 0 || i >= len(data) {
+		return 0
 	}
+	return data[i]
+}
+
+// versionEnd is where the version that begins at start ends, with or without
+// "v", or -1 where no version stands there as a whole word: 1.2.3x, 1.2.3.4 and
+// 1.2.3+build are none.
+func versionEnd(data []byte, start int) int {
+	end := prereleaseEnd(data, coreEnd(data, start), nil)
+	if end < 0 || goesOn(data, end) || at(data, end) == '_' {
+		return -1
+	}
+	return end
+}
+
+// fileVersionEnd is versionEnd in the name of a file, where the version ends
+// before an extension and before words such as linux and amd64.
+func fileVersionEnd(data []byte, start int) int {
+	end := prereleaseEnd(data, coreEnd(data, start), fileWords)
+	if end < 0 || goesOn(data, end) {
+		return -1
+	}
+	return end
+}
+
+// goesOn tells whether what begins at i shows that a word goes on.
+func goesOn(data []byte, i int) bool {
+	b := at(data, i)
+	return isWord(b) && b != '_' || b == '+' || b == '.' && isDigit(at(data, i+1))
+}
+
+// coreEnd is where MAJOR.MINOR.PATCH ends, or -1.
+func coreEnd(data []byte, i int) int {
+	if at(data, i) == 'v' {
+		i++
+	}
+	for part := range 3 {
+		if part > 0 {
+			if at(data, i) != '.' {
+				return -1
+			}
+			i++
+		}
+		start := i
+		for isDigit(at(data, i)) {
+			i++
+		}
+		if i == start || i-start > 1 && data[start] == '0' {
+			return -1
+		}
+	}
+	return i
+}
+
+// prereleaseEnd is where the prerelease that may begin at i ends. It stops
+// before the words given.
+func prereleaseEnd(data []byte, i int, stop map[string]bool) int {
+	if i < 0 || at(data, i) != '-' {
+		return i
+	}
+	for at(data, i) == '-' || i >= 0 && at(data, i) == '.' {
+		word := i + 1
+		end := word
+		for b := at(data, end); isWord(b) && b != '_'; b = at(data, end) {
+			end++
+		}
+		text := string(data[word:end])
+		numbered := strings.Trim(text, "0123456789") == ""
+		if text == "" || stop[strings.ToLower(text)] || numbered && len(text) > 1 && text[0] == '0' {
+			return i
+		}
+		i = end
+	}
+	return i
+}
+
+// fileWords end a version in a file's name.
+var fileWords = words(`linux darwin windows freebsd macos amd64 arm64 arm armv6 armv7 ppc64le s390x 386 i386 x86 aarch64 all any noarch
+	tar tgz gz xz bz2 zip zst rpm deb apk exe rb jar yaml yml json toml txt md html sh sum sums sha256 sha512 sig asc pem sbom spdx checksums`)
+
+func words(list string) map[string]bool {
+	set := map[string]bool{}
+	for _, word := range strings.Fields(list) {
+		set[word] = true
+	}
+	return set
+}
+
+// A template or variable where a version would stand: {{…}}, ${{…}}, ${…},
+// $(…), $NAME. A template may itself be wrapped in one: {{"{{.Name}}"}}.
+var useAt = regexp.MustCompile(`^v?(?:\$?\{\{[^}\n]*\}\}(?:["'` + "`" + `]\}\})?|\$\{[^}\n]*\}|\$\([^)\n]*\)|\$[A-Za-z_][A-Za-z0-9_]*)`)
+
+// useEnd is where a use that begins at start ends, or -1.
+func useEnd(data []byte, start int) int {
+	b := at(data, start)
+	if b == 'v' {
+		b = at(data, start+1)
+	}
+	if b != '{' && b != '$' {
+		return -1
+	}
+	match := useAt.FindIndex(data[start:lineEnd(data, start)])
+	if match == nil {
+		return -1
+	}
+	return start + match[1]
+}
+
+// movingEnd is where a name that moves, such as latest, ends, or -1.
+func movingEnd(data []byte, start int) int {
+	for _, name := range []string{"latest", "main", "master"} {
+		end := start + len(name)
+		if bytes.HasPrefix(data[min(start, len(data)):], []byte(name)) && !isWord(at(data, end)) && at(data, end) != '-' && at(data, end) != '.' {
+			return end
+		}
+	}
+	return -1
+}
+
+// A digest, and a commit, as they stand beside a version.
+var (
+	digestAt  = regexp.MustCompile(`^@(sha256:[0-9a-f]{64})(?:[^0-9a-f]|$)`)
+	commentAt = regexp.MustCompile(`^["']?[ \t]+#[ \t]*(?:tag[=:][ \t]*)?`)
+	commitAt  = regexp.MustCompile(`^([0-9a-f]{40})[ \t]+#[ \t]*(?:tag[=:][ \t]*|[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*@)?`)
+)
+
+// lineEnd is the offset of the newline that ends the line around i, or the end.
+func lineEnd(data []byte, i int) int {
+	i = min(i, len(data))
+	if n := bytes.IndexByte(data[i:], '\n'); n >= 0 {
+		return i + n
+	}
+	return len(data)
+}
+
+// lineStart is the offset of the first byte of the line around i.
+func lineStart(data []byte, i int) int {
+	return bytes.LastIndexByte(data[:min(i, len(data))], '\n') + 1
+}
+
+// covers tells whether a pattern names the file: as a whole path, as a folder
+// above it (with a slash at its end), or, without any slash, by its base name.
+func covers(pattern, name string) bool {
+	if strings.HasSuffix(pattern, "/") {
+		return strings.HasPrefix(name, pattern)
+	}
+	if !strings.Contains(pattern, "/") {
+		name = name[strings.LastIndexByte(name, '/')+1:]
+	}
+	ok, err := path.Match(pattern, name)
+	return ok && err == nil
 }

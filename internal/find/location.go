@@ -1,98 +1,140 @@
 package find
 
 import (
-	"bytes"
-	"regexp"
+	"path"
+	"strings"
 
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// locations finds where an artifact is named by the location at which it is
-// published: ghcr.io/o/r:1.2.3 and oci://ghcr.io/o/chart --version v1.2.3.
-type locations struct{ places []place }
-
-type place struct{ component, artifact, at string }
-
-func newLocations(f *delivery.File) locations {
-	var l locations
-	for _, component := range f.Names() {
-		c := f.Components[component]
-		for _, name := range c.ArtifactNames() {
-			if at := c.Artifacts[name].At; at != "" {
-				l.places = append(l.places, place{component, name, at})
-			}
+// location finds what follows the location of an image or chart: its tag, the
+// --version of its command, or a version beside it in one mapping.
+func location(f *Finder, t *text, n needle, start, end int) {
+	if !t.is(n.word, start, end) || !t.starts(start, false) || !t.ends(end) {
+		return
+	}
+	r := ref.Reference{Component: n.component, Artifact: n.artifact}
+	if at(t.data, end) == ':' {
+		r.Syntax = ref.Tag
+		t.add(end+1, r)
+		return
+	}
+	if match := digestAt.FindSubmatchIndex(t.after(end)); match != nil {
+		r.Syntax = ref.Tag
+		t.commented(end+match[2], end+match[3], r)
+		return
+	}
+	if f.file.Components[n.component].Artifacts[n.artifact].Kind == delivery.Chart {
+		if option := t.option(start, end); option >= 0 {
+			r.Syntax = ref.Option
+			t.add(option, r)
+			return
 		}
 	}
-	return l
+	t.beside(start, end, r, versionKeys)
 }
 
-func (l locations) find(t *text) []ref.Reference {
-	var found []ref.Reference
-	for _, p := range l.places {
-		occurrences(t.data, p.at, startsInside, continues, func(_, end int) {
-			if r, ok := p.reference(t, end); ok {
-				found = append(found, r)
-			}
-		})
+// versionKeys are the keys that hold the version of what another key of the
+// mapping names.
+var versionKeys = []string{"tag", "newTag", "imageTag", "image_tag", "version", "chartVersion", "targetRevision", "ref.tag", "ref.semver"}
+
+// commented adds the version in the comment after a digest or commit that
+// stands from start to end: `@sha256:… # v1.2.3`.
+func (t *text) commented(start, end int, r ref.Reference) {
+	version := t.skip(commentAt, end)
+	if version == end {
+		return
 	}
-	return found
-}
-
-// startsInside: a location may follow a scheme's slashes, but not a path.
-func startsInside(b byte) bool { return isWord(b) || b == '.' || b == '-' }
-
-func continues(b byte) bool { return isWord(b) || b == '/' || b == '-' }
-
-// reference reads what follows a location.
-func (p place) reference(t *text, end int) (ref.Reference, bool) {
-	if bytes.HasPrefix(t.data[end:], []byte(":")) {
-		return p.versionAt(t, end+1, "tag")
+	if e := versionEnd(t.data, version); e >= 0 {
+		r.Lock = t.lock(start, end)
+		t.addEnding(version, e, r)
 	}
-	if start := versionOption(t.data, end); start >= 0 {
-		return p.versionAt(t, start, "--version")
+}
+
+// splitLocation finds an image whose registry and path are two keys.
+func splitLocation(f *Finder, t *text, n needle, start, end int) {
+	if !t.is(n.word, start, end) || !t.starts(start, false) || !t.ends(end) {
+		return
 	}
-	return ref.Reference{}, false
+	registry, _, _ := strings.Cut(f.file.Components[n.component].Artifacts[n.artifact].At, "/")
+	if m := t.mapping(start, end); m != nil && m.text(t, "registry") == registry {
+		t.addBeside(m, ref.Reference{Component: n.component, Artifact: n.artifact}, versionKeys)
+	}
 }
 
-// versionAt is the reference whose version begins at start.
-func (p place) versionAt(t *text, start int, syntax string) (ref.Reference, bool) {
-	return referenceAt(t, start, ref.Reference{Component: p.component, Artifact: p.artifact, Syntax: syntax})
+// chartFolder finds a chart whose name and folder are two keys, as in the
+// dependencies of a Chart.yaml.
+func chartFolder(_ *Finder, t *text, n needle, start, end int) {
+	if !t.is(n.word, start, end) || !t.starts(start, false) || !t.ends(t.skip(slashAt, end)) {
+		return
+	}
+	m := t.mapping(start, t.skip(slashAt, end))
+	if m != nil && (m.text(t, "name") == n.chart || m.text(t, "chart") == n.chart) {
+		t.addBeside(m, ref.Reference{Component: n.component, Artifact: n.artifact}, versionKeys)
+	}
 }
 
-// referenceAt completes r by the version, or the use of one, at start.
-func referenceAt(t *text, start int, r ref.Reference) (ref.Reference, bool) {
-	end := versionEnd(t.data, start)
-	if end < 0 {
-		match := useAt.FindIndex(t.data[start:])
-		if match == nil {
-			return r, false
+// beside adds the version that stands beside a whole value in one mapping.
+func (t *text) beside(start, end int, r ref.Reference, keys []string) {
+	if m := t.mapping(start, end); m != nil {
+		t.addBeside(m, r, keys)
+	}
+}
+
+func (t *text) addBeside(m mapping, r ref.Reference, keys []string) {
+	r.Syntax = ref.Key
+	for _, key := range keys {
+		value, ok := m[key]
+		if !ok {
+			continue
 		}
-		end, r.Use = start+match[1], true
+		version, prefix := t.versionStart(value.Start)
+		r.Context.Prefix = prefix
+		if digest, ok := m["digest"]; ok && digestValue.Match(t.data[digest.Start:digest.End]) {
+			r.Lock = t.lock(digest.Start, digest.End)
+		}
+		if t.add(version, r) || t.addCommit(value.Start, r) {
+			return
+		}
 	}
-	r.Site = t.site(start, end)
-	r.Written = string(t.data[start:end])
-	return r, true
 }
 
-// A --version option as words of one command: on the same line, after a
-// backslash, or as items of a YAML list.
-var optionAt = regexp.MustCompile(`--version(?:=|["']?,?(?:[ \t]|\\?\r?\n)+(?:-[ \t]+)?)["']?`)
-
-// A command or another chart begins: what follows belongs to that.
-var nextCommand = regexp.MustCompile(`oci://|(?:^|[\s;&|])helm[ \t]|\r?\n[ \t]*\r?\n|\n[ \t]*-?[ \t]*(?:image|name|command):`)
-
-// versionOption is where the value of the --version option begins that
-// belongs to the chart which is named before end, or -1.
-func versionOption(data []byte, end int) int {
-	const near = 400 // bytes; a command's words stand close together
-	tail := data[end:min(end+near, len(data))]
-	if other := nextCommand.FindIndex(tail); other != nil {
-		tail = tail[:other[0]]
+// addCommit adds the version in the comment after a commit.
+func (t *text) addCommit(start int, r ref.Reference) bool {
+	match := commitAt.FindSubmatchIndex(t.after(start))
+	if match == nil {
+		return false
 	}
-	option := optionAt.FindIndex(tail)
-	if option == nil {
-		return -1
+	r.Lock = t.lock(start+match[2], start+match[3])
+	version := start + match[1]
+	end := versionEnd(t.data, version)
+	return end >= 0 && t.addEnding(version, end, r)
+}
+
+// ownChart finds the version and appVersion in the Chart.yaml of a chart that
+// this repository is the source of.
+func (f *Finder) ownChart(t *text) {
+	if path.Base(t.name) != "Chart.yaml" {
+		return
 	}
-	return end + option[1]
+	artifact, ok := f.chartSource(path.Dir(t.name))
+	if !ok {
+		return
+	}
+	for key, syntax := range map[string]ref.Syntax{"version": ref.ChartVersion, "appVersion": ref.ChartApp} {
+		if value, ok := t.topLevel(key); ok {
+			t.add(value, ref.Reference{Component: f.file.Self, Artifact: artifact, Syntax: syntax})
+		}
+	}
+}
+
+// chartSource is the chart whose source is this folder.
+func (f *Finder) chartSource(dir string) (artifact string, ok bool) {
+	for name, a := range f.file.Own().Artifacts {
+		if a.Kind == delivery.Chart && a.Source != "" && path.Clean(a.Source) == dir {
+			return name, true
+		}
+	}
+	return "", false
 }

@@ -2,6 +2,7 @@
 package git
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os/exec"
@@ -17,6 +18,15 @@ import (
 type Repo struct {
 	Dir string
 	Env []string // "KEY=value", the whole environment
+
+	own   bool   // the environment names an index of our own
+	input []byte // for git's standard input
+}
+
+// Input is the repository with something on git's standard input.
+func (r Repo) Input(data []byte) Repo {
+	r.input = data
+	return r
 }
 
 // Error is a git command that failed, with all that git said.
@@ -43,17 +53,26 @@ var ErrNoGit = outcome.Usagef("no git command found on PATH: install git 2.30 or
 // Run runs git in the repository and returns what it printed, without the
 // newline at the end.
 func (r Repo) Run(ctx context.Context, args ...string) (string, error) {
+	out, err := r.Raw(ctx, args...)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimRight(out, "\n"), nil
+}
+
+// Raw is Run with all that git printed, also where it failed.
+func (r Repo) Raw(ctx context.Context, args ...string) (string, error) {
 	path, err := exec.LookPath("git")
 	if err != nil {
 		return "", ErrNoGit
 	}
 	var stdout, stderr strings.Builder
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = r.Dir, r.environment(), &stdout, &stderr
+	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = r.Dir, r.environment(), bytes.NewReader(r.input), &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return "", &Error{args, cmd.ProcessState.ExitCode(), stderr.String(), err}
+		return stdout.String(), &Error{args, cmd.ProcessState.ExitCode(), stderr.String(), err}
 	}
-	return strings.TrimRight(stdout.String(), "\n"), nil
+	return stdout.String(), nil
 }
 
 // located are the variables that tell git to look elsewhere than in Dir; git
@@ -61,6 +80,9 @@ func (r Repo) Run(ctx context.Context, args ...string) (string, error) {
 var located = []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE"}
 
 func (r Repo) environment() []string {
+	if r.own {
+		return r.Env
+	}
 	return slices.DeleteFunc(slices.Clone(r.Env), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
 		return slices.Contains(located, name)
@@ -116,12 +138,19 @@ func (r Repo) Versions(ctx context.Context) ([]ref.Version, error) {
 	return versions, nil
 }
 
-// Files lists what git tracks below the folder, sorted, with submodules and
-// links among them.
+// Files lists what belongs to the folder for git: what it tracks there, and
+// what is new and not ignored, sorted, with submodules and links among them.
 func (r Repo) Files(ctx context.Context) ([]string, error) {
-	out, err := r.Run(ctx, "ls-files", "-z", "--cached")
+	out, err := r.Run(ctx, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	if err != nil {
-		return nil, fmt.Errorf("listing the files that git tracks: %w", err)
+		return nil, fmt.Errorf("listing the files that belong to the tree: %w", err)
 	}
-	return strings.FieldsFunc(out, func(c rune) bool { return c == 0 }), nil
+	names := strings.FieldsFunc(out, func(c rune) bool { return c == 0 })
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// Commit is the commit that a name means here: a tag, a branch, an id.
+func (r Repo) Commit(ctx context.Context, name string) (string, error) {
+	return r.Run(ctx, "rev-parse", "--verify", "--end-of-options", name+"^{commit}")
 }

@@ -1,6 +1,7 @@
 package git
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,19 +18,47 @@ const Origin Remote = "origin"
 // RemoteTag is the commit that a tag names at the remote, with annotated tags
 // followed to their commit. Without such a tag it is "".
 func (r Repo) RemoteTag(ctx context.Context, remote Remote, tag string) (commit string, err error) {
-	full := "refs/tags/" + tag
-	out, err := r.Run(ctx, "ls-remote", "--", string(remote), full, full+"^{}")
+	return r.remoteRef(ctx, remote, "refs/tags/"+tag)
+}
+
+// RemoteRef is RemoteTag for the name of a tag or, if there is none, a branch.
+func (r Repo) RemoteRef(ctx context.Context, remote Remote, name string) (commit string, err error) {
+	return r.remoteRef(ctx, remote, "refs/tags/"+name, "refs/heads/"+name)
+}
+
+// Refs asks a server's repositories for the commit of a tag or, where branches
+// count, of a branch: what resolve.World wants to know.
+func (r Repo) Refs(server string) func(ctx context.Context, repository, name string, branches bool) (string, error) {
+	return func(ctx context.Context, repository, name string, branches bool) (string, error) {
+		ask := r.RemoteTag
+		if branches {
+			ask = r.RemoteRef
+		}
+		return ask(ctx, Remote(server+"/"+repository), name)
+	}
+}
+
+// remoteRef is the commit of the first of some refs that the remote has.
+func (r Repo) remoteRef(ctx context.Context, remote Remote, refs ...string) (string, error) {
+	args := []string{"ls-remote", "--", string(remote)}
+	for _, full := range refs {
+		args = append(args, full, full+"^{}")
+	}
+	out, err := r.Run(ctx, args...)
 	if err != nil {
 		return "", err
 	}
+	commits := map[string]string{}
 	for line := range strings.Lines(out) {
 		id, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		// ls-remote matches the ends of names, so others may be listed too.
-		if name == full && commit == "" || name == full+"^{}" {
-			commit = id
+		commits[name] = id // ls-remote matches the ends of names, so others may be listed too
+	}
+	for _, full := range refs {
+		if commit := cmp.Or(commits[full+"^{}"], commits[full]); commit != "" {
+			return commit, nil
 		}
 	}
-	return commit, nil
+	return "", nil
 }
 
 // FetchTag brings the remote's tag into the local repository. A local tag of

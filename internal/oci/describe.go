@@ -58,6 +58,26 @@ func (r *Registry) Describe(ctx context.Context, at, identifier string) (Descrip
 	return d, nil
 }
 
+// Glance is Describe in one request: it tells the digest, and of the labels
+// those that the manifest itself carries.
+func (r *Registry) Glance(ctx context.Context, at, identifier string) (Description, error) {
+	ref, err := parse(at, identifier)
+	if err != nil {
+		return Description{}, err
+	}
+	desc, err := remote.Get(ref, r.options(ctx)...)
+	if err != nil {
+		return Description{}, explain("looking for", ref, err)
+	}
+	var manifest struct {
+		Annotations map[string]string `json:"annotations"`
+	}
+	if err := json.Unmarshal(desc.Manifest, &manifest); err != nil {
+		return Description{}, fmt.Errorf("reading %s: its manifest is no JSON: %w", ref, err)
+	}
+	return Description{Digest: desc.Digest.String(), Labels: manifest.Annotations}, nil
+}
+
 func (d *Description) addIndex(desc *remote.Descriptor) error {
 	index, err := desc.ImageIndex()
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -48,7 +49,7 @@ func TestCheck(t *testing.T) {
 		{at("f", "us", "app", "v0.0.0-unstamped"), "v-prefix"},
 	} {
 		var rules []string
-		for _, finding := range Check(file(t), []ref.Reference{test.reference}) {
+		for _, finding := range Check(file(t), find.Found{References: []ref.Reference{test.reference}}) {
 			rules = append(rules, finding.Rule)
 		}
 		if got := strings.Join(rules, " "); got != test.rules {

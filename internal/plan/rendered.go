@@ -5,7 +5,11 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/resolve"
 )
 
 // An image in a rendered manifest, as a plain, quoted or list value.
@@ -52,6 +56,23 @@ func badImage(image string) string {
 		return "a version, not latest"
 	}
 	return ""
+}
+
+// Images are the images of a rendered file that no component declares, which
+// have to be there as well.
+func Images(f *delivery.File, text string) []resolve.Target {
+	var targets []resolve.Target
+	for _, m := range imageLine.FindAllStringSubmatch(text, -1) {
+		image, err := name.ParseReference(m[1])
+		if err != nil || badImage(m[1]) != "" {
+			continue // Rendered tells of it
+		}
+		at := image.Context().Name()
+		if _, _, declared := f.Locate(at); !declared {
+			targets = append(targets, resolve.Target{Kind: delivery.Image, At: at, Tag: image.Identifier()})
+		}
+	}
+	return targets
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {

@@ -12,7 +12,14 @@ import (
 // Edit puts another version in the place of a reference's own.
 type Edit struct {
 	ref.Reference
-	To string `json:"to"`
+	To string
+	// LockTo is the digest or commit of the new version, where one stands
+	// beside the old.
+	LockTo string
+	// WantsDigest says that a digest is to stand beside the version.
+	WantsDigest bool
+	// Behind says that the place held an older version than the others.
+	Behind bool
 }
 
 // Stamp plans the edits that put a version in the place of every placeholder
@@ -23,15 +30,7 @@ func Stamp(f *delivery.File, found []ref.Reference, version ref.Version) []Edit 
 		if !f.IsOwn(r.Component) || strings.TrimPrefix(r.Written, "v") != ref.Placeholder {
 			continue
 		}
-		edits = append(edits, Edit{r, asWritten(r.Written, version)})
+		edits = append(edits, Edit{Reference: r, To: r.Spell(version)})
 	}
 	return edits
-}
-
-// asWritten is the version with a "v" if the place has one.
-func asWritten(old string, version ref.Version) string {
-	if strings.HasPrefix(old, "v") {
-		return version.Tag()
-	}
-	return version.String()
 }

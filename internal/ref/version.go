@@ -91,11 +91,12 @@ func compareCore(a, b *semver.Version) int {
 	return 0
 }
 
-// Newest is the greatest of versions, or the zero Version if there is none.
+// Newest is the greatest of versions that are not zero, or the zero Version if
+// there is none.
 func Newest(versions []Version) Version {
 	var newest Version
 	for _, v := range versions {
-		if newest.IsZero() || v.Compare(newest) > 0 {
+		if !v.IsZero() && (newest.IsZero() || v.Compare(newest) > 0) {
 			newest = v
 		}
 	}

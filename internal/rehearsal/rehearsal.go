@@ -36,6 +36,10 @@ type Rehearsal struct {
 	// Executable is this program: the release is a process of its own, in the
 	// world's environment, as it would be in the real one.
 	Executable string
+	// Upstream is whose release arrives here after our own; nil is the first
+	// that can be made up. OnlyUpstream leaves out our own release.
+	Upstream     *Upstream
+	OnlyUpstream bool
 	// Without names stand-ins (location:tag) to be withheld.
 	Without []string
 	// Addr is where the world listens; "" is any free port of 127.0.0.1.
@@ -66,12 +70,7 @@ type Kept struct {
 type FailedError struct{ Exit int }
 
 // Code is that of the release; a release that was killed has none.
-func (e *FailedError) Code() outcome.Code {
-	if e.Exit == int(outcome.Wrong) || e.Exit == int(outcome.Usage) {
-		return outcome.Code(e.Exit)
-	}
-	return outcome.Unchecked
-}
+func (e *FailedError) Code() outcome.Code { return codeOf(e.Exit) }
 
 func (e *FailedError) Error() string {
 	return fmt.Sprintf("the rehearsed release failed with exit code %d, see above", e.Exit)
@@ -117,10 +116,14 @@ func (r *Rehearsal) in(ctx context.Context, w *world.World, clone string) (*repo
 	if err := log.Step("modules", func() (string, error) { return r.modules(ctx, clone) }); err != nil {
 		return nil, err
 	}
-	if err := log.Step("stand-ins", func() (string, error) { return r.standIns(ctx, w, r.File, clone) }); err != nil {
+	var made *maker
+	if err := log.Step("stand-ins", func() (did string, err error) {
+		made, did, err = r.standIns(ctx, w, r.File, clone)
+		return did, err
+	}); err != nil {
 		return nil, err
 	}
-	rep, err := r.release(ctx, clone, env)
+	rep, err := r.acts(ctx, log, made, here)
 	if refused := w.Refused(); len(refused) > 0 {
 		fmt.Fprintf(r.Out, "refused: the world has no %s; something asked for it\n", strings.Join(refused, ", "))
 	}
@@ -128,6 +131,21 @@ func (r *Rehearsal) in(ctx context.Context, w *world.World, clone string) (*repo
 		r.Kept(ctx, r.kept(w, r.File, env, err != nil))
 	}
 	return rep, err
+}
+
+// acts are what is rehearsed: the release, and that of an upstream's arrival.
+func (r *Rehearsal) acts(ctx context.Context, log *report.Log, made *maker, here git.Repo) (rep *report.Report, err error) {
+	if !r.OnlyUpstream {
+		if rep, err = r.release(ctx, here.Dir, here.Env); err != nil || rep == nil {
+			return rep, err
+		}
+	}
+	upstream, err := r.upstream(made)
+	if upstream == nil || err != nil {
+		return rep, err
+	}
+	second := git.Repo{Dir: here.Dir + "-downstream", Env: here.Env}
+	return rep, r.arrival(ctx, log, made, second, *upstream)
 }
 
 // found makes the repository's own place in the world, from HEAD.
@@ -176,7 +194,7 @@ func (r *Rehearsal) modules(ctx context.Context, clone string) (string, error) {
 	outside := *r
 	outside.Repo.Env = append(slices.Clone(r.Repo.Env), "GOTOOLCHAIN="+toolchain)
 	_, err = outside.goCommand(ctx, clone, "mod", "download")
-	return "toolchain " + toolchain + " and all modules are here; from now on GOPROXY=off", err
+	return "toolchain " + toolchain + " and all modules are here; from now on nothing is fetched", err
 }
 
 // goCommand runs go in the user's own environment, outside the world.
@@ -211,7 +229,17 @@ func (r *Rehearsal) env(w *world.World) []string {
 			env = append(env, name+"="+strings.TrimSpace(string(out)))
 		}
 	}
-	return append(env, "GOPROXY=off", "GOSUMDB=off", "GOTELEMETRY=off")
+	return append(env, "GOPROXY="+r.moduleCache(), "GOSUMDB=off", "GOTELEMETRY=off")
+}
+
+// moduleCache is a GOPROXY that has just the modules that are here:
+// https://go.dev/ref/mod#module-cache
+func (r *Rehearsal) moduleCache() string {
+	out, err := r.goCommand(context.Background(), "", "env", "GOMODCACHE")
+	if err != nil {
+		return "off"
+	}
+	return "file://" + filepath.ToSlash(filepath.Join(strings.TrimSpace(string(out)), "cache", "download"))
 }
 
 // release runs the release as a user would.

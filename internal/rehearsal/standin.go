@@ -3,6 +3,7 @@ package rehearsal
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -24,9 +25,11 @@ import (
 	"github.com/kubestellar/actions/internal/chart"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/resolve"
@@ -42,24 +45,25 @@ func (k keychain) Resolve(authn.Resource) (authn.Authenticator, error) { return 
 
 // standIns makes, for everything that the tree refers to and others publish,
 // something with its name, version and labels, and says so at each one.
-func (r *Rehearsal) standIns(ctx context.Context, w *world.World, file *delivery.File, clone string) (string, error) {
+func (r *Rehearsal) standIns(ctx context.Context, w *world.World, file *delivery.File, clone string) (*maker, string, error) {
 	maker := &maker{Rehearsal: r, world: w, file: file, registry: registryOf(w), commits: map[string]string{}, made: map[resolve.Target]bool{}}
-	if err := maker.repositories(ctx); err != nil {
-		return "", err
-	}
 	references, err := findIn(ctx, file, git.Repo{Dir: clone, Env: r.Repo.Env})
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
-	named, err := resolve.Named(file, find.Pins(references), r.Version)
+	maker.references = references
+	named, err := plan.Named(file, references, r.Version)
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
 	targets := append(resolve.Lockstep(file, r.Version), resolve.Sorted(named)...)
-	if err := maker.all(ctx, targets); err != nil {
-		return "", err
+	if err := maker.repositories(ctx, targets); err != nil {
+		return nil, "", err
 	}
-	return fmt.Sprintf("%d, for what others publish", len(maker.made)), r.withhold(w, maker.made)
+	if err := maker.all(ctx, targets); err != nil {
+		return nil, "", err
+	}
+	return maker, fmt.Sprintf("%d, for what others publish", len(maker.made)), r.withhold(w, maker.made)
 }
 
 func findIn(ctx context.Context, file *delivery.File, repo git.Repo) ([]ref.Reference, error) {
@@ -67,7 +71,8 @@ func findIn(ctx context.Context, file *delivery.File, repo git.Repo) ([]ref.Refe
 	if err != nil {
 		return nil, err
 	}
-	return find.New(file).Files(os.DirFS(repo.Dir), names)
+	found, err := find.New(file).Files(os.DirFS(repo.Dir), names)
+	return found.References, err
 }
 
 // maker makes stand-ins.
@@ -78,11 +83,13 @@ type maker struct {
 	registry *oci.Registry
 	commits  map[string]string // repository → the commit of all its tags
 	made     map[resolve.Target]bool
+	// references of the tree for which all is made.
+	references []ref.Reference
 }
 
 // repositories of the other components and of the downstreams, each with one
-// commit.
-func (m *maker) repositories(ctx context.Context) error {
+// commit, which holds the files among the targets.
+func (m *maker) repositories(ctx context.Context, targets []resolve.Target) error {
 	own := m.file.Own().Repository
 	names := slices.Clone(m.file.Downstreams)
 	for _, name := range m.file.Names() {
@@ -96,7 +103,7 @@ func (m *maker) repositories(ctx context.Context) error {
 		if err := m.world.CreateRepository(name, world.Repository{}); err != nil {
 			return err
 		}
-		commit, err := m.commit(ctx, name)
+		commit, err := m.commit(ctx, name, filesOf(name, targets))
 		if err != nil {
 			return err
 		}
@@ -105,9 +112,25 @@ func (m *maker) repositories(ctx context.Context) error {
 	return nil
 }
 
+// filesOf are the files of a repository that targets name; in a folder, any.
+func filesOf(repository string, targets []resolve.Target) []git.File {
+	var files []git.File
+	for _, t := range targets {
+		if t.Kind != resolve.File || t.At != repository {
+			continue
+		}
+		how, name, _ := strings.Cut(t.Path, "/")
+		if how == "tree" {
+			name = path.Join(name, "stand-in")
+		}
+		files = append(files, git.File{Name: name, Data: []byte("stand-in\n")})
+	}
+	return files
+}
+
 // commit makes the one commit of a stand-in repository; it is the same in
 // every rehearsal.
-func (m *maker) commit(ctx context.Context, repository string) (string, error) {
+func (m *maker) commit(ctx context.Context, repository string, files []git.File) (string, error) {
 	const when = "2000-01-01T00:00:00Z"
 	who := []string{"GIT_AUTHOR_NAME=stand-in", "GIT_AUTHOR_EMAIL=stand-in@rehearsal.invalid", "GIT_AUTHOR_DATE=" + when,
 		"GIT_COMMITTER_NAME=stand-in", "GIT_COMMITTER_EMAIL=stand-in@rehearsal.invalid", "GIT_COMMITTER_DATE=" + when}
@@ -116,6 +139,11 @@ func (m *maker) commit(ctx context.Context, repository string) (string, error) {
 	commit, err := repo.Run(ctx, "commit-tree", "-m", "Stand in for "+repository, emptyTree)
 	if err != nil {
 		return "", err
+	}
+	if len(files) > 0 {
+		if commit, err = repo.CommitFiles(ctx, commit, "Stand in for files of "+repository, files); err != nil {
+			return "", err
+		}
 	}
 	_, err = repo.Run(ctx, "update-ref", "refs/heads/main", commit)
 	return commit, err
@@ -126,7 +154,7 @@ func (m *maker) all(ctx context.Context, targets []resolve.Target) error {
 	for len(targets) > 0 {
 		target := targets[0]
 		targets = targets[1:]
-		if target.Component == m.file.Self || m.made[target] {
+		if target.Component == m.file.Self || m.made[target] || m.isExcused(target) {
 			continue
 		}
 		more, err := m.one(ctx, target)
@@ -139,17 +167,88 @@ func (m *maker) all(ctx context.Context, targets []resolve.Target) error {
 	return nil
 }
 
+// isExcused tells whether delivery.yaml says that the target need not be there.
+func (m *maker) isExcused(target resolve.Target) bool {
+	return slices.ContainsFunc(m.file.Ignore, func(e delivery.Excuse) bool { return e.Target == target.Name() })
+}
+
 func (m *maker) one(ctx context.Context, target resolve.Target) ([]resolve.Target, error) {
+	switch target.Kind {
+	case resolve.Branch:
+		return nil, m.branch(ctx, target)
+	case delivery.Module:
+		return nil, nil // the module cache has it
+	}
+	if target.Component == "" {
+		return nil, m.foreign(ctx, target)
+	}
 	if err := m.gitTag(ctx, target); err != nil {
 		return nil, err
 	}
 	switch target.Kind {
+	case delivery.Asset:
+		return nil, m.asset(ctx, target)
 	case delivery.Image:
 		return nil, m.image(ctx, target)
 	case delivery.Chart:
 		return m.chart(ctx, target)
 	}
 	return nil, nil
+}
+
+// branch puts a branch on the stand-in repository's commit.
+func (m *maker) branch(ctx context.Context, target resolve.Target) error {
+	repo := git.Repo{Dir: m.world.RepositoryDir(target.At), Env: m.env(m.world)}
+	_, err := repo.Run(ctx, "update-ref", "refs/heads/"+target.Tag, m.commits[target.At])
+	return err
+}
+
+// foreign makes an image that no component declares, which a chart runs.
+func (m *maker) foreign(ctx context.Context, target resolve.Target) error {
+	host, _, _ := strings.Cut(target.At, "/")
+	if err := m.world.AddRegistry(host); err != nil {
+		return err
+	}
+	if strings.HasPrefix(target.Tag, "sha256:") {
+		return nil // nothing but the image itself has its digest
+	}
+	return m.image(ctx, target)
+}
+
+// asset publishes a release with a file of that name.
+func (m *maker) asset(ctx context.Context, target resolve.Target) error {
+	forge, err := gh.New(gh.Options{Token: m.world.Token(), TokenName: "the world's token", Transport: m.world.Transport()})
+	if err != nil {
+		return err
+	}
+	m.say(target)
+	file := filepath.Join(m.world.RepositoryDir(target.At), "stand-in")
+	if err := os.WriteFile(file, []byte("stand-in\n"), 0o600); err != nil {
+		return err
+	}
+	release, err := releaseOf(ctx, forge, target, m.commits[target.At])
+	if err != nil {
+		return err
+	}
+	if err := forge.Upload(ctx, target.At, release.ID, target.Path, file); err != nil || !release.Draft {
+		return err
+	}
+	return forge.Publish(ctx, target.At, release.ID, false)
+}
+
+// releaseOf is the release of the target's tag, made as a draft if need be.
+func releaseOf(ctx context.Context, forge *gh.Client, target resolve.Target, commit string) (*gh.Release, error) {
+	there, err := forge.Releases(ctx, target.At, target.Tag)
+	if err == nil && len(there) == 0 {
+		if err := forge.CreateDraft(ctx, target.At, target.Tag, commit); err != nil {
+			return nil, err
+		}
+		there, err = forge.Releases(ctx, target.At, target.Tag)
+	}
+	if err != nil || len(there) == 0 {
+		return nil, errors.Join(err, fmt.Errorf("%s has no release %s to add a file to", target.At, target.Tag))
+	}
+	return there[0], nil
 }
 
 // gitTag puts the version's tag on the stand-in repository's commit.
@@ -192,7 +291,11 @@ func (m *maker) image(ctx context.Context, target resolve.Target) error {
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: os, Architecture: arch}}})
 	}
 	m.say(target)
-	_, err := m.registry.PushIndex(ctx, target.At, target.Tag, index)
+	annotated, ok := mutate.Annotations(index, labels).(v1.ImageIndex) // whoever asks only for the index sees them, too
+	if !ok {
+		return errors.New("annotating an index: no index came back")
+	}
+	_, err := m.registry.PushIndex(ctx, target.At, target.Tag, annotated)
 	return err
 }
 
@@ -243,7 +346,11 @@ func (m *maker) renderedTargets(c *chart.Chart) ([]resolve.Target, error) {
 		references = append(references, find.Pins(finder.Text(name, []byte(text)))...)
 	}
 	named, err := resolve.Named(m.file, references, m.Version)
-	return resolve.Sorted(named), err
+	targets := resolve.Sorted(named)
+	for _, text := range rendered {
+		targets = append(targets, plan.Images(m.file, text)...)
+	}
+	return targets, err
 }
 
 func (m *maker) chartFiles(ctx context.Context, target resolve.Target) (fs.FS, string, error) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/kubestellar/actions/internal/report"
 	"io"
 	"io/fs"
 	"maps"
@@ -155,7 +156,7 @@ func (t *Train) build(ctx context.Context, src source) (Built, string, error) {
 	if err == nil {
 		err = t.declaredImages(slices.Collect(maps.Keys(built.Images)))
 	}
-	return built, fmt.Sprintf("goreleaser built %s and %s", count(len(built.Images), "image"), count(len(built.Files), "file")), err
+	return built, fmt.Sprintf("goreleaser built %s and %s", report.Count(len(built.Images), "image"), report.Count(len(built.Files), "file")), err
 }
 
 // ensureRelease is this version's release, or its draft, which it makes if
@@ -297,14 +298,6 @@ func (e *BuildError) Error() string {
 }
 
 func (e *BuildError) Unwrap() error { return e.Err }
-
-// count is a number of things, in words.
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
 
 func lastLines(text string, n int) string {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")

@@ -12,6 +12,7 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
 )
 
@@ -34,7 +35,7 @@ func (t *Train) check(ctx context.Context, src source, built Built, s staged) ([
 	if releaseErr == nil {
 		releaseErr = t.checkAssets(ctx, release, s.files)
 	}
-	said := fmt.Sprintf("%s, %s, %s read back", count(len(images), "image"), count(len(charts), "chart"), count(len(s.files), "asset"))
+	said := fmt.Sprintf("%s, %s, %s read back", report.Count(len(images), "image"), report.Count(len(charts), "chart"), report.Count(len(s.files), "asset"))
 	return slices.Concat(images, charts), said, errors.Join(imagesErr, chartsErr, releaseErr)
 }
 
@@ -80,10 +81,10 @@ func (t *Train) checkCharts(ctx context.Context, src source, charts []stagedChar
 	var errs []error
 	for _, c := range charts {
 		errs = append(errs, t.checkChart(ctx, src, c))
-		how := "read back; " + count(len(c.targets), "reference") + " of its rendering resolved"
+		how := "read back; " + report.Count(len(c.targets), "reference") + " of its rendering resolved"
 		checked = append(checked, artifact{c.at, c.tag, c.digest, how, c.targets})
 	}
-	return checked, count(len(checked), "chart") + " read back", errors.Join(errs...)
+	return checked, report.Count(len(checked), "chart") + " read back", errors.Join(errs...)
 }
 
 func (t *Train) checkChart(ctx context.Context, src source, c stagedChart) error {

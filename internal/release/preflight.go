@@ -21,7 +21,7 @@ import (
 type source struct {
 	commit string
 	time   time.Time
-	found  []ref.Reference
+	found  find.Found
 	open   []report.Open // stand-ins that it refers to
 }
 
@@ -32,12 +32,12 @@ func (t *Train) preflight(ctx context.Context, rights func(context.Context) erro
 	if err != nil {
 		return src, "", err
 	}
-	seen, findings, err := t.references(ctx, src.found)
+	seen, findings, err := t.references(ctx, src.found.References)
 	src.open = open(seen)
 	state, stateErr := t.gitState(ctx, src.commit)
-	findings = slices.Concat(plan.Check(t.File, src.found), findings, state)
+	findings = slices.Concat(plan.Errors(plan.Check(t.File, src.found)), findings, state)
 	err = errors.Join(found(findings), err, stateErr, rights(ctx))
-	return src, fmt.Sprintf("%s, %s seen; tree, tag and rights are in order", count(len(find.Pins(src.found)), "reference"), count(len(seen), "target")), err
+	return src, fmt.Sprintf("%s, %s seen; tree, tag and rights are in order", report.Count(len(find.Pins(src.found.References)), "reference"), report.Count(len(seen), "target")), err
 }
 
 // look reads the commit that is checked out.
@@ -46,8 +46,8 @@ func (t *Train) look(ctx context.Context) (source, error) {
 	if err != nil {
 		return source{commit: t.Commit}, err
 	}
-	references, err := find.New(t.File).Tree(t.Tree)
-	return source{commit: t.Commit, time: at, found: references}, err
+	found, err := find.New(t.File).Tree(t.Tree)
+	return source{commit: t.Commit, time: at, found: found}, err
 }
 
 // mayRelease: everything that a release writes may be written, and there is
@@ -96,7 +96,7 @@ func (t *Train) gitState(ctx context.Context, commit string) ([]plan.Finding, er
 	if len(dirty) > 0 {
 		const enough = 10
 		named := strings.Join(dirty[:min(enough, len(dirty))], ", ")
-		findings = append(findings, plan.Finding{Rule: "clean-tree", Saw: fmt.Sprintf("%s: %s", count(len(dirty), "changed or untracked file"), named),
+		findings = append(findings, plan.Finding{Rule: "clean-tree", Saw: fmt.Sprintf("%s: %s", report.Count(len(dirty), "changed or untracked file"), named),
 			Want: "a clean tree", Help: "commit, stash or remove them: only what a commit holds can be released"})
 	}
 	branch, branchErr := t.Repo.ReleasedFrom(ctx, t.remote(), commit)
@@ -118,10 +118,14 @@ func (t *Train) gitState(ctx context.Context, commit string) ([]plan.Finding, er
 // references: everything that the tree refers to, outside this release, is
 // published, and so is what is in lock step with it.
 func (t *Train) references(ctx context.Context, all []ref.Reference) ([]resolve.Answer, []plan.Finding, error) {
-	others := slices.DeleteFunc(find.Pins(all), func(r ref.Reference) bool { return r.Component == t.File.Self })
-	named, err := resolve.Named(t.File, others, t.Version)
+	others := slices.DeleteFunc(slices.Clone(all), func(r ref.Reference) bool { return r.Component == t.File.Self })
+	places, err := plan.Named(t.File, others, t.Version)
 	if err != nil {
 		return nil, nil, err
+	}
+	named := map[resolve.Target]string{}
+	for target, r := range places {
+		named[target] = r.Site.String()
 	}
 	lockstep := resolve.Lockstep(t.File, t.Version)
 	for _, target := range lockstep {

@@ -17,7 +17,7 @@ func (t *Train) promote(ctx context.Context, artifacts []artifact) (string, erro
 			return "", err
 		}
 	}
-	return count(len(artifacts), "artifact") + " by digest, in dependency order", nil
+	return report.Count(len(artifacts), "artifact") + " by digest, in dependency order", nil
 }
 
 // publish makes the draft release public, last of all.
@@ -53,7 +53,7 @@ func (t *Train) prove(ctx context.Context, artifacts []artifact, files []BuiltFi
 		assets, err := t.proveAssets(ctx, files)
 		rows, errs = append(rows, assets...), append(errs, err)
 	}
-	return rows, count(len(rows), "artifact") + " hold what was built", errors.Join(errs...)
+	return rows, report.Count(len(rows), "artifact") + " hold what was built", errors.Join(errs...)
 }
 
 // proveArtifact: a final name holds the digest. What rests on a stand-in is
@@ -81,7 +81,7 @@ func (t *Train) proveArtifact(ctx context.Context, a artifact, rep *report.Repor
 	}
 	if rests > 0 {
 		row.State = report.Unchecked
-		row.How += "; rests on " + count(rests, "stand-in")
+		row.How += "; rests on " + report.Count(rests, "stand-in")
 	}
 	return row, nil
 }

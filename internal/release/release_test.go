@@ -85,8 +85,12 @@ func TestReleaseStops(t *testing.T) {
 			"preflight", "(self-reference)", outcome.Wrong},
 		"no right to push to a registry": {func(s *stage) { s.DenyPush("ghcr.io", "example/charts") },
 			"preflight", "no right to push to ghcr.io/example/charts/zeta-chart", outcome.Unchecked},
-		"a chart that renders to latest": {func(s *stage) {
+		"a chart that says latest": {func(s *stage) {
 			s.change("app-chart/templates/deployment.yaml", "tiny:{{ .Chart.AppVersion }}", "tiny:latest")
+		},
+			"preflight", "app-chart/templates/deployment.yaml:11:37: saw tiny at latest, want a version", outcome.Wrong},
+		"a chart that renders to latest": {func(s *stage) {
+			s.change("app-chart/templates/deployment.yaml", "tiny:{{ .Chart.AppVersion }}", `tiny:{{ "latest" }}`)
 		},
 			"stamp", "saw image ghcr.io/example/tiny:latest, want a version, not latest", outcome.Wrong},
 		"a chart with a v too many": {func(s *stage) { s.change("app-chart/templates/deployment.yaml", "engine:{{", "engine:v{{") },

@@ -62,7 +62,7 @@ func (t *Train) stamp(ctx context.Context, src source, dir string) (stamped, str
 			return done, "", err
 		}
 	}
-	return done, fmt.Sprintf("%s in copies of %s; what %s render to is published", count(edits, "place"), count(len(copies), "source"), count(len(done.charts), "chart")), nil
+	return done, fmt.Sprintf("%s in copies of %s; what %s render to is published", report.Count(edits, "place"), report.Count(len(copies), "source"), report.Count(len(done.charts), "chart")), nil
 }
 
 // staged is what nobody can see by its final name yet.
@@ -87,7 +87,7 @@ func (t *Train) stage(ctx context.Context, src source, done stamped, built Built
 	if err != nil {
 		return staged{}, "", err
 	}
-	return staged{charts, slices.Concat(built.Files, hooks)}, said + "; " + count(len(hooks), "more asset") + " in the release's draft", nil
+	return staged{charts, slices.Concat(built.Files, hooks)}, said + "; " + report.Count(len(hooks), "more asset") + " in the release's draft", nil
 }
 
 // stageCharts pushes the charts to the staging tag, by dependency: each only
@@ -111,7 +111,7 @@ func (t *Train) stageCharts(ctx context.Context, src source, done stamped, built
 		table[c.at+":"+c.tag] = digest
 		charts = append(charts, stagedChart{c, digest})
 	}
-	return charts, count(len(charts), "chart") + ", each after what it refers to was seen", nil
+	return charts, report.Count(len(charts), "chart") + ", each after what it refers to was seen", nil
 }
 
 // imageTable are the final names of the staged images.

@@ -39,6 +39,9 @@ type Train struct {
 	Downstreams *gh.Client
 	// Server is where repositories are served, https://github.com.
 	Server string
+	// World says how files and modules are asked for; its other fields are
+	// filled in from here.
+	World resolve.World
 	// Goreleaser is the command that builds; see Builder.
 	Builder Builder
 	// AcceptStandIns lets the release rest on what stands in for others'
@@ -122,7 +125,7 @@ func (t *Train) publishCharts(ctx context.Context, rep *report.Report, dir strin
 func (t *Train) prepare(ctx context.Context, rep *report.Report, dir string, rights func(context.Context) error) (source, stamped, error) {
 	src, err := step(t.Log, "preflight", func() (source, string, error) { return t.preflight(ctx, rights) })
 	rep.Commit = src.commit
-	rep.Graph = plan.Mermaid(plan.Edges(t.File, src.found, t.Version))
+	rep.Graph = plan.Mermaid(plan.Edges(t.File, src.found.References, t.Version))
 	rep.Open(src.open)
 	if err != nil {
 		return src, stamped{}, err
@@ -188,7 +191,7 @@ func (f *Findings) Error() string {
 
 // world resolves what is published, outside this release.
 func (t *Train) world() resolve.World {
-	return resolve.World{Registry: t.Registry, Tags: func(ctx context.Context, repository, tag string) (string, error) {
-		return t.Repo.RemoteTag(ctx, git.Remote(t.Server+"/"+repository), tag)
-	}}
+	w := t.World
+	w.Registry, w.Server, w.Refs = t.Registry, t.Server, t.Repo.Refs(t.Server)
+	return w
 }

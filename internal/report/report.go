@@ -215,3 +215,11 @@ func (r *Report) Markdown() string {
 func cell(text string) string {
 	return strings.NewReplacer("|", `\|`, "\n", "<br>", "<", "&lt;").Replace(text)
 }
+
+// Count is a number of things, in words.
+func Count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

@@ -17,26 +17,71 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
+// Kinds of target beside those of artifacts.
+const (
+	GitTag delivery.Kind = ""     // a tag of a repository
+	Branch delivery.Kind = "ref"  // a tag or branch of which the version is the end
+	File   delivery.Kind = "file" // a file or folder of a repository at a ref
+)
+
 // Target is one thing in the world that references name; many references may
 // name the same target.
 type Target struct {
 	Component string
-	Artifact  string        // key in delivery.yaml; "" for the git tag
-	Kind      delivery.Kind // "" for the git tag
-	At        string        // location; the repository (owner/name) for a git tag
-	Tag       string
+	Artifact  string        // key in delivery.yaml, if it is declared there
+	Kind      delivery.Kind // of artifact, or one of the kinds above
+	At        string        // location, module path, or repository (owner/name)
+	Tag       string        // the tag or version
+	Path      string        // of a file: how it is served, and its path; of an asset: its name
 }
 
 func (t Target) String() string {
-	if t.Kind == "" {
+	switch t.Kind {
+	case GitTag:
 		return fmt.Sprintf("git tag %s of %s", t.Tag, t.At)
+	case Branch:
+		return fmt.Sprintf("branch or tag %s of %s", t.Tag, t.At)
+	case File, delivery.Asset:
+		return t.URL(webServer)
+	case delivery.Module:
+		return fmt.Sprintf("module %s@%s", t.At, t.Tag)
 	}
 	return fmt.Sprintf("%s %s:%s", t.Kind, t.At, t.Tag)
 }
 
+// Name is what an excuse calls the target: an image or chart by its location
+// and tag, all else as it is printed.
+func (t Target) Name() string {
+	if t.Kind == delivery.Image || t.Kind == delivery.Chart {
+		return t.At + ":" + t.Tag
+	}
+	return t.String()
+}
+
+const (
+	webServer = "https://github.com"
+	rawServer = "https://raw.githubusercontent.com"
+)
+
+// URL is where a file or asset is served, by a server such as
+// https://github.com.
+func (t Target) URL(server string) string {
+	how, path, _ := strings.Cut(t.Path, "/")
+	switch {
+	case t.Kind == delivery.Asset:
+		return server + "/" + t.At + "/releases/download/" + t.Tag + "/" + t.Path
+	case how == pageRaw && server == webServer:
+		return rawServer + "/" + t.At + "/" + t.Tag + "/" + path
+	}
+	return server + "/" + t.At + "/" + how + "/" + t.Tag + "/" + path
+}
+
+const pageRaw = "raw"
+
 // Targets are what a reference names, at the version that it names or, for a
 // placeholder, at the version given. A place that names a component as a
-// whole, by a value, names each of its artifacts; by a link, its git tag.
+// whole, by a value, names each of its images and charts; by other forms, its
+// git tag.
 func Targets(f *delivery.File, r ref.Reference, own ref.Version) ([]Target, error) {
 	version, err := r.Version()
 	if err != nil {
@@ -46,19 +91,74 @@ func Targets(f *delivery.File, r ref.Reference, own ref.Version) ([]Target, erro
 		version = own
 	}
 	c := f.Components[r.Component]
-	if r.Syntax == "link" || r.Syntax == "uses" {
-		return []Target{{Component: r.Component, At: c.Repository, Tag: version.Tag()}}, nil
+	if r.Syntax == ref.GoModule {
+		return []Target{{Component: r.Component, Artifact: r.Artifact, Kind: delivery.Module, At: modulePath(c, r), Tag: r.Written}}, nil
 	}
+	if namesArtifacts(r) {
+		if targets := published(c, r, version); targets != nil {
+			return targets, nil
+		}
+	}
+	return atRef(c.Repository, r, version), nil
+}
+
+// namesArtifacts tells whether a place names artifacts rather than a git tag.
+func namesArtifacts(r ref.Reference) bool {
+	switch r.Syntax {
+	case ref.Prose, ref.FileName, ref.Installer, ref.Matched:
+		return false
+	}
+	return !r.Syntax.NamesGitTag()
+}
+
+func modulePath(c delivery.Component, r ref.Reference) string {
+	if at := c.Artifacts[r.Artifact].At; at != "" {
+		return at
+	}
+	return "github.com/" + c.Repository
+}
+
+// published are the images and charts of a component that a place names.
+func published(c delivery.Component, r ref.Reference, version ref.Version) []Target {
 	var targets []Target
 	for _, name := range c.ArtifactNames() {
 		a := c.Artifacts[name]
-		published := a.Kind == delivery.Image || a.Kind == delivery.Chart
-		if !published || r.Artifact != "" && r.Artifact != name {
+		if a.Kind != delivery.Image && a.Kind != delivery.Chart || r.Artifact != "" && r.Artifact != name {
 			continue
 		}
-		targets = append(targets, Target{r.Component, name, a.Kind, a.At, tagNamed(r, a, version)})
+		targets = append(targets, Target{Component: r.Component, Artifact: name, Kind: a.Kind, At: a.At, Tag: tagNamed(r, a, version)})
 	}
-	return targets, nil
+	return targets
+}
+
+// atRef are the git tag, or the branch that ends in the version, and what is
+// named at it.
+func atRef(repository string, r ref.Reference, version ref.Version) []Target {
+	t := Target{Component: r.Component, At: repository, Tag: version.Tag()}
+	if r.Syntax.NamesGitTag() && !isPlaceholder(r) {
+		t.Tag = r.Written // a "v" too few is another tag
+	}
+	if r.Context.Prefix != "" {
+		t.Kind, t.Tag = Branch, r.Context.Prefix+r.Written
+	}
+	targets := []Target{t}
+	switch {
+	case r.Path == "":
+	case r.Syntax == ref.Download:
+		t.Kind, t.Path = delivery.Asset, r.Path
+		targets = append(targets, t)
+	case r.Syntax == ref.Raw:
+		t.Kind, t.Path = File, pageRaw+"/"+r.Path
+		targets = append(targets, t)
+	case r.Context.Page == "blob" || r.Context.Page == "tree":
+		t.Kind, t.Path = File, r.Context.Page+"/"+r.Path
+		targets = append(targets, t)
+	}
+	return targets
+}
+
+func isPlaceholder(r ref.Reference) bool {
+	return strings.TrimPrefix(r.Written, "v") == ref.Placeholder
 }
 
 // Named are the targets of several references, each with the first place that
@@ -90,7 +190,7 @@ func Lockstep(f *delivery.File, own ref.Version) []Target {
 		}
 		for _, artifact := range c.ArtifactNames() {
 			if a := c.Artifacts[artifact]; a.Kind == delivery.Image || a.Kind == delivery.Chart {
-				targets = append(targets, Target{name, artifact, a.Kind, a.At, a.TagFor(own)})
+				targets = append(targets, Target{Component: name, Artifact: artifact, Kind: a.Kind, At: a.At, Tag: a.TagFor(own)})
 			}
 		}
 	}
@@ -106,7 +206,7 @@ func Sorted[V any](targets map[Target]V) []Target {
 // place names an artifact, since a "v" too many is another tag; else, and for
 // a placeholder, as the artifact declares its tags.
 func tagNamed(r ref.Reference, a delivery.Artifact, version ref.Version) string {
-	if r.Artifact == "" || strings.TrimPrefix(r.Written, "v") == ref.Placeholder {
+	if r.Artifact == "" || isPlaceholder(r) {
 		return a.TagFor(version)
 	}
 	return r.Written
@@ -134,33 +234,6 @@ type Interface interface {
 	Resolve(ctx context.Context, t Target) Answer
 }
 
-// Tags tells the commit of a git tag at a repository (owner/name), "" where
-// there is none.
-type Tags func(ctx context.Context, repository, tag string) (string, error)
-
-// World asks the registries and the forges themselves.
-type World struct {
-	Registry *oci.Registry
-	Tags     Tags
-}
-
-// Resolve asks for the target.
-func (w World) Resolve(ctx context.Context, t Target) Answer {
-	if t.Kind == "" {
-		return w.tag(ctx, t)
-	}
-	d, err := w.Registry.Describe(ctx, t.At, t.Tag)
-	return Answer{Target: t, Digest: d.Digest, Revision: d.Labels[oci.KeyRevision], StandIn: d.StandIn(), Err: err}
-}
-
-func (w World) tag(ctx context.Context, t Target) Answer {
-	commit, err := w.Tags(ctx, t.At, t.Tag)
-	if err == nil && commit == "" {
-		err = fmt.Errorf("looking for %s: %w", t, oci.ErrAbsent)
-	}
-	return Answer{Target: t, Revision: commit, Err: err}
-}
-
 // Table resolves what a release has built but not yet promoted, by a table of
 // at:tag → digest, and leaves everything else to Next.
 type Table struct {
@@ -177,7 +250,7 @@ func (t Table) Resolve(ctx context.Context, target Target) Answer {
 }
 
 // atOnce bounds the questions that are open at one time.
-const atOnce = 16
+const atOnce = 32
 
 // All resolves each distinct target once; the answers are in the order in
 // which the targets first appear.

@@ -36,7 +36,7 @@ components:
 		{"up", "", "v1.2.3", "link", "git tag v1.2.3 of o/up"},
 		{"us", "app", "0.0.0-unstamped", "--version", "chart ghcr.io/o/app:v7.8.9"},
 	} {
-		targets, err := Targets(f, ref.Reference{Component: test.component, Artifact: test.artifact, Written: test.written, Syntax: test.syntax}, own)
+		targets, err := Targets(f, ref.Reference{Component: test.component, Artifact: test.artifact, Written: test.written, Syntax: ref.Syntax(test.syntax)}, own)
 		var got []string
 		for _, target := range targets {
 			got = append(got, target.String())
@@ -67,7 +67,7 @@ func TestAllAsksOnceAndTableFirst(t *testing.T) {
 func TestWorldTag(t *testing.T) {
 	t.Parallel()
 	down := errors.New("down")
-	w := World{Tags: func(_ context.Context, _, tag string) (string, error) {
+	w := World{Refs: func(_ context.Context, _, tag string, _ bool) (string, error) {
 		return map[string]string{"v1.0.0": "abc"}[tag], map[string]error{"v9.0.0": down}[tag]
 	}}
 	for tag, want := range map[string]error{"v1.0.0": nil, "v2.0.0": oci.ErrAbsent, "v9.0.0": down} {

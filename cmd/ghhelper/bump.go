@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubestellar/actions/internal/apply"
+	"github.com/kubestellar/actions/internal/bump"
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/report"
+)
+
+const bumpHelp = `Moves every pin of COMPONENT that is meant to follow its releases to VERSION, in
+one go. Nothing but the version's characters changes, and the "v" of each place
+is kept. Pins that were behind the others are caught up.
+
+What stays is listed with the reason: what delivery.yaml or a mark in the line
+(ghhelper:keep and a reason) excuses, links to a given release, texts about the
+past, bounds, examples, pasted output, jobs that test an older release as a
+whole, and what is newer already. A prerelease is taken only where the pin holds
+one, or where the component sets prereleases in delivery.yaml.
+
+Versions are ordered by strict semver, except that prereleases such as rc9 and
+rc10 are ordered by their numbers.
+
+Before anything is written, the git tag of the release, the artifacts that the
+moved pins name, and what its charts run must be there. The commands that the
+component declares as derived run in a copy of the tree, without git's own
+folder, and what they change is part of the same change. --offline skips both.`
+
+type bumpFlags struct {
+	dir, config, format, from                 string
+	dryRun, offline, allowDowngrade, standIns bool
+	pullRequest                               bool
+}
+
+func newBump(w world) *cobra.Command {
+	var f bumpFlags
+	cmd := &cobra.Command{Use: "bump COMPONENT VERSION", Short: "Move every pin of a component to a version", Long: bumpHelp, Args: cobra.ExactArgs(2)}
+	cmd.Flags().StringVar(&f.dir, "dir", "", "the root of the tree (default: that of the repository around this folder)")
+	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
+	cmd.Flags().StringVar(&f.format, "format", "text", "text, json or diff")
+	cmd.Flags().StringVar(&f.from, "from", "", "move only pins that hold this version")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "write nothing")
+	cmd.Flags().BoolVar(&f.offline, "offline", false, "ask nothing of the world")
+	cmd.Flags().BoolVar(&f.allowDowngrade, "allow-downgrade", false, "move pins that are newer, too")
+	cmd.Flags().BoolVar(&f.standIns, "accept-stand-ins", false, "let stand-ins count as there, as a rehearsal does")
+	cmd.Flags().BoolVar(&f.pullRequest, "pull-request", false, "open a pull request with the change, and leave the work tree as it is; needs GITHUB_TOKEN")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := oneOf(f.format, "text", "json", "diff"); err != nil {
+			return err
+		}
+		if f.pullRequest && (f.offline || f.dryRun) {
+			return usage("--pull-request rests on what was seen, and writes: not with --offline or --dry-run")
+		}
+		return w.bump(cmd.Context(), f, args[0], args[1])
+	}
+	return cmd
+}
+
+func (w world) bump(ctx context.Context, f bumpFlags, component, version string) error {
+	src, err := w.bumped(ctx, f)
+	if err != nil {
+		return err
+	}
+	wish, err := wishOf(src.file, f, component, version)
+	if err != nil {
+		return err
+	}
+	b := bump.Bump{File: src.file, Tree: src.tree, Names: src.names, Wish: wish, AcceptStandIns: f.standIns, Env: w.Environ}
+	if !f.offline {
+		b.Ask = w.asker(src)
+	}
+	p, err := b.Plan(ctx)
+	if err != nil {
+		return err
+	}
+	failed := p.Err(f.standIns)
+	if failed == nil && !f.dryRun && !f.pullRequest {
+		if err := apply.Write(src.repo.Dir, p.Changes); err != nil {
+			return err
+		}
+	}
+	if err := w.printBump(ctx, src.repo, p, f); err != nil {
+		return err
+	}
+	if failed == nil && f.pullRequest && len(p.Changes) > 0 {
+		return w.propose(ctx, src, p)
+	}
+	return failed
+}
+
+// bumped is the tree to move: a folder or, for a pull request, the commit that
+// is checked out.
+func (w world) bumped(ctx context.Context, f bumpFlags) (source, error) {
+	if f.pullRequest {
+		return w.head(ctx, orElse(f.dir, "."), f.config)
+	}
+	return w.folder(ctx, f.dir, f.config)
+}
+
+func (w world) propose(ctx context.Context, src source, p *bump.Plan) error {
+	forge, err := w.forge("GITHUB_TOKEN")
+	if err != nil {
+		return err
+	}
+	proposer := bump.Proposer{Forge: forge, Repo: src.repo, Repository: src.file.Own().Repository, Server: w.server(),
+		Upstream: src.file.Components[p.Wish.Component].Repository}
+	pull, err := proposer.Propose(ctx, p)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w.Stdout, "pull request %d: %s\n", pull.Number, pull.URL)
+	return nil
+}
+
+func wishOf(file *delivery.File, f bumpFlags, component, version string) (plan.Wish, error) {
+	wish := plan.Wish{Component: component, AllowDowngrade: f.allowDowngrade}
+	if _, err := file.Component(component); err != nil {
+		return wish, outcome.As(outcome.Usage, err)
+	}
+	var err error
+	if wish.Version, err = parseVersion(version); err != nil {
+		return wish, err
+	}
+	if f.from != "" {
+		if wish.From, err = ref.ParseVersion(f.from); err != nil {
+			return wish, usage("--from: %w", err)
+		}
+	}
+	return wish, nil
+}
+
+func (w world) printBump(ctx context.Context, repo git.Repo, p *bump.Plan, f bumpFlags) error {
+	switch f.format {
+	case "json":
+		data, err := p.JSON()
+		fmt.Fprintf(w.Stdout, "%s", data)
+		return err
+	case "diff":
+		patch, err := patchOf(ctx, repo, p.Changes)
+		fmt.Fprint(w.Stdout, patch)
+		return err
+	}
+	return w.describeBump(p, f)
+}
+
+func patchOf(ctx context.Context, repo git.Repo, changes []apply.Change) (string, error) {
+	var before, after []git.File
+	for _, c := range changes {
+		if c.Before != nil {
+			before = append(before, git.File{Name: c.File, Data: c.Before, Mode: c.Mode})
+		}
+		if c.After != nil {
+			after = append(after, git.File{Name: c.File, Data: c.After, Mode: c.Mode})
+		}
+	}
+	return repo.Diff(ctx, before, after)
+}
+
+// describeBump says what was done, or would be, and what was left and why.
+func (w world) describeBump(p *bump.Plan, f bumpFlags) error {
+	t := tabwriter.NewWriter(w.Stdout, 0, 8, 2, ' ', 0)
+	for _, e := range p.Edits {
+		note := ""
+		if e.Behind {
+			note = "\twas behind the others"
+		}
+		fmt.Fprintf(t, "%s\t%s → %s\t%s%s\n", e.Site, e.Written, e.To, e.Syntax, note)
+	}
+	for _, c := range p.Changes {
+		if c.By != "" {
+			fmt.Fprintf(t, "%s\tderived\t%s\n", c.File, c.By)
+		}
+	}
+	for _, l := range p.Left {
+		fmt.Fprintf(t, "%s\t%s stays\t%s\n", l.Site, l.Written, l.Because)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, finding := range p.Findings {
+		fmt.Fprintln(w.Stdout, level(finding)+finding.String())
+	}
+	for _, open := range p.Unchecked {
+		fmt.Fprintf(w.Stdout, "could not check %s: %s\n", open.What, open.Because)
+	}
+	for _, command := range p.Underived {
+		fmt.Fprintf(w.Stdout, "not derived, since it may ask the world: run %s\n", command)
+	}
+	fmt.Fprintln(w.Stdout, outcomeOfBump(p, f))
+	return nil
+}
+
+func outcomeOfBump(p *bump.Plan, f bumpFlags) string {
+	what := fmt.Sprintf("%s %s: %s", p.Wish.Component, p.Wish.Version, report.Count(len(p.Edits), "place"))
+	in := " in " + report.Count(len(p.Changes), "file")
+	switch {
+	case len(p.Edits) == 0:
+		return fmt.Sprintf("%s %s: nothing to do; left as they are: %d", p.Wish.Component, p.Wish.Version, len(p.Left))
+	case len(p.Changes) == 0:
+		return what + " to be moved, and none was"
+	case f.dryRun:
+		return what + in + " would be moved"
+	case f.pullRequest:
+		return what + in + " to be proposed"
+	}
+	return what + in + " moved"
+}

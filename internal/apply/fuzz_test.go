@@ -1,0 +1,102 @@
+package apply
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+const fuzzed = `version: 1
+self: us
+components:
+  us: {repository: o/us, artifacts: {app: {kind: chart, at: ghcr.io/o/us/app, source: charts/app}}}
+  upstream:
+    repository: o/upstream
+    artifacts:
+      image: {kind: image, at: ghcr.io/o/upstream}
+      chart: {kind: chart, at: ghcr.io/o/upstream-chart, tag: "v{version}"}
+      module: {kind: module, at: example.org/upstream}
+    names: [UPSTREAM_VERSION]
+    patterns: [{match: 'at (?P<version>[0-9.]+) of it'}]
+ignore: [{pattern: old, because: it is}]
+`
+
+// Each form is fuzzed from texts that hold it. Whatever the text: what is found
+// lies where it says; finding is idempotent; and moving all that is found
+// changes just those bytes, and is found again.
+func FuzzTag(f *testing.F)        { fuzz(f, "deploy.yaml", "locations", "location-digest") }
+func FuzzOption(f *testing.F)     { fuzz(f, "install.sh", "options", "arguments", "hook") }
+func FuzzKey(f *testing.F)        { fuzz(f, "values.yaml", "keys", "json") }
+func FuzzValue(f *testing.F)      { fuzz(f, "Makefile", "names", "values") }
+func FuzzRepository(f *testing.F) { fuzz(f, ".github/workflows/ci.yml", "repositories", "links") }
+func FuzzInstaller(f *testing.F)  { fuzz(f, "setup.sh", "installers") }
+func FuzzModule(f *testing.F)     { fuzz(f, "go.mod", "modules") }
+func FuzzProse(f *testing.F)      { fuzz(f, "guide.md", "prose") }
+func FuzzSecret(f *testing.F)     { fuzz(f, "hooks.yaml", "secret") }
+func FuzzChart(f *testing.F)      { fuzz(f, "charts/app/Chart.yaml", "chart") }
+
+func fuzz(f *testing.F, name string, cases ...string) {
+	for _, c := range cases {
+		data, err := os.ReadFile(filepath.Join("../find/testdata", c+".case"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		_, text, _ := strings.Cut(string(data), " --\n")
+		text, _, _ = strings.Cut(text, "-- found --\n")
+		f.Add([]byte(text))
+		f.Add([]byte("\xef\xbb\xbf" + strings.ReplaceAll(text, "\n", "\r\n")))
+		for line := range strings.Lines(text) {
+			f.Add([]byte(line))
+		}
+	}
+	file, err := delivery.Parse("delivery.yaml", []byte(fuzzed))
+	if err != nil {
+		f.Fatal(err)
+	}
+	finder := find.New(file)
+	to, err := ref.ParseVersion("10.20.30-rc.1")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { moveAll(t, finder, name, data, to) })
+}
+
+func moveAll(t *testing.T, finder *find.Finder, name string, data []byte, to ref.Version) {
+	found := finder.Text(name, data)
+	if diff := cmp.Diff(found, finder.Text(name, data)); diff != "" {
+		t.Fatalf("found otherwise the second time:\n%s", diff)
+	}
+	var edits []plan.Edit
+	want, last := "", 0
+	for _, r := range found {
+		if r.Context.Encoded {
+			continue
+		}
+		if r.Start < last || r.End > len(data) || string(data[r.Start:r.End]) != r.Written {
+			t.Fatalf("%s: %q does not stand there, or overlaps", r.Site, r.Written)
+		}
+		want += string(data[last:r.Start])
+		if last = r.End; r.Use || r.Moving {
+			want += r.Written
+			continue
+		}
+		edits = append(edits, plan.Edit{Reference: r, To: r.Spell(to)})
+		want += r.Spell(to)
+	}
+	want += string(data[last:])
+	got, err := Edits(finder, name, data, edits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Fatalf("edited to %q, want %q", got, want)
+	}
+}

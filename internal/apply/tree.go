@@ -1,0 +1,258 @@
+package apply
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/plan"
+)
+
+// Change is what becomes of one file of a tree. A nil Before is a file that was
+// not there, a nil After one that is not there any more.
+type Change struct {
+	File          string
+	Before, After []byte
+	Mode          fs.FileMode
+	// By is the command that derives the file, "" for an edit.
+	By string
+}
+
+// Changes are what edits, each at its place, make of the files of a tree.
+// Nothing is written.
+func Changes(finder *find.Finder, tree fs.FS, edits []plan.Edit) ([]Change, error) {
+	byFile := map[string][]plan.Edit{}
+	var names []string
+	for _, e := range edits {
+		if byFile[e.File] == nil {
+			names = append(names, e.File)
+		}
+		byFile[e.File] = append(byFile[e.File], e)
+	}
+	var changes []Change
+	for _, name := range names {
+		before, err := fs.ReadFile(tree, name)
+		if err != nil {
+			return nil, err
+		}
+		info, err := fs.Stat(tree, name)
+		if err != nil {
+			return nil, err
+		}
+		after, err := Edits(finder, name, before, byFile[name])
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, Change{File: name, Before: before, After: after, Mode: info.Mode().Perm()})
+	}
+	return changes, nil
+}
+
+// Write makes the changes in a folder. Where one cannot be made, those before
+// it are taken back.
+func Write(dir string, changes []Change) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for i, c := range changes {
+		if err := c.write(root); err != nil {
+			return errors.Join(fmt.Errorf("writing %s: %w; nothing is changed", c.File, err), undo(root, changes[:i+1]))
+		}
+	}
+	return nil
+}
+
+// write looks whether the file is what it was, and writes what it becomes.
+func (c Change) write(root *os.Root) error {
+	now, err := root.ReadFile(c.File)
+	switch {
+	case c.Before == nil && err == nil:
+		return errors.New("it is there meanwhile")
+	case c.Before != nil && err != nil:
+		return err
+	case !bytes.Equal(now, c.Before):
+		return errors.New("it changed since it was read")
+	}
+	return put(root, c.File, c.After, c.Mode)
+}
+
+// put makes a file hold these bytes, or not exist.
+func put(root *os.Root, name string, data []byte, mode fs.FileMode) error {
+	if data == nil {
+		return root.Remove(name)
+	}
+	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
+		return err
+	}
+	whole := name + ".ghhelper" // a file is never seen half written
+	if err := root.WriteFile(whole, data, mode); err != nil {
+		return err
+	}
+	return errors.Join(root.Chmod(whole, mode), root.Rename(whole, name))
+}
+
+func undo(root *os.Root, changes []Change) error {
+	var errs []error
+	for _, c := range slices.Backward(changes) {
+		now, err := root.ReadFile(c.File)
+		if absent := errors.Is(err, fs.ErrNotExist); absent && c.Before == nil || !absent && c.Before != nil && bytes.Equal(now, c.Before) {
+			continue
+		}
+		if err := put(root, c.File, c.Before, c.Mode); err != nil {
+			errs = append(errs, fmt.Errorf("putting %s back: %w", c.File, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Derive runs commands, each without a shell, in a copy of a tree with the
+// changes made, and returns what they change beside. The tree itself is not
+// touched.
+func Derive(ctx context.Context, tree fs.FS, names []string, changes []Change, commands, env []string) ([]Change, error) {
+	dir, err := os.MkdirTemp("", "ghhelper-derive-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if err := copyTree(dir, tree, names); err != nil {
+		return nil, fmt.Errorf("copying the tree to derive files in it: %w", err)
+	}
+	if err := Write(dir, changes); err != nil {
+		return nil, err
+	}
+	var derived []Change
+	for _, command := range commands {
+		if err := run(ctx, dir, command, env); err != nil {
+			return nil, err
+		}
+		more, err := differences(dir, tree, names, slices.Concat(changes, derived), command)
+		if err != nil {
+			return nil, err
+		}
+		derived = Merge(derived, more)
+	}
+	return derived, nil
+}
+
+func run(ctx context.Context, dir, command string, env []string) error {
+	words := strings.Fields(command)
+	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+	cmd.Dir, cmd.Env = dir, env
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, exec.ErrNotFound) {
+		return outcome.Usagef("deriving files: no command %s found on PATH", words[0])
+	}
+	if err != nil {
+		return outcome.Wrongf("deriving files by %q: %w; its last words:\n%s", command, err, lastLines(out))
+	}
+	return nil
+}
+
+// lastLines is the end of what a command said.
+func lastLines(out []byte) string {
+	const enough = 12
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return strings.Join(lines[max(0, len(lines)-enough):], "\n")
+}
+
+func copyTree(dir string, tree fs.FS, names []string) error {
+	for _, name := range names {
+		info, err := fs.Lstat(tree, name)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		data, err := fs.ReadFile(tree, name)
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(to, data, info.Mode().Perm()|0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// differences are the files of a copy that differ from the tree with the
+// changes known already.
+func differences(dir string, tree fs.FS, names []string, known []Change, command string) ([]Change, error) {
+	expected := map[string][]byte{}
+	for _, c := range known {
+		expected[c.File] = c.After
+	}
+	copied := os.DirFS(dir)
+	there, err := find.Names(copied)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Concat(names, there)
+	slices.Sort(all)
+	var changes []Change
+	for _, name := range slices.Compact(all) {
+		before, beforeErr := contents(tree, name)
+		after, afterErr := contents(copied, name)
+		if err := errors.Join(beforeErr, afterErr); err != nil {
+			return nil, err
+		}
+		want, changed := expected[name]
+		if !changed {
+			want = before
+		}
+		if !bytes.Equal(after, want) || (after == nil) != (want == nil) {
+			changes = append(changes, Change{File: name, Before: before, After: after, Mode: modeOf(name, tree, copied), By: command})
+		}
+	}
+	return changes, nil
+}
+
+// modeOf is a file's mode where it is, or is to be.
+func modeOf(name string, trees ...fs.FS) fs.FileMode {
+	for _, tree := range trees {
+		if info, err := fs.Stat(tree, name); err == nil {
+			return info.Mode().Perm()
+		}
+	}
+	return 0o644
+}
+
+// contents are the bytes of a regular file, nil where there is none.
+func contents(tree fs.FS, name string) ([]byte, error) {
+	info, err := fs.Lstat(tree, name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	data, err := fs.ReadFile(tree, name)
+	if data == nil {
+		data = []byte{}
+	}
+	return data, err
+}
+
+// Merge puts later changes of a file in the place of earlier ones.
+func Merge(earlier, later []Change) []Change {
+	kept := slices.DeleteFunc(slices.Clone(earlier), func(c Change) bool {
+		return slices.ContainsFunc(later, func(l Change) bool { return l.File == c.File })
+	})
+	return append(kept, later...)
+}

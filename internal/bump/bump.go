@@ -1,0 +1,214 @@
+// Package bump moves the pins of one component to a version, in a tree: it
+// finds them, looks whether what they are to name is there, plans, and writes.
+package bump
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/apply"
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/internal/resolve"
+	"github.com/kubestellar/actions/internal/verify"
+)
+
+// Bump is one component's move to a version in one tree.
+type Bump struct {
+	File  *delivery.File
+	Tree  fs.FS
+	Names []string // of the tree's files
+	Wish  plan.Wish
+	// Ask asks the world; nil asks nothing.
+	Ask *verify.Asker
+	// AcceptStandIns lets the move rest on what stands in for real artifacts.
+	AcceptStandIns bool
+	// Env is the environment of the commands that derive files.
+	Env []string
+}
+
+// Plan is what a bump does, before it is done.
+type Plan struct {
+	Wish      plan.Wish
+	Edits     []plan.Edit
+	Left      []plan.Left
+	Findings  []plan.Finding
+	Unchecked []report.Open
+	Changes   []apply.Change
+	// Underived are commands that were not run, since they may ask the world.
+	Underived []string
+	// Lines are those of the edits, as they are and as they will be.
+	Lines []apply.Line
+}
+
+// Plan finds, asks and plans; it writes nothing. A plan with findings, or with
+// anything unchecked, has no changes.
+func (b Bump) Plan(ctx context.Context) (*Plan, error) {
+	finder := find.New(b.File)
+	found, err := finder.Files(b.Tree, b.Names)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Wish: b.Wish}
+	p.Edits, p.Left = plan.Bump(b.File, find.Pins(found.References), b.Wish)
+	for _, s := range found.Suspects {
+		if s.Component == b.Wish.Component {
+			p.Left = append(p.Left, plan.Left{Reference: s, Because: "looks like a version of it, but is written in no form that is known"})
+		}
+	}
+	if !slices.ContainsFunc(found.References, func(r ref.Reference) bool { return r.Component == b.Wish.Component && !r.Use }) {
+		return nil, outcome.Wrongf("there is no pin of %s in the tree: nothing names a version of it, or %s lacks the names by which it does", b.Wish.Component, delivery.FileName)
+	}
+	if err := b.resolve(ctx, p); err != nil {
+		return nil, err
+	}
+	if p.Lines, err = apply.Lines(b.Tree, p.Edits); err != nil {
+		return nil, err
+	}
+	if p.blocked(b.AcceptStandIns) {
+		return p, nil
+	}
+	return p, b.change(ctx, finder, p)
+}
+
+// resolve asks for what the edited places will name, and completes digests and
+// commits that stand beside versions.
+func (b Bump) resolve(ctx context.Context, p *Plan) error {
+	answers := map[resolve.Target]resolve.Answer{}
+	if b.Ask != nil && len(p.Edits) > 0 {
+		named, err := b.targets(p.Edits)
+		if err != nil {
+			return err
+		}
+		asked := b.Ask.Ask(ctx, named)
+		answers, p.Findings, p.Unchecked = asked.Answers, asked.Findings, asked.Unchecked
+		p.Findings = slices.DeleteFunc(p.Findings, func(f plan.Finding) bool { return f.Rule == "idle-excuse" })
+	}
+	for i, e := range p.Edits {
+		if e.Lock == nil && !e.WantsDigest {
+			continue
+		}
+		lock, because := b.lock(e, answers)
+		p.Edits[i].LockTo = lock
+		if lock == "" {
+			p.Unchecked = append(p.Unchecked, report.Open{What: e.Site.String() + ": the digest or commit beside " + e.To, Because: because})
+		}
+	}
+	return nil
+}
+
+// moved is a reference as it will be.
+func moved(e plan.Edit) ref.Reference {
+	r := e.Reference
+	r.Path = strings.ReplaceAll(r.Path, strings.TrimPrefix(r.Written, "v"), strings.TrimPrefix(e.To, "v"))
+	r.Written = e.To
+	return r
+}
+
+// targets are what the edited places will name, and the git tag of the release.
+func (b Bump) targets(edits []plan.Edit) (map[resolve.Target]ref.Reference, error) {
+	named := map[resolve.Target]ref.Reference{}
+	for _, e := range edits {
+		targets, err := resolve.Targets(b.File, moved(e), b.Wish.Version)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range targets {
+			if _, before := named[t]; !before {
+				named[t] = e.Reference
+			}
+		}
+	}
+	tag := resolve.Target{Component: b.Wish.Component, At: b.File.Components[b.Wish.Component].Repository, Tag: b.Wish.Version.Tag()}
+	if _, before := named[tag]; !before {
+		named[tag] = edits[0].Reference
+	}
+	return named, nil
+}
+
+// lock is the digest or commit that belongs beside an edited version, or the
+// reason why it is not known.
+func (b Bump) lock(e plan.Edit, answers map[resolve.Target]resolve.Answer) (lock, because string) {
+	if b.Ask == nil {
+		return "", "only the world can tell: leave out --offline"
+	}
+	targets, err := resolve.Targets(b.File, moved(e), b.Wish.Version)
+	if err != nil || len(targets) == 0 {
+		return "", fmt.Sprintf("it names nothing that could be asked for: %v", err)
+	}
+	a := answers[targets[0]]
+	if a.Err != nil {
+		return "", a.Err.Error()
+	}
+	if e.WantsDigest && e.Lock == nil {
+		return a.Digest, ""
+	}
+	return plan.LockOf(e.Reference, a), ""
+}
+
+// blocked tells whether something forbids to write.
+func (p *Plan) blocked(standIns bool) bool {
+	return len(plan.Errors(p.Findings)) > 0 || slices.ContainsFunc(p.Unchecked, func(o report.Open) bool { return !o.StandIn || !standIns })
+}
+
+// change computes the files as they will be, derived ones among them.
+func (b Bump) change(ctx context.Context, finder *find.Finder, p *Plan) error {
+	changes, err := apply.Changes(finder, b.Tree, p.Edits)
+	if err != nil || len(changes) == 0 {
+		return err
+	}
+	commands := b.File.Components[b.Wish.Component].Derived
+	if b.Ask == nil {
+		p.Underived, commands = commands, nil
+	}
+	if len(commands) == 0 {
+		p.Changes = changes
+		return nil
+	}
+	derived, err := apply.Derive(ctx, b.Tree, b.Names, changes, commands, b.Env)
+	if err != nil {
+		return err
+	}
+	p.Changes = apply.Merge(changes, derived)
+	return p.survive(finder)
+}
+
+// survive looks whether what derives files has kept every edit.
+func (p *Plan) survive(finder *find.Finder) error {
+	for _, c := range p.Changes {
+		planned := 0
+		for _, e := range p.Edits {
+			if e.File == c.File {
+				planned++
+			}
+		}
+		kept := 0
+		for _, r := range find.Pins(finder.Text(c.File, c.After)) {
+			if v, err := r.Version(); err == nil && r.Component == p.Wish.Component && v.Compare(p.Wish.Version) == 0 {
+				kept++
+			}
+		}
+		if kept < planned {
+			return outcome.Wrongf("%s: after %q it holds %s %s in %d places, %d were planned: the command undoes the edit", c.File, c.By, p.Wish.Component, p.Wish.Version, kept, planned)
+		}
+	}
+	return nil
+}
+
+// Err is the outcome of a plan as an error.
+func (p *Plan) Err(standIns bool) error {
+	switch {
+	case len(plan.Errors(p.Findings)) > 0:
+		return outcome.Wrongf("nothing is written: %s", report.Count(len(plan.Errors(p.Findings)), "finding"))
+	case p.blocked(standIns):
+		return outcome.As(outcome.Unchecked, fmt.Errorf("nothing is written: %s could not be checked; --offline does not ask", report.Count(len(p.Unchecked), "thing")))
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package bump
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/report"
+)
+
+// document is a plan as --format json prints it. Its fields are stable: none
+// is taken away or given another meaning.
+type document struct {
+	Component string         `json:"component"`
+	Version   string         `json:"version"`
+	Edits     []edit         `json:"edits"`
+	Derived   []derived      `json:"derived"`
+	Underived []string       `json:"underived,omitempty"`
+	Left      []left         `json:"left"`
+	Findings  []plan.Finding `json:"findings"`
+	Unchecked []report.Open  `json:"unchecked"`
+}
+
+type edit struct {
+	File   string     `json:"file"`
+	Line   int        `json:"line"`
+	Column int        `json:"column"`
+	Syntax ref.Syntax `json:"syntax"`
+	From   string     `json:"from"`
+	To     string     `json:"to"`
+	// Before and After are the whole line.
+	Before string `json:"before"`
+	After  string `json:"after"`
+	// Behind says that the place was behind the others.
+	Behind bool `json:"behind,omitempty"`
+}
+
+type left struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Version string `json:"version"`
+	Because string `json:"because"`
+}
+
+type derived struct {
+	File string `json:"file"`
+	By   string `json:"by"`
+}
+
+// JSON is the plan as --format json prints it.
+func (p *Plan) JSON() ([]byte, error) {
+	out := document{Component: p.Wish.Component, Version: p.Wish.Version.String(), Edits: []edit{}, Derived: []derived{}, Underived: p.Underived, Left: []left{},
+		Findings: append([]plan.Finding{}, p.Findings...), Unchecked: append([]report.Open{}, p.Unchecked...)}
+	for i, e := range p.Edits {
+		out.Edits = append(out.Edits, edit{e.File, e.Line, e.Column, e.Syntax, e.Written, e.To, p.Lines[i].Before, p.Lines[i].After, e.Behind})
+	}
+	for _, c := range p.Changes {
+		if c.By != "" {
+			out.Derived = append(out.Derived, derived{c.File, c.By})
+		}
+	}
+	for _, l := range p.Left {
+		out.Left = append(out.Left, left{l.File, l.Line, l.Column, l.Written, l.Because})
+	}
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false) // lines are shown as they stand
+	err := encoder.Encode(out)
+	return b.Bytes(), err
+}

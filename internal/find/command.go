@@ -1,0 +1,154 @@
+package find
+
+import (
+	"bytes"
+	"regexp"
+
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+// near bounds how far a command's words may stand apart, in bytes.
+const near = 4096
+
+// command is where the shell command around a place begins and ends: a line
+// with those that a backslash joins to it, between separators.
+func (t *text) command(start, end int) ref.Span {
+	s, e := t.joined(start, end)
+	return ref.Span{Start: s + lastSeparator(t.data[s:start]), End: end + firstSeparator(t.data[end:e])}
+}
+
+// joined is the line around a place with those that a backslash joins to it.
+func (t *text) joined(start, end int) (int, int) {
+	s, e := lineStart(t.data, start), lineEnd(t.data, end)
+	for s > 0 && start-s < near && endsInBackslash(t.data[lineStart(t.data, s-1):s-1]) {
+		s = lineStart(t.data, s-1)
+	}
+	for e < len(t.data) && e-end < near && endsInBackslash(t.data[lineStart(t.data, e):e]) {
+		e = lineEnd(t.data, e+1)
+	}
+	return s, e
+}
+
+func endsInBackslash(line []byte) bool {
+	return bytes.HasSuffix(bytes.TrimRight(line, "\r \t"), []byte(`\`))
+}
+
+// lastSeparator is the offset after the last thing in text that begins a
+// command: an operator, or an opening of which the end comes later.
+func lastSeparator(text []byte) int {
+	depth := 0
+	for i := len(text) - 1; i >= 0; i-- {
+		switch b := text[i]; {
+		case b == ')':
+			depth++
+		case b == '(' && depth > 0:
+			depth--
+		case b == '(' || b == ';' || b == '|' || b == '`' || b == '&' && at(text, i-1) == '&':
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// firstSeparator is the offset of the first thing in text that ends a command.
+func firstSeparator(text []byte) int {
+	depth := 0
+	for i, b := range text {
+		switch {
+		case b == '(':
+			depth++
+		case b == ')' && depth > 0:
+			depth--
+		case b == ')' || b == ';' || b == '|' || b == '`' || b == '&' && at(text, i+1) == '&':
+			return i
+		}
+	}
+	return len(text)
+}
+
+// A --version option up to its value: as words of one line, joined lines, items
+// of a YAML list, or elements of a list in brackets.
+var optionAt = regexp.MustCompile(`--version(?:=|["']?[ \t]*,?[ \t]*(?:\\?\r?\n[ \t]*(?:#[^\n]*\n[ \t]*)*)?(?:-[ \t]+)?)["']?`)
+
+// option is where the value of the --version option begins that belongs to the
+// chart named from start to end, or -1.
+func (t *text) option(start, end int) int {
+	for _, scope := range t.scopes(start, end) {
+		after := cutBefore(t.data[end:scope.End], "oci://")
+		if match := optionAt.FindIndex(after); match != nil {
+			return end + match[1]
+		}
+		from := scope.Start
+		if other := bytes.LastIndex(t.data[from:max(from, start-len("oci://"))], []byte("oci://")); other >= 0 {
+			from += other
+		}
+		if all := optionAt.FindAllIndex(t.data[from:start], -1); all != nil {
+			return from + all[len(all)-1][1]
+		}
+	}
+	return -1
+}
+
+func cutBefore(text []byte, word string) []byte {
+	before, _, _ := bytes.Cut(text, []byte(word))
+	return before
+}
+
+// scopes are where the words of one command stand together.
+func (t *text) scopes(start, end int) []ref.Span {
+	var all []ref.Span
+	if items, ok := t.items(start); ok {
+		all = append(all, items)
+	}
+	if list, ok := t.brackets(start, end); ok {
+		all = append(all, list)
+	}
+	return append(all, t.command(start, end))
+}
+
+var itemAt = regexp.MustCompile(`^([ \t]*)-[ \t]`)
+
+// items are the lines of the YAML list of which the line around i is an item.
+func (t *text) items(i int) (ref.Span, bool) {
+	s := lineStart(t.data, i)
+	match := itemAt.FindSubmatch(t.data[s:lineEnd(t.data, i)])
+	if match == nil {
+		return ref.Span{}, false
+	}
+	indent := len(match[1])
+	first, last := s, lineEnd(t.data, i)
+	for first > 0 && s-first < near && t.belongs(lineStart(t.data, first-1), indent) {
+		first = lineStart(t.data, first-1)
+	}
+	for last < len(t.data) && last-i < near && t.belongs(last+1, indent) {
+		last = lineEnd(t.data, last+1)
+	}
+	return ref.Span{Start: first, End: last}, true
+}
+
+// belongs tells whether the line that begins at i is part of a list at this
+// indent: an item, what goes on below one, a comment or a template's control.
+func (t *text) belongs(i, indent int) bool {
+	line := t.data[i:lineEnd(t.data, i)]
+	bare := bytes.TrimLeft(line, " \t")
+	if i >= len(t.data) || len(bytes.TrimSpace(bare)) == 0 {
+		return false
+	}
+	lead := len(line) - len(bare)
+	return lead > indent || bare[0] == '#' || bytes.HasPrefix(bare, []byte("{{")) || lead == indent && bytes.HasPrefix(bare, []byte("- "))
+}
+
+// brackets are the list in brackets that holds the quoted word from start to
+// end.
+func (t *text) brackets(start, end int) (ref.Span, bool) {
+	if quote := at(t.data, end); quote != '"' && quote != '\'' {
+		return ref.Span{}, false
+	}
+	from := max(0, start-near)
+	open := bytes.LastIndexAny(t.data[from:start], "[]")
+	closing := bytes.IndexAny(t.data[end:min(len(t.data), end+near)], "[]")
+	if open < 0 || closing < 0 || t.data[from+open] != '[' || t.data[end+closing] != ']' {
+		return ref.Span{}, false
+	}
+	return ref.Span{Start: from + open, End: end + closing}, true
+}

@@ -1,0 +1,212 @@
+package find
+
+import (
+	"bytes"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+// context reads off the text in what surroundings a reference stands.
+func (t *text) context(r ref.Reference) ref.Context {
+	t.survey()
+	c := r.Context
+	before, after := t.before(r.Start), t.after(r.End)
+	c.Document = isDocument(t.name)
+	c.History = t.history
+	c.Script = !c.Document && r.Syntax == ref.Prose
+	c.Comment = !c.Document && isCommented(t.name, before) && r.Lock == nil
+	const reach = 60 // bytes; what is said about a version stands near it
+	close := before[max(0, len(before)-reach):]
+	c.Example = (c.Comment || c.Document) && exampleBefore.Match(close)
+	c.Bound = boundBefore.Match(close) || boundAfter.Match(after[:min(reach, len(after))])
+	c.Output = c.Document && t.isOutput(r.Line, before)
+	c.Fixed = c.Fixed || r.Syntax == ref.Link
+	c.Checksum = t.checksumBelow(r)
+	c.Scope = t.scope(r.Start)
+	return c
+}
+
+// survey looks once at what is the same for all references of a text.
+func (t *text) survey() {
+	if t.surveyed {
+		return
+	}
+	t.surveyed = true
+	t.line(0)
+	if isDocument(t.name) {
+		t.fences, t.history = fencesIn(t.data), t.isHistory()
+	}
+	if strings.Contains("/"+t.name, "/.github/workflows/") {
+		t.jobs = jobsIn(t.data)
+	}
+}
+
+var documents = words(`.md .markdown .mdx .rst .adoc .asciidoc .html .htm .txt`)
+
+// isDocument tells whether people read the file; a chart's NOTES.txt is a
+// template.
+func isDocument(name string) bool {
+	return documents[strings.ToLower(path.Ext(name))] && path.Base(path.Dir(name)) != "templates"
+}
+
+var (
+	historyName = regexp.MustCompile(`(?i)release[-_ ]?notes|change-?log|^changes|^history|^news\b`)
+	historySaid = [][]byte{[]byte("point-in-time statement"), []byte("this document is frozen"), []byte("this document is archived"), []byte("this page is archived")}
+)
+
+// isHistory tells whether the text is about the past, by its name or because it
+// says so at its beginning.
+func (t *text) isHistory() bool {
+	const beginning = 2000 // bytes
+	text := bytes.ToLower(t.data[:min(beginning, len(t.data))])
+	return historyName.MatchString(path.Base(t.name)) || slices.ContainsFunc(historySaid, func(said []byte) bool { return bytes.Contains(text, said) })
+}
+
+// What begins a comment, by the end of the file's name; "#" elsewhere.
+var commentMarks = map[string][]string{
+	".go": {"//"}, ".js": {"//"}, ".ts": {"//"}, ".java": {"//"}, ".rs": {"//"}, ".c": {"//"}, ".tpl": {"{{/*", "{{- /*"}, ".json": {},
+}
+
+// isCommented tells whether a comment begins in what stands before on a line.
+func isCommented(name string, before []byte) bool {
+	marks, ok := commentMarks[path.Ext(name)]
+	if !ok {
+		marks = []string{"#", "{{/*", "{{- /*"}
+	}
+	for _, mark := range marks {
+		if i := bytes.Index(before, []byte(mark)); i == 0 || i > 0 && (before[i-1] == ' ' || before[i-1] == '\t') {
+			return true
+		}
+	}
+	return false
+}
+
+var (
+	exampleBefore = regexp.MustCompile(`(?i)\be\.g\.|\bfor example\b|\bsuch as\b|\bfor instance\b`)
+	// Words and signs before a version that make it the end of a range.
+	boundBefore = regexp.MustCompile(`(?i)(?:(?:\b|_)(?:at least|minimum|min|since|after|before|higher than|later than|newer than|older than|lower than|greater than|less than|up to|from|until)(?:\b|_)|[<>≥≤~^]=?|>=|<=)[\s*_` + "`" + `"'v]*$`)
+	// … and after one.
+	boundAfter = regexp.MustCompile(`(?i)^[*_` + "`" + `"')]*[\s,]*(?:\(?or|and)[\s]+(?:higher|later|newer|above|greater|up|more recent|lower|earlier|older|below|beyond)\b|^[*_` + "`" + `"')]*(?:\+|[\s]+onwards?\b)`)
+)
+
+// fence is a block of a Markdown document that is shown as it is.
+type fence struct {
+	first, last int  // lines, without the fences
+	prompt      bool // shows commands as they were typed
+	output      bool // shows what was printed
+}
+
+// isOutput tells whether a line of a document shows what a command printed.
+func (t *text) isOutput(line int, before []byte) bool {
+	if printed.Match(before) {
+		return true
+	}
+	for _, f := range t.fences {
+		if f.first <= line && line <= f.last {
+			return f.output || f.prompt && t.showsOutput(f)
+		}
+	}
+	return false
+}
+
+var (
+	// What helm, docker and prerequisite checkers print at the beginning of a line.
+	printed  = regexp.MustCompile(`^[\s>]*(?:Pulled:|Digest:|Status:|Downloaded |Successfully |✔|✓|✗|\S+[ \t]+\S+[ \t]+\d+[ \t]+\d{4}-\d\d-\d\d )`)
+	fenceAt  = regexp.MustCompile("^[ \t>]*(?:```+|~~~+)[ \t]*([A-Za-z]*)")
+	promptAt = regexp.MustCompile(`^[ \t>]*(?:\$|#|PS>|%)[ \t]`)
+)
+
+// showsOutput tells whether a block has lines that nobody typed: then it shows
+// what once happened, and its commands belong to that.
+func (t *text) showsOutput(f fence) bool {
+	joined := false
+	for line := f.first; line <= f.last; line++ {
+		text := t.data[t.lines[line-1]:lineEnd(t.data, t.lines[line-1])]
+		if !joined && len(bytes.TrimSpace(text)) > 0 && !promptAt.Match(text) {
+			return true
+		}
+		joined = endsInBackslash(text)
+	}
+	return false
+}
+
+func fencesIn(data []byte) []fence {
+	var all []fence
+	var open *fence
+	number := 0
+	for line := range bytes.Lines(data) {
+		number++
+		var match [][]byte
+		if bare := bytes.TrimLeft(line, " \t>"); len(bare) > 0 && (bare[0] == '`' || bare[0] == '~') {
+			match = fenceAt.FindSubmatch(line)
+		}
+		switch {
+		case match != nil && open == nil:
+			kind := strings.ToLower(string(match[1]))
+			open = &fence{first: number + 1, output: kind == "output" || kind == "text"}
+		case match != nil:
+			open.last = number - 1
+			all, open = append(all, *open), nil
+		case open != nil && promptAt.Match(line) && !bytes.HasPrefix(bytes.TrimLeft(line, " \t>"), []byte("#")):
+			open.prompt = true
+		}
+	}
+	if open != nil {
+		open.last = number
+		all = append(all, *open)
+	}
+	return all
+}
+
+var checksumAt = regexp.MustCompile(`\b(?:sha256|sha512|digest|checksum)\b.*\b[0-9a-f]{64}`)
+
+// checksumBelow tells whether one of the next two lines holds a checksum, which
+// an edit of the version alone would leave behind.
+func (t *text) checksumBelow(r ref.Reference) bool {
+	if r.Lock != nil || r.Syntax != ref.Download && r.Syntax != ref.Archive && r.Syntax != ref.FileName {
+		return false
+	}
+	end := lineEnd(t.data, r.End)
+	for range 2 {
+		end = lineEnd(t.data, end+1)
+	}
+	return checksumAt.Match(bytes.ToLower(t.data[lineEnd(t.data, r.End):end]))
+}
+
+var (
+	jobsAt = regexp.MustCompile(`(?m)^jobs:`)
+	jobAt  = regexp.MustCompile(`(?m)^  ["']?([A-Za-z_][A-Za-z0-9_-]*)["']?:`)
+)
+
+// job is a job of a workflow.
+type job struct {
+	start int
+	name  string
+}
+
+func jobsIn(data []byte) []job {
+	at := jobsAt.FindIndex(data)
+	if at == nil {
+		return nil
+	}
+	var all []job
+	for _, match := range jobAt.FindAllSubmatchIndex(data[at[1]:], -1) {
+		all = append(all, job{at[1] + match[0], string(data[at[1]+match[2] : at[1]+match[3]])})
+	}
+	return all
+}
+
+// scope is what belongs together around a place: a job of a workflow, else the
+// file.
+func (t *text) scope(i int) string {
+	for _, j := range slices.Backward(t.jobs) {
+		if j.start <= i {
+			return t.name + "#" + j.name
+		}
+	}
+	return t.name
+}

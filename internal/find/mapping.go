@@ -1,0 +1,193 @@
+package find
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+// mapping is the keys that stand beside each other in YAML or JSON, each with
+// the place of its value, which is without its quotes. It is read from the
+// lines, since templates do not parse as YAML. A key one level below "ref" is
+// called "ref." with its name.
+type mapping map[string]ref.Span
+
+func (m mapping) text(t *text, key string) string {
+	return string(t.data[m[key].Start:m[key].End])
+}
+
+var (
+	// A line with a key: what leads up to the key, the key, and its value.
+	keyLine = regexp.MustCompile(`^(\s*(?:-[ \t]+)*)["']?([A-Za-z0-9_.-]+)["']?[ \t]*:(?:[ \t]+|$)(.*)$`)
+	// What may stand before a scalar: an anchor or a tag, then a quote.
+	scalarAt = regexp.MustCompile(`^(?:[&!][A-Za-z0-9_!-]+[ \t]+)?["']?`)
+	// What may stand before a location or repository in a value.
+	schemeAt = regexp.MustCompile(`^(?:oci://|docker://|https://|git::|ssh://)?(?:git@)?(?:github\.com[/:])?$`)
+	// What may stand after one.
+	closingAt   = regexp.MustCompile(`^(?:\.git)?/?["']?[ \t\r]*(?:,|\}|#.*)?$`)
+	slashAt     = regexp.MustCompile(`^/`)
+	digestValue = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+)
+
+// most bounds how many lines a mapping is followed in each direction.
+const most = 60
+
+// mapping is the one that has the whole of what stands from start to end as a
+// value, or nil.
+func (t *text) mapping(start, end int) mapping {
+	if m := t.flow(start, end); m != nil {
+		return m
+	}
+	s := lineStart(t.data, start)
+	k, ok := t.keyAt(s)
+	if !ok || !schemeAt.Match(t.data[k.value.Start:max(k.value.Start, start)]) || !closingAt.Match(t.after(end)) {
+		return nil
+	}
+	m := mapping{k.name: k.value}
+	t.follow(m, k, s)
+	if !k.first {
+		t.goBack(m, k, s)
+	}
+	return m
+}
+
+// key is one line's key.
+type key struct {
+	name   string
+	column int
+	first  bool // of an item of a list
+	value  ref.Span
+}
+
+// keyAt reads the key of the line that begins at s.
+func (t *text) keyAt(s int) (key, bool) {
+	line := bytes.TrimRight(t.data[s:lineEnd(t.data, s)], "\r")
+	match := keyLine.FindSubmatchIndex(line)
+	if match == nil {
+		return key{}, false
+	}
+	lead := line[match[2]:match[3]]
+	value := t.skip(scalarAt, s+match[6])
+	end := value
+	for end < s+len(line) && !bytes.ContainsRune([]byte("\"', \t"), rune(t.data[end])) {
+		end++
+	}
+	return key{string(line[match[4]:match[5]]), len(lead), bytes.IndexByte(lead, '-') >= 0, ref.Span{Start: value, End: end}}, true
+}
+
+// follow adds the keys of the lines below.
+func (t *text) follow(m mapping, k key, s int) {
+	last := k.name
+	for range most {
+		s = lineEnd(t.data, s) + 1
+		if s > len(t.data) {
+			return
+		}
+		next, ok := t.keyAt(s)
+		switch {
+		case t.passedOver(s):
+		case t.indent(s) < k.column:
+			return
+		case ok && next.column == k.column && !next.first:
+			m.put(next.name, next.value)
+			last = next.name
+		case ok && last == "ref":
+			m.put("ref."+next.name, next.value)
+		}
+	}
+}
+
+// goBack adds the keys of the lines above, up to the first of an item.
+func (t *text) goBack(m mapping, k key, s int) {
+	for range most {
+		if s == 0 {
+			return
+		}
+		s = lineStart(t.data, s-1)
+		next, ok := t.keyAt(s)
+		switch {
+		case t.passedOver(s):
+		case ok && next.column == k.column:
+			m.put(next.name, next.value)
+			if next.first {
+				return
+			}
+		case t.indent(s) < k.column:
+			return
+		}
+	}
+}
+
+// put keeps the first value of a key.
+func (m mapping) put(name string, value ref.Span) {
+	if _, ok := m[name]; !ok {
+		m[name] = value
+	}
+}
+
+// passedOver tells whether the line that begins at s says nothing of a
+// mapping: blank, a comment, or a template's control.
+func (t *text) passedOver(s int) bool {
+	line := bytes.TrimSpace(t.data[min(s, len(t.data)):lineEnd(t.data, s)])
+	return len(line) == 0 || line[0] == '#' || bytes.HasPrefix(line, []byte("{{"))
+}
+
+func (t *text) indent(s int) int {
+	line := t.data[min(s, len(t.data)):lineEnd(t.data, s)]
+	return len(line) - len(bytes.TrimLeft(line, " \t"))
+}
+
+var flowPart = regexp.MustCompile(`["']?([A-Za-z0-9_.-]+)["']?[ \t]*:[ \t]*["']?([^"',{}\s]*)`)
+
+// flow is the mapping in braces, on one line, that holds a place.
+func (t *text) flow(start, end int) mapping {
+	s := lineStart(t.data, start)
+	open := bytes.LastIndexAny(t.data[s:start], "{}")
+	closing := bytes.IndexAny(t.after(end), "{}")
+	if open < 0 || closing < 0 || t.data[s+open] != '{' || at(t.data, s+open-1) == '{' || at(t.data, end+closing) != '}' {
+		return nil
+	}
+	m := mapping{}
+	base := s + open + 1
+	for _, match := range flowPart.FindAllSubmatchIndex(t.data[base:end+closing], -1) {
+		m.put(string(t.data[base+match[2]:base+match[3]]), ref.Span{Start: base + match[4], End: base + match[5]})
+	}
+	return m
+}
+
+// topLevel is where the value of a key begins that stands at the beginning of a
+// line.
+func (t *text) topLevel(name string) (int, bool) {
+	for s := 0; s < len(t.data); s = lineEnd(t.data, s) + 1 {
+		if k, ok := t.keyAt(s); ok && k.column == 0 && k.name == name {
+			return k.value.Start, true
+		}
+	}
+	return 0, false
+}
+
+// nested is where the value begins of one of the names given that stands below
+// the key of the line that begins at s.
+func (t *text) nested(s int, names ...string) (int, bool) {
+	k, ok := t.keyAt(s)
+	if !ok {
+		return 0, false
+	}
+	for range most {
+		s = lineEnd(t.data, s) + 1
+		if s > len(t.data) {
+			return 0, false
+		}
+		next, ok := t.keyAt(s)
+		switch {
+		case t.passedOver(s):
+		case t.indent(s) <= k.column:
+			return 0, false
+		case ok && slices.Contains(names, next.name):
+			return next.value.Start, true
+		}
+	}
+	return 0, false
+}

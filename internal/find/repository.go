@@ -1,0 +1,325 @@
+package find
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+// hosts serve repositories, each in its own shape.
+var hosts = []struct{ prefix, shape string }{
+	{"raw.githubusercontent.com/", "raw"},
+	{"api.github.com/repos/", "api"},
+	{"codeload.github.com/", "codeload"},
+	{"github.com/", "web"},
+	{"github.com:", "web"},
+	{"cdn.jsdelivr.net/gh/", "web"},
+}
+
+// repository finds places that name a component by its repository: links,
+// files, releases, clones, actions and modules at a tag.
+func repository(f *Finder, t *text, n needle, start, end int) {
+	shape := t.host(start)
+	if shape == "" && !t.starts(start, false) {
+		return
+	}
+	r := ref.Reference{Component: n.component}
+	end = t.skip(dotGit, end)
+	switch next := at(t.data, end); {
+	case isWord(next) || next == '-':
+		return
+	case shape == "raw":
+		t.rawFile(end, r)
+	case shape == "api" || shape == "codeload":
+		t.download(end, r)
+	case next == '/' && shape == "web" && t.page(end, r):
+	case t.versioned(shape, end, r):
+	default:
+		t.around(start, end, r)
+	}
+}
+
+var dotGit = regexp.MustCompile(`^\.git`)
+
+// host is the shape of the addresses of the host that stands before a
+// repository's name, or "".
+func (t *text) host(start int) string {
+	for _, h := range hosts {
+		at := start - len(h.prefix)
+		if at >= 0 && string(t.data[at:start]) == h.prefix && t.isHost(at) {
+			return h.shape
+		}
+	}
+	return ""
+}
+
+// isHost tells whether the host that begins at i is one, and not a folder of
+// another's; pkg.go.dev shows modules so.
+func (t *text) isHost(i int) bool {
+	return t.starts(i, false) || bytes.HasSuffix(t.data[:i], []byte("pkg.go.dev/")) || bytes.HasSuffix(t.data[:i], []byte("www."))
+}
+
+// rawFile finds a file at a ref: /REF/path or /refs/tags/REF/path.
+func (t *text) rawFile(i int, r ref.Reference) {
+	r.Syntax = ref.Raw
+	if at(t.data, i) == '/' {
+		t.addPath(i+1, r)
+	}
+	t.installer(i, r)
+}
+
+// What the web pages of a repository are called, up to the ref.
+var pages = []struct {
+	prefix string
+	syntax ref.Syntax
+}{
+	{"/releases/download/", ref.Download},
+	{"/releases/latest/download/", ref.Download},
+	{"/releases/tag/", ref.Link},
+	{"/archive/", ref.Archive},
+	{"/tarball/", ref.Archive},
+	{"/zipball/", ref.Archive},
+	{"/raw/", ref.Raw},
+	{"/blob/", ref.Link},
+	{"/tree/", ref.Link},
+	{"/blame/", ref.Link},
+	{"/edit/", ref.Link},
+	{"/commits/", ref.Link},
+	{"/compare/", ref.Link},
+}
+
+// page finds a page of a repository that names a ref, and tells whether this is
+// one, whatever it names.
+func (t *text) page(i int, r ref.Reference) bool {
+	for _, p := range pages {
+		if !bytes.HasPrefix(t.data[i:], []byte(p.prefix)) {
+			continue
+		}
+		r.Syntax, r.Context.Page = p.syntax, strings.Trim(p.prefix, "/")
+		switch {
+		case p.prefix == "/releases/latest/download/":
+			r.Moving = true
+			t.addEnding(i+len("/releases/"), i+len("/releases/latest"), r)
+		case p.prefix == "/compare/":
+			t.compared(i+len(p.prefix), r)
+		case p.syntax == ref.Download:
+			t.asset(i+len(p.prefix), r)
+		default:
+			t.addPath(i+len(p.prefix), r)
+		}
+		t.installer(i, r)
+		return true
+	}
+	return false
+}
+
+// download finds what the API and codeload serve: releases/tags/REF,
+// tar.gz/refs/tags/REF.
+func (t *text) download(i int, r ref.Reference) {
+	r.Syntax = ref.Archive
+	if match := downloadAt.FindIndex(t.after(i)); match != nil {
+		t.addPath(i+match[1], r)
+	}
+}
+
+var downloadAt = regexp.MustCompile(`^/(?:releases/tags|git/refs?/tags|tarball|zipball|tar\.gz|zip|legacy\.tar\.gz)/`)
+
+// versionStart is where the version begins in a ref that may say refs/tags/ and
+// may be a branch of which the version is the end: release-1.2.3. prefix is
+// what the ref's name has before its version.
+func (t *text) versionStart(i int) (start int, prefix string) {
+	i = t.skip(refAt, i)
+	start = i
+	for range 4 {
+		if fileVersionEnd(t.data, start) >= 0 || useEnd(t.data, start) >= 0 {
+			return start, string(t.data[i:start])
+		}
+		next := t.skip(refPart, start)
+		if next == start {
+			break
+		}
+		start = next
+	}
+	return i, ""
+}
+
+var (
+	refAt   = regexp.MustCompile(`^refs/(?:tags|heads)/`)
+	refPart = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*[-/]`)
+)
+
+// addPath adds the version in a ref of an address, with the path after it.
+func (t *text) addPath(i int, r ref.Reference) bool {
+	start, prefix := t.versionStart(i)
+	r.Context.Prefix = prefix
+	end := versionEnd(t.data, start)
+	if end < 0 || at(t.data, end) != '/' {
+		end = fileVersionEnd(t.data, start)
+	}
+	if end >= 0 && at(t.data, end) == '/' {
+		r.Path = t.address(end + 1)
+	}
+	r.Context.Fixed = r.Syntax == ref.Link && linesAt.MatchString(r.Path)
+	r.Path, _, _ = strings.Cut(r.Path, "#")
+	if end < 0 && movingEnd(t.data, start) >= 0 && r.Syntax != ref.Download {
+		return false // a branch's pages are for whoever wants the newest
+	}
+	return t.addEnding(start, end, r)
+}
+
+var linesAt = regexp.MustCompile(`#L\d+`)
+
+// address is the rest of an address that begins at i.
+func (t *text) address(i int) string {
+	end := i
+	for end < len(t.data) && t.data[end] > ' ' && !bytes.ContainsRune([]byte("\"'`)]>}<|;,\\"), rune(t.data[end])) {
+		end++
+	}
+	return strings.TrimRight(string(t.data[i:end]), ".:")
+}
+
+// compared finds both ends of a comparison.
+func (t *text) compared(i int, r ref.Reference) {
+	r.Context.Fixed = true
+	for _, start := range []int{i, t.skip(comparedAt, i)} {
+		if end := coreEnd(t.data, start); end >= 0 {
+			t.addEnding(start, prereleaseEnd(t.data, end, nil), r)
+		}
+	}
+}
+
+var comparedAt = regexp.MustCompile(`^[^\s.]*(?:\.[^\s.]+)*?\.\.\.?`)
+
+// asset finds an asset of a release, the versions in its name, and all other
+// places in the text that name a file by the same beginning and version.
+func (t *text) asset(i int, r ref.Reference) {
+	if !t.addPath(i, r) {
+		return
+	}
+	r = t.found[len(t.found)-1]
+	if r.Use || r.Moving || r.Path == "" {
+		return
+	}
+	version := strings.TrimPrefix(r.Written, "v")
+	prefix, _, ok := strings.Cut(r.Path, version)
+	if !ok {
+		return
+	}
+	prefix = strings.TrimSuffix(prefix, "v")
+	const enough = 3 // letters, to be a name
+	if len(prefix) < enough {
+		prefix = r.Path[:strings.Index(r.Path, version)]
+	}
+	t.named(prefix, version, r)
+}
+
+// named finds every name of a file that begins so and goes on with the version.
+func (t *text) named(prefix, version string, r ref.Reference) {
+	r.Syntax, r.Lock, r.Context, r.Path = ref.FileName, nil, ref.Context{}, ""
+	for from := 0; ; {
+		i := bytes.Index(t.data[from:], []byte(prefix))
+		if i < 0 {
+			return
+		}
+		start := from + i + len(prefix)
+		from += i + 1
+		end := fileVersionEnd(t.data, start)
+		if end >= 0 && strings.TrimPrefix(string(t.data[start:end]), "v") == version && !isWord(at(t.data, start-len(prefix)-1)) {
+			t.addEnding(start, end, r)
+		}
+	}
+}
+
+// versioned finds what follows a repository's name itself: an action or a
+// module at a ref, a module with its version, a remote base.
+func (t *text) versioned(shape string, i int, r ref.Reference) bool {
+	if match := subpathAt.FindIndex(t.after(i)); match != nil {
+		r.Syntax = ref.Checkout
+		switch {
+		case usesLine.Match(t.before(i)):
+			r.Syntax = ref.Uses
+		case shape == "web":
+			r.Syntax = ref.GoModule
+		}
+		version, prefix := t.versionStart(i + match[1])
+		r.Context.Prefix = prefix
+		return t.add(version, r) || t.addCommit(version, r)
+	}
+	if shape != "web" {
+		return false
+	}
+	if match := queryAt.FindIndex(t.after(i)); match != nil {
+		r.Syntax = ref.Checkout
+		version, prefix := t.versionStart(i + match[1])
+		r.Context.Prefix = prefix
+		return t.add(version, r)
+	}
+	return t.moduleVersion(i, r)
+}
+
+var (
+	subpathAt = regexp.MustCompile(`^(?:/[A-Za-z0-9._/-]+)?@`)
+	usesLine  = regexp.MustCompile(`\buses["']?[ \t]*:[ \t]*["']?$|\buses["']?[ \t]*:[ \t]*["']?[^\s"']*$`)
+	queryAt   = regexp.MustCompile(`^[^\s"'` + "`" + `)]*[?&]ref=`)
+)
+
+// around finds the version in the words around a repository's name: the branch
+// of a clone, the tag of a release command, a key beside it.
+func (t *text) around(start, end int, r ref.Reference) {
+	r.Syntax = ref.Checkout
+	scope := t.command(start, end)
+	words := t.data[scope.Start:scope.End]
+	for _, way := range tagged {
+		if !bytes.Contains(words, []byte(way.verb)) {
+			continue
+		}
+		if match := way.expression.FindSubmatchIndex(words); match != nil {
+			version, prefix := t.versionStart(scope.Start + match[2])
+			r.Context.Prefix = prefix
+			t.add(version, r)
+			return
+		}
+	}
+	keys := refKeys
+	if t.host(start) == "" {
+		keys = refKeys[:2] // an image may be called the same
+	}
+	t.beside(start, end, r, keys)
+}
+
+// tagged are the commands that take a tag or branch beside a repository.
+var tagged = []struct {
+	verb       string
+	expression *regexp.Regexp
+}{
+	{"clone", regexp.MustCompile(`\bgit[ \t]+(?:[^\n]*[ \t])?clone\b[\s\S]*?[ \t](?:-b|--branch)(?:=|[ \t]+)["']?(\S)`)},
+	{"release", regexp.MustCompile(`\bgh[ \t]+release[ \t]+(?:download|view)[ \t]+["']?(\S)`)},
+}
+
+// refKeys are the keys that hold the ref of a repository that another key of
+// the mapping names.
+var refKeys = []string{"ref", "rev", "tag", "version", "targetRevision", "revision", "branch", "ref.tag", "ref.branch"}
+
+// installer finds the version that a script of the repository is told to
+// install: `…/install.sh) 1.2.3`, `| bash -s 1.2.3`, `--version v1.2.3`.
+func (t *text) installer(i int, r ref.Reference) {
+	i += len(t.address(i))
+	if !bytes.HasSuffix(t.data[:i], []byte(".sh")) && !bytes.HasSuffix(t.data[:i], []byte("/install")) {
+		return
+	}
+	_, end := t.joined(i, i)
+	r = ref.Reference{Component: r.Component, Syntax: ref.Installer}
+	if match := firstWordAt.FindIndex(t.data[i:end]); match != nil && t.add(i+match[1], r) {
+		return
+	}
+	if match := versionWordAt.FindIndex(t.data[i:end]); match != nil {
+		t.add(i+match[1], r)
+	}
+}
+
+var (
+	firstWordAt   = regexp.MustCompile(`^["']?\)?(?:[ \t]*\|[ \t]*(?:sudo[ \t]+)?(?:ba|z|da)?sh(?:[ \t]+-s)?(?:[ \t]+--)?)?[ \t]+["']?`)
+	versionWordAt = regexp.MustCompile(`^[^;&|\n]*(?:\|[ \t]*(?:sudo[ \t]+)?(?:ba|z|da)?sh[^;&|\n]*)?[ \t]--version(?:=|[ \t]+)["']?`)
+)

@@ -1,0 +1,42 @@
+package find
+
+import (
+	"bytes"
+	"encoding/base64"
+	"regexp"
+
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+// secretKind is what a Secret says of itself. Its data is base64, and can hold
+// YAML with references that no other search sees.
+const secretKind = "kind: secret"
+
+// encodedAt is a key whose value is base64, on its line or in a block below it.
+var encodedAt = regexp.MustCompile(`(?m)^([ \t]+)["']?[A-Za-z0-9_.-]+["']?[ \t]*:[ \t]*(?:[|>][+-]?[ \t\r]*((?:\n[ \t]+[A-Za-z0-9+/=]+[ \t\r]*)+)|["']?([A-Za-z0-9+/]{40,}={0,2})["']?[ \t\r]*)$`)
+
+// secret finds references in the data of a Secret. They are at the place of
+// the data, and cannot be edited there.
+func secret(f *Finder, t *text, _ needle, _, _ int) {
+	if t.encoded != nil {
+		return // the file was decoded for another Secret in it
+	}
+	t.encoded = []ref.Reference{}
+	for _, match := range encodedAt.FindAllSubmatchIndex(t.data, -1) {
+		start, end := match[4], match[5]
+		if start < 0 {
+			start, end = match[6], match[7]
+		}
+		start += len(t.data[start:end]) - len(bytes.TrimLeft(t.data[start:end], " \t\r\n"))
+		plain, err := base64.StdEncoding.DecodeString(string(bytes.Join(bytes.Fields(t.data[start:end]), nil)))
+		if err != nil {
+			continue
+		}
+		for _, r := range f.Text(t.name, plain) {
+			r.Site = t.site(start, end)
+			r.Lock = nil
+			r.Context.Encoded = true
+			t.encoded = append(t.encoded, r)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package find
+
+import (
+	"bytes"
+
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+// suspectReach is how far behind a component's name a version is taken for
+// that component's.
+const suspectReach = 40 // bytes
+
+// suspects are what looks like a version of a component, right behind its name,
+// and was found by no form.
+func (t *text) suspects() []ref.Reference {
+	var all []ref.Reference
+	for i, m := range t.mentions {
+		limit := min(lineEnd(t.data, m.End), m.End+suspectReach)
+		if i+1 < len(t.mentions) && t.mentions[i+1].Start >= m.End {
+			limit = min(limit, t.mentions[i+1].Start)
+		}
+		gap := t.data[m.End:limit]
+		if slash := bytes.IndexByte(gap, '/'); slash >= 0 {
+			gap = gap[:slash]
+		}
+		if start, end, ok := t.looseVersion(m.End, m.End+len(gap)); ok && !t.claimed(start) {
+			all = append(all, ref.Reference{Site: t.site(start, end), Component: m.component, Written: string(t.data[start:end]), Syntax: ref.Prose})
+		}
+	}
+	return all
+}
+
+// looseVersion is the first version between two offsets that is no part of
+// something else's name.
+func (t *text) looseVersion(from, to int) (start, end int, ok bool) {
+	for i := from; i < to; i++ {
+		before := at(t.data, i-1)
+		if isWord(before) && before != '_' || before == '.' || before == '@' || before == ':' && isWord(at(t.data, i-2)) {
+			continue
+		}
+		if end := versionEnd(t.data, i); end >= 0 {
+			return i, end, true
+		}
+	}
+	return 0, 0, false
+}
+
+// claimed tells whether a form has found what stands at i.
+func (t *text) claimed(i int) bool {
+	for _, r := range t.found {
+		if r.Start <= i && i < r.End {
+			return true
+		}
+	}
+	return false
+}

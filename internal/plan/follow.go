@@ -1,0 +1,151 @@
+package plan
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+// Verdict says of a pin whether it follows its component's releases.
+type Verdict struct {
+	ref.Reference
+	// Because is the reason why the pin stays as it is, "" where it follows.
+	Because string
+	// Current is the version that the pins which follow agree on, or should;
+	// zero where the component has none.
+	Current ref.Version
+}
+
+// Lags tells whether a pin that follows is behind the others.
+func (v Verdict) Lags() bool {
+	version, err := v.Version()
+	return v.Because == "" && err == nil && !v.Current.IsZero() && version.Compare(v.Current) < 0
+}
+
+// Follow decides for each pin whether it is meant to follow its component's
+// newest release. current says of components which version that is now, where
+// it is known; else it is the newest that a pin holds.
+func Follow(f *delivery.File, pins []ref.Reference, current map[string]ref.Version) []Verdict {
+	verdicts := make([]Verdict, len(pins))
+	newest := map[string]ref.Version{}
+	for i, r := range pins {
+		verdicts[i] = Verdict{Reference: r, Because: staysAlways(r)}
+		if v, err := r.Version(); err == nil && verdicts[i].Because == "" && r.Syntax != ref.Prose && !isOwnChart(r) {
+			newest[r.Component] = ref.Newest([]ref.Version{newest[r.Component], v})
+		}
+	}
+	for component, v := range current {
+		newest[component] = v
+	}
+	for i := range verdicts {
+		verdicts[i].Current = newest[verdicts[i].Component]
+	}
+	s := surroundings{f, verdicts}
+	stays := make([]string, len(verdicts))
+	for i, v := range verdicts {
+		if v.Lags() {
+			stays[i] = s.staysBehind(v)
+		}
+	}
+	for i := range verdicts {
+		if stays[i] != "" {
+			verdicts[i].Because = stays[i]
+		}
+	}
+	return verdicts
+}
+
+func isOwnChart(r ref.Reference) bool {
+	return r.Syntax == ref.ChartVersion || r.Syntax == ref.ChartApp
+}
+
+var stableName = regexp.MustCompile(`(?i)stable`)
+
+// staysAlways is the reason why a pin stays whatever its version is, or "".
+func staysAlways(r ref.Reference) string {
+	c := r.Context
+	for _, reason := range []struct {
+		holds bool
+		text  string
+	}{
+		{r.Excused != "", "excused: " + r.Excused},
+		{strings.HasPrefix(strings.TrimPrefix(r.Written, "v"), "0.0.0"), "a placeholder"},
+		{c.Encoded, "inside base64 data: change what that was made from"},
+		{c.History, "a text about the past"},
+		{c.Bound, "a bound: moving it is a decision of its own"},
+		{c.Example, "an example"},
+		{c.Output, "what a command once printed"},
+		{c.Fixed, "a link to a given release"},
+		{c.Listed, "one of several versions in a list"},
+		{c.Checksum, "a checksum stands beside it, which would no longer fit"},
+		{stableName.MatchString(c.Name), "marks a release that was chosen as stable"},
+		{c.Script, "what a script prints or compares: often a bound"},
+	} {
+		if reason.holds {
+			return reason.text
+		}
+	}
+	return ""
+}
+
+// surroundings are all pins of a tree, among which one is judged.
+type surroundings struct {
+	file *delivery.File
+	all  []Verdict
+}
+
+// staysBehind is the reason why a pin that is behind the others was probably
+// left there on purpose, or "".
+func (s surroundings) staysBehind(v Verdict) string {
+	switch {
+	case v.Syntax == ref.Matched:
+		return "" // somebody has declared that it is to be followed
+	case isOwnChart(v.Reference):
+		return "a version that publishing sets"
+	case v.Context.Comment:
+		return "commented out, and behind"
+	case v.Syntax == ref.Prose:
+		return "a text that names an older release"
+	case v.Context.Document && !s.isKept(v):
+		return "a document that names an older release"
+	case s.testsOldRelease(v.Context.Scope):
+		return "belongs to an older release, as all in " + v.Context.Scope
+	}
+	return ""
+}
+
+// isKept tells whether somebody keeps the document up to date: it holds the
+// current version of the same component too.
+func (s surroundings) isKept(v Verdict) bool {
+	for _, other := range s.all {
+		if other.File == v.File && other.Component == v.Component && other.Because == "" && other.Syntax != ref.Prose && !other.Lags() {
+			return true
+		}
+	}
+	return false
+}
+
+// testsOldRelease tells whether what belongs together is held at an older
+// release as a whole: a job that pins an older release of this repository's own
+// component, or anything in which three components or more are all behind.
+func (s surroundings) testsOldRelease(scope string) bool {
+	behind := map[string]bool{}
+	upToDate := false
+	for _, v := range s.all {
+		if v.Context.Scope != scope || v.Because != "" {
+			continue
+		}
+		if !v.Lags() {
+			upToDate = true
+			continue
+		}
+		behind[v.Component] = true
+		if s.file.IsOwn(v.Component) && strings.Contains(scope, "#") {
+			return true
+		}
+	}
+	const several = 3
+	return len(behind) >= several && !upToDate
+}

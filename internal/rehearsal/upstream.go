@@ -1,0 +1,156 @@
+package rehearsal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/internal/resolve"
+)
+
+// Upstream is a release of a component that this repository refers to.
+type Upstream struct {
+	Component string
+	Version   ref.Version
+}
+
+// upstream is whose release arrives: the one asked for, else the next release
+// of the first component of which the rehearsal can make up a chart. Without
+// one it is nil.
+func (r *Rehearsal) upstream(made *maker) (*Upstream, error) {
+	if r.Upstream != nil {
+		return r.Upstream, nil
+	}
+	for _, v := range plan.Follow(r.File, find.Pins(made.references), nil) {
+		c := r.File.Components[v.Component]
+		if v.Because == "" && !r.File.IsOwn(v.Component) && len(c.OfKind(delivery.Chart)) > 0 && len(c.OfKind(delivery.Module)) == 0 {
+			return &Upstream{v.Component, v.Current.Next()}, nil
+		}
+	}
+	return nil, nil
+}
+
+// arrival has an upstream publish a release and tell us, and does what the
+// receiving workflow does: it opens a pull request, which is shown, merged, and
+// followed by verify.
+func (r *Rehearsal) arrival(ctx context.Context, log *report.Log, made *maker, here git.Repo, up Upstream) error {
+	fmt.Fprintf(r.Out, "\n%s %s arrives\n", up.Component, up.Version)
+	forge, err := gh.New(gh.Options{Token: made.world.Token(), TokenName: "the world's token", Transport: made.world.Transport()})
+	if err != nil {
+		return err
+	}
+	own := r.File.Own().Repository
+	for _, step := range []struct {
+		name string
+		do   func() (string, error)
+	}{
+		{"upstream", func() (string, error) { return r.publishUpstream(ctx, made, forge, up) }},
+		{"clone", func() (string, error) { return r.clone(ctx, here) }},
+		{"receive", func() (string, error) { return r.receive(ctx, made, here) }},
+		{"merge", func() (string, error) { return r.merge(ctx, forge, here, own, branchOf(up)) }},
+		{"verify", func() (string, error) {
+			return "every reference names something that is there, and the pins agree", r.ghhelper(ctx, here, "verify", "--config", r.Config, "--accept-stand-ins")
+		}},
+	} {
+		if err := log.Step(step.name, step.do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// branchOf is the branch on which bump proposes a release.
+func branchOf(up Upstream) string { return fmt.Sprintf("bump-%s-%s", up.Component, up.Version) }
+
+// publishUpstream makes stand-ins for what the release publishes, and tells us.
+func (r *Rehearsal) publishUpstream(ctx context.Context, made *maker, forge *gh.Client, up Upstream) (string, error) {
+	c, err := r.File.Component(up.Component)
+	if err != nil {
+		return "", outcome.As(outcome.Usage, err)
+	}
+	targets := []resolve.Target{{Component: up.Component, At: c.Repository, Tag: up.Version.Tag()}}
+	for _, name := range c.ArtifactNames() {
+		if a := c.Artifacts[name]; a.Kind == delivery.Image || a.Kind == delivery.Chart {
+			targets = append(targets, resolve.Target{Component: up.Component, Artifact: name, Kind: a.Kind, At: a.At, Tag: a.TagFor(up.Version)})
+		}
+	}
+	if err := made.all(ctx, targets); err != nil {
+		return "", err
+	}
+	event := gh.Event{Component: up.Component, Version: up.Version.String(), ID: up.Component + " " + up.Version.String()}
+	own := r.File.Own().Repository
+	return fmt.Sprintf("%s published %s and told %s", c.Repository, up.Version, own), forge.Dispatch(ctx, own, event)
+}
+
+// receive does what the receiving workflow does with the event: it takes the
+// two words of it as words, and leaves it to bump to find out what is true.
+func (r *Rehearsal) receive(ctx context.Context, made *maker, here git.Repo) (string, error) {
+	events := made.world.Dispatches(r.File.Own().Repository)
+	if len(events) == 0 {
+		return "", errors.New("no event has arrived")
+	}
+	var event gh.Event
+	if err := json.Unmarshal(events[len(events)-1].ClientPayload, &event); err != nil {
+		return "", fmt.Errorf("reading the event: %w", err)
+	}
+	return "resolved, moved and proposed; nothing of the message was trusted",
+		r.ghhelper(ctx, here, "bump", "--config", r.Config, "--accept-stand-ins", "--pull-request", "--", event.Component, event.Version)
+}
+
+// merge shows what was proposed, and merges it.
+func (r *Rehearsal) merge(ctx context.Context, forge *gh.Client, here git.Repo, repository, branch string) (string, error) {
+	pull, err := forge.OpenPull(ctx, repository, branch)
+	if err != nil {
+		return "", err
+	}
+	if pull == nil {
+		return "", fmt.Errorf("there is no pull request from %s: nothing was to be moved", branch)
+	}
+	if _, err := here.Run(ctx, "fetch", "--quiet", "origin", branch); err != nil {
+		return "", err
+	}
+	diff, err := here.Raw(ctx, "diff", "--unified=0", "HEAD...FETCH_HEAD")
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprint(r.Out, diff)
+	if err := forge.MergePull(ctx, repository, pull); err != nil {
+		return "", err
+	}
+	_, err = here.Run(ctx, "pull", "--quiet", "--ff-only")
+	return fmt.Sprintf("pull request %d: %s", pull.Number, pull.URL), err
+}
+
+// ghhelper runs this program in a clone, in the world.
+func (r *Rehearsal) ghhelper(ctx context.Context, here git.Repo, args ...string) error {
+	cmd := exec.CommandContext(ctx, r.Executable, args...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = here.Dir, here.Env, r.Out, r.Out
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 20 * time.Second
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return outcome.As(codeOf(exit.ExitCode()), fmt.Errorf("ghhelper %s failed with exit code %d, see above", args[0], exit.ExitCode()))
+	}
+	return err
+}
+
+// codeOf is a child's exit code as our own; one that was killed has none.
+func codeOf(exit int) outcome.Code {
+	if exit == int(outcome.Wrong) || exit == int(outcome.Usage) {
+		return outcome.Code(exit)
+	}
+	return outcome.Unchecked
+}
