@@ -26,7 +26,7 @@ func at(data []byte, i int) byte {
 // 1.2.3+build are none.
 func versionEnd(data []byte, start int) int {
 	end := prereleaseEnd(data, coreEnd(data, start), nil)
-	if end < 0 || goesOn(data, end) || at(data, end) == '_' {
+	if end < 0 || goesOn(data, end) || at(data, end) == '_' || at(data, end) == '.' && isWord(at(data, end+1)) {
 		return -1
 	}
 	return end
@@ -36,10 +36,19 @@ func versionEnd(data []byte, start int) int {
 // before an extension and before words such as linux and amd64.
 func fileVersionEnd(data []byte, start int) int {
 	end := prereleaseEnd(data, coreEnd(data, start), fileWords)
-	if end < 0 || goesOn(data, end) {
+	if end < 0 || goesOn(data, end) || at(data, end) == '.' && isWord(at(data, end+1)) && !fileWords[strings.ToLower(wordAt(data, end+1))] {
 		return -1
 	}
 	return end
+}
+
+// wordAt is the word of letters and digits that begins at i.
+func wordAt(data []byte, i int) string {
+	end := i
+	for b := at(data, end); isWord(b) && b != '_'; b = at(data, end) {
+		end++
+	}
+	return string(data[i:end])
 }
 
 // goesOn tells whether what begins at i shows that a word goes on.
@@ -78,24 +87,19 @@ func prereleaseEnd(data []byte, i int, stop map[string]bool) int {
 		return i
 	}
 	for at(data, i) == '-' || i >= 0 && at(data, i) == '.' {
-		word := i + 1
-		end := word
-		for b := at(data, end); isWord(b) && b != '_'; b = at(data, end) {
-			end++
-		}
-		text := string(data[word:end])
+		text := wordAt(data, i+1)
 		numbered := strings.Trim(text, "0123456789") == ""
 		if text == "" || stop[strings.ToLower(text)] || numbered && len(text) > 1 && text[0] == '0' {
 			return i
 		}
-		i = end
+		i += 1 + len(text)
 	}
 	return i
 }
 
 // fileWords end a version in a file's name.
 var fileWords = words(`linux darwin windows freebsd macos amd64 arm64 arm armv6 armv7 ppc64le s390x 386 i386 x86 aarch64 all any noarch
-	tar tgz gz xz bz2 zip zst rpm deb apk exe rb jar yaml yml json toml txt md html sh sum sums sha256 sha512 sig asc pem sbom spdx checksums`)
+	tar tgz gz xz bz2 zip zst rpm deb apk exe msi dmg pkg appimage rb jar war whl gem crate nupkg iso img qcow2 yaml yml json toml txt md html sh sum sums sha256 sha512 sig asc pem sbom spdx checksums`)
 
 func words(list string) map[string]bool {
 	set := map[string]bool{}

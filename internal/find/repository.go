@@ -203,31 +203,47 @@ func (t *text) asset(i int, r ref.Reference) {
 		return
 	}
 	version := strings.TrimPrefix(r.Written, "v")
-	prefix, _, ok := strings.Cut(r.Path, version)
-	if !ok {
-		return
-	}
-	prefix = strings.TrimSuffix(prefix, "v")
+	name := ref.Span{Start: r.End + 1, End: r.End + 1 + len(r.Path)}
+	prefix := t.untilVersion(name, version)
 	const enough = 3 // letters, to be a name
-	if len(prefix) < enough {
-		prefix = r.Path[:strings.Index(r.Path, version)]
+	switch {
+	case prefix == "":
+	case len(prefix) < enough:
+		t.named(name, prefix, version, r)
+	default:
+		t.named(ref.Span{End: len(t.data)}, prefix, version, r)
 	}
-	t.named(prefix, version, r)
+}
+
+// untilVersion is what a file's name has before a version, "" where it does not
+// have the version.
+func (t *text) untilVersion(name ref.Span, version string) string {
+	for i := name.Start; i < name.End; i++ {
+		if before := at(t.data, i-1); (!isWord(before) || before == '_') && t.isVersion(i, version) {
+			return string(t.data[name.Start:i])
+		}
+	}
+	return ""
+}
+
+// isVersion tells whether a file's name goes on with the version at i.
+func (t *text) isVersion(i int, version string) bool {
+	end := fileVersionEnd(t.data, i)
+	return end >= 0 && strings.TrimPrefix(string(t.data[i:end]), "v") == version
 }
 
 // named finds every name of a file that begins so and goes on with the version.
-func (t *text) named(prefix, version string, r ref.Reference) {
+func (t *text) named(in ref.Span, prefix, version string, r ref.Reference) {
 	r.Syntax, r.Lock, r.Context, r.Path = ref.FileName, nil, ref.Context{}, ""
-	for from := 0; ; {
-		i := bytes.Index(t.data[from:], []byte(prefix))
+	for from := in.Start; from < in.End; {
+		i := bytes.Index(t.data[from:in.End], []byte(prefix))
 		if i < 0 {
 			return
 		}
 		start := from + i + len(prefix)
 		from += i + 1
-		end := fileVersionEnd(t.data, start)
-		if end >= 0 && strings.TrimPrefix(string(t.data[start:end]), "v") == version && !isWord(at(t.data, start-len(prefix)-1)) {
-			t.addEnding(start, end, r)
+		if t.isVersion(start, version) && !isWord(at(t.data, start-len(prefix)-1)) {
+			t.addFile(start, r)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func (r *repository) entry(s spot) (kind, sha string, err error) {
 	if s.path == "" {
 		return "tree", s.commit, nil
 	}
-	if !fs.ValidPath(s.path) || s.path == "." || strings.ContainsRune(s.path, 0) {
+	if !fs.ValidPath(s.path) || strings.ContainsRune(s.path, 0) {
 		return "", "", nil
 	}
 	out, err := r.run("", "--literal-pathspecs", "ls-tree", "-z", "--full-tree", s.commit, "--", s.path)

@@ -152,9 +152,10 @@ func (r *repository) check(p *pull) error {
 	return r.checkCommits(p)
 }
 
+// checkOther never sees p itself, which is new, closed, or for another base still.
 func (r *repository) checkOther(p *pull) error {
 	for _, other := range r.pulls {
-		if other.Number != p.Number && other.State == stateOpen && other.Head == p.Head && other.Base == p.Base {
+		if other.State == stateOpen && other.Head == p.Head && other.Base == p.Base {
 			return invalid("PullRequest", "custom", "", fmt.Sprintf("A pull request already exists for %s:%s.", r.owner, p.Head))
 		}
 	}

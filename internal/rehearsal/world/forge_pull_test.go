@@ -199,6 +199,8 @@ func TestPullRequestsAreListed(t *testing.T) {
 		{github.PullRequestListOptions{Head: "two"}, []int{4, 3, 2}},
 		{github.PullRequestListOptions{Base: "release-1.0"}, []int{4}},
 		{github.PullRequestListOptions{Direction: "asc"}, []int{2, 3, 4}},
+		{github.PullRequestListOptions{State: "all", Sort: "updated", Direction: "desc"}, []int{1, 4, 3, 2}},
+		{github.PullRequestListOptions{State: "all", Sort: "updated"}, []int{2, 3, 4, 1}},
 		{github.PullRequestListOptions{ListOptions: github.ListOptions{PerPage: 2}}, []int{4, 3}},
 		{github.PullRequestListOptions{ListOptions: github.ListOptions{PerPage: 2, Page: 2}}, []int{2}},
 	} {
@@ -248,6 +250,8 @@ func TestPullRequestIsEdited(t *testing.T) {
 	if got := theOne(t, w); got.Title != "new" || got.Body != "why" || got.Base != "other" || got.State != "closed" || got.Merged {
 		t.Errorf("closed %+v", got)
 	}
+	_, _, err := hub(w).PullRequests.Edit(t.Context(), owner, repo, 1, &github.PullRequest{Base: &github.PullRequestBranch{Ref: github.String("main")}})
+	wantMessage(t, err, "Cannot change base branch of closed pull request")
 	second := ask("bump", "other", "second")
 	if _, _, err := hub(w).PullRequests.Create(t.Context(), owner, repo, second); err != nil {
 		t.Error(err)
@@ -256,7 +260,7 @@ func TestPullRequestIsEdited(t *testing.T) {
 	if _, err := mergePull(t, w, 2, nil); err != nil {
 		t.Error(err)
 	}
-	_, _, err := hub(w).PullRequests.Edit(t.Context(), owner, repo, 2, &github.PullRequest{State: github.String("open")})
+	_, _, err = hub(w).PullRequests.Edit(t.Context(), owner, repo, 2, &github.PullRequest{State: github.String("open")})
 	wantField(t, "a merged one is not opened again", err, "custom", "state")
 	wantMessage(t, edit(github.PullRequest{State: github.String("open")}), "No commits between other and bump")
 }

@@ -46,9 +46,9 @@ func (r *repository) filePage(kind, rest string) (reply, error) {
 		return fail(err)
 	}
 	switch at := escaped(rest); {
-	case is == "", kind != "tree" && s.path == "", kind == "raw" && is != "blob":
+	case kind != "tree" && s.path == "":
 		return fail(notFound())
-	case kind == "raw":
+	case kind == "raw" && is == "blob":
 		return redirect("https://" + hostRaw + "/" + r.fullName() + "/" + at)
 	case kind == "blob" && is == "tree":
 		return redirect(r.page("/tree/%s", at))

@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/google/go-github/v62/github"
 )
 
 // documented makes a repository with tags and branches whose names make addresses ambiguous.
@@ -78,6 +76,7 @@ func TestRawFiles(t *testing.T) {
 		{"main/./README.md", "", 404},
 		{"main/docs/../README.md", "", 404},
 		{"main/README.m%3F", "", 404},
+		{"main/:(top)README.md", "", 404},
 		{"main/%00", "", 404},
 		{"heads/main/README.md", "", 404},
 		{"refs/tags/main/README.md", "", 404},
@@ -101,15 +100,23 @@ func TestRawAccess(t *testing.T) {
 	url := "https://raw.githubusercontent.com/" + testRepository + "/main/README.md"
 	wantPage(t, w, url, 404)
 	wantPage(t, w, "https://raw.githubusercontent.com/no/such/main/README.md", 404)
+	create(t, w, published("v1.0.0"))
+	wantPage(t, w, "https://github.com/"+testRepository+"/releases/tag/v1.0.0", 404)
 	wantPage(t, w, "https://github.com/"+testRepository+"/blob/main/README.md", 404)
-	for token, want := range map[string]int{w.Token(): 200, "wrong": 404} {
-		req, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+	seed(t, w, "o/public", Repository{})
+	public := "https://raw.githubusercontent.com/o/public/main/README.md"
+	wantPage(t, w, public, 200)
+	for _, tc := range []struct {
+		url, token string
+		want       int
+	}{{url, w.Token(), 200}, {url, "wrong", 404}, {public, w.Token(), 200}, {public, "wrong", 404}} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", tc.url, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Header.Set("Authorization", "token "+token)
-		if status, body := do(t, w, req); status != want {
-			t.Errorf("with %q: %d %s, want %d", token, status, body, want)
+		req.Header.Set("Authorization", "token "+tc.token)
+		if status, body := do(t, w, req); status != tc.want {
+			t.Errorf("%s with %q: %d %s, want %d", tc.url, tc.token, status, body, tc.want)
 		}
 	}
 	req, err := http.NewRequestWithContext(t.Context(), "POST", url, nil)
@@ -144,6 +151,7 @@ func TestWebPages(t *testing.T) {
 		"tree/v1.0.0/docs/":                     200,
 		"tree/main/README.md":                   200, // by a redirect
 		"tree/main/none":                        404,
+		"tree/main/.":                           404,
 		"tree/none":                             404,
 		"raw/main/README.md":                    200,
 		"raw/main/docs/a%20b.md":                200,
@@ -207,16 +215,20 @@ func TestArchiveHoldsTheFiles(t *testing.T) {
 
 func TestDownloadsByTheirWebAddress(t *testing.T) {
 	t.Parallel()
-	w, _ := seeded(t, Repository{})
-	rel := create(t, w, draft("v1.0.0"))
-	if _, err := attach(t, w, rel.GetID(), "tool.tar.gz", "bytes"); err != nil {
-		t.Fatal(err)
+	const at = "https://github.com/" + testRepository + "/releases/download/v1.0.0/tool.tar.gz"
+	w, hidden := newWorld(t, Options{}), newWorld(t, Options{})
+	for _, one := range []*World{w, hidden} {
+		seed(t, one, testRepository, Repository{Private: one == hidden})
+		rel := create(t, one, draft("v1.0.0"))
+		if _, err := attach(t, one, rel.GetID(), "tool.tar.gz", "bytes"); err != nil {
+			t.Fatal(err)
+		}
+		wantPage(t, one, at, 404)
+		if _, err := publish(t.Context(), one, rel.GetID()); err != nil {
+			t.Fatal(err)
+		}
 	}
-	at := "https://github.com/" + testRepository + "/releases/download/v1.0.0/tool.tar.gz"
-	wantPage(t, w, at, 404)
-	if _, _, err := hub(w).Repositories.EditRelease(t.Context(), owner, repo, rel.GetID(), &github.RepositoryRelease{Draft: github.Bool(false)}); err != nil {
-		t.Fatal(err)
-	}
+	wantPage(t, hidden, at, 404)
 	for _, url := range []string{at, "https://github.com/" + testRepository + "/releases/latest/download/tool.tar.gz"} {
 		if got := wantPage(t, w, url, 200); got != "bytes" {
 			t.Errorf("%s: %q", url, got)

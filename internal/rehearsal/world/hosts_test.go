@@ -57,8 +57,9 @@ func TestAnAddedRegistryIsLikeTheOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	img := push(t, w, "gcr.io/p/a:1")
-	if err := w.AddRegistry("gcr.io"); err != nil {
-		t.Fatal(err) // again, and nothing is lost
+	servers := len(w.started())
+	if err := w.AddRegistry("gcr.io"); err != nil || len(w.started()) != servers {
+		t.Fatalf("again: %v, and %d servers, want %d", err, len(w.started()), servers)
 	}
 	w.SetPrivate("gcr.io", "p/a", true)
 	if _, err := remote.Head(mustRef(t, "gcr.io/p/a:1"), anonymous(w)...); err == nil {

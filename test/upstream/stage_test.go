@@ -1,0 +1,153 @@
+// Package upstream_test has a component, o/up, release real artifacts in a
+// world of its own, and verifies and moves what names them.
+package upstream_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+
+	"github.com/kubestellar/actions/internal/chart"
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/oci"
+	wild "github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/resolve"
+	"github.com/kubestellar/actions/internal/verify"
+)
+
+const declared = `version: 1
+self: us
+components:
+  us: {repository: o/us}
+  up:
+    repository: o/up
+    artifacts:
+      image: {kind: image, at: ghcr.io/o/up}
+      chart: {kind: chart, at: ghcr.io/o/up-chart, tag: "v{version}"}
+`
+
+type anybody struct{ authn.Authenticator }
+
+func (a anybody) Resolve(authn.Resource) (authn.Authenticator, error) { return a.Authenticator, nil }
+
+// stage is a world in which o/up has released 1.2.3: image, chart and files.
+type stage struct {
+	*wild.World
+	registry *oci.Registry
+	commit   string
+	digest   string
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	w, err := wild.Start(filepath.Join(t.TempDir(), "world"), wild.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	s := &stage{World: w, registry: &oci.Registry{Transport: w.Transport(),
+		Keychain: anybody{authn.FromConfig(authn.AuthConfig{Username: "x", Password: w.Token()})}}}
+	for _, name := range []string{"o/up", "o/us"} {
+		if err := w.CreateRepository(name, wild.Repository{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	repo := s.git(w.RepositoryDir("o/up"))
+	empty, err := repo.Run(t.Context(), "commit-tree", "-m", "first", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.commit, err = repo.CommitFiles(t.Context(), empty, "files", []git.File{{Name: "docs/guide.md", Data: []byte("x\n")}, {Name: "install.sh", Data: []byte("x\n")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range []string{"refs/heads/main", "refs/heads/release-1.2.3", "refs/tags/v1.2.3"} {
+		if _, err := repo.Run(t.Context(), "update-ref", ref, s.commit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.digest = s.image(t, "1.2.3")
+	s.chart(t, "v1.2.3", "ghcr.io/o/up:1.2.3")
+	return s
+}
+
+// image publishes an image of o/up, and returns its digest.
+func (s *stage) image(t *testing.T, tag string) string {
+	t.Helper()
+	image, err := random.Image(64, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := s.registry.PushImage(t.Context(), "ghcr.io/o/up", tag, image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest
+}
+
+// git is a folder in which git runs in the world.
+func (s *stage) git(dir string) git.Repo {
+	return git.Repo{Dir: dir, Env: append(s.Env(), "PATH="+os.Getenv("PATH"))}
+}
+
+// asker asks the world.
+func (s *stage) asker(t *testing.T, f *delivery.File) *verify.Asker {
+	return &verify.Asker{File: f, Charts: s.registry.ChartArchive, World: resolve.World{Registry: s.registry, Server: "https://github.com", HTTP: s.Transport(), Brief: true,
+		Refs: s.git(t.TempDir()).Refs("https://github.com")}}
+}
+
+func parsed(t *testing.T, config string) *delivery.File {
+	t.Helper()
+	f, err := delivery.Parse("delivery.yaml", []byte(config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// chart publishes a chart that runs an image, and says so in its NOTES.
+func (s *stage) chart(t *testing.T, version, image string) {
+	t.Helper()
+	c, err := chart.LoadFS(fstest.MapFS{
+		"Chart.yaml":                {Data: []byte("apiVersion: v2\nname: up-chart\nversion: " + version + "\n")},
+		"templates/deployment.yaml": {Data: []byte("kind: Deployment\nspec:\n  image: " + image + "\n")},
+		"templates/NOTES.txt":       {Data: []byte("See https://github.com/o/up/blob/v1.2.3/docs/guide.md\n")},
+	}, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive, err := c.Package(time.Unix(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := oci.ChartImage(archive, c.Metadata(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.registry.PushImage(t.Context(), "ghcr.io/o/up-chart", version, made); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// check verifies a tree of one file.
+func (s *stage) check(t *testing.T, config, name, text string) verify.Result {
+	t.Helper()
+	f := parsed(t, config)
+	found, err := find.New(f).Tree(fstest.MapFS{name: {Data: []byte(text)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := verify.Offline(f, found)
+	if err := s.asker(t, f).Check(context.Background(), found.References, &result); err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
