@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 
@@ -167,7 +169,8 @@ func patchOf(ctx context.Context, repo git.Repo, changes []apply.Change) (string
 
 // describeBump says what was done, or would be, and what was left and why.
 func (w world) describeBump(p *bump.Plan, f bumpFlags) error {
-	t := tabwriter.NewWriter(w.Stdout, 0, 8, 2, ' ', 0)
+	out := bufio.NewWriter(w.Stdout)
+	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	for _, e := range p.Edits {
 		note := ""
 		if e.Behind {
@@ -183,7 +186,7 @@ func (w world) describeBump(p *bump.Plan, f bumpFlags) error {
 	for _, l := range p.Left {
 		fmt.Fprintf(t, "%s\t%s stays\t%s\n", l.Site, l.Written, l.Because)
 	}
-	if err := t.Flush(); err != nil {
+	if err := errors.Join(t.Flush(), out.Flush()); err != nil {
 		return err
 	}
 	for _, finding := range p.Findings {

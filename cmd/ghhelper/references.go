@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,7 +72,8 @@ func (w world) printReferences(found []ref.Reference, format string) error {
 		encoder.SetEscapeHTML(false)
 		return encoder.Encode(append([]ref.Reference{}, found...))
 	}
-	t := tabwriter.NewWriter(w.Stdout, 0, 8, 2, ' ', 0)
+	out := bufio.NewWriter(w.Stdout)
+	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	for _, r := range found {
 		note := ""
 		if r.Use {
@@ -81,5 +84,5 @@ func (w world) printReferences(found []ref.Reference, format string) error {
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s%s\n", r.Site, r.Component, orElse(r.Artifact, "-"), r.Written, r.Syntax, note)
 	}
-	return t.Flush()
+	return errors.Join(t.Flush(), out.Flush())
 }

@@ -30,7 +30,7 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	for _, measure := range []func(string) error{size, startUp, rehearsal} {
+	for _, measure := range []func(string) error{size, startUp, search, targets, rehearsal} {
 		if err := measure(dir); err != nil {
 			return err
 		}

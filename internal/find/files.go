@@ -59,6 +59,9 @@ func (f *Finder) Tree(fsys fs.FS) (Found, error) {
 // Names lists the files of a tree by their paths, without what git keeps for
 // itself.
 func Names(fsys fs.FS) ([]string, error) {
+	if folder, ok := fsys.(Folder); ok {
+		fsys = folder.listing()
+	}
 	var names []string
 	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
@@ -101,6 +104,10 @@ func OpenFolder(dir string) (Folder, error) {
 	}
 	return Folder{root.FS(), root}, nil
 }
+
+// listing is a file system that is as good for listing, which follows no links,
+// and faster.
+func (f Folder) listing() fs.FS { return os.DirFS(f.root.Name()) }
 
 // reader reads files one after the other into one buffer.
 type reader struct {

@@ -42,7 +42,7 @@ func Follow(f *delivery.File, pins []ref.Reference, current map[string]ref.Versi
 	for i := range verdicts {
 		verdicts[i].Current = newest[verdicts[i].Component]
 	}
-	s := surroundings{f, verdicts}
+	s := survey(f, verdicts)
 	stays := make([]string, len(verdicts))
 	for i, v := range verdicts {
 		if v.Lags() {
@@ -90,10 +90,43 @@ func staysAlways(r ref.Reference) string {
 	return ""
 }
 
-// surroundings are all pins of a tree, among which one is judged.
+// surroundings are what the pins around one say about it.
 type surroundings struct {
-	file *delivery.File
-	all  []Verdict
+	// kept are the files, each with a component, that hold the component's
+	// current version.
+	kept   map[[2]string]bool
+	scopes map[string]*scope
+}
+
+// scope is what belongs together: a job, or a file.
+type scope struct {
+	behind    map[string]bool // components
+	upToDate  bool            // some pin is
+	ownBehind bool            // a pin of our own component is behind
+}
+
+func survey(f *delivery.File, all []Verdict) surroundings {
+	s := surroundings{map[[2]string]bool{}, map[string]*scope{}}
+	for _, v := range all {
+		if v.Because != "" {
+			continue
+		}
+		here := s.scopes[v.Context.Scope]
+		if here == nil {
+			here = &scope{behind: map[string]bool{}}
+			s.scopes[v.Context.Scope] = here
+		}
+		if v.Lags() {
+			here.behind[v.Component] = true
+			here.ownBehind = here.ownBehind || f.IsOwn(v.Component)
+			continue
+		}
+		here.upToDate = true
+		if v.Syntax != ref.Prose {
+			s.kept[[2]string{v.File, v.Component}] = true
+		}
+	}
+	return s
 }
 
 // staysBehind is the reason why a pin that is behind the others was probably
@@ -108,7 +141,7 @@ func (s surroundings) staysBehind(v Verdict) string {
 		return "commented out, and behind"
 	case v.Syntax == ref.Prose:
 		return "a text that names an older release"
-	case v.Context.Document && !s.isKept(v):
+	case v.Context.Document && !s.kept[[2]string{v.File, v.Component}]:
 		return "a document that names an older release"
 	case s.testsOldRelease(v.Context.Scope):
 		return "belongs to an older release, as all in " + v.Context.Scope
@@ -116,36 +149,11 @@ func (s surroundings) staysBehind(v Verdict) string {
 	return ""
 }
 
-// isKept tells whether somebody keeps the document up to date: it holds the
-// current version of the same component too.
-func (s surroundings) isKept(v Verdict) bool {
-	for _, other := range s.all {
-		if other.File == v.File && other.Component == v.Component && other.Because == "" && other.Syntax != ref.Prose && !other.Lags() {
-			return true
-		}
-	}
-	return false
-}
-
 // testsOldRelease tells whether what belongs together is held at an older
 // release as a whole: a job that pins an older release of this repository's own
 // component, or anything in which three components or more are all behind.
-func (s surroundings) testsOldRelease(scope string) bool {
-	behind := map[string]bool{}
-	upToDate := false
-	for _, v := range s.all {
-		if v.Context.Scope != scope || v.Because != "" {
-			continue
-		}
-		if !v.Lags() {
-			upToDate = true
-			continue
-		}
-		behind[v.Component] = true
-		if s.file.IsOwn(v.Component) && strings.Contains(scope, "#") {
-			return true
-		}
-	}
+func (s surroundings) testsOldRelease(name string) bool {
+	here := s.scopes[name]
 	const several = 3
-	return len(behind) >= several && !upToDate
+	return here != nil && (here.ownBehind && strings.Contains(name, "#") || len(here.behind) >= several && !here.upToDate)
 }

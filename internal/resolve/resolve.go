@@ -259,14 +259,28 @@ func All(ctx context.Context, by Interface, targets []Target) []Answer {
 	answers := make([]Answer, len(distinct))
 	var group errgroup.Group
 	group.SetLimit(atOnce)
-	for i, t := range distinct {
+	for _, i := range spread(distinct) {
 		group.Go(func() error {
-			answers[i] = by.Resolve(ctx, t)
+			answers[i] = by.Resolve(ctx, distinct[i])
 			return nil
 		})
 	}
 	_ = group.Wait() // an answer holds its own error
 	return answers
+}
+
+// spread is the order in which to ask: each place in turn, since the first
+// question to a place, which finds out how to ask there, holds up all others.
+func spread(targets []Target) []int {
+	turn := map[string]int{}
+	turns := make([]int, len(targets))
+	order := make([]int, len(targets))
+	for i, t := range targets {
+		order[i], turns[i] = i, turn[t.At]
+		turn[t.At]++
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return turns[a] - turns[b] })
+	return order
 }
 
 func unique(targets []Target) []Target {
