@@ -14,8 +14,10 @@ func (w world) summarize(rep *report.Report) {
 	w.actions().AddStepSummary(rep.Markdown())
 }
 
-// annotate makes an error an annotation of the run, where there is one.
+// annotate makes an error an annotation of the run, where there is one. Runners
+// read commands off both streams; what is printed for programs stays whole.
 func (w world) annotate(err error) {
+	w.Stdout = w.Stderr
 	if w.Getenv("GITHUB_ACTIONS") == "true" {
 		w.actions().Errorf("%s", err)
 	}

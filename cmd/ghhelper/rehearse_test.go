@@ -166,3 +166,30 @@ func inKept(t *testing.T, k rehearsal.Kept, dir, command string, args ...string)
 	}
 	return string(out)
 }
+
+// An upstream's release arrives: every pin moves in one pull request, which is
+// merged, and verify is clean afterwards.
+func TestUpstreamArrives(t *testing.T) {
+	t.Parallel()
+	program := ghhelper(t)
+	out, code := rehearse(t, program, "--upstream", "ocm-transport-plugin@0.1.12")
+	if code != 0 {
+		t.Fatalf("exit code %d\n%s", code, out)
+	}
+	for _, want := range []string{"pull request 1: https://github.com/kubestellar/actions/pull/1", "+OCM_TRANSPORT_PLUGIN_VERSION: \"0.1.12\"", "✓ merge", " 0 findings", "✓ verify"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the output lacks %q:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "✓ build") {
+		t.Error("our own release was rehearsed too")
+	}
+	if out, code := rehearse(t, program, "--upstream", "ocm-transport-plugin@0.1.10"); code != 1 || !strings.Contains(out, "is newer already") {
+		t.Errorf("an older release: exit code %d\n%s", code, out)
+	}
+	for _, wrong := range []string{"nobody@1.0.0", "actions@1.0.0", "ocm-transport-plugin", "ocm-transport-plugin@new", "--version@1.0.0"} {
+		if out, code := rehearse(t, program, "--upstream", wrong); code != 2 {
+			t.Errorf("--upstream %s: exit code %d\n%s", wrong, code, out)
+		}
+	}
+}

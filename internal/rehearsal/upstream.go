@@ -116,7 +116,7 @@ func (r *Rehearsal) merge(ctx context.Context, forge *gh.Client, here git.Repo, 
 		return "", err
 	}
 	if pull == nil {
-		return "", fmt.Errorf("there is no pull request from %s: nothing was to be moved", branch)
+		return "", outcome.Wrongf("there is no pull request from %s: nothing was to be moved", branch)
 	}
 	if _, err := here.Run(ctx, "fetch", "--quiet", "origin", branch); err != nil {
 		return "", err

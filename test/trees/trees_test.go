@@ -5,6 +5,7 @@ package trees_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/ref"
 )
 
 // trees are Go modules whose zip files hold the whole repository.
@@ -69,11 +72,63 @@ func TestEveryReferenceIsFoundAndNoOther(t *testing.T) {
 			}
 			want := strings.Split(strings.TrimSpace(string(data)), "\n")
 			got := pins(t, tree.dir, fetch(t, tree.module, tree.sum))
-			slices.Sort(want)
-			slices.Sort(got)
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := difference(want, got); diff != "" {
 				t.Errorf("-read by people, +found:\n%s", diff)
 			}
+			for i := range want {
+				if difference(slices.Delete(slices.Clone(want), i, i+1), got) == "" || difference(append(slices.Clone(want), want[i]+"0"), got) == "" {
+					t.Errorf("the comparison does not see that %q is deleted, or another added", want[i])
+				}
+			}
 		})
+	}
+}
+
+// difference of two lists, in any order.
+func difference(want, got []string) string {
+	want, got = slices.Clone(want), slices.Clone(got)
+	slices.Sort(want)
+	slices.Sort(got)
+	return cmp.Diff(want, got)
+}
+
+// What people moved when they moved a component, and what they left: the places
+// that bump moves in the tree of 0.30.0, by file.
+func TestBumpMovesWhatPeopleMove(t *testing.T) {
+	t.Parallel()
+	tree := trees[0]
+	file, err := delivery.Load(os.DirFS(tree.dir), delivery.FileName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := find.New(file).Tree(os.DirFS(fetch(t, tree.module, tree.sum)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for component, want := range map[string]string{
+		// That release's own document about releasing names these files.
+		"kubeflex@0.9.4": ".github/workflows/ocp-self-runner.yml:4 .github/workflows/pr-test-e2e.yml:8 .github/workflows/pr-test-integration.yml:4 " +
+			".github/workflows/test-demo-env-creation-script.yml:8 .github/workflows/test-latest-release.yml:8 core-chart/Chart.yaml:1 go.mod:1 test/scale-infra/deploy_ks_core.yaml:2",
+		"ocm-status-addon@0.2.0-rc18": ".github/workflows/ocp-self-runner.yml:2 core-chart/values.yaml:1 monitoring/README.md:1",
+		"kubestellar@0.31.0":          "SECURITY-INSIGHTS.yml:1 core-chart/values.yaml:1 docs/to-be-deleted/mkdocs.yml:2 oldocs/README.md:1 scripts/check_pre_req.sh:1 scripts/create-kubestellar-demo-env.sh:1",
+		"ocm-transport-plugin@0.1.12": "oldocs/common-setup-core-chart.md:1 oldocs/common-setup-step-by-step.md:1",
+	} {
+		name, version, _ := strings.Cut(component, "@")
+		v, err := ref.ParseVersion(version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		edits, _ := plan.Bump(file, find.Pins(found.References), plan.Wish{Component: name, Version: v})
+		count := map[string]int{}
+		for _, e := range edits {
+			count[e.File]++
+		}
+		var got []string
+		for _, f := range slices.Sorted(maps.Keys(count)) {
+			got = append(got, fmt.Sprintf("%s:%d", f, count[f]))
+		}
+		if diff := cmp.Diff(want, strings.Join(got, " ")); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", component, diff)
+		}
 	}
 }
