@@ -2,6 +2,7 @@ package find
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/kubestellar/actions/internal/delivery"
@@ -38,6 +39,13 @@ func (e excuse) covers(t *text, r ref.Reference) bool {
 // markedBy is what begins the comment in which a mark stands.
 var markedBy = regexp.MustCompile(`(?:#|//|<!--|/\*|;|--)[ \t]*$`)
 
+// excusesFile tells whether delivery.yaml leaves the whole file alone.
+func (f *Finder) excusesFile(name string) bool {
+	return slices.ContainsFunc(f.excuses, func(e excuse) bool {
+		return e.Files != "" && e.Pattern == "" && e.Component == "" && e.Target == "" && covers(e.Files, name)
+	})
+}
+
 // marked notes where a mark stands.
 func marked(_ *Finder, t *text, _ needle, start, end int) {
 	if t.is(mark, start, end) && markedBy.Match(t.before(start)) {
@@ -51,7 +59,9 @@ func (f *Finder) excuse(t *text, found *Found) {
 	found.used = make([]bool, len(f.excuses))
 	found.References = append(found.References, t.encoded...)
 	byLine, idle := t.reasons(*found)
-	found.Idle = idle
+	if !f.excusesFile(t.name) {
+		found.Idle = idle
+	}
 	why := func(r ref.Reference) string {
 		reason := byLine[r.Line]
 		for i, e := range f.excuses {

@@ -11,7 +11,8 @@ import (
 const suspectReach = 40 // bytes
 
 // suspects are what looks like a version of a component, right behind its name,
-// and was found by no form.
+// and was found by no form. What was once printed or written about the past
+// is not looked at so closely.
 func (t *text) suspects() []ref.Reference {
 	var all []ref.Reference
 	for i, m := range t.mentions {
@@ -23,8 +24,13 @@ func (t *text) suspects() []ref.Reference {
 		if slash := bytes.IndexByte(gap, '/'); slash >= 0 {
 			gap = gap[:slash]
 		}
-		if start, end, ok := t.looseVersion(m.End, m.End+len(gap)); ok && !t.claimed(start) {
-			all = append(all, ref.Reference{Site: t.site(start, end), Component: m.component, Written: string(t.data[start:end]), Syntax: ref.Prose})
+		start, end, ok := t.looseVersion(m.End, m.End+len(gap))
+		if !ok || t.claimed(start) {
+			continue
+		}
+		r := ref.Reference{Site: t.site(start, end), Component: m.component, Written: string(t.data[start:end]), Syntax: ref.Prose}
+		if r.Context = t.context(r); !r.Context.Output && !r.Context.History {
+			all = append(all, r)
 		}
 	}
 	return all
