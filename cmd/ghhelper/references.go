@@ -61,7 +61,7 @@ func (w world) references(ctx context.Context, dir, config, component string) ([
 			return nil, outcome.As(outcome.Usage, err)
 		}
 	}
-	found, err := find.New(src.file).Files(src.tree, src.names)
+	found, err := find.New(src.file).Files(ctx, src.tree, src.names)
 	return slices.DeleteFunc(found.References, func(r ref.Reference) bool { return component != "" && r.Component != component }), err
 }
 

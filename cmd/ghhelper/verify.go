@@ -65,7 +65,7 @@ func (w world) verify(ctx context.Context, f verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	found, err := find.New(src.file).Files(src.tree, src.names)
+	found, err := find.New(src.file).Files(ctx, src.tree, src.names)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,8 @@ func splices(e plan.Edit) []splice {
 	case e.Lock != nil:
 		all = append(all, splice{e.Lock.Span, e.Lock.Written, e.LockTo})
 	default:
-		all = append(all, splice{ref.Span{Start: e.End, End: e.End}, "", "@" + e.LockTo})
+		end := e.End + len(e.Context.Suffix)
+		all = append(all, splice{ref.Span{Start: end, End: end}, "", "@" + e.LockTo})
 	}
 	return all
 }

@@ -52,7 +52,7 @@ type Plan struct {
 // anything unchecked, has no changes.
 func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 	finder := find.New(b.File)
-	found, err := finder.Files(b.Tree, b.Names)
+	found, err := finder.Files(ctx, b.Tree, b.Names)
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +62,12 @@ func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 		if s.Component == b.Wish.Component {
 			p.Left = append(p.Left, plan.Left{Reference: s, Because: "looks like a version of it, but is written in no form that is known"})
 		}
+	}
+	for _, u := range found.Unread {
+		p.Unchecked = append(p.Unchecked, report.Open{What: u.File, Because: u.Because})
+	}
+	if err := b.somethingIsMeant(found.References); err != nil {
+		return nil, err
 	}
 	if !slices.ContainsFunc(found.References, func(r ref.Reference) bool { return r.Component == b.Wish.Component && !r.Use }) {
 		return nil, outcome.Wrongf("there is no pin of %s in the tree: nothing names a version of it, or %s lacks the names by which it does", b.Wish.Component, delivery.FileName)
@@ -78,6 +84,21 @@ func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 	return p, b.change(ctx, finder, p)
 }
 
+// somethingIsMeant looks whether a place holds the version that alone is to be
+// moved, or is moved already.
+func (b Bump) somethingIsMeant(references []ref.Reference) error {
+	if b.Wish.From.IsZero() {
+		return nil
+	}
+	for _, r := range find.Pins(references) {
+		v, err := r.Version()
+		if err == nil && r.Component == b.Wish.Component && (v.Compare(b.Wish.From) == 0 || v.Compare(b.Wish.Version) == 0) {
+			return nil
+		}
+	}
+	return outcome.Wrongf("no place holds %s %s: nothing is there to be moved from it", b.Wish.Component, b.Wish.From)
+}
+
 // resolve asks for what the edited places will name, and completes digests and
 // commits that stand beside versions.
 func (b Bump) resolve(ctx context.Context, p *Plan) error {
@@ -88,8 +109,11 @@ func (b Bump) resolve(ctx context.Context, p *Plan) error {
 			return err
 		}
 		asked := b.Ask.Ask(ctx, named)
-		answers, p.Findings, p.Unchecked = asked.Answers, asked.Findings, asked.Unchecked
+		answers, p.Findings, p.Unchecked = asked.Answers, asked.Findings, append(p.Unchecked, asked.Unchecked...)
 		p.Findings = slices.DeleteFunc(p.Findings, func(f plan.Finding) bool { return f.Rule == "idle-excuse" })
+	}
+	if b.Ask == nil {
+		p.leaveLocks()
 	}
 	for i, e := range p.Edits {
 		if e.Lock == nil && !e.WantsDigest {
@@ -102,6 +126,20 @@ func (b Bump) resolve(ctx context.Context, p *Plan) error {
 		}
 	}
 	return nil
+}
+
+// leaveLocks leaves the places that carry a digest or commit, which only the
+// world could tell for another version.
+func (p *Plan) leaveLocks() {
+	var kept []plan.Edit
+	for _, e := range p.Edits {
+		if e.Lock == nil && !e.WantsDigest {
+			kept = append(kept, e)
+			continue
+		}
+		p.Left = append(p.Left, plan.Left{Reference: e.Reference, Because: "carries a digest or commit, or is to, which only the world tells: leave out --offline"})
+	}
+	p.Edits = kept
 }
 
 // moved is a reference as it will be.
@@ -136,9 +174,6 @@ func (b Bump) targets(edits []plan.Edit) (map[resolve.Target]ref.Reference, erro
 // lock is the digest or commit that belongs beside an edited version, or the
 // reason why it is not known.
 func (b Bump) lock(e plan.Edit, answers map[resolve.Target]resolve.Answer) (lock, because string) {
-	if b.Ask == nil {
-		return "", "only the world can tell: leave out --offline"
-	}
 	targets, err := resolve.Targets(b.File, moved(e), b.Wish.Version)
 	if err != nil || len(targets) == 0 {
 		return "", fmt.Sprintf("it names nothing that could be asked for: %v", err)

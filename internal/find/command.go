@@ -39,11 +39,15 @@ func lastSeparator(text []byte) int {
 	depth := 0
 	for i := len(text) - 1; i >= 0; i-- {
 		switch b := text[i]; {
+		case b == '"' || b == '\'':
+			if open := bytes.LastIndexByte(text[:i], b); open >= 0 {
+				i = open
+			}
 		case b == ')':
 			depth++
 		case b == '(' && depth > 0:
 			depth--
-		case b == '(' || b == ';' || b == '|' || b == '`' || b == '&' && at(text, i-1) == '&':
+		case b == '(' || b == ';' || b == '|' || b == '`' || b == '&' && at(text, i+1) <= ' ':
 			return i + 1
 		}
 	}
@@ -53,13 +57,17 @@ func lastSeparator(text []byte) int {
 // firstSeparator is the offset of the first thing in text that ends a command.
 func firstSeparator(text []byte) int {
 	depth := 0
-	for i, b := range text {
-		switch {
+	for i := 0; i < len(text); i++ {
+		switch b := text[i]; {
+		case b == '"' || b == '\'':
+			if closing := bytes.IndexByte(text[i+1:], b); closing >= 0 {
+				i += 1 + closing
+			}
 		case b == '(':
 			depth++
 		case b == ')' && depth > 0:
 			depth--
-		case b == ')' || b == ';' || b == '|' || b == '`' || b == '&' && at(text, i+1) == '&':
+		case b == ')' || b == ';' || b == '|' || b == '`' || b == '&' && at(text, i-1) <= ' ':
 			return i
 		}
 	}

@@ -16,13 +16,14 @@ func (t *text) context(r ref.Reference) ref.Context {
 	c := r.Context
 	before, after := t.before(r.Start), t.after(r.End)
 	c.Document = isDocument(t.name)
-	c.History = t.history
+	c.History = t.history || strings.Contains(t.name, strings.TrimPrefix(r.Written, "v"))
 	c.Script = !c.Document && r.Syntax == ref.Prose
 	c.Comment = !c.Document && isCommented(t.name, before) && r.Lock == nil
 	const reach = 60 // bytes; what is said about a version stands near it
 	close := before[max(0, len(before)-reach):]
 	c.Example = (c.Comment || c.Document) && exampleBefore.Match(close)
-	c.Bound = boundBefore.Match(close) || boundAfter.Match(after[:min(reach, len(after))])
+	c.Bound = boundBefore.Match(close) || boundAfter.Match(after[:min(reach, len(after))]) ||
+		r.Syntax == ref.Prose && (givenBefore.Match(close) || givenAfter.Match(after[:min(reach, len(after))]))
 	c.Output = c.Document && t.isOutput(r.Line, before)
 	c.Fixed = c.Fixed || r.Syntax == ref.Link
 	c.Checksum = t.checksumBelow(r)
@@ -40,10 +41,14 @@ func (t *text) survey() {
 	if isDocument(t.name) {
 		t.fences, t.history = fencesIn(t.data), t.isHistory()
 	}
+	t.history = t.history || changeLog.MatchString(path.Base(t.name))
 	if strings.Contains("/"+t.name, "/.github/workflows/") {
 		t.jobs = jobsIn(t.data)
 	}
 }
+
+// changeLog is one in any format.
+var changeLog = regexp.MustCompile(`(?i)^change-?log\b`)
 
 var documents = words(`.md .markdown .mdx .rst .adoc .asciidoc .html .htm .txt`)
 
@@ -54,7 +59,8 @@ func isDocument(name string) bool {
 }
 
 var (
-	historyName = regexp.MustCompile(`(?i)release[-_ ]?notes|change-?log|^changes|^history|^news\b`)
+	historyName = regexp.MustCompile(`(?i)release[-_ ]?notes|^releases?\.|change-?log|^changes|^history|^news\b|what.?s-?new|upgrad|migrat`)
+	historyDir  = regexp.MustCompile(`(?i)(?:^|/)(?:releases|blog|posts|adrs?|proposals|release-notes|changelogs?)/`)
 	historySaid = [][]byte{[]byte("point-in-time statement"), []byte("this document is frozen"), []byte("this document is archived"), []byte("this page is archived")}
 )
 
@@ -63,7 +69,7 @@ var (
 func (t *text) isHistory() bool {
 	const beginning = 2000 // bytes
 	text := bytes.ToLower(t.data[:min(beginning, len(t.data))])
-	return historyName.MatchString(path.Base(t.name)) || slices.ContainsFunc(historySaid, func(said []byte) bool { return bytes.Contains(text, said) })
+	return historyName.MatchString(path.Base(t.name)) || historyDir.MatchString(t.name) || slices.ContainsFunc(historySaid, func(said []byte) bool { return bytes.Contains(text, said) })
 }
 
 // What begins a comment, by the end of the file's name; "#" elsewhere.
@@ -90,7 +96,15 @@ var (
 	// Words and signs before a version that make it the end of a range.
 	boundBefore = regexp.MustCompile(`(?i)(?:(?:\b|_)(?:at least|minimum|min|since|after|before|higher than|later than|newer than|older than|lower than|greater than|less than|up to|from|until)(?:\b|_)|[<>≥≤~^]=?|>=|<=)[\s*_` + "`" + `"'v]*$`)
 	// … and after one.
-	boundAfter = regexp.MustCompile(`(?i)^[*_` + "`" + `"')]*[\s,]*(?:\(?or|and)[\s]+(?:higher|later|newer|above|greater|up|more recent|lower|earlier|older|below|beyond)\b|^[*_` + "`" + `"')]*(?:\+|[\s]+onwards?\b)`)
+	boundAfter = regexp.MustCompile(`(?i)^[*_` + "`" + `"')]*[\s,]*(?:\(?or|and)[\s]+(?:a[\s]+|any[\s]+)?(?:higher|later|newer|above|greater|up|more recent|lower|earlier|older|below|beyond|better)\b` +
+		`|^[*_` + "`" + `"')]*(?:\+|[\s]+onwards?\b|[\s]*\(?(?:minimum|at least)\b)` +
+		// the other end of a range, or more of a list
+		`|^[*_` + "`" + `"')]*[ \t]*(?:-|–|—|\.\.\.?|\|\||/|,|&|to|through|until|and)[ \t]*[*_` + "`" + `"'(]*v?[0-9]+\.[0-9]+`)
+	// In prose, words before a component's name, and after its version, that
+	// tell of one given release.
+	givenBefore = regexp.MustCompile(`(?i)\b(?:at least|minimum|min|since|as of|starting (?:with|from)|after|before|prior to|older than|newer than|until|up to|from|to|requires?|required|` +
+		`introduced in|added in|fixed in|removed in|deprecated (?:in|since)|new in|bugs? in|affects|broken in|changed in|upgrad(?:e|ed|ing)|migrat(?:e|ed|ing))\b[^.;!?\n]{0,40}$`)
+	givenAfter = regexp.MustCompile(`(?i)^[*_` + "`" + `"')]*[ \t]*(?:\(\d{4}-\d\d|released\b|introduced\b|and earlier\b|was released\b)`)
 )
 
 // fence is a block of a Markdown document that is shown as it is.
@@ -115,7 +129,7 @@ func (t *text) isOutput(line int, before []byte) bool {
 
 var (
 	// What helm, docker and prerequisite checkers print at the beginning of a line.
-	printed  = regexp.MustCompile(`^[\s>]*(?:Pulled:|Digest:|Status:|Downloaded |Successfully |✔|✓|✗|\S+[ \t]+\S+[ \t]+\d+[ \t]+\d{4}-\d\d-\d\d )`)
+	printed  = regexp.MustCompile(`^[\s>]*(?:Pulled:|Digest:|Status:|imageID:|Image ID:|Downloaded |Successfully |✔|✓|✗|\S+[ \t]+\S+[ \t]+\d+[ \t]+\d{4}-\d\d-\d\d )`)
 	fenceAt  = regexp.MustCompile("^[ \t>]*(?:```+|~~~+)[ \t]*([A-Za-z]*)")
 	promptAt = regexp.MustCompile(`^[ \t>]*(?:\$|#|PS>|%)[ \t]`)
 )

@@ -1,6 +1,7 @@
 package find
 
 import (
+	"bytes"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ func (e excuse) covers(t *text, r ref.Reference) bool {
 }
 
 // markedBy is what begins the comment in which a mark stands.
-var markedBy = regexp.MustCompile(`(?:#|//|<!--|/\*|;|--)[ \t]*$`)
+var markedBy = regexp.MustCompile(`(?:#|//|<!--|/\*|;|--|%|\bREM|# \(|"//"[ \t]*:[ \t]*")[ \t]*$`)
 
 // excusesFile tells whether delivery.yaml leaves the whole file alone.
 func (f *Finder) excusesFile(name string) bool {
@@ -99,18 +100,37 @@ func (t *text) reasons(found Found) (map[int]string, []Idle) {
 		site := t.site(m.Start, m.End)
 		because := strings.TrimSpace(strings.TrimRight(strings.TrimSpace(string(t.after(m.End))), "->*/}"))
 		because = strings.TrimSpace(strings.TrimPrefix(because, ":"))
-		line := site.Line
-		if !occupied[line] {
-			line++
-		}
+		lines := t.markedLines(site.Line, occupied)
 		switch {
 		case because == "":
 			idle = append(idle, Idle{site, "the mark " + mark + " gives no reason"})
-		case !occupied[line]:
+		case !slices.ContainsFunc(lines, func(line int) bool { return occupied[line] }):
 			idle = append(idle, Idle{site, "the mark " + mark + " has no reference on its line, nor on the next"})
 		default:
-			reasons[line] = because
+			for _, line := range lines {
+				reasons[line] = because
+			}
 		}
 	}
 	return reasons, idle
+}
+
+// markedLines are those that a mark is about: its own or, where that has no
+// reference, the first below that is no comment, with those that a backslash
+// joins to it.
+func (t *text) markedLines(line int, occupied map[int]bool) []int {
+	if occupied[line] {
+		return []int{line}
+	}
+	text := func(line int) []byte {
+		return bytes.TrimSpace(t.data[t.lines[line-1]:lineEnd(t.data, t.lines[line-1])])
+	}
+	for line++; line < len(t.lines) && !occupied[line] && bytes.HasPrefix(text(line), []byte("#")); line++ {
+	}
+	lines := []int{line}
+	for line < len(t.lines) && endsInBackslash(text(line)) {
+		line++
+		lines = append(lines, line)
+	}
+	return lines
 }

@@ -1,6 +1,7 @@
 package find
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +23,7 @@ const largest = 64 << 20
 
 // Files finds the references in the named files of a tree, in the order of the
 // names. Links, submodules and files that have vanished hold no text of it.
-func (f *Finder) Files(fsys fs.FS, names []string) (Found, error) {
+func (f *Finder) Files(ctx context.Context, fsys fs.FS, names []string) (Found, error) {
 	all := make([]Found, len(names))
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -32,7 +33,10 @@ func (f *Finder) Files(fsys fs.FS, names []string) (Found, error) {
 			var r reader
 			defer r.close()
 			for i := first; i < min(first+batch, len(names)); i++ {
-				var err error
+				err := ctx.Err()
+				if err != nil {
+					return err
+				}
 				if all[i], err = f.one(fsys, names[i], &r); err != nil {
 					return fmt.Errorf("looking for references: %w", err)
 				}
@@ -48,12 +52,12 @@ func (f *Finder) Files(fsys fs.FS, names []string) (Found, error) {
 
 // Tree finds the references in all files of a tree, in the order of their
 // paths; see Files.
-func (f *Finder) Tree(fsys fs.FS) (Found, error) {
+func (f *Finder) Tree(ctx context.Context, fsys fs.FS) (Found, error) {
 	names, err := Names(fsys)
 	if err != nil {
 		return Found{}, fmt.Errorf("looking for references: %w", err)
 	}
-	return f.Files(fsys, names)
+	return f.Files(ctx, fsys, names)
 }
 
 // Names lists the files of a tree by their paths, without what git keeps for
@@ -78,6 +82,9 @@ func Names(fsys fs.FS) ([]string, error) {
 }
 
 func (f *Finder) one(fsys fs.FS, name string, r *reader) (Found, error) {
+	if !fs.ValidPath(name) {
+		return Found{Unread: []Unread{{name, "its name is no text in UTF-8"}}}, nil
+	}
 	data, err := r.read(fsys, name)
 	if errors.Is(err, errTooLarge) {
 		return Found{Unread: []Unread{{name, err.Error()}}}, nil
@@ -200,7 +207,11 @@ func (f *Finder) gather(all []Found) Found {
 		sum.References = append(sum.References, one.References...)
 		sum.Suspects = append(sum.Suspects, one.Suspects...)
 		sum.Idle = append(sum.Idle, one.Idle...)
-		sum.Unread = append(sum.Unread, one.Unread...)
+		for _, u := range one.Unread {
+			if !f.excusesFile(u.File) {
+				sum.Unread = append(sum.Unread, u)
+			}
+		}
 		for i, u := range one.used {
 			used[i] = used[i] || u
 		}

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"cmp"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -133,7 +134,7 @@ func (f *Finder) Text(name string, data []byte) []ref.Reference { return f.Look(
 // Look is Text, with all else that there is to say about the file.
 func (f *Finder) Look(name string, data []byte) Found {
 	t := &text{name: name, data: data}
-	if isBinary(data) || isDerived(name) || name == delivery.FileName {
+	if isBinary(data) || isDerived(name, data) || name == delivery.FileName {
 		return Found{}
 	}
 	f.words.scan(data, func(id, start, end int) {
@@ -156,16 +157,17 @@ func isBinary(data []byte) bool {
 	return bytes.IndexByte(data[:min(near, len(data))], 0) >= 0
 }
 
+var (
+	lockName   = regexp.MustCompile(`(?:^|[.-])lock(?:\.[a-z]+)?$|^go(?:\.work)?\.sum$`)
+	entriesKey = regexp.MustCompile(`(?m)^entries:`) // of the index of a helm repository
+	othersTree = regexp.MustCompile(`(?:^|/)(?:vendor|node_modules)/`)
+)
+
 // isDerived tells whether a program writes the file from others that hold the
-// references: an edit by hand would break it.
-func isDerived(name string) bool {
-	switch path.Base(name) {
-	case "go.sum", "go.work.sum", "Chart.lock", "requirements.lock", "package-lock.json", "yarn.lock", "pnpm-lock.yaml", "Cargo.lock":
-		return true
-	case "modules.txt":
-		return path.Base(path.Dir(name)) == "vendor"
-	}
-	return false
+// references, or copies it from elsewhere: an edit by hand would break it.
+func isDerived(name string, data []byte) bool {
+	base := path.Base(name)
+	return lockName.MatchString(base) || othersTree.MatchString(name) || base == "index.yaml" && entriesKey.Match(data)
 }
 
 // settle sorts what the forms have found, and keeps one of those that overlap:

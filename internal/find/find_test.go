@@ -113,7 +113,7 @@ func TestFilesObeysExcuses(t *testing.T) {
 	}
 	files := []string{"a.yaml", "old/b.yaml", "deep/er/notes.md"}
 	excused := finder(t, "ignore: [{files: old/, because: history}, {files: notes.md, because: prose}]\n")
-	found, err := excused.Files(tree, files)
+	found, err := excused.Files(t.Context(), tree, files)
 	if err != nil || len(found.References) != 3 || len(found.Idle) > 0 {
 		t.Fatalf("found %+v, %v", found, err)
 	}
@@ -123,7 +123,7 @@ func TestFilesObeysExcuses(t *testing.T) {
 		}
 	}
 	idle := finder(t, "ignore: [{files: older/, because: history}]\n")
-	if found, err := idle.Files(tree, files); err != nil || len(found.Idle) != 1 || !strings.Contains(found.Idle[0].What, `"older/"`) {
+	if found, err := idle.Files(t.Context(), tree, files); err != nil || len(found.Idle) != 1 || !strings.Contains(found.Idle[0].What, `"older/"`) {
 		t.Errorf("an excuse that excuses nothing: %+v, %v", found.Idle, err)
 	}
 }

@@ -25,7 +25,7 @@ func at(data []byte, i int) byte {
 // "v", or -1 where no version stands there as a whole word: 1.2.3x, 1.2.3.4 and
 // 1.2.3+build are none.
 func versionEnd(data []byte, start int) int {
-	end := prereleaseEnd(data, coreEnd(data, start), nil)
+	end := prereleaseEnd(data, coreEnd(data, start), variants)
 	if end < 0 || goesOn(data, end) || at(data, end) == '_' || at(data, end) == '.' && isWord(at(data, end+1)) {
 		return -1
 	}
@@ -89,6 +89,9 @@ func prereleaseEnd(data []byte, i int, stop map[string]bool) int {
 	for at(data, i) == '-' || i >= 0 && at(data, i) == '.' {
 		text := wordAt(data, i+1)
 		numbered := strings.Trim(text, "0123456789") == ""
+		if at(data, i) == '-' && coreEnd(data, i+1) >= 0 {
+			return i // the other end of a range
+		}
 		if text == "" || stop[strings.ToLower(text)] || numbered && len(text) > 1 && text[0] == '0' {
 			return i
 		}
@@ -96,6 +99,11 @@ func prereleaseEnd(data []byte, i int, stop map[string]bool) int {
 	}
 	return i
 }
+
+// variants end a version in a tag: what stands behind it says which build of
+// that version is meant, and is kept.
+var variants = words(`alpine slim debug distroless nonroot static scratch busybox bookworm bullseye buster trixie jammy noble focal
+	ubi ubi8 ubi9 rhel8 rhel9 centos fedora debian ubuntu fips musl glibc gnu linux windows darwin amd64 arm64 arm armv7 ppc64le s390x`)
 
 // fileWords end a version in a file's name.
 var fileWords = words(`linux darwin windows freebsd macos amd64 arm64 arm armv6 armv7 ppc64le s390x 386 i386 x86 aarch64 all any noarch
@@ -144,21 +152,31 @@ func movingEnd(data []byte, start int) int {
 var (
 	digestAt  = regexp.MustCompile(`^@(sha256:[0-9a-f]{64})(?:[^0-9a-f]|$)`)
 	commentAt = regexp.MustCompile(`^["']?[ \t]+#[ \t]*(?:tag[=:][ \t]*)?`)
-	commitAt  = regexp.MustCompile(`^([0-9a-f]{40})[ \t]+#[ \t]*(?:tag[=:][ \t]*|[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*@)?`)
+	commitAt  = regexp.MustCompile(`^([0-9a-f]{40})["']?[ \t]+#[ \t]*(?:tag[=:][ \t]*|[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*@)?`)
 )
 
 // lineEnd is the offset of the newline that ends the line around i, or the end.
 func lineEnd(data []byte, i int) int {
 	i = min(i, len(data))
-	if n := bytes.IndexByte(data[i:], '\n'); n >= 0 {
+	to := min(len(data), i+wide)
+	if n := bytes.IndexByte(data[i:to], '\n'); n >= 0 {
 		return i + n
 	}
-	return len(data)
+	return to
 }
+
+// wide bounds how much of a line is looked at around a place, in bytes: a line
+// of a megabyte is nobody's command.
+const wide = 8 << 10
 
 // lineStart is the offset of the first byte of the line around i.
 func lineStart(data []byte, i int) int {
-	return bytes.LastIndexByte(data[:min(i, len(data))], '\n') + 1
+	i = min(i, len(data))
+	from := max(0, i-wide)
+	if n := bytes.LastIndexByte(data[from:i], '\n'); n >= 0 {
+		return from + n + 1
+	}
+	return from
 }
 
 // covers tells whether a pattern names the file: as a whole path, as a folder

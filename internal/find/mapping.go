@@ -175,6 +175,7 @@ func (t *text) nested(s int, names ...string) (int, bool) {
 	if !ok {
 		return 0, false
 	}
+	child := -1 // the column of the keys right below
 	for range most {
 		s = lineEnd(t.data, s) + 1
 		if s > len(t.data) {
@@ -185,8 +186,10 @@ func (t *text) nested(s int, names ...string) (int, bool) {
 		case t.passedOver(s):
 		case t.indent(s) <= k.column:
 			return 0, false
-		case ok && slices.Contains(names, next.name):
+		case ok && (child < 0 || next.column == child) && slices.Contains(names, next.name):
 			return next.value.Start, true
+		case child < 0:
+			child = t.indent(s)
 		}
 	}
 	return 0, false

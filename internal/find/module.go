@@ -41,6 +41,9 @@ func (t *text) moduleVersion(i int, r ref.Reference) bool {
 // used: https://go.dev/ref/mod#go-mod-file-exclude
 func (t *text) excludes(i int) bool {
 	line := bytes.TrimSpace(t.before(i))
+	if bytes.Contains(line, []byte("//")) {
+		return true // a comment
+	}
 	if open := bytes.LastIndex(t.data[:i], []byte("(\n")); open >= 0 && bytes.IndexByte(t.data[open:i], ')') < 0 {
 		line = bytes.TrimSpace(t.before(open))
 	}

@@ -48,7 +48,7 @@ func identifierImplied(_ *Finder, t *text, n needle, start, end int) {
 
 // What may stand between an identifier and its value: an assignment, with
 // quotes, a type, or an example's introduction.
-var assignAt = regexp.MustCompile(`^(?:\\?["'` + "`" + `\])])*(?:[ \t]+string)?[ \t]*(?::[-=]|[?+:]?=|=>|:(?:[ \t]|\r?$)|,[ \t])[ \t]*(?:[&!][A-Za-z0-9_!-]+[ \t]+)?(?:e\.g\.,?[ \t]*)?(?:\\?["'` + "`" + `])*`)
+var assignAt = regexp.MustCompile(`^(?:\\?["'` + "`" + `\])])*(?:[ \t]+string|[ \t]*:[ \t]*str)?[ \t]*(?::[-=]|[?+:]?=|=>|:(?:[ \t]|\r?$)|,[ \t])[ \t]*(?:[&!][A-Za-z0-9_!-]+[ \t]+)?(?:e\.g\.,?[ \t]*)?(?:\\?["'` + "`" + `])*`)
 
 // ENV and ARG of a Dockerfile part a name and its value by a blank.
 var envAt = regexp.MustCompile(`(?i)^[ \t]*env[ \t]+$`)
@@ -59,7 +59,7 @@ func (t *text) identifier(start, end int, component string) {
 	}
 	r := ref.Reference{Component: component, Syntax: ref.Value, Context: ref.Context{Name: string(t.data[start:end])}}
 	value := end
-	if t.mayAssign(end) {
+	if expanded := at(t.data, start-1) == '$' || at(t.data, start-1) == '{'; t.mayAssign(end) && (!expanded || at(t.data, end) == ':') {
 		value = t.skip(assignAt, end)
 	}
 	switch {
@@ -103,14 +103,16 @@ var dashedAt = regexp.MustCompile(`^(v?[0-9]+-[0-9]+-[0-9]+(?:-[A-Za-z](?:[0-9A-
 // listed adds each version of a list in brackets.
 func (t *text) listed(i int, r ref.Reference) bool {
 	r.Context.Listed = true
-	found := false
+	first := len(t.found)
 	for end := lineEnd(t.data, i); i < end && t.data[i] != ']'; i++ {
 		if b := t.data[i]; (isDigit(b) || b == 'v') && !isWord(at(t.data, i-1)) && at(t.data, i-1) != '.' && t.add(i, r) {
-			found = true
 			i = t.found[len(t.found)-1].End - 1
 		}
 	}
-	return found
+	if len(t.found) == first+1 {
+		t.found[first].Context.Listed = false // one is no choice
+	}
+	return len(t.found) > first
 }
 
 // valueBelow adds the default of an input or variable that is declared by a
@@ -120,7 +122,7 @@ func (t *text) valueBelow(start int, r ref.Reference) {
 	if k, ok := t.keyAt(s); !ok || k.name != r.Context.Name {
 		return
 	}
-	if value, ok := t.nested(s, "default", "value"); ok {
+	if value, ok := t.nested(s, "default", "value", "version", "tag"); ok {
 		t.value(value, r)
 	}
 }

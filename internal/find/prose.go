@@ -43,6 +43,13 @@ func (t *text) fill(i, limit int) int {
 		switch {
 		case isDigit(b) || b == 'v' && isDigit(at(t.data, i+1)):
 			return i
+		case b == ']' && at(t.data, i+1) == '(': // the name was a link
+			closing := bytes.IndexByte(t.after(i), ')')
+			if closing < 0 {
+				return -1
+			}
+			i += closing + 1
+			limit = min(lineEnd(t.data, i), i+proseReach)
 		case bytes.IndexByte([]byte(" \t:=|,([*_`\"'])<>~^\xe2\x89\xa5"), b) >= 0:
 			i++
 		case isWord(b):

@@ -288,6 +288,9 @@ func (t *text) around(start, end int, r ref.Reference) {
 	scope := t.command(start, end)
 	words := t.data[scope.Start:scope.End]
 	for _, way := range tagged {
+		if way.verb == "clone" && t.host(start) == "" {
+			continue // the folder that is cloned into
+		}
 		if !bytes.Contains(words, []byte(way.verb)) {
 			continue
 		}
@@ -298,11 +301,14 @@ func (t *text) around(start, end int, r ref.Reference) {
 			return
 		}
 	}
+	m := t.mapping(start, end)
 	keys := refKeys
-	if t.host(start) == "" {
+	if _, repo := m["repo"]; t.host(start) == "" && !repo {
 		keys = refKeys[:2] // an image may be called the same
 	}
-	t.beside(start, end, r, keys)
+	if m != nil {
+		t.addBeside(m, r, keys)
+	}
 }
 
 // tagged are the commands that take a tag or branch beside a repository.

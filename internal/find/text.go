@@ -68,6 +68,13 @@ func (t *text) addEnding(start, end int, r ref.Reference) bool {
 		end = useEnd(t.data, start)
 		r.Use = end >= 0
 	}
+	if r.Use { // its default, if it has one, is a pin
+		if match := defaultIn.FindIndex(t.data[start:end]); match != nil {
+			if e := versionEnd(t.data[:end], start+match[1]); e >= 0 {
+				start, end, r.Use = start+match[1], e, false
+			}
+		}
+	}
 	if end < 0 {
 		end = movingEnd(t.data, start)
 		r.Moving = end >= 0
@@ -75,14 +82,25 @@ func (t *text) addEnding(start, end int, r ref.Reference) bool {
 	if end < 0 {
 		return false
 	}
-	if match := digestAt.FindSubmatchIndex(t.data[end:]); match != nil && !r.Use {
-		r.Lock = t.lock(end+match[2], end+match[3])
+	tail := end
+	if r.Syntax == ref.Tag || r.Syntax == ref.Key {
+		tail = t.skip(suffixAt, end)
+		r.Context.Suffix = string(t.data[end:tail])
+	}
+	if match := digestAt.FindSubmatchIndex(t.after(tail)); match != nil && !r.Use {
+		r.Lock = t.lock(tail+match[2], tail+match[3])
 	}
 	r.Site = t.site(start, end)
 	r.Written = string(t.data[start:end])
 	t.found = append(t.found, r)
 	return true
 }
+
+// suffixAt is what a tag may have behind its version.
+var suffixAt = regexp.MustCompile(`^-[A-Za-z0-9_][A-Za-z0-9_.-]*`)
+
+// defaultIn is what introduces the default of a variable or template.
+var defaultIn = regexp.MustCompile(`:[-=]|\bdefault[ \t]+\\?["\']`)
 
 func (t *text) lock(start, end int) *ref.Lock {
 	return &ref.Lock{Span: ref.Span{Start: start, End: end}, Written: string(t.data[start:end])}

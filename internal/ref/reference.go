@@ -105,6 +105,7 @@ type Context struct {
 	Checksum bool   // a checksum of what is named stands beside it
 	Name     string // the identifier whose value it is
 	Prefix   string // what the name of a branch or tag has before the version: release-
+	Suffix   string // what a tag has behind the version: -alpine
 	Page     string // what kind of page of a repository is named: blob, tree
 	Scope    string // what belongs together: a job of a workflow, else the file
 }

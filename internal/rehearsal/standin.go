@@ -71,7 +71,7 @@ func findIn(ctx context.Context, file *delivery.File, repo git.Repo) ([]ref.Refe
 	if err != nil {
 		return nil, err
 	}
-	found, err := find.New(file).Files(os.DirFS(repo.Dir), names)
+	found, err := find.New(file).Files(ctx, os.DirFS(repo.Dir), names)
 	return found.References, err
 }
 

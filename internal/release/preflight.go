@@ -46,7 +46,7 @@ func (t *Train) look(ctx context.Context) (source, error) {
 	if err != nil {
 		return source{commit: t.Commit}, err
 	}
-	found, err := find.New(t.File).Tree(t.Tree)
+	found, err := find.New(t.File).Tree(ctx, t.Tree)
 	return source{commit: t.Commit, time: at, found: found}, err
 }
 

@@ -209,7 +209,7 @@ func tagNamed(r ref.Reference, a delivery.Artifact, version ref.Version) string 
 	if r.Artifact == "" || isPlaceholder(r) {
 		return a.TagFor(version)
 	}
-	return r.Written
+	return r.Written + r.Context.Suffix
 }
 
 // Answer is what the world says of a target. Err is nil where it is present,

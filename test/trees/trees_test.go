@@ -50,7 +50,7 @@ func pins(t *testing.T, dir, tree string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := find.New(file).Tree(os.DirFS(tree))
+	found, err := find.New(file).Tree(t.Context(), os.DirFS(tree))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestBumpMovesWhatPeopleMove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := find.New(file).Tree(os.DirFS(fetch(t, tree.module, tree.sum)))
+	found, err := find.New(file).Tree(t.Context(), os.DirFS(fetch(t, tree.module, tree.sum)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -141,7 +141,7 @@ func (s *stage) chart(t *testing.T, version, image string) {
 func (s *stage) check(t *testing.T, config, name, text string) verify.Result {
 	t.Helper()
 	f := parsed(t, config)
-	found, err := find.New(f).Tree(fstest.MapFS{name: {Data: []byte(text)}})
+	found, err := find.New(f).Tree(t.Context(), fstest.MapFS{name: {Data: []byte(text)}})
 	if err != nil {
 		t.Fatal(err)
 	}
