@@ -46,7 +46,7 @@ release-tools: $(bin)/goreleaser $(bin)/cyclonedx-gomod ## Build those of them t
 
 # The scripts of the composite actions are looked at by test/actions.
 .PHONY: lint
-lint: $(bin)/staticcheck $(bin)/actionlint ## Look for faults in the code, the workflows and the scripts
+lint: build $(bin)/staticcheck $(bin)/actionlint ## Look for faults in the code, the workflows, the scripts and the references
 	@command -v shellcheck >/dev/null || { echo "lint: no command shellcheck found on PATH: install it, by apt-get install shellcheck or brew install shellcheck" >&2; exit 1; }
 	@folders=$$(go list -f '{{.Dir}}' ./...) && \
 	  unformatted=$$("$$(go env GOROOT)/bin/gofmt" -l $$folders) && test -z "$$unformatted" || \
@@ -56,6 +56,7 @@ lint: $(bin)/staticcheck $(bin)/actionlint ## Look for faults in the code, the w
 	actionlint .github/workflows/*.yml
 	shellcheck --external-sources $$(git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run)
 	go test -count=1 ./test/actions
+	ghhelper verify --offline
 
 .PHONY: bench
 bench: build tools ## Measure ghhelper against its limits and its alternatives
