@@ -243,7 +243,7 @@ func (p *Plan) Err(standIns bool) error {
 	case len(plan.Errors(p.Findings)) > 0:
 		return outcome.Wrongf("nothing is written: %s", report.Count(len(plan.Errors(p.Findings)), "finding"))
 	case p.blocked(standIns):
-		return outcome.As(outcome.Unchecked, fmt.Errorf("nothing is written: %s could not be checked; --offline does not ask", report.Count(len(p.Unchecked), "thing")))
+		return outcome.As(outcome.Unchecked, fmt.Errorf("nothing is written: %s could not be checked", report.Count(len(p.Unchecked), "thing")))
 	}
 	return nil
 }

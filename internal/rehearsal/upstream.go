@@ -61,7 +61,7 @@ func (r *Rehearsal) arrival(ctx context.Context, log *report.Log, made *maker, h
 		{"receive", func() (string, error) { return r.receive(ctx, made, here) }},
 		{"merge", func() (string, error) { return r.merge(ctx, forge, here, own, branchOf(up)) }},
 		{"verify", func() (string, error) {
-			return "every reference names something that is there, and the pins agree", r.ghhelper(ctx, here, "verify", "--config", r.Config, "--accept-stand-ins")
+			return "no findings; what rests on stand-ins is not proven", r.ghhelper(ctx, here, "verify", "--config", r.Config, "--accept-stand-ins")
 		}},
 	} {
 		if err := log.Step(step.name, step.do); err != nil {
@@ -105,7 +105,7 @@ func (r *Rehearsal) receive(ctx context.Context, made *maker, here git.Repo) (st
 	if err := json.Unmarshal(events[len(events)-1].ClientPayload, &event); err != nil {
 		return "", fmt.Errorf("reading the event: %w", err)
 	}
-	return "resolved, moved and proposed; nothing of the message was trusted",
+	return "bump took the component and the version as words, and proposed what it saw for itself",
 		r.ghhelper(ctx, here, "bump", "--config", r.Config, "--accept-stand-ins", "--pull-request", "--", event.Component, event.Version)
 }
 
