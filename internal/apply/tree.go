@@ -58,37 +58,61 @@ func Changes(finder *find.Finder, tree fs.FS, edits []plan.Edit) ([]Change, erro
 	return changes, nil
 }
 
-// Write makes the changes in a folder. Where one cannot be made, those before
-// it are taken back.
+// Write makes the changes in a folder, and looks whether they are there. Where
+// a file is not what the change was computed from, nothing is written; where
+// one cannot be written, those before it are put back.
 func Write(dir string, changes []Change) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
+	for _, c := range changes {
+		if err := c.expect(root); err != nil {
+			return fmt.Errorf("writing %s: %w; nothing is changed", c.File, err)
+		}
+	}
 	for i, c := range changes {
 		if err := c.write(root); err != nil {
-			return errors.Join(fmt.Errorf("writing %s: %w; nothing is changed", c.File, err), undo(root, changes[:i+1]))
+			return errors.Join(fmt.Errorf("writing %s: %w; what was written is put back", c.File, err), undo(root, changes[:i+1]))
 		}
 	}
 	return nil
 }
 
-// write looks whether the file is what it was, and writes what it becomes.
-func (c Change) write(root *os.Root) error {
-	now, err := root.ReadFile(c.File)
-	switch {
-	case c.Before == nil && err == nil:
-		return errors.New("it is there meanwhile")
-	case c.Before != nil && err != nil:
+// expect looks whether the file is what the change was computed from.
+func (c Change) expect(root *os.Root) error {
+	switch same, err := holds(root, c.File, c.Before); {
+	case err != nil || same:
 		return err
-	case !bytes.Equal(now, c.Before):
-		return errors.New("it changed since it was read")
+	case c.Before == nil:
+		return errors.New("it is there meanwhile")
 	}
-	return put(root, c.File, c.After, c.Mode)
+	return errors.New("it changed since it was read, or is gone")
 }
 
-// put makes a file hold these bytes, or not exist.
+func (c Change) write(root *os.Root) error {
+	if err := put(root, c.File, c.After, c.Mode); err != nil {
+		return err
+	}
+	same, err := holds(root, c.File, c.After)
+	if err == nil && !same {
+		err = errors.New("read back, it holds something else")
+	}
+	return err
+}
+
+// holds tells whether a file holds these bytes or, for nil, is not there.
+func holds(root *os.Root, name string, want []byte) (bool, error) {
+	now, err := root.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return want == nil, nil
+	}
+	return want != nil && bytes.Equal(now, want), err
+}
+
+// put makes a file hold these bytes, or not exist. It is never seen half
+// written.
 func put(root *os.Root, name string, data []byte, mode fs.FileMode) error {
 	if data == nil {
 		return root.Remove(name)
@@ -96,25 +120,45 @@ func put(root *os.Root, name string, data []byte, mode fs.FileMode) error {
 	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
 	}
-	whole := name + ".ghhelper" // a file is never seen half written
-	if err := root.WriteFile(whole, data, mode); err != nil {
-		return err
+	whole := name + ".ghhelper"
+	file, err := root.OpenFile(whole, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return err // it may be somebody's, and stays
 	}
-	return errors.Join(root.Chmod(whole, mode), root.Rename(whole, name))
+	_, err = file.Write(data)
+	if err = errors.Join(err, file.Chmod(mode), file.Close()); err == nil {
+		err = root.Rename(whole, name)
+	}
+	if err != nil {
+		return errors.Join(err, root.Remove(whole))
+	}
+	return nil
 }
 
 func undo(root *os.Root, changes []Change) error {
 	var errs []error
 	for _, c := range slices.Backward(changes) {
-		now, err := root.ReadFile(c.File)
-		if absent := errors.Is(err, fs.ErrNotExist); absent && c.Before == nil || !absent && c.Before != nil && bytes.Equal(now, c.Before) {
-			continue
-		}
-		if err := put(root, c.File, c.Before, c.Mode); err != nil {
+		if err := c.putBack(root); err != nil {
 			errs = append(errs, fmt.Errorf("putting %s back: %w", c.File, err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// putBack undoes write. A file that holds neither what it held nor what was
+// written is somebody else's by now, and stays.
+func (c Change) putBack(root *os.Root) error {
+	if untouched, err := holds(root, c.File, c.Before); untouched || err != nil {
+		return err
+	}
+	ours, err := holds(root, c.File, c.After)
+	if err != nil {
+		return err
+	}
+	if !ours {
+		return errors.New("somebody else changed it meanwhile; it is left so")
+	}
+	return put(root, c.File, c.Before, c.Mode)
 }
 
 // Derive runs commands, each without a shell, in a copy of a tree with the

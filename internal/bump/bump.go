@@ -212,29 +212,44 @@ func (b Bump) change(ctx context.Context, finder *find.Finder, p *Plan) error {
 		return err
 	}
 	p.Changes = apply.Merge(changes, derived)
-	return p.survive(finder)
+	return p.survive(finder, changes, derived)
 }
 
 // survive looks whether what derives files has kept every edit.
-func (p *Plan) survive(finder *find.Finder) error {
-	for _, c := range p.Changes {
-		planned := 0
+func (p *Plan) survive(finder *find.Finder, edited, derived []apply.Change) error {
+	for _, d := range derived {
+		i := slices.IndexFunc(edited, func(c apply.Change) bool { return c.File == d.File })
+		if i < 0 {
+			continue
+		}
+		want, got := p.held(finder, edited[i]), p.held(finder, d)
 		for _, e := range p.Edits {
-			if e.File == c.File {
-				planned++
+			if k := kindOf(e.Reference); e.File == d.File && got[k] < want[k] {
+				return outcome.Wrongf("%s: after %q, %d of %d places hold %s %s: the command undoes the edit", d.File, d.By, got[k], want[k], p.Wish.Component, p.Wish.Version)
 			}
-		}
-		kept := 0
-		for _, r := range find.Pins(finder.Text(c.File, c.After)) {
-			if v, err := r.Version(); err == nil && r.Component == p.Wish.Component && v.Compare(p.Wish.Version) == 0 {
-				kept++
-			}
-		}
-		if kept < planned {
-			return outcome.Wrongf("%s: after %q it holds %s %s in %d places, %d were planned: the command undoes the edit", c.File, c.By, p.Wish.Component, p.Wish.Version, kept, planned)
 		}
 	}
 	return nil
+}
+
+// kind tells places apart that a command may have moved to other lines.
+type kind struct {
+	artifact string
+	syntax   ref.Syntax
+}
+
+func kindOf(r ref.Reference) kind { return kind{r.Artifact, r.Syntax} }
+
+// held counts the places of each kind that hold the wished version in what
+// becomes of a file.
+func (p *Plan) held(finder *find.Finder, c apply.Change) map[kind]int {
+	held := map[kind]int{}
+	for _, r := range find.Pins(finder.Text(c.File, c.After)) {
+		if v, err := r.Version(); err == nil && r.Component == p.Wish.Component && v.Compare(p.Wish.Version) == 0 {
+			held[kindOf(r)]++
+		}
+	}
+	return held
 }
 
 // Err is the outcome of a plan as an error.

@@ -91,7 +91,7 @@ func files(changes []apply.Change) []git.File {
 
 // summary is what the commit says.
 func (p *Plan) summary() string {
-	text := fmt.Sprintf("%s that follow %s move to %s.", report.Count(len(p.Edits), "place"), p.Wish.Component, p.Wish.Version)
+	text := fmt.Sprintf("%s %s in %s.", p.Wish.Component, p.Wish.Version, report.Count(len(p.Edits), "place"))
 	for _, c := range p.Changes {
 		if c.By != "" {
 			text += fmt.Sprintf("\n%s is derived by %s.", c.File, c.By)

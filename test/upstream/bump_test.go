@@ -155,11 +155,13 @@ func TestDerives(t *testing.T) {
 		"fails":           {"false", `deriving files by "false": exit status 1`},
 		"is not there":    {"no-such-command", "no command no-such-command found on PATH"},
 		"undoes the edit": {"cp old.yaml values.yaml", "the command undoes the edit"},
+		"undoes one edit": {"cp half.yaml values.yaml", "the command undoes the edit"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const values, old = "image: ghcr.io/o/up:1.0.0\n", "none\n"
-			dir := tree(t, map[string]string{"values.yaml": values, "old.yaml": old})
+			const newer = "newer: ghcr.io/o/up:1.2.3\n"
+			const values = "image: ghcr.io/o/up:1.0.0\n" + newer
+			dir := tree(t, map[string]string{"values.yaml": values, "old.yaml": "none\n", "half.yaml": "image: none\n" + newer})
 			f := parsed(t, strings.Replace(declared, "repository: o/up\n", "repository: o/up\n    derived: [\""+test.command+"\"]\n", 1))
 			_, p, err := s.planned(t, f, dir, "1.2.3")
 			if test.says != "" {
@@ -174,7 +176,7 @@ func TestDerives(t *testing.T) {
 			if err := apply.Write(dir, p.Changes); err != nil {
 				t.Fatal(err)
 			}
-			if got := read(t, dir, "derived.yaml"); got != "image: ghcr.io/o/up:1.2.3\n" || read(t, dir, "values.yaml") != got {
+			if got := read(t, dir, "derived.yaml"); got != "image: ghcr.io/o/up:1.2.3\n"+newer || read(t, dir, "values.yaml") != got {
 				t.Errorf("derived.yaml is %q", got)
 			}
 		})
