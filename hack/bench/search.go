@@ -59,6 +59,45 @@ func search(dir string) error {
 	row("… 6,200 files, to ripgrep", ten/rg, 3, "×", fmt.Sprintf("%.0f ms beside ripgrep's %.0f ms (medians of %d)", ten*1000, rg*1000, rounds))
 	row("… 62,000 files, to 6,200", hundred/ten, 11, "×", fmt.Sprintf("%.2f s", hundred))
 	row("… peak memory", peak, 150, "MB", "on 62,000 files")
+	return shapes(dir, config)
+}
+
+// shapes times verify --offline on single files of many lines, each of a shape
+// that a search that looks back and forth could take quadratic time for.
+func shapes(dir, config string) error {
+	const some, more = 8_000, 80_000 // lines or so
+	worst, of := 0.0, ""
+	for name, line := range map[string]string{
+		"values.yaml":               "image: ghcr.io/kubestellar/kubeflex/manager\n",
+		"pins.yaml":                 "kubeflex: 0.8.9 # ghhelper:keep for a reason\n",
+		"marks.yaml":                "# ghhelper:keep for a reason \\\n",
+		"go.mod":                    "require github.com/kubestellar/kubeflex v0.8.9\n",
+		"fences.md":                 "```\nkubeflex 0.8.9\n```\n",
+		"typed.md":                  "$ kubeflex 0.8.9\n",
+		".github/workflows/ci.yaml": "  kubeflex: {version: 0.8.9}\n",
+		"install.sh":                "helm install oci://ghcr.io/kubestellar/kubeflex/chart/kubeflex-operator \\\n",
+	} {
+		var took [2]float64
+		for i, n := range []int{some, more} {
+			folder := filepath.Join(dir, "shapes", strconv.Itoa(n), name)
+			file := filepath.Join(folder, name)
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				return err
+			}
+			first := map[string]string{"typed.md": "```\n", ".github/workflows/ci.yaml": "jobs:\n"}[name]
+			if err := os.WriteFile(file, []byte(first+strings.Repeat(line, n)), 0o644); err != nil {
+				return err
+			}
+			var err error
+			if took[i], _, err = verified(folder, config); err != nil {
+				return err
+			}
+		}
+		if ratio := took[1] / took[0]; ratio > worst {
+			worst, of = ratio, name
+		}
+	}
+	row("… one file, ten times longer", worst, 15, "×", "the worst of eight shapes: "+of)
 	return nil
 }
 

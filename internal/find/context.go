@@ -5,6 +5,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/kubestellar/actions/internal/ref"
@@ -39,7 +40,10 @@ func (t *text) survey() {
 	t.surveyed = true
 	t.line(0)
 	if isDocument(t.name) {
-		t.fences, t.history = fencesIn(t.data), t.isHistory()
+		t.fences, t.history = t.fencesIn(), t.isHistory()
+	}
+	if path.Base(t.name) == "go.mod" {
+		t.unused = unusedIn.FindAllIndex(t.data, -1)
 	}
 	t.history = t.history || changeLog.MatchString(path.Base(t.name))
 	if strings.Contains("/"+t.name, "/.github/workflows/") {
@@ -111,7 +115,7 @@ var (
 type fence struct {
 	first, last int  // lines, without the fences
 	prompt      bool // shows commands as they were typed
-	output      bool // shows what was printed
+	output      bool // shows what was printed, if only beside what was typed
 }
 
 // isOutput tells whether a line of a document shows what a command printed.
@@ -119,12 +123,8 @@ func (t *text) isOutput(line int, before []byte) bool {
 	if printed.Match(before) {
 		return true
 	}
-	for _, f := range t.fences {
-		if f.first <= line && line <= f.last {
-			return f.output || f.prompt && t.showsOutput(f)
-		}
-	}
-	return false
+	i := sort.Search(len(t.fences), func(i int) bool { return t.fences[i].last >= line })
+	return i < len(t.fences) && t.fences[i].first <= line && t.fences[i].output
 }
 
 var (
@@ -148,11 +148,11 @@ func (t *text) showsOutput(f fence) bool {
 	return false
 }
 
-func fencesIn(data []byte) []fence {
+func (t *text) fencesIn() []fence {
 	var all []fence
 	var open *fence
 	number := 0
-	for line := range bytes.Lines(data) {
+	for line := range bytes.Lines(t.data) {
 		number++
 		var match [][]byte
 		if bare := bytes.TrimLeft(line, " \t>"); len(bare) > 0 && (bare[0] == '`' || bare[0] == '~') {
@@ -172,6 +172,9 @@ func fencesIn(data []byte) []fence {
 	if open != nil {
 		open.last = number
 		all = append(all, *open)
+	}
+	for i, f := range all {
+		all[i].output = f.output || f.prompt && t.showsOutput(f)
 	}
 	return all
 }
@@ -217,10 +220,9 @@ func jobsIn(data []byte) []job {
 // scope is what belongs together around a place: a job of a workflow, else the
 // file.
 func (t *text) scope(i int) string {
-	for _, j := range slices.Backward(t.jobs) {
-		if j.start <= i {
-			return t.name + "#" + j.name
-		}
+	next := sort.Search(len(t.jobs), func(k int) bool { return t.jobs[k].start > i })
+	if next == 0 {
+		return t.name
 	}
-	return t.name
+	return t.name + "#" + t.jobs[next-1].name
 }

@@ -125,10 +125,11 @@ func (t *text) markedLines(line int, occupied map[int]bool) []int {
 	text := func(line int) []byte {
 		return bytes.TrimSpace(t.data[t.lines[line-1]:lineEnd(t.data, t.lines[line-1])])
 	}
-	for line++; line < len(t.lines) && !occupied[line] && bytes.HasPrefix(text(line), []byte("#")); line++ {
+	last := min(line+most, len(t.lines))
+	for line++; line < last && !occupied[line] && bytes.HasPrefix(text(line), []byte("#")); line++ {
 	}
 	lines := []int{line}
-	for line < len(t.lines) && endsInBackslash(text(line)) {
+	for last = min(line+most, len(t.lines)); line < last && endsInBackslash(text(line)); {
 		line++
 		lines = append(lines, line)
 	}

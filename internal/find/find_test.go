@@ -127,3 +127,12 @@ func TestFilesObeysExcuses(t *testing.T) {
 		t.Errorf("an excuse that excuses nothing: %+v, %v", found.Idle, err)
 	}
 }
+
+// What a go.mod excludes is no pin, however its lines end.
+func TestExcludedModules(t *testing.T) {
+	t.Parallel()
+	const text = "exclude (\r\n\tgithub.com/o/upstream v0.0.6\r\n)\r\nrequire github.com/o/upstream v0.9.4\r\n"
+	if got, want := found(finder(t, ""), "go.mod", text), "4:31 upstream/ v0.9.4 (module)\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -61,8 +61,26 @@ type key struct {
 	value  ref.Span
 }
 
-// keyAt reads the key of the line that begins at s.
+// keyAt is the key of the line that begins at s. A line is read once, though
+// many mappings may pass over it.
 func (t *text) keyAt(s int) (key, bool) {
+	k, read := t.keys[s]
+	if !read {
+		if found, ok := t.readKey(s); ok {
+			k = &found
+		}
+		if t.keys == nil {
+			t.keys = map[int]*key{}
+		}
+		t.keys[s] = k
+	}
+	if k == nil {
+		return key{}, false
+	}
+	return *k, true
+}
+
+func (t *text) readKey(s int) (key, bool) {
 	line := bytes.TrimRight(t.data[s:lineEnd(t.data, s)], "\r")
 	match := keyLine.FindSubmatchIndex(line)
 	if match == nil {

@@ -1,9 +1,9 @@
 package find
 
 import (
-	"bytes"
 	"path"
 	"regexp"
+	"sort"
 
 	"github.com/kubestellar/actions/internal/ref"
 )
@@ -37,15 +37,14 @@ func (t *text) moduleVersion(i int, r ref.Reference) bool {
 	return t.add(version, r)
 }
 
-// excludes tells whether a line of a go.mod is about versions that are not
-// used: https://go.dev/ref/mod#go-mod-file-exclude
+// unusedIn is what a go.mod says of versions that are not used, and comments:
+// https://go.dev/ref/mod#go-mod-file-exclude
+var unusedIn = regexp.MustCompile(`(?m)^[ \t]*(?:exclude|retract)[ \t]*(?:\([^)]*\)?|.*)|//.*`)
+
+// excludes tells whether a place in a go.mod is about a version that is not
+// used.
 func (t *text) excludes(i int) bool {
-	line := bytes.TrimSpace(t.before(i))
-	if bytes.Contains(line, []byte("//")) {
-		return true // a comment
-	}
-	if open := bytes.LastIndex(t.data[:i], []byte("(\n")); open >= 0 && bytes.IndexByte(t.data[open:i], ')') < 0 {
-		line = bytes.TrimSpace(t.before(open))
-	}
-	return bytes.HasPrefix(line, []byte("exclude")) || bytes.HasPrefix(line, []byte("retract"))
+	t.survey()
+	next := sort.Search(len(t.unused), func(k int) bool { return t.unused[k][0] > i })
+	return next > 0 && i < t.unused[next-1][1]
 }

@@ -2,6 +2,7 @@ package find
 
 import (
 	"bytes"
+	"sort"
 
 	"github.com/kubestellar/actions/internal/ref"
 )
@@ -51,12 +52,9 @@ func (t *text) looseVersion(from, to int) (start, end int, ok bool) {
 	return 0, 0, false
 }
 
-// claimed tells whether a form has found what stands at i.
+// claimed tells whether a form has found what stands at i. What was found is in
+// the order of its places, and nothing of it overlaps.
 func (t *text) claimed(i int) bool {
-	for _, r := range t.found {
-		if r.Start <= i && i < r.End {
-			return true
-		}
-	}
-	return false
+	next := sort.Search(len(t.found), func(k int) bool { return t.found[k].Start > i })
+	return next > 0 && i < t.found[next-1].End
 }

@@ -15,12 +15,14 @@ type text struct {
 	// names of components that stand in the file, each with its component.
 	mentions []mention
 	marks    []ref.Span
+	keys     map[int]*key    // by where a line begins; nil where it has none
 	lines    []int           // the starts of lines, once somebody asks
 	encoded  []ref.Reference // found in base64; nil before somebody looks
 	fences   []fence
 	history  bool
 	jobs     []job
-	surveyed bool // fences, history and jobs are known
+	unused   [][]int // spans of a go.mod that are about versions not used
+	surveyed bool    // fences, history, jobs and unused are known
 }
 
 // mention is a place that names a component, but no version.
