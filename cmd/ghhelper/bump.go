@@ -176,27 +176,27 @@ func (w world) describeBump(p *bump.Plan, f bumpFlags) error {
 		if e.Behind {
 			note = "\twas behind the others"
 		}
-		fmt.Fprintf(t, "%s\t%s → %s\t%s%s\n", e.Site, e.Written, e.To, e.Syntax, note)
+		fmt.Fprintf(t, "%s\t%s → %s\t%s%s\n", report.Plain(e.Site.String()), report.Plain(e.Written), e.To, e.Syntax, note)
 	}
 	for _, c := range p.Changes {
 		if c.By != "" {
-			fmt.Fprintf(t, "%s\tderived\t%s\n", c.File, c.By)
+			fmt.Fprintf(t, "%s\tderived\t%s\n", report.Plain(c.File), report.Plain(c.By))
 		}
 	}
 	for _, l := range p.Left {
-		fmt.Fprintf(t, "%s\t%s stays\t%s\n", l.Site, l.Written, l.Because)
+		fmt.Fprintf(t, "%s\t%s stays\t%s\n", report.Plain(l.Site.String()), report.Plain(l.Written), report.Plain(l.Because))
 	}
 	if err := errors.Join(t.Flush(), out.Flush()); err != nil {
 		return err
 	}
 	for _, finding := range p.Findings {
-		fmt.Fprintln(w.Stdout, level(finding)+finding.String())
+		fmt.Fprintln(w.Stdout, report.Plain(level(finding)+finding.String()))
 	}
 	for _, open := range p.Unchecked {
-		fmt.Fprintf(w.Stdout, "could not check %s: %s\n", open.What, open.Because)
+		fmt.Fprintln(w.Stdout, report.Plain(fmt.Sprintf("could not check %s: %s", open.What, open.Because)))
 	}
 	for _, command := range p.Underived {
-		fmt.Fprintf(w.Stdout, "not derived, since it may ask the world: run %s\n", command)
+		fmt.Fprintf(w.Stdout, "not derived, since it may ask the world: run %s\n", report.Plain(command))
 	}
 	fmt.Fprintln(w.Stdout, outcomeOfBump(p, f))
 	return nil

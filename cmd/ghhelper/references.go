@@ -16,6 +16,7 @@ import (
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/report"
 )
 
 const referencesHelp = `Lists the references in the tree: places that name a version of a component that
@@ -80,9 +81,9 @@ func (w world) printReferences(found []ref.Reference, format string) error {
 			note = "\ta use"
 		}
 		if r.Excused != "" {
-			note = "\texcused: " + r.Excused
+			note = "\texcused: " + report.Plain(r.Excused)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s%s\n", r.Site, r.Component, orElse(r.Artifact, "-"), r.Written, r.Syntax, note)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s%s\n", report.Plain(r.Site.String()), r.Component, orElse(r.Artifact, "-"), report.Plain(r.Written), r.Syntax, note)
 	}
 	return errors.Join(t.Flush(), out.Flush())
 }

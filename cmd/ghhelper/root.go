@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/report"
 )
 
 // Set by the linker in a release; see .goreleaser.yaml and the Makefile.
@@ -46,7 +47,9 @@ func execute(ctx context.Context, args []string, w world) int {
 	root.SetErr(w.Stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		fmt.Fprintf(w.Stderr, "ghhelper: %s\n", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+		for i, line := range strings.Split(err.Error(), "\n") {
+			fmt.Fprintln(w.Stderr, []string{"ghhelper:", " "}[min(i, 1)], report.Plain(line))
+		}
 		w.annotate(err)
 	}
 	return int(outcome.Of(err))

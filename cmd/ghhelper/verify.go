@@ -98,10 +98,10 @@ func (w world) printResult(r verify.Result, f verifyFlags) error {
 		return encoder.Encode(r)
 	}
 	for _, finding := range r.Findings {
-		fmt.Fprintln(w.Stdout, level(finding)+finding.String())
+		fmt.Fprintln(w.Stdout, report.Plain(level(finding)+finding.String()))
 	}
 	for _, open := range r.Unchecked {
-		fmt.Fprintf(w.Stdout, "could not check %s: %s\n", open.What, open.Because)
+		fmt.Fprintln(w.Stdout, report.Plain(fmt.Sprintf("could not check %s: %s", open.What, open.Because)))
 	}
 	asked := "the world was not asked"
 	if !f.offline {
@@ -152,19 +152,14 @@ func summaryOf(r verify.Result) string {
 	if len(r.Findings) > 0 {
 		b.WriteString("\n| place | saw | want | rule |\n|---|---|---|---|\n")
 		for _, f := range r.Findings {
-			fmt.Fprintf(&b, "| %s | %s | %s; %s | %s%s |\n", cell(fmt.Sprintf("%s:%d", f.File, f.Line)), cell(f.Saw), cell(f.Want), cell(f.Help), level(f), f.Rule)
+			fmt.Fprintf(&b, "| %s | %s | %s; %s | %s%s |\n", report.Cell(fmt.Sprintf("%s:%d", f.File, f.Line)), report.Cell(f.Saw), report.Cell(f.Want), report.Cell(f.Help), level(f), f.Rule)
 		}
 	}
 	if len(r.Unchecked) > 0 {
 		b.WriteString("\n| could not check | because |\n|---|---|\n")
 		for _, o := range r.Unchecked {
-			fmt.Fprintf(&b, "| %s | %s |\n", cell(o.What), cell(o.Because))
+			fmt.Fprintf(&b, "| %s | %s |\n", report.Cell(o.What), report.Cell(o.Because))
 		}
 	}
 	return b.String()
-}
-
-// cell is hostile text as it may stand in a table.
-func cell(s string) string {
-	return strings.NewReplacer("|", "\\|", "\n", " ", "\r", " ", "<", "&lt;", "`", "'").Replace(s)
 }

@@ -116,11 +116,11 @@ func (p *Plan) body(of Proposer) string {
 	if len(p.Left) > 0 {
 		b.WriteString("\nLeft alone:\n\n| place | version | because |\n|---|---|---|\n")
 		for _, l := range p.Left {
-			fmt.Fprintf(&b, "| `%s:%d` | `%s` | %s |\n", l.File, l.Line, l.Written, strings.ReplaceAll(l.Because, "|", "\\|"))
+			fmt.Fprintf(&b, "| `%s:%d` | `%s` | %s |\n", l.File, l.Line, l.Written, report.Cell(l.Because))
 		}
 	}
 	for _, open := range p.Unchecked {
-		fmt.Fprintf(&b, "\nNot proven: %s (%s)\n", open.What, open.Because)
+		fmt.Fprintf(&b, "\nNot proven: %s (%s)\n", report.Cell(open.What), report.Cell(open.Because))
 	}
 	return b.String()
 }

@@ -134,10 +134,10 @@ func (r *Report) Table(w io.Writer) {
 		fmt.Fprintf(w, "\nCould not check (%d):\n", len(r.Unchecked))
 	}
 	for _, o := range r.Unchecked {
-		fmt.Fprintf(w, "  %s: %s\n", o.What, o.Because)
+		fmt.Fprintf(w, "  %s: %s\n", Plain(o.What), Plain(o.Because))
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(w, "  %s\n", f)
+		fmt.Fprintf(w, "  %s\n", Plain(f.String()))
 	}
 }
 
@@ -183,37 +183,32 @@ func (r *Report) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s %s\n\nFrom commit `%s`.\n", r.Component, r.Version, r.Commit)
 	if r.Failed != "" {
-		fmt.Fprintf(&b, "\n**Failed at step %s:** %s\n", r.Failed, cell(r.Error))
+		fmt.Fprintf(&b, "\n**Failed at step %s:** %s\n", r.Failed, Cell(r.Error))
 	}
 	b.WriteString("\n| artifact | digest | state | checked |\n|---|---|---|---|\n")
 	for _, a := range r.Artifacts {
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", a.Name, a.Digest, a.State, cell(a.How))
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", a.Name, a.Digest, a.State, Cell(a.How))
 	}
 	if len(r.Unchecked) > 0 {
 		b.WriteString("\n## Could not check\n\n| what | because |\n|---|---|\n")
 	}
 	for _, o := range r.Unchecked {
-		fmt.Fprintf(&b, "| `%s` | %s |\n", o.What, cell(o.Because))
+		fmt.Fprintf(&b, "| %s | %s |\n", Cell(o.What), Cell(o.Because))
 	}
 	if len(r.Findings) > 0 {
 		b.WriteString("\n## Findings\n\n")
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "- %s\n", cell(f.String()))
+		fmt.Fprintf(&b, "- %s\n", Cell(f.String()))
 	}
 	b.WriteString("\n## Steps\n\n| step | seconds | did |\n|---|---:|---|\n")
 	for _, s := range r.Steps {
-		fmt.Fprintf(&b, "| %s | %.1f | %s |\n", s.Name, s.Seconds, cell(s.Did))
+		fmt.Fprintf(&b, "| %s | %.1f | %s |\n", s.Name, s.Seconds, Cell(s.Did))
 	}
 	if r.Graph != "" {
 		fmt.Fprintf(&b, "\n## What refers to what\n\n```mermaid\n%s```\n", r.Graph)
 	}
 	return b.String()
-}
-
-// cell keeps text from breaking out of its place in Markdown.
-func cell(text string) string {
-	return strings.NewReplacer("|", `\|`, "\n", "<br>", "<", "&lt;").Replace(text)
 }
 
 // Count is a number of things, in words.
