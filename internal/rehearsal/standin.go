@@ -427,12 +427,12 @@ func (m *maker) minimalChart(target resolve.Target) fs.FS {
 	var containers strings.Builder
 	for _, name := range component.OfKind(delivery.Image) {
 		a := component.Artifacts[name]
-		fmt.Fprintf(&containers, "      - name: %s\n        image: %s:%s\n", name, a.At, a.TagFor(version))
+		fmt.Fprintf(&containers, "      - name: %s\n        image: %s:%s\n        securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}\n", name, a.At, a.TagFor(version))
 	}
 	declaration := fmt.Sprintf("apiVersion: v2\nname: %s\ndescription: stand-in\nversion: %s\nappVersion: %s\n", path.Base(target.At), target.Tag, target.Tag)
 	files := fstest.MapFS{"Chart.yaml": {Data: []byte(declaration)}}
 	if containers.Len() > 0 {
-		const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: stand-in\nspec:\n  selector: {matchLabels: {app: stand-in}}\n  template:\n    metadata: {labels: {app: stand-in}}\n    spec:\n      containers:\n"
+		const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: stand-in\nspec:\n  selector: {matchLabels: {app: stand-in}}\n  template:\n    metadata: {labels: {app: stand-in}}\n    spec:\n      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n      containers:\n"
 		files["templates/deployment.yaml"] = &fstest.MapFile{Data: []byte(deployment + containers.String())}
 	}
 	return files

@@ -10,13 +10,15 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 )
 
 // proxy lets clients through to the hosts of the world, and to no other.
 type proxy struct {
-	lines  *lines
-	record *record
-	doors  *doors
+	lines   *lines
+	record  *record
+	doors   *doors
+	tunnels *sync.Map // host → address
 }
 
 // open starts one server for each host and the proxy in front of them.
@@ -38,7 +40,7 @@ func (w *World) open(further []string) error {
 			return err
 		}
 	}
-	w.serve(newServer(w.over, &proxy{w.lines, w.record, w.doors}), tracked{w.listener, w.lines})
+	w.serve(newServer(w.over, &proxy{w.lines, w.record, w.doors, &w.tunnels}), tracked{w.listener, w.lines})
 	return nil
 }
 
@@ -102,6 +104,10 @@ func (p *proxy) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if addr, ok := p.tunnels.Load(host); ok && port == "443" {
+		p.tunnel(rw, host, addr.(string))
+		return
+	}
 	in, ok := p.doors.find(host)
 	if !ok || port != "443" {
 		p.refuse(rw, net.JoinHostPort(host, port), "the rehearsal's world has only port 443 of "+strings.Join(p.doors.names(), ", "))

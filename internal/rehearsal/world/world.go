@@ -56,6 +56,7 @@ type World struct {
 	lines     *lines
 	record    *record
 	doors     *doors
+	tunnels   sync.Map
 	forge     *forge
 	transport *http.Transport
 	over      context.Context // done when the world is closed
