@@ -71,3 +71,21 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
   {{- end }}
   {{- include "core-chart.hostContainer" .root | nindent 2 }}
 {{- end }}
+
+{{- define "core-chart.uninstallContainer" -}}
+- name: {{ .step.name }}
+  image: quay.io/kubestellar/helm:{{ .root.Values.HELM_VERSION }}
+  imagePullPolicy: IfNotPresent
+  args:
+  - uninstall
+  - status-addon
+  - --namespace
+  - open-cluster-management
+  - --ignore-not-found
+  - --wait
+  {{- include "core-chart.hostContainer" .root | nindent 2 }}
+{{- end }}
+
+{{- define "core-chart.takeDownContainer" -}}
+{{- include (empty .step.planes | ternary "core-chart.uninstallContainer" "core-chart.deleteContainer") . }}
+{{- end }}

@@ -75,7 +75,7 @@ var matrix = map[string]struct {
 		want:   []string{kubeFlexItself, "ControlPlane/its1"},
 	},
 	"KubeFlex of elsewhere": {
-		values:  "kubeflex-operator: {install: false}\nITSes: [{name: its1, type: host}]\n",
+		values:  "kubeflex-operator: {install: false}\nITSes: [{name: its1}]\nWDSes: [{name: wds1, type: host}]\n",
 		want:    []string{"ControlPlane/its1", "PostCreateHook/its", bindingForHosts},
 		without: []string{kubeFlexItself, kubeFlexSpace, deletionOfPlanes},
 	},
@@ -366,6 +366,30 @@ func TestDeletionTakesWDSesFirst(t *testing.T) {
 	role := mustFind(t, got.objects, "ClusterRole/ks-ns-ks-delete-cps")
 	if names := role.list("rules")[0].strings("resourceNames"); !slices.Equal(names, []string{"wds1", "wds2", "its1"}) {
 		t.Errorf("saw leave to delete %v, want wds1, wds2 and its1", names)
+	}
+}
+
+// An ITS on the hosting cluster takes no cluster along when it goes: its status add-on is taken down between the WDSes, which
+// use it, and the ITS, whoever runs KubeFlex.
+func TestTheStatusAddonOfAHostITSIsUninstalled(t *testing.T) {
+	t.Parallel()
+	for values, want := range map[string][]string{
+		"ITSes: [{name: its1, type: host}]\nWDSes: [{name: wds1}]\n":                                      {"delete-wdses", "uninstall-status-addon", "delete-itses"},
+		"ITSes: [{name: its1, type: host}]\nWDSes: [{name: wds1}]\nkubeflex-operator: {install: false}\n": {"uninstall-status-addon"},
+		"ITSes: [{name: its1}]\nWDSes: [{name: wds1, type: host}]\n":                                      {"delete-wdses", "delete-itses"},
+	} {
+		got := mustRender(t, coreChart(t), values)
+		pod := asObject(mustFind(t, got.objects, deletionOfPlanes).at("spec", "template", "spec"))
+		var steps []string
+		for _, c := range append(pod.list("initContainers"), pod.list("containers")...) {
+			steps = append(steps, c.string("name"))
+		}
+		if !slices.Equal(steps, want) {
+			t.Errorf("%s: saw steps %v, want %v", values, steps, want)
+		}
+		if admin := slices.Contains(ids(got.objects), "ClusterRoleBinding/ks-ns-ks-delete-cps-status-addon"); admin != slices.Contains(want, "uninstall-status-addon") {
+			t.Errorf("%s: saw the right to uninstall it: %v", values, admin)
+		}
 	}
 }
 
