@@ -22,6 +22,10 @@ rehearse: build release-tools ## Release HEAD in a world of its own on this mach
 test: build tools ## Run the tests
 	go test -timeout 30m ./...
 
+.PHONY: test-cluster
+test-cluster: build release-tools cluster-tools ## Install the release in a real control plane and follow every arrow
+	@go test -tags cluster -count=1 -v -timeout 15m ./test/cluster
+
 .PHONY: race
 race: build tools ## Run the tests with the race detector, shuffled
 	CGO_ENABLED=1 go test -timeout 45m -race -shuffle=on ./...
@@ -30,19 +34,27 @@ race: build tools ## Run the tests with the race detector, shuffled
 build: ## Build ghhelper
 	@go build -ldflags '$(ldflags)' -o $(bin)/ghhelper ./cmd/ghhelper
 
-# Each tool is pinned, with all that it is built from, in a module of its own.
-tool = $(bin)/$(1): tools/$(1)/go.mod tools/$(1)/go.sum ; \
-	@echo "building $(1), once; this takes up to a few minutes" && \
-	GOFLAGS='-trimpath -mod=readonly' go -C tools/$(1) build -o $(bin)/ tool && touch $$@
+# Each tool is pinned, with all that it is built from, in a module of its own:
+# $(bin)/PROGRAM, folder in tools, what to call it ("" as its source does), flags.
+tool = $(bin)/$(1): tools/$(2)/go.mod tools/$(2)/go.sum ; \
+	@echo "building $(2), once; this takes up to a few minutes" && \
+	GOFLAGS='-trimpath -mod=readonly' go -C tools/$(2) build $(4) -o $(bin)/$(3) tool && touch $$@
 
-tools := goreleaser cyclonedx-gomod helm actionlint staticcheck
-$(foreach t,$(tools),$(eval $(call tool,$(t))))
+tools := goreleaser cyclonedx-gomod helm actionlint staticcheck gosh
+$(foreach t,$(tools),$(eval $(call tool,$(t),$(t),,-ldflags='-s -w')))
+$(eval $(call tool,etcd,etcd,etcd,-ldflags='-s -w'))
+$(eval $(call tool,kubeflex-manager,kubeflex,kubeflex-manager,-ldflags='-s -w'))
+# The API server, the controller manager and kubectl in one go.
+$(eval $(call tool,kube-apiserver,kubernetes,,-ldflags='-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4'))
 
 .PHONY: tools
 tools: $(bin)/goreleaser $(bin)/cyclonedx-gomod $(bin)/helm ## Build the pinned tools
 
 .PHONY: release-tools
 release-tools: $(bin)/goreleaser $(bin)/cyclonedx-gomod ## Build those of them that a release takes
+
+.PHONY: cluster-tools
+cluster-tools: $(bin)/helm $(bin)/gosh $(bin)/etcd $(bin)/kube-apiserver $(bin)/kubeflex-manager ## Build a control plane
 
 # The scripts of the composite actions are looked at by test/actions.
 .PHONY: lint
@@ -51,8 +63,8 @@ lint: build $(bin)/staticcheck $(bin)/actionlint ## Look for faults in the code,
 	@folders=$$(go list -f '{{.Dir}}' ./...) && \
 	  unformatted=$$("$$(go env GOROOT)/bin/gofmt" -l $$folders) && test -z "$$unformatted" || \
 	  { printf 'lint: not formatted, or not looked at; run gofmt -w on\n%s\n' "$$unformatted" >&2; exit 1; }
-	go vet ./...
-	staticcheck ./...
+	go vet -tags cluster ./...
+	staticcheck -tags cluster ./...
 	actionlint .github/workflows/*.yml
 	shellcheck --external-sources $$(git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run)
 	go test -count=1 ./test/actions

@@ -1,0 +1,296 @@
+//go:build cluster
+
+package cluster_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"k8s.io/client-go/dynamic"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/rehearsal"
+	"github.com/kubestellar/actions/test/cluster"
+)
+
+const release = "9.8.7"
+
+var bin, _ = filepath.Abs("../../.tools/bin")
+
+// released rehearses the release of HEAD and calls do in the world that it leaves.
+func released(t *testing.T, do func(context.Context, *scene)) {
+	dir := filepath.Join(t.TempDir(), "clone")
+	if out, err := exec.Command("git", "clone", "--quiet", "../..", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	file, err := delivery.Load(os.DirFS(dir), delivery.FileName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, err := ref.ParseVersion(release)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	ran := false
+	r := &rehearsal.Rehearsal{Repo: git.Repo{Dir: dir, Env: os.Environ()}, Config: delivery.FileName, File: file, Version: version,
+		Executable: filepath.Join(bin, "ghhelper"), Out: &out, Now: time.Now,
+		Kept: func(ctx context.Context, k rehearsal.Kept) {
+			if ran = !k.Failed; k.Failed {
+				return
+			}
+			do(ctx, &scene{t: t, Kept: k, file: file, version: version, tree: dir})
+		}}
+	if _, err := r.Run(t.Context()); err != nil || !ran {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+}
+
+// scene is a world with a release in it.
+type scene struct {
+	rehearsal.Kept
+	t       *testing.T
+	file    *delivery.File
+	version ref.Version
+	tree    string
+}
+
+func (s *scene) anonymous() *oci.Registry {
+	return &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: s.World.Transport()}
+}
+
+// declared are the arrows that must be followed.
+func (s *scene) declared(ctx context.Context) []cluster.Arrow {
+	names, err := git.Repo{Dir: s.tree, Env: os.Environ()}.Files(ctx)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	arrows, err := cluster.Declared(ctx, s.file, os.DirFS(s.tree), names, s.version, s.anonymous())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return arrows
+}
+
+// follower is a control plane with a kubelet, and who follows the release in it.
+func (s *scene) follower(ctx context.Context) *cluster.Follower {
+	t := s.t
+	plane, err := cluster.StartControlPlane(ctx, filepath.Join(t.TempDir(), "plane"), bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { plane.Close() })
+	if err := s.World.Tunnel("kubernetes.default.svc", plane.Addr); err != nil {
+		t.Fatal(err)
+	}
+	client, err := dynamic.NewForConfig(plane.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := make(chan cluster.Event, 1000)
+	kubelet := &cluster.Kubelet{Client: client, Registry: s.anonymous(), Programs: programs(t), Entrypoints: entrypoints,
+		Env: []string{"HTTPS_PROXY=http://" + s.Addr}, Authority: s.authority(), Dir: readable(t), Tell: func(e cluster.Event) { events <- e }}
+	over, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		kubelet.Run(over)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	shell := cluster.Shell{Bin: bin, Env: append(slices.Clone(s.Env), "KUBECONFIG="+plane.Kubeconfig)}
+	return &cluster.Follower{File: s.file, Version: s.version, Shell: shell, Events: events}
+}
+
+// readable is a folder that other users may look into, as test folders are not.
+func readable(t *testing.T) string {
+	dir, err := os.MkdirTemp("", "cluster-*")
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func (s *scene) authority() []byte {
+	for _, entry := range s.Shell {
+		if path, ok := strings.CutPrefix(entry, "SSL_CERT_FILE="); ok {
+			pem, err := os.ReadFile(path)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			return pem
+		}
+	}
+	s.t.Fatal("the world names no authority")
+	return nil
+}
+
+var entrypoints = map[string]string{
+	"quay.io/kubestellar/helm":             "helm",
+	"quay.io/kubestellar/kubectl":          "kubectl",
+	"quay.io/kubestellar/clusteradm":       "clusteradm",
+	"ghcr.io/kubestellar/kubeflex/manager": "manager",
+}
+
+func programs(t *testing.T) map[string]map[string]string {
+	clusteradm := filepath.Join(t.TempDir(), "clusteradm")
+	if out, err := exec.Command("go", "build", "-o", clusteradm, "./clusteradm").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	in := func(name string) string { return filepath.Join(bin, name) }
+	return map[string]map[string]string{
+		"quay.io/kubestellar/helm":             {"helm": in("helm")},
+		"quay.io/kubestellar/kubectl":          {"kubectl": in("kubectl"), "sh": in("gosh")},
+		"quay.io/kubestellar/clusteradm":       {"clusteradm": clusteradm},
+		"ghcr.io/kubestellar/kubeflex/manager": {"manager": in("kubeflex-manager")},
+	}
+}
+
+func TestCluster(t *testing.T) {
+	released(t, func(ctx context.Context, s *scene) {
+		declared := s.declared(ctx)
+		s.addPostgreSQL(ctx)
+		f := s.follower(ctx)
+		for _, test := range []struct {
+			name string
+			do   func(*testing.T)
+		}{
+			{"every arrow is followed", func(t *testing.T) { s.everyArrow(ctx, t, f, declared) }},
+			{"what is missing is missed at its arrow", func(t *testing.T) { s.everyArrowIsNeeded(ctx, t, f, declared) }},
+			{"every rendering is accepted", func(t *testing.T) { renderingsAreAccepted(ctx, t, f.Shell) }},
+		} {
+			if !t.Run(test.name, test.do) {
+				return // what follows would fail for this reason, too
+			}
+		}
+	})
+}
+
+func (s *scene) everyArrow(ctx context.Context, t *testing.T, f *cluster.Follower, declared []cluster.Arrow) {
+	f.Out = t.Output()
+	if err := f.Follow(ctx); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(declared, f.Followed()); diff != "" {
+		t.Errorf("arrows declared (-) and followed (+):\n%s", diff)
+	}
+	fmt.Fprintf(f.Out, `%d arrows followed, of %d in delivery.yaml and the charts that it names.
+Left out: control planes of type k8s and vcluster, for which a database and a cluster in pods would have to run;
+ingress, since nothing comes from outside. In place of the real ones: PostgreSQL's chart, clusteradm, and the images
+of the controllers that come from other repositories, which are looked for and not run.
+`, len(f.Followed()), len(declared))
+}
+
+// everyArrowIsNeeded takes all images and charts out of the registries, and gives each back only
+// when it has been missed: the chain must break at an arrow to each of them.
+func (s *scene) everyArrowIsNeeded(ctx context.Context, t *testing.T, f *cluster.Follower, declared []cluster.Arrow) {
+	withheld := s.withhold(ctx, t, declared)
+	want := len(withheld)
+	if want < 10 {
+		t.Fatalf("withheld only %d artifacts", want)
+	}
+	var mu sync.Mutex
+	f.Out = io.Discard
+	f.Broken = func(_ context.Context, a cluster.Arrow, err error) error {
+		mu.Lock()
+		defer mu.Unlock()
+		key := a.To + " " + a.Version
+		giveBack, ok := withheld[key]
+		if !ok || a.From != "" && !slices.Contains(declared, a) {
+			return err
+		}
+		delete(withheld, key)
+		fmt.Fprintf(t.Output(), "  ✗ %s\n", a)
+		return giveBack()
+	}
+	if err := f.Follow(ctx); err != nil {
+		t.Error(err)
+	}
+	if len(withheld) > 0 {
+		t.Errorf("nobody has missed %v", slices.Sorted(maps.Keys(withheld)))
+	}
+	fmt.Fprintf(t.Output(), "%d artifacts missed, each at its arrow, and the chain followed to its end after that\n", want)
+}
+
+// withhold deletes the artifacts to which arrows lead, and gives the means to bring each back. A
+// chart that another contains is not looked for when that is installed, so it stays: that it is
+// there is seen when the release is made.
+func (s *scene) withhold(ctx context.Context, t *testing.T, arrows []cluster.Arrow) map[string]func() error {
+	all := map[string]func() error{}
+	own := s.file.Self + "/core-chart"
+	for _, a := range append(arrows, cluster.Arrow{To: own, Version: s.version.String()}) {
+		component, name, _ := strings.Cut(a.To, "/")
+		artifact := s.file.Components[component].Artifacts[name]
+		version, err := ref.ParseVersion(a.Version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := a.To + " " + a.Version
+		if all[key] != nil || artifact.Kind == delivery.Chart && a.From == own && component == "kubeflex" {
+			continue
+		}
+		giveBack, err := s.take(ctx, artifact.At, artifact.TagFor(version))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[key] = giveBack
+	}
+	return all
+}
+
+// take deletes a manifest and gives the means to put it back.
+func (s *scene) take(ctx context.Context, at, tag string) (giveBack func() error, err error) {
+	tagged, err := name.NewTag(at + ":" + tag)
+	if err != nil {
+		return nil, err
+	}
+	options := []remote.Option{remote.WithContext(ctx), remote.WithTransport(s.World.Transport()), remote.WithAuthFromKeychain(token{s.World.Token()})}
+	manifest, err := remote.Get(tagged, options...)
+	if err != nil {
+		return nil, err
+	}
+	host, repository, _ := strings.Cut(at, "/")
+	if err := s.World.DeleteManifest(host, repository, tag); err != nil {
+		return nil, err
+	}
+	return func() error { return remote.Put(tagged, manifest, options...) }, nil
+}
+
+// renderingsAreAccepted holds the golden renderings of our charts to the API server's schemas and to
+// KubeFlex's, whose kinds have been there since core-chart was installed.
+func renderingsAreAccepted(ctx context.Context, t *testing.T, shell cluster.Shell) {
+	files, err := filepath.Glob("../charts/testdata/golden/*.yaml")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("found %d golden renderings: %v", len(files), err)
+	}
+	for _, file := range files {
+		if out, err := shell.Run(ctx, "", "kubectl", "apply", "--dry-run=server", "--validate=strict", "--filename", file); err != nil {
+			t.Errorf("%s: %v\n%s", file, err, out)
+		}
+	}
+	fmt.Fprintf(t.Output(), "%d renderings accepted\n", len(files))
+}
