@@ -16,6 +16,7 @@ import (
 	"github.com/kubestellar/actions/internal/chart"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
@@ -28,8 +29,11 @@ type Stamper struct {
 	File    *delivery.File
 	Version ref.Version
 	Time    time.Time // of the commit; the packages carry it
-	// Fetch brings a chart that ours depend on.
-	Fetch func(ctx context.Context, at, tag string) (archive []byte, err error)
+	// Fetch brings a chart that ours depend on, by its tag.
+	Fetch func(ctx context.Context, at, tag string) (archive []byte, d oci.Description, err error)
+	// AcceptStandIns takes what stands in for a real chart, whatever digest is
+	// recorded for that one.
+	AcceptStandIns bool
 	// Only names the artifacts to stamp; empty, all of them.
 	Only []string
 }
@@ -159,7 +163,7 @@ func (s Stamper) chart(ctx context.Context, work, name string, a delivery.Artifa
 	if err != nil {
 		return Stamped{}, err
 	}
-	if err := s.dependencies(ctx, dir); err != nil {
+	if err := s.dependencies(ctx, a, dir); err != nil {
 		return Stamped{}, err
 	}
 	c, err := chart.LoadDir(dir)
@@ -195,7 +199,7 @@ func (s Stamper) declares(c *chart.Chart, a delivery.Artifact) error {
 
 // dependencies brings the charts that the chart in dir contains, unpacked, so
 // that its package depends on their files alone.
-func (s Stamper) dependencies(ctx context.Context, dir string) error {
+func (s Stamper) dependencies(ctx context.Context, a delivery.Artifact, dir string) error {
 	c, err := chart.LoadDir(dir)
 	if err != nil {
 		return err
@@ -204,9 +208,9 @@ func (s Stamper) dependencies(ctx context.Context, dir string) error {
 		if d.At() == "" {
 			return fmt.Errorf("dependency %s %s comes from %q: want a registry (oci://…)", d.Name, d.Version, d.Repository)
 		}
-		archive, err := s.Fetch(ctx, d.At(), d.Version)
+		archive, err := s.dependency(ctx, a, d)
 		if err != nil {
-			return fmt.Errorf("fetching dependency %s %s: %w", d.Name, d.Version, err)
+			return err
 		}
 		sub, err := chart.LoadArchive(d.At()+":"+d.Version, archive)
 		if err != nil {
@@ -220,6 +224,23 @@ func (s Stamper) dependencies(ctx context.Context, dir string) error {
 		}
 	}
 	return nil
+}
+
+// dependency fetches one chart, and holds it to the digest that is recorded.
+func (s Stamper) dependency(ctx context.Context, a delivery.Artifact, d chart.Dependency) ([]byte, error) {
+	want, err := a.Dependency(d.At(), d.Version)
+	if err != nil {
+		return nil, outcome.As(outcome.Wrong, err)
+	}
+	archive, is, err := s.Fetch(ctx, d.At(), d.Version)
+	if err != nil {
+		return nil, fmt.Errorf("fetching dependency %s %s: %w", d.Name, d.Version, err)
+	}
+	if standIn := s.AcceptStandIns && is.StandIn() != ""; want != "" && want != is.Digest && !standIn {
+		return nil, outcome.Wrongf("dependency %s:%s is %s, want %s as %s records: somebody has moved the tag, or the record was never right; nothing was stamped",
+			d.At(), d.Version, is.Digest, want, delivery.FileName)
+	}
+	return archive, nil
 }
 
 func writeFiles(dir string, files []chart.File) error {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 )
@@ -45,8 +46,11 @@ func stamp(t *testing.T, tree fs.FS, out string, only ...string) ([]Stamped, err
 	if err != nil {
 		t.Fatal(err)
 	}
-	fetch := func(context.Context, string, string) ([]byte, error) { return nil, errors.New("nothing to fetch") }
-	return Stamper{tree, file, v, time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("x", 3600)), fetch, only}.Stamp(context.Background(), out)
+	fetch := func(context.Context, string, string) ([]byte, oci.Description, error) {
+		return nil, oci.Description{}, errors.New("nothing to fetch")
+	}
+	s := Stamper{Tree: tree, File: file, Version: v, Time: time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("x", 3600)), Fetch: fetch, Only: only}
+	return s.Stamp(context.Background(), out)
 }
 
 func TestStampChangesNothingButTheVersions(t *testing.T) {

@@ -35,7 +35,7 @@ func (d document) contradictions(f *File) []error {
 }
 
 // RuleNames are the rules whose level can be set.
-var RuleNames = []string{"agreement", "digest", "idle-excuse", "latest", "looks-like", "self-reference", "unexpanded", "v-prefix"}
+var RuleNames = []string{"agreement", "dependency", "digest", "idle-excuse", "latest", "looks-like", "self-reference", "unexpanded", "v-prefix"}
 
 func (d document) ruleContradictions(f *File) []error {
 	var errs []error
@@ -107,6 +107,9 @@ func (d document) componentContradictions(f *File, c Component, at *yaml.Node) [
 		assets[a.Name] = name
 		if a.Kind == Asset && a.Name == "" {
 			errs = append(errs, d.problem(child(artifacts, name), "artifact %q is an asset and needs a name", name))
+		}
+		if len(a.Dependencies) > 0 && (a.Kind != Chart || a.Source == "") {
+			errs = append(errs, d.problem(child(child(artifacts, name), "dependencies"), "artifact %q has dependencies, but is no chart that has its source here", name))
 		}
 		if a.Kind != Asset && a.At == "" {
 			errs = append(errs, d.problem(child(artifacts, name), "artifact %q is of kind %s and needs at: where it is published", name, a.Kind))

@@ -5,6 +5,7 @@ package delivery
 import (
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -61,13 +62,15 @@ const (
 
 // Artifact is one thing that a release publishes.
 type Artifact struct {
-	Kind      Kind     `yaml:"kind" json:"kind" jsonschema:"enum=image,enum=chart,enum=module,enum=asset,description=What it is: a container image; a Helm chart; a Go module; an asset of the GitHub release."`
-	At        string   `yaml:"at,omitempty" json:"at,omitempty" jsonschema:"pattern=^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9._-]+)+$,description=Where images; charts and modules are found: registry and repository or module path; without a tag."`
-	Name      string   `yaml:"name,omitempty" json:"name,omitempty" jsonschema:"pattern=^[A-Za-z0-9{][A-Za-z0-9._{}-]*$,description=The file name of an asset; {version} stands for the version."`
-	Tag       string   `yaml:"tag,omitempty" json:"tag,omitempty" jsonschema:"enum={version},enum=v{version},description=The artifact's tag; and for a chart also its version and appVersion. Default {version}."`
-	Source    string   `yaml:"source,omitempty" json:"source,omitempty" jsonschema:"pattern=^[A-Za-z0-9._][A-Za-z0-9._/-]*$,description=Where this repository keeps what the artifact is made of: a chart's folder or an asset's file."`
-	Build     *Build   `yaml:"build,omitempty" json:"build,omitempty" jsonschema:"description=How the image is built where its own repository does not build it."`
-	Platforms []string `yaml:"platforms,omitempty" json:"platforms,omitempty" jsonschema:"pattern=^[a-z0-9]+/[a-z0-9]+$,description=The platforms (os/architecture) that an image must have."`
+	Kind   Kind   `yaml:"kind" json:"kind" jsonschema:"enum=image,enum=chart,enum=module,enum=asset,description=What it is: a container image; a Helm chart; a Go module; an asset of the GitHub release."`
+	At     string `yaml:"at,omitempty" json:"at,omitempty" jsonschema:"pattern=^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9._-]+)+$,description=Where images; charts and modules are found: registry and repository or module path; without a tag."`
+	Name   string `yaml:"name,omitempty" json:"name,omitempty" jsonschema:"pattern=^[A-Za-z0-9{][A-Za-z0-9._{}-]*$,description=The file name of an asset; {version} stands for the version."`
+	Tag    string `yaml:"tag,omitempty" json:"tag,omitempty" jsonschema:"enum={version},enum=v{version},description=The artifact's tag; and for a chart also its version and appVersion. Default {version}."`
+	Source string `yaml:"source,omitempty" json:"source,omitempty" jsonschema:"pattern=^[A-Za-z0-9._][A-Za-z0-9._/-]*$,description=Where this repository keeps what the artifact is made of: a chart's folder or an asset's file."`
+	// Dependencies pin what helm names by tags alone: a tag may be another thing tomorrow.
+	Dependencies []string `yaml:"dependencies,omitempty" json:"dependencies,omitempty" jsonschema:"pattern=^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9._-]+)+:[A-Za-z0-9._-]+@sha256:[0-9a-f]{64}$,description=For a chart that we release: each chart that its Chart.yaml depends on as location:tag@digest."`
+	Build        *Build   `yaml:"build,omitempty" json:"build,omitempty" jsonschema:"description=How the image is built where its own repository does not build it."`
+	Platforms    []string `yaml:"platforms,omitempty" json:"platforms,omitempty" jsonschema:"pattern=^[a-z0-9]+/[a-z0-9]+$,description=The platforms (os/architecture) that an image must have."`
 }
 
 // Build says what an image is made of.
@@ -113,6 +116,22 @@ func (a Artifact) TagFor(v ref.Version) string {
 	return strings.ReplaceAll(a.Tag, "{version}", v.String())
 }
 
+// Dependency is the digest that is recorded for the chart at a location and
+// tag, "" where none is. A record of another tag of it is an error.
+func (a Artifact) Dependency(at, tag string) (digest string, err error) {
+	for _, d := range a.Dependencies {
+		pin, digest, _ := strings.Cut(d, "@")
+		recorded, found := strings.CutPrefix(pin, at+":")
+		if found && recorded == tag {
+			return digest, nil
+		}
+		if found {
+			err = fmt.Errorf("%s records %s, and the chart depends on version %s of it: write the same version in both places, with the digest that belongs to it", FileName, d, tag)
+		}
+	}
+	return "", err
+}
+
 // AssetName is the file name of the asset a at version v.
 func (a Artifact) AssetName(v ref.Version) string {
 	return strings.ReplaceAll(a.Name, "{version}", v.String())
@@ -148,6 +167,16 @@ func (c Component) ArtifactNames() []string { return slices.Sorted(maps.Keys(c.A
 // OfKind lists the names of the component's artifacts of one kind, sorted.
 func (c Component) OfKind(k Kind) []string {
 	return slices.DeleteFunc(c.ArtifactNames(), func(n string) bool { return c.Artifacts[n].Kind != k })
+}
+
+// ChartAt is the chart of ours whose source is a folder.
+func (f *File) ChartAt(dir string) (artifact string, ok bool) {
+	for name, a := range f.Own().Artifacts {
+		if a.Kind == Chart && a.Source != "" && path.Clean(a.Source) == dir {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // Locate finds the component and artifact that are published at a location

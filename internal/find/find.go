@@ -134,13 +134,13 @@ func (f *Finder) Text(name string, data []byte) []ref.Reference { return f.Look(
 // Look is Text, with all else that there is to say about the file.
 func (f *Finder) Look(name string, data []byte) Found {
 	t := &text{name: name, data: data}
-	if isBinary(data) || isDerived(name, data) || name == delivery.FileName {
+	switch {
+	case isBinary(data), isDerived(name, data):
 		return Found{}
+	case name == delivery.FileName:
+		return Found{References: f.declared(t)}
 	}
-	f.words.scan(data, func(id, start, end int) {
-		n := f.needles[id]
-		n.form(f, t, n, start, end)
-	})
+	f.scan(t)
 	f.ownChart(t)
 	for _, p := range f.patterns {
 		p.find(t)
@@ -149,6 +149,21 @@ func (f *Finder) Look(name string, data []byte) Found {
 	found := Found{References: t.found, Suspects: t.suspects()}
 	f.excuse(t, &found)
 	return found
+}
+
+// declared finds the dependencies in delivery.yaml, which are pinned by digest.
+// All else in it says where things are, what to look for and what to leave alone.
+func (f *Finder) declared(t *text) []ref.Reference {
+	f.scan(t)
+	t.settle()
+	return slices.DeleteFunc(t.found, func(r ref.Reference) bool { return r.Lock == nil || r.Syntax != ref.Tag })
+}
+
+func (f *Finder) scan(t *text) {
+	f.words.scan(t.data, func(id, start, end int) {
+		n := f.needles[id]
+		n.form(f, t, n, start, end)
+	})
 }
 
 // isBinary tells it as git does: by a zero byte near the beginning.

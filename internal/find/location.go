@@ -118,7 +118,7 @@ func (f *Finder) ownChart(t *text) {
 	if path.Base(t.name) != "Chart.yaml" {
 		return
 	}
-	artifact, ok := f.chartSource(path.Dir(t.name))
+	artifact, ok := f.file.ChartAt(path.Dir(t.name))
 	if !ok {
 		return
 	}
@@ -127,14 +127,4 @@ func (f *Finder) ownChart(t *text) {
 			t.add(value, ref.Reference{Component: f.file.Self, Artifact: artifact, Syntax: syntax})
 		}
 	}
-}
-
-// chartSource is the chart whose source is this folder.
-func (f *Finder) chartSource(dir string) (artifact string, ok bool) {
-	for name, a := range f.file.Own().Artifacts {
-		if a.Kind == delivery.Chart && a.Source != "" && path.Clean(a.Source) == dir {
-			return name, true
-		}
-	}
-	return "", false
 }

@@ -45,7 +45,7 @@ func Absent(a resolve.Answer, at ref.Site, place string) Finding {
 }
 
 // Belongs finds pins whose digest or commit is not that of the version beside
-// it. answers are those to what the pins name.
+// it. A stand-in never has the real one's. answers are those to what the pins name.
 func Belongs(f *delivery.File, references []ref.Reference, own ref.Version, answers map[resolve.Target]resolve.Answer) []Finding {
 	var findings []Finding
 	for _, r := range find.Pins(references) {
@@ -57,7 +57,7 @@ func Belongs(f *delivery.File, references []ref.Reference, own ref.Version, answ
 			continue
 		}
 		a, asked := answers[targets[0]]
-		if want := LockOf(r, a); asked && a.Err == nil && want != "" && want != r.Lock.Written {
+		if want := LockOf(r, a); asked && a.Err == nil && a.StandIn == "" && want != "" && want != r.Lock.Written {
 			findings = append(findings, At(r, "digest", fmt.Sprintf("%s beside %s", r.Lock.Written, r.Written), want,
 				"the two name different things: ghhelper bump moves both together"))
 		}

@@ -58,6 +58,36 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// What our chart depends on is pinned by digest, at the version that it names.
+func TestADependencyIsRecorded(t *testing.T) {
+	t.Parallel()
+	pin := "ghcr.io/o/up:v1.2.3@sha256:" + strings.Repeat("0", 64)
+	for _, test := range []struct{ file, written, recorded, saw string }{
+		{"src/Chart.yaml", "v1.2.3", pin, ""},
+		{"src/Chart.yaml", "v1.2.3", "", "v1.2.3 without a digest"},
+		{"src/Chart.yaml", "v1.2.4", pin, "v1.2.4"},
+		{"elsewhere/Chart.yaml", "v1.2.3", "", ""},
+		{"src/values.yaml", "v1.2.3", "", ""},
+	} {
+		f := file(t)
+		own := f.Own().Artifacts["app"]
+		own.Source = "src"
+		if test.recorded != "" {
+			own.Dependencies = []string{test.recorded}
+		}
+		f.Own().Artifacts["app"] = own
+		saw := ""
+		for _, finding := range Check(f, find.Found{References: []ref.Reference{at(test.file, "up", "chart", test.written)}}) {
+			if finding.Rule == "dependency" {
+				saw += finding.Saw
+			}
+		}
+		if saw != test.saw {
+			t.Errorf("%+v: saw %q", test, saw)
+		}
+	}
+}
+
 func TestStampKeepsTheV(t *testing.T) {
 	t.Parallel()
 	v, _ := ref.ParseVersion("1.2.3")

@@ -50,6 +50,7 @@ func Check(f *delivery.File, found find.Found) []Finding {
 		findings = append(findings, agreement(f, v)...)
 		findings = append(findings, fittingV(f, v.Reference)...)
 		findings = append(findings, digestWanted(f, v)...)
+		findings = append(findings, recorded(f, v.Reference)...)
 	}
 	for _, r := range found.References {
 		if r.Excused == "" {
@@ -157,6 +158,25 @@ func digestWanted(f *delivery.File, v Verdict) []Finding {
 		return nil
 	}
 	return []Finding{At(v.Reference, "digest", v.Written+" without a digest", v.Written+"@sha256:…", "ghhelper bump adds it, as "+v.Component+" asks for in "+delivery.FileName)}
+}
+
+// recorded: the charts that ours depend on are pinned by digest. Helm's own
+// files name them by tags, and Chart.lock has a digest of those names alone.
+func recorded(f *delivery.File, r ref.Reference) []Finding {
+	artifact, ours := f.ChartAt(path.Dir(r.File))
+	chart := f.Components[r.Component].Artifacts[r.Artifact]
+	if !ours || path.Base(r.File) != "Chart.yaml" || chart.Kind != delivery.Chart || f.IsOwn(r.Component) {
+		return nil
+	}
+	digest, err := f.Own().Artifacts[artifact].Dependency(chart.At, r.Written)
+	pin := fmt.Sprintf("%s:%s@sha256:…", chart.At, r.Written)
+	switch {
+	case err != nil:
+		return []Finding{At(r, "dependency", r.Written, "the version that "+delivery.FileName+" records", err.Error())}
+	case digest == "":
+		return []Finding{At(r, "dependency", r.Written+" without a digest", pin, "write it under dependencies of "+artifact+" in "+delivery.FileName+": a chart's tag may be another chart tomorrow")}
+	}
+	return nil
 }
 
 // moving: nothing names what may be something else tomorrow.

@@ -39,7 +39,7 @@ type chart struct {
 // the charts render to is published, as far as others publish it: a tag is
 // burned if that shows only after it.
 func (t *Train) stamp(ctx context.Context, src source, dir string) (stamped, string, error) {
-	stamper := apply.Stamper{Tree: t.Tree, File: t.File, Version: t.Version, Time: src.time, Fetch: t.Registry.ChartArchive}
+	stamper := apply.Stamper{Tree: t.Tree, File: t.File, Version: t.Version, Time: src.time, Fetch: t.Registry.Chart, AcceptStandIns: t.AcceptStandIns}
 	copies, err := stamper.Stamp(ctx, dir)
 	if err != nil {
 		return stamped{}, "", err

@@ -122,6 +122,8 @@ func TestMovesLocks(t *testing.T) {
 		"a.yaml":                   "image: ghcr.io/o/up:1.0.0@" + old + "\n",
 		".github/workflows/ci.yml": "- uses: o/up/x@" + strings.Repeat("1", 40) + " # v1.0.0\n",
 		"late.yaml":                "image: ghcr.io/o/up:1.0.0\n",
+		"delivery.yaml":            "source: src\ndependencies: [\"ghcr.io/o/up-chart:v1.0.0@" + old + "\"]\n",
+		"src/Chart.yaml":           "dependencies: [{name: up-chart, version: v1.0.0, repository: 'oci://ghcr.io/o'}]\n",
 	})
 	f := parsed(t, strings.Replace(declared, "repository: o/up\n", "repository: o/up\n    digests: true\n", 1))
 	_, p, err := s.planned(t, f, dir, "1.2.3")
@@ -135,6 +137,8 @@ func TestMovesLocks(t *testing.T) {
 		"a.yaml":                   "image: ghcr.io/o/up:1.2.3@" + s.digest + "\n",
 		".github/workflows/ci.yml": "- uses: o/up/x@" + s.commit + " # v1.2.3\n",
 		"late.yaml":                "image: ghcr.io/o/up:1.2.3@" + s.digest + "\n",
+		"delivery.yaml":            "source: src\ndependencies: [\"ghcr.io/o/up-chart:v1.2.3@" + s.chartDigest + "\"]\n",
+		"src/Chart.yaml":           "dependencies: [{name: up-chart, version: v1.2.3, repository: 'oci://ghcr.io/o'}]\n",
 	} {
 		if got := read(t, dir, name); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)

@@ -41,9 +41,10 @@ func (a anybody) Resolve(authn.Resource) (authn.Authenticator, error) { return a
 // stage is a world in which o/up has released 1.2.3: image, chart and files.
 type stage struct {
 	*wild.World
-	registry *oci.Registry
-	commit   string
-	digest   string
+	registry    *oci.Registry
+	commit      string
+	digest      string // of the image
+	chartDigest string
 }
 
 func newStage(t *testing.T) *stage {
@@ -75,7 +76,7 @@ func newStage(t *testing.T) *stage {
 		}
 	}
 	s.digest = s.image(t, "1.2.3")
-	s.chart(t, "v1.2.3", "ghcr.io/o/up:1.2.3")
+	s.chartDigest = s.chart(t, "v1.2.3", "ghcr.io/o/up:1.2.3")
 	return s
 }
 
@@ -113,8 +114,8 @@ func parsed(t *testing.T, config string) *delivery.File {
 	return f
 }
 
-// chart publishes a chart that runs an image, and says so in its NOTES.
-func (s *stage) chart(t *testing.T, version, image string) {
+// chart publishes a chart that runs an image, and says so in its NOTES; it returns its digest.
+func (s *stage) chart(t *testing.T, version, image string) string {
 	t.Helper()
 	c, err := chart.LoadFS(fstest.MapFS{
 		"Chart.yaml":                {Data: []byte("apiVersion: v2\nname: up-chart\nversion: " + version + "\n")},
@@ -132,9 +133,11 @@ func (s *stage) chart(t *testing.T, version, image string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.registry.PushImage(t.Context(), "ghcr.io/o/up-chart", version, made); err != nil {
+	digest, err := s.registry.PushImage(t.Context(), "ghcr.io/o/up-chart", version, made)
+	if err != nil {
 		t.Fatal(err)
 	}
+	return digest
 }
 
 // check verifies a tree of one file.
