@@ -107,7 +107,12 @@ func (s *scene) follower(ctx context.Context) *cluster.Follower {
 	}
 	events := make(chan cluster.Event, 1000)
 	kubelet := &cluster.Kubelet{Client: client, Registry: s.anonymous(), Programs: programs(t), Entrypoints: entrypoints,
-		Env: []string{"HTTPS_PROXY=http://" + s.Addr}, Authority: s.authority(), Dir: readable(t), Tell: func(e cluster.Event) { events <- e }}
+		Env: []string{"HTTPS_PROXY=http://" + s.Addr}, Authority: s.authority(), Dir: readable(t), Tell: func(e cluster.Event) {
+			if want := fmt.Sprintf("%q\n", e.Argv[min(1, len(e.Argv)):]); e.Container == "clusteradm" && e.What == cluster.Done && e.Log != want {
+				t.Errorf("clusteradm was asked %s, want %s", e.Log, want)
+			}
+			events <- e
+		}}
 	over, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
