@@ -12,7 +12,7 @@ import (
 
 func TestUnstampedSourceIsRefused(t *testing.T) {
 	t.Parallel()
-	for _, source := range []string{"chart", "core-chart"} {
+	for _, source := range []string{managerName, coreName} {
 		for name, spoil := range map[string]func(*chart.Metadata){
 			"version":    func(m *chart.Metadata) { m.Version = placeholder },
 			"appVersion": func(m *chart.Metadata) { m.AppVersion = placeholder },
@@ -20,11 +20,7 @@ func TestUnstampedSourceIsRefused(t *testing.T) {
 		} {
 			t.Run(source+", "+name, func(t *testing.T) {
 				t.Parallel()
-				dir := stamp(t, source)
-				if source == "core-chart" {
-					addKubeFlex(t, dir)
-				}
-				spoiled := load(t, dir)
+				spoiled := load(t, stamped(t, source))
 				spoil(spoiled.Metadata)
 				_, err := render(spoiled, "", withSchema)
 				checkError(t, err, "unstamped source", "ghhelper stamp VERSION --out DIR", placeholder)
