@@ -21,6 +21,7 @@ import (
 type rendered struct {
 	text      string
 	stream    string // text, as YAML documents that say where they are from
+	whole     string // the same with what the contained charts make
 	notes     string
 	objects   []object
 	contained []object
@@ -89,6 +90,7 @@ func collect(files map[string]string) (rendered, error) {
 			}
 			continue
 		}
+		got.whole += document(name, files[name])
 		read, contained := decode, strings.Contains(name, "/charts/")
 		if contained {
 			read = decodeLoosely

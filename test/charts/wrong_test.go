@@ -149,7 +149,12 @@ func TestManagerChartNeedsAWDSEvenWithoutItsSchema(t *testing.T) {
 
 func readAll(t *testing.T, path ...string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(append([]string{root}, path...)...))
+	return readFile(t, filepath.Join(append([]string{root}, path...)...))
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
