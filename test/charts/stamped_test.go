@@ -34,12 +34,19 @@ const (
 // sources are the folders of what is stamped; a chart's, by its name.
 var sources = map[string]string{managerName: "chart", coreName: "core-chart", "hooks": "config/postcreate-hooks"}
 
+// scratch is a folder of this run of the tests.
+var scratch string
+
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if dir, err := stampedOnce(); err == nil {
-		_ = os.RemoveAll(dir)
-	}
-	os.Exit(code)
+	os.Exit(func() int {
+		var err error
+		if scratch, err = os.MkdirTemp("", "charts-*"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(scratch)
+		return m.Run()
+	}())
 }
 
 // stampedOnce is the folder with what `ghhelper stamp` writes of this tree, with the chart that KubeFlex's module holds.
@@ -52,10 +59,7 @@ var stampedOnce = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir, err := os.MkdirTemp("", "stamped-*")
-	if err != nil {
-		return "", err
-	}
+	dir := filepath.Join(scratch, "stamped")
 	fetch := func(ctx context.Context, at, tag string) ([]byte, error) { return fetched(ctx, file, at, tag) }
 	_, err = apply.Stamper{Tree: os.DirFS(root), File: file, Version: version, Time: time.Unix(0, 0), Fetch: fetch}.Stamp(context.Background(), dir)
 	return dir, err
