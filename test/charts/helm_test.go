@@ -48,7 +48,7 @@ func sorted(objects []object) []object {
 	return slices.SortedFunc(slices.Values(objects), func(a, b object) int { return cmp.Compare(a.id(), b.id()) })
 }
 
-// What users run lints every rendering and makes what the other tests and the golden files look at. It reads numbers as floats.
+// What users run lints every rendering and makes what the other tests and the golden files look at.
 func TestHelmMakesWhatTheTestsLookAt(t *testing.T) {
 	t.Parallel()
 	for _, r := range renderings() {
@@ -100,6 +100,7 @@ func TestHelmRefusesTheSource(t *testing.T) {
 			{"install", "ks", dir},
 			{"install", "ks", dir, "--dry-run=client"},
 			{"lint", "--strict", dir},
+			{"dependency", "build", dir},
 		} {
 			checkRefused(t, args)
 		}
