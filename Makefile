@@ -1,3 +1,12 @@
+# From elsewhere, make -f …/Makefile is as make -C ….
+here := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
+ifneq ($(realpath .),$(here))
+goals := $(or $(MAKECMDGOALS),help)
+.PHONY: $(goals) from-here
+$(goals): from-here ; @:
+from-here: ; @$(MAKE) --no-print-directory -C $(here) $(goals)
+else
+
 # The toolchain is exactly the one that go.mod names: what is built depends on
 # it, byte for byte.
 export GOTOOLCHAIN := $(shell awk '$$1 == "toolchain" { print $$2 }' go.mod)
@@ -40,7 +49,7 @@ tool = $(bin)/$(1): tools/$(2)/go.mod tools/$(2)/go.sum ; \
 	@echo "building $(2), once; this takes up to a few minutes" && \
 	GOFLAGS='-trimpath -mod=readonly' go -C tools/$(2) build $(4) -o $(bin)/$(3) tool && touch $$@
 
-tools := goreleaser cyclonedx-gomod helm actionlint staticcheck gosh
+tools := goreleaser cyclonedx-gomod helm helm-docs actionlint staticcheck gosh
 $(foreach t,$(tools),$(eval $(call tool,$(t),$(t),,-ldflags='-s -w')))
 $(eval $(call tool,etcd,etcd,etcd,-ldflags='-s -w'))
 $(eval $(call tool,kubeflex-manager,kubeflex,kubeflex-manager,-ldflags='-s -w'))
@@ -55,6 +64,25 @@ release-tools: $(bin)/goreleaser $(bin)/cyclonedx-gomod ## Build those of them t
 
 .PHONY: cluster-tools
 cluster-tools: $(bin)/helm $(bin)/gosh $(bin)/etcd $(bin)/kube-apiserver $(bin)/kubeflex-manager ## Build a control plane
+
+# What is derived is in git, and hack/verify-codegen.sh holds it to be fresh.
+# helm-docs ends well whatever goes wrong, but writes nothing then.
+readme = @rm -f $(1)/README.md.tmp && \
+	helm-docs --chart-search-root $(1) --output-file README.md.tmp --sort-values-order file --log-level warning && \
+	{ test -s $(1)/README.md.tmp || { echo "helm-docs made nothing of $(1)/README.md.gotmpl" >&2; exit 1; }; } && \
+	mv $(1)/README.md.tmp $(1)/README.md
+
+.PHONY: chart
+chart: $(bin)/helm-docs ## Derive what is derived of controller-manager-chart: its README
+	$(call readme,chart)
+
+.PHONY: all-generated
+all-generated: $(bin)/helm-docs ## Derive all else that is: READMEs, schema, renderings, diagram
+	$(call readme,core-chart)
+	@go test -count=1 ./internal/delivery -run '^TestSchemaIsDerived$$' -update
+	@go test -count=1 ./test/actions -run '^TestUpdate$$' -update
+	@go test -count=1 ./test/charts -run '^TestRenderingsAreTheGoldenOnes$$' -update
+	@go run ./hack/graph
 
 # The scripts of the composite actions are looked at by test/actions.
 .PHONY: lint
@@ -73,3 +101,4 @@ lint: build $(bin)/staticcheck $(bin)/actionlint ## Look for faults in the code,
 .PHONY: bench
 bench: build tools ## Measure ghhelper against its limits and its alternatives
 	@go run ./hack/bench
+endif

@@ -279,6 +279,24 @@ func (s Stamper) copyFolder(from, to string) ([]plan.Edit, error) {
 	return edits, err
 }
 
+// sourceOnly marks a line that stands in the source alone. helm renders nothing
+// when it packages a chart, but refuses one that lacks a dependency; so a source
+// may declare one that nobody has, in such a line, and cannot be packaged.
+const sourceOnly = "ghhelper:source-only"
+
+func withoutSourceOnly(data []byte) []byte {
+	if !bytes.Contains(data, []byte(sourceOnly)) {
+		return data
+	}
+	var kept []byte
+	for line := range bytes.Lines(data) {
+		if !bytes.Contains(line, []byte(sourceOnly)) {
+			kept = append(kept, line...)
+		}
+	}
+	return kept
+}
+
 // copyFile writes a stamped copy of one file and looks at it again.
 func (s Stamper) copyFile(from, to string) ([]plan.Edit, error) {
 	data, err := fs.ReadFile(s.Tree, from)
@@ -291,6 +309,7 @@ func (s Stamper) copyFile(from, to string) ([]plan.Edit, error) {
 	if err != nil {
 		return nil, err
 	}
+	stamped = withoutSourceOnly(stamped)
 	if i := bytes.Index(stamped, []byte(ref.Placeholder)); i >= 0 {
 		line := 1 + bytes.Count(stamped[:i], []byte("\n"))
 		return nil, fmt.Errorf("%s:%d: a placeholder %q is not recognised as a reference and would survive: write it in a form that `ghhelper references` lists", from, line, ref.Placeholder)

@@ -122,6 +122,22 @@ func TestStampRefuses(t *testing.T) {
 	}
 }
 
+// What keeps helm from packaging the source is in no copy, and all else is.
+func TestStampLeavesOutWhatIsTheSourcesAlone(t *testing.T) {
+	t.Parallel()
+	files := tree()
+	own := "apiVersion: v2\nname: app\nversion: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\n"
+	files["src/Chart.yaml"] = &fstest.MapFile{Data: []byte(own + "# ghhelper:source-only and this\ndependencies: [{name: nobody's}] # ghhelper:source-only\nhome: https://x\n")}
+	out := filepath.Join(t.TempDir(), "out")
+	if _, err := stamp(t, files, out); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(out, "app", "Chart.yaml"))
+	if want := strings.ReplaceAll(own, "0.0.0-unstamped", "1.22.333-rc.4") + "home: https://x\n"; err != nil || string(got) != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+}
+
 func TestStampIntoAnEmptyFolder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -200,9 +200,13 @@ func (r *Rehearsal) modules(ctx context.Context, clone string) (string, error) {
 
 // goCommand runs go in the user's own environment, outside the world.
 func (r *Rehearsal) goCommand(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	return goCommand(ctx, r.Repo.Env, dir, args...)
+}
+
+func goCommand(ctx context.Context, env []string, dir string, args ...string) ([]byte, error) {
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir, cmd.Env, cmd.Stderr = dir, r.Repo.Env, &stderr
+	cmd.Dir, cmd.Env, cmd.Stderr = dir, env, &stderr
 	out, err := cmd.Output()
 	if errors.Is(err, exec.ErrNotFound) {
 		return nil, outcome.Usagef("no go command found on PATH: install Go, see go.mod for the version")

@@ -2,7 +2,6 @@ package rehearsal
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing/fstest"
@@ -354,70 +352,10 @@ func (m *maker) renderedTargets(c *chart.Chart) ([]resolve.Target, error) {
 }
 
 func (m *maker) chartFiles(ctx context.Context, target resolve.Target) (fs.FS, string, error) {
-	component := m.file.Components[target.Component]
-	modules := component.OfKind(delivery.Module)
-	if len(modules) == 0 {
+	if len(m.file.Components[target.Component].OfKind(delivery.Module)) == 0 {
 		return m.minimalChart(target), "made by the rehearsal, runs the component's images", nil
 	}
-	version, err := ref.ParseVersion(target.Tag)
-	if err != nil {
-		return nil, "", err
-	}
-	module := component.Artifacts[modules[0]].At
-	dir, err := m.module(ctx, module, version)
-	if err != nil {
-		return nil, "", err
-	}
-	files, err := m.fromModule(dir, target, version)
-	return files, fmt.Sprintf("packaged by the rehearsal from Go module %s@%s", module, version.Tag()), err
-}
-
-// module is the folder of a Go module in the module cache.
-func (m *maker) module(ctx context.Context, module string, version ref.Version) (string, error) {
-	out, err := m.goCommand(ctx, os.TempDir(), "mod", "download", "-json", module+"@"+version.Tag())
-	if err != nil {
-		return "", err
-	}
-	var answer struct{ Dir string }
-	if err := json.Unmarshal(out, &answer); err != nil {
-		return "", fmt.Errorf("reading go mod download's answer: %w", err)
-	}
-	return answer.Dir, nil
-}
-
-var versionLine = regexp.MustCompile(`(?m)^(version|appVersion):.*$`)
-
-// fromModule stamps the chart in a module's folder as that component's own
-// release does: its versions, and the tags of its own images.
-func (m *maker) fromModule(dir string, target resolve.Target, version ref.Version) (fs.FS, error) {
-	files := fstest.MapFS{}
-	root := os.DirFS(filepath.Join(dir, "chart"))
-	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		data, err := fs.ReadFile(root, name)
-		files[name] = &fstest.MapFile{Data: m.ownImages(target.Component, version, data)}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	declaration, ok := files["Chart.yaml"]
-	if !ok || !versionLine.Match(declaration.Data) {
-		return nil, fmt.Errorf("the module's chart has no version to stamp")
-	}
-	declaration.Data = versionLine.ReplaceAll(declaration.Data, []byte("$1: "+target.Tag))
-	return files, nil
-}
-
-func (m *maker) ownImages(component string, version ref.Version, data []byte) []byte {
-	c := m.file.Components[component]
-	for _, name := range c.OfKind(delivery.Image) {
-		a := c.Artifacts[name]
-		data = []byte(strings.ReplaceAll(string(data), a.At+":latest", a.At+":"+a.TagFor(version)))
-	}
-	return data
+	return ModuleChart(ctx, m.Repo.Env, m.file, target.Component, target.Tag)
 }
 
 // minimalChart runs each image of the target's component in a Deployment.

@@ -57,10 +57,18 @@ var matrix = map[string]struct {
 		values: "ITSes: [{name: its1, type: host}]\nWDSes: [{name: wds1, type: host}]\n",
 		want:   []string{bindingForHosts},
 	},
-	"several": {
-		values: "ITSes: [{name: its1}, {name: its2, type: host}]\n" +
-			"WDSes: [{name: wds1, ITSName: its1}, {name: wds2, ITSName: its2, APIGroups: 'apps,batch'}]\n",
-		want: []string{"ControlPlane/its1", "ControlPlane/its2", "ControlPlane/wds1", "ControlPlane/wds2"},
+	"several of each type": {
+		values: "ITSes: [{name: its1}, {name: its2, type: host}, {name: its3, type: vcluster}]\n" +
+			"WDSes: [{name: wds1, ITSName: its1}, {name: wds2, ITSName: its2, APIGroups: 'apps,batch'}, {name: wds3, type: host, ITSName: its1}]\n",
+		want: []string{
+			"ControlPlane/its1", "ControlPlane/its2", "ControlPlane/its3", "ControlPlane/wds1", "ControlPlane/wds2", "ControlPlane/wds3",
+			bindingForHosts, deletionOfPlanes,
+		},
+	},
+	"only a WDS": {
+		values:  "WDSes: [{name: wds1, type: host}]\n",
+		want:    []string{"ControlPlane/wds1", bindingForHosts, deletionOfPlanes},
+		without: []string{"ControlPlane/its1"},
 	},
 	"only an ITS": {
 		values: "ITSes: [{name: its1}]\n",
@@ -84,10 +92,71 @@ var matrix = map[string]struct {
 		want:    []string{"ControlPlane/wds1", kubeFlexItself},
 		without: []string{"PostCreateHook/its", "PostCreateHook/wds"},
 	},
+	"everything set": {
+		values: everythingSet,
+		want:   []string{"ControlPlane/its1", "ControlPlane/wds1", kubeFlexItself, deletionOfPlanes, bindingForHosts},
+	},
 	"a subchart's parent's values": {
 		values: "global: {anything: 1}\nITSes: [{name: its1}]\n",
 		want:   []string{"ControlPlane/its1"},
 	},
+}
+
+// everythingSet gives every value something that is not its default; TestEverythingIsSet holds it to that.
+const everythingSet = `HELM_VERSION: "8.0.1"
+KUBECTL_VERSION: "8.0.2"
+KUBESTELLAR_VERSION: "8.0.3"
+CLUSTERADM_VERSION: "8.0.4"
+OCM_STATUS_ADDON_VERSION: "8.0.5-rc1"
+OCM_TRANSPORT_PLUGIN_VERSION: "8.0.6"
+verbosity: {default: 1, kubestellar: 3, clusteradm: 4, transport: 5, status_controller: 6, status_agent: 7}
+kubeflex-operator: {install: true, domain: apps.example.com, externalPort: 6443, hostContainer: k3d-server-0, installPostgreSQL: false, isOpenShift: true}
+status_controller: {v: 8}
+status_agent:
+  hub_burst: 21
+  hub_qps: 11.5
+  local_burst: 22
+  local_qps: 12.5
+  log_flush_frequency: 1m30s
+  logging_format: json
+  metrics_bind_addr: 127.0.0.1:9080
+  pprof_bind_addr: 127.0.0.1:9082
+  v: 9
+  vmodule: main=3,status*=4
+InstallPCHs: true
+ITSes: [{name: its1, type: host}]
+WDSes: [{name: wds1, type: host, APIGroups: 'apps,batch', ITSName: its1}]
+`
+
+// Two values have to keep their defaults, or nothing would be made of the others; other cases of the matrix set them.
+func TestEverythingIsSet(t *testing.T) {
+	t.Parallel()
+	given, err := chartutil.ReadValues([]byte(everythingSet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	unset := same("", coreChart(t).Values, given)
+	slices.Sort(unset)
+	if want := []string{".InstallPCHs", ".kubeflex-operator.install"}; !slices.Equal(unset, want) {
+		t.Errorf("saw the defaults in %v, want them in %v alone", unset, want)
+	}
+}
+
+// same are the keys whose values are the same in both, or are missing in the second.
+func same(at string, defaults, given map[string]any) []string {
+	var found []string
+	for key, value := range defaults {
+		path := at + "." + key
+		inner, mapping := value.(map[string]any)
+		other, otherMapping := given[key].(map[string]any)
+		switch {
+		case mapping && otherMapping:
+			found = append(found, same(path, inner, other)...)
+		case given[key] == nil, fmt.Sprint(value) == fmt.Sprint(given[key]):
+			found = append(found, path)
+		}
+	}
+	return found
 }
 
 func TestCoreChartRenders(t *testing.T) {
@@ -101,7 +170,7 @@ func TestCoreChartRenders(t *testing.T) {
 			for _, o := range got.objects {
 				checkKubeFlex(t, o)
 			}
-			checkPresence(t, got.objects, c.want, c.without)
+			checkPresence(t, got.made(), c.want, c.without)
 			checkEveryHookRuns(t, got.objects)
 		})
 	}
@@ -138,7 +207,7 @@ func checkEveryHookRuns(t *testing.T, objects []object) {
 func TestValuesReachKubeFlex(t *testing.T) {
 	t.Parallel()
 	got := mustRender(t, coreChart(t), "kubeflex-operator: {isOpenShift: true, domain: apps.example.com}\n")
-	config := mustFind(t, got.objects, kubeFlexItself)
+	config := mustFind(t, got.made(), kubeFlexItself)
 	expect(t, "kubeflex-config", config, "true", "data", "isOpenShift")
 	expect(t, "kubeflex-config", config, "apps.example.com", "data", "domain")
 }
@@ -400,5 +469,5 @@ func TestKubeFlexsNamespaceIsLeftToAReleaseThatLivesInIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkPresence(t, got.objects, []string{kubeFlexItself}, []string{kubeFlexSpace})
+	checkPresence(t, got.made(), []string{kubeFlexItself}, []string{kubeFlexSpace})
 }

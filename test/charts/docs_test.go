@@ -2,12 +2,15 @@ package charts_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"helm.sh/helm/v3/pkg/chart"
 )
 
@@ -45,20 +48,94 @@ func TestNotesOfferAContextForEachControlPlaneThatIsNotTheHost(t *testing.T) {
 	}
 }
 
-// Every value is in the schema and in the README; the subchart's are described where they are.
+// property is what a schema says of one value.
+type property struct {
+	Properties map[string]property
+	Items      *property
+}
+
+// paths of the values that a schema knows, as people write them: ITSes[].name. What a parent chart hands down is none.
+func (p property) paths(at string) []string {
+	if p.Items != nil {
+		return append(p.Items.paths(at+"[]"), at)
+	}
+	if len(p.Properties) == 0 {
+		return []string{at}
+	}
+	var found []string
+	for key, inner := range p.Properties {
+		if key != "global" {
+			found = append(found, inner.paths(strings.TrimPrefix(at+"."+key, "."))...)
+		}
+	}
+	return found
+}
+
+// defaults are the paths of the values in values.yaml.
+func defaults(at string, values map[string]any) []string {
+	var found []string
+	for key, value := range values {
+		path := strings.TrimPrefix(at+"."+key, ".")
+		if inner, ok := value.(map[string]any); ok {
+			found = append(found, defaults(path, inner)...)
+		} else {
+			found = append(found, path)
+		}
+	}
+	return found
+}
+
+var row = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|(?:.* \\|)? [^|]*[^| ][^|]* \\|$")
+
+// The tables of the README, the schema and values.yaml speak of the same values, and the tables say something of each. values.yaml
+// has none of an entry of a list, and none of KubeFlex's chart, whose defaults are its own.
 func TestEveryValueIsDescribed(t *testing.T) {
 	t.Parallel()
 	for source, c := range map[string]*chart.Chart{"chart": managerChart(t), "core-chart": coreChart(t)} {
-		var described struct{ Properties map[string]any }
-		if err := json.Unmarshal(c.Schema, &described); err != nil {
+		var schema property
+		if err := json.Unmarshal(c.Schema, &schema); err != nil {
 			t.Fatal(err)
 		}
-		readme := readAll(t, source, "README.md")
-		for key := range c.Values {
-			if described.Properties[key] == nil || !strings.Contains(readme, key) {
-				t.Errorf("%s: value %s is missing in the schema or in the README", source, key)
+		_, values, _ := strings.Cut(readAll(t, source, "README.md"), "\n## Values\n")
+		values, _, _ = strings.Cut(values, "\n## ")
+		var described []string
+		for _, match := range row.FindAllStringSubmatch(values, -1) {
+			described = append(described, match[1])
+		}
+		want := schema.paths("")
+		slices.Sort(want)
+		slices.Sort(described)
+		if diff := cmp.Diff(want, described); diff != "" {
+			t.Errorf("%s: the schema (-) and the README's tables (+) differ\n%s", source, diff)
+		}
+		for _, path := range defaults("", c.Values) {
+			if !slices.Contains(want, path) {
+				t.Errorf("%s: values.yaml has %s, and the schema has not", source, path)
 			}
 		}
+		for _, path := range want {
+			ofKubeFlex := strings.HasPrefix(path, "kubeflex-operator.") && path != "kubeflex-operator.install"
+			if !ofKubeFlex && !strings.Contains(path, "[]") && !slices.Contains(defaults("", c.Values), path) {
+				t.Errorf("%s: the schema has %s, and values.yaml has no default of it", source, path)
+			}
+		}
+	}
+}
+
+// A version of KubeFlex that takes another value shows here, before somebody is refused it.
+func TestTheSchemaKnowsTheValuesOfKubeFlex(t *testing.T) {
+	t.Parallel()
+	core := coreChart(t)
+	var schema property
+	if err := json.Unmarshal(core.Schema, &schema); err != nil {
+		t.Fatal(err)
+	}
+	want := append(slices.Collect(maps.Keys(core.Dependencies()[0].Values)), "install", "global")
+	got := slices.Collect(maps.Keys(schema.Properties["kubeflex-operator"].Properties))
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("saw %v, want %v", got, want)
 	}
 }
 

@@ -2,7 +2,6 @@ package charts_test
 
 import (
 	"os"
-	"path/filepath"
 	"reflect"
 	"testing"
 )
@@ -10,10 +9,9 @@ import (
 // standalone are the hooks of config/postcreate-hooks as released, by name.
 func standalone(t *testing.T) map[string]object {
 	t.Helper()
-	dir := stamp(t, "config/postcreate-hooks")
 	found := map[string]object{}
 	for _, name := range []string{"ocm", "kubestellar"} {
-		text, err := os.ReadFile(filepath.Join(dir, name+".yaml"))
+		text, err := os.ReadFile(stamped(t, name+".yaml"))
 		if err != nil {
 			t.Fatal(err)
 		}

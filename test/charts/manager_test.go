@@ -6,14 +6,19 @@ import (
 	"testing"
 )
 
+// managerMatrix is the values that controller-manager-chart must render.
+var managerMatrix = map[string]string{
+	"defaults":           "",
+	"API groups and ITS": "ITSName: its1\nAPIGroups: apps,batch\n",
+	"verbosity zero":     "ControllerManager: {Verbosity: 0}\n",
+	"everything set":     "ControlPlaneName: wds7\nITSName: its1\nAPIGroups: 'apps,,batch'\nControllerManager: {Verbosity: 5}\n",
+	"emptied":            "ITSName:\nAPIGroups:\n",
+	"a parent's globals": "global: {anything: 1}\n",
+}
+
 func TestManagerChartRenders(t *testing.T) {
 	t.Parallel()
-	for name, values := range map[string]string{
-		"defaults":           "",
-		"all given":          "ControlPlaneName: wds7\nITSName: its1\nAPIGroups: 'apps,,batch'\nControllerManager: {Verbosity: 0}\n",
-		"emptied":            "ITSName:\nAPIGroups:\n",
-		"a parent's globals": "global: {anything: 1}\n",
-	} {
+	for name, values := range managerMatrix {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := mustRender(t, managerChart(t), values)

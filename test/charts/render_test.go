@@ -3,6 +3,8 @@ package charts_test
 import (
 	"errors"
 	"io"
+	"path"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -11,14 +13,22 @@ import (
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/releaseutil"
 )
 
-// rendered is what a chart makes of some values.
+// rendered is what a chart makes of some values: by itself, and what the charts that it contains make. Those are others' work,
+// and are held to nothing but to be there.
 type rendered struct {
-	text    string
-	notes   string
-	objects []object
+	text      string
+	stream    string // text, as YAML documents that say where they are from
+	whole     string // the same with what the contained charts make
+	notes     string
+	objects   []object
+	contained []object
 }
+
+// made is all that comes into the cluster.
+func (r rendered) made() []object { return slices.Concat(r.objects, r.contained) }
 
 // schema says whether values are checked against values.schema.json; a user may skip that.
 type schema bool
@@ -74,15 +84,29 @@ func collect(files map[string]string) (rendered, error) {
 	sort.Strings(names)
 	var got rendered
 	for _, name := range names {
-		if strings.HasSuffix(name, "NOTES.txt") {
-			got.notes += files[name]
+		if path.Base(name) == "NOTES.txt" {
+			if !strings.Contains(name, "/charts/") { // helm prints no other
+				got.notes += files[name]
+			}
 			continue
 		}
-		found, err := decode(files[name])
+		got.whole += document(name, files[name])
+		read, contained := decode, strings.Contains(name, "/charts/")
+		if contained {
+			read = decodeLoosely
+		}
+		found, err := read(files[name])
 		if err != nil {
 			return rendered{}, errors.Join(errors.New(name), err)
 		}
+		if contained {
+			got.contained = append(got.contained, found...)
+			continue
+		}
 		got.text += files[name]
+		if len(found) > 0 {
+			got.stream += document(name, files[name])
+		}
 		got.objects = append(got.objects, found...)
 	}
 	return got, nil
@@ -105,4 +129,19 @@ func decode(text string) ([]object, error) {
 			found = append(found, o)
 		}
 	}
+}
+
+// decodeLoosely reads as helm does, which lets a key stand twice: in KubeFlex's chart one does.
+func decodeLoosely(text string) ([]object, error) {
+	var found []object
+	for _, document := range releaseutil.SplitManifests(text) {
+		o, err := chartutil.ReadValues([]byte(document))
+		if err != nil {
+			return nil, err
+		}
+		if len(o) > 0 {
+			found = append(found, object(o))
+		}
+	}
+	return found, nil
 }

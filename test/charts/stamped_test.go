@@ -1,43 +1,113 @@
 package charts_test
 
 import (
+	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
+
+	"github.com/kubestellar/actions/internal/apply"
+	edge "github.com/kubestellar/actions/internal/chart"
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/rehearsal"
 )
 
 const (
 	placeholder = "0.0.0-unstamped"
 	release     = "1.2.3"
 	root        = "../.."
+
+	managerName = "controller-manager-chart"
+	coreName    = "core-chart"
 )
 
-// sources are the folders that are stamped, each with the number of placeholders that git holds in it.
-var sources = map[string]int{
-	"chart":                   2,
-	"core-chart":              2,
-	"config/postcreate-hooks": 1,
+// sources are the folders of what is stamped; a chart's, by its name.
+var sources = map[string]string{managerName: "chart", coreName: "core-chart", "hooks": "config/postcreate-hooks"}
+
+// scratch is a folder of this run of the tests.
+var scratch string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if scratch, err = os.MkdirTemp("", "charts-*"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(scratch)
+		return m.Run()
+	}())
 }
 
-// stamp copies a source folder and writes the release where the placeholder stands, as a release does.
-func stamp(t *testing.T, source string) string {
-	t.Helper()
-	dir := t.TempDir()
-	replaced := 0
-	eachFile(t, source, func(name, text string) {
-		replaced += strings.Count(text, placeholder)
-		write(t, filepath.Join(dir, name), strings.ReplaceAll(text, placeholder, release))
-	})
-	if want := sources[source]; replaced != want || want == 0 {
-		t.Fatalf("stamping %s: replaced %d placeholders, want %d", source, replaced, want)
+// stampedOnce is the folder with what `ghhelper stamp` writes of this tree, with the chart that KubeFlex's module holds.
+var stampedOnce = sync.OnceValues(func() (string, error) {
+	file, err := delivery.Load(os.DirFS(root), delivery.FileName)
+	if err != nil {
+		return "", err
 	}
-	return dir
+	version, err := ref.ParseVersion(release)
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(scratch, "stamped")
+	fetch := func(ctx context.Context, at, tag string) ([]byte, oci.Description, error) {
+		archive, err := fetched(ctx, file, at, tag)
+		return archive, oci.Description{Labels: map[string]string{oci.KeyStandIn: "packaged here"}}, err
+	}
+	_, err = apply.Stamper{Tree: os.DirFS(root), File: file, Version: version, Time: time.Unix(0, 0), Fetch: fetch, AcceptStandIns: true}.Stamp(context.Background(), dir)
+	return dir, err
+})
+
+// fetched is a chart of another component, as a rehearsal makes it.
+func fetched(ctx context.Context, file *delivery.File, at, tag string) ([]byte, error) {
+	for _, name := range file.Names() {
+		for _, artifact := range file.Components[name].OfKind(delivery.Chart) {
+			if file.Components[name].Artifacts[artifact].At != at {
+				continue
+			}
+			files, _, err := rehearsal.ModuleChart(ctx, os.Environ(), file, name, tag)
+			if err != nil {
+				return nil, err
+			}
+			c, err := edge.LoadFS(files, ".")
+			if err != nil {
+				return nil, err
+			}
+			return c.Package(time.Unix(0, 0))
+		}
+	}
+	return nil, fmt.Errorf("no component publishes the chart %s", at)
+}
+
+// stamped is the path of one thing in what was stamped.
+func stamped(t *testing.T, name string) string {
+	t.Helper()
+	dir, err := stampedOnce()
+	if err != nil {
+		t.Fatalf("stamping this tree: %v", err)
+	}
+	return filepath.Join(dir, name)
+}
+
+// copied is a copy of a folder, to be changed.
+func copied(t *testing.T, dir string) string {
+	t.Helper()
+	to := t.TempDir()
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return to
 }
 
 // eachFile calls do with the path below source and the text of every file.
@@ -72,32 +142,13 @@ func write(t *testing.T, path, text string) {
 // managerChart is controller-manager-chart as released.
 func managerChart(t *testing.T) *chart.Chart {
 	t.Helper()
-	return load(t, stamp(t, "chart"))
+	return load(t, stamped(t, managerName))
 }
 
-// coreChart is core-chart as released, with a stand-in for KubeFlex's chart: what is asked here is which values reach it.
+// coreChart is core-chart as released, with KubeFlex's own chart in it.
 func coreChart(t *testing.T) *chart.Chart {
 	t.Helper()
-	dir := stamp(t, "core-chart")
-	addKubeFlex(t, dir)
-	return load(t, dir)
-}
-
-func addKubeFlex(t *testing.T, dir string) {
-	t.Helper()
-	standIn := filepath.Join(dir, "charts", "kubeflex-operator")
-	version := load(t, dir).Metadata.Dependencies[0].Version
-	write(t, filepath.Join(standIn, "Chart.yaml"), "apiVersion: v2\nname: kubeflex-operator\nversion: "+version+"\n")
-	write(t, filepath.Join(standIn, "values.yaml"), "isOpenShift: \"false\"\ndomain: localtest.me\n")
-	write(t, filepath.Join(standIn, "templates", "config.yaml"), `apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: kubeflex-config
-  namespace: kubeflex-system
-data:
-  domain: {{ .Values.domain | quote }}
-  isOpenShift: {{ .Values.isOpenShift | quote }}
-`)
+	return load(t, stamped(t, coreName))
 }
 
 func load(t *testing.T, dir string) *chart.Chart {
@@ -116,7 +167,7 @@ func TestThePlaceholderStandsWhereItIsStampedAndNowhereElse(t *testing.T) {
 		"core-chart/Chart.yaml":                    2,
 		"config/postcreate-hooks/kubestellar.yaml": 1,
 	}
-	for source := range sources {
+	for _, source := range sources {
 		eachFile(t, source, func(name, text string) {
 			path := source + "/" + name
 			if got := strings.Count(text, placeholder); got != want[path] {
@@ -129,21 +180,34 @@ func TestThePlaceholderStandsWhereItIsStampedAndNowhereElse(t *testing.T) {
 // helm puts dependencies into charts/ as archives; a .helmignore against archives would leave the chart without them.
 func TestADependencyMayBeAnArchive(t *testing.T) {
 	t.Parallel()
-	dir := stamp(t, "core-chart")
-	addKubeFlex(t, dir)
-	standIn := filepath.Join(dir, "charts", "kubeflex-operator")
-	if _, err := chartutil.Save(load(t, standIn), filepath.Dir(standIn)); err != nil {
+	dir := copied(t, stamped(t, coreName))
+	unpacked := filepath.Join(dir, "charts", "kubeflex-operator")
+	if _, err := chartutil.Save(load(t, unpacked), filepath.Dir(unpacked)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.RemoveAll(standIn); err != nil {
+	if err := os.RemoveAll(unpacked); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "core-chart-0.0.1.tgz"), "a package made here before")
 	got := load(t, dir)
-	checkPresence(t, mustRender(t, got, "").objects, []string{kubeFlexItself}, nil)
+	checkPresence(t, mustRender(t, got, "").made(), []string{kubeFlexItself}, nil)
 	for _, file := range got.Raw {
 		if file.Name == "core-chart-0.0.1.tgz" {
 			t.Errorf("saw %s in the chart", file.Name)
+		}
+	}
+}
+
+// What README.md is derived from is of no use to whoever installs the chart.
+func TestThePackageHoldsTheReadmeAndNotItsTemplate(t *testing.T) {
+	t.Parallel()
+	for _, c := range []*chart.Chart{managerChart(t), coreChart(t)} {
+		var files []string
+		for _, file := range c.Files {
+			files = append(files, file.Name)
+		}
+		if got := strings.Join(files, " "); !strings.Contains(got, "README.md") || strings.Contains(got, "gotmpl") {
+			t.Errorf("%s: saw %s, want README.md and not its template", c.Name(), got)
 		}
 	}
 }

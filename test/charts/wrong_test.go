@@ -12,7 +12,7 @@ import (
 
 func TestUnstampedSourceIsRefused(t *testing.T) {
 	t.Parallel()
-	for _, source := range []string{"chart", "core-chart"} {
+	for _, source := range []string{managerName, coreName} {
 		for name, spoil := range map[string]func(*chart.Metadata){
 			"version":    func(m *chart.Metadata) { m.Version = placeholder },
 			"appVersion": func(m *chart.Metadata) { m.AppVersion = placeholder },
@@ -20,11 +20,7 @@ func TestUnstampedSourceIsRefused(t *testing.T) {
 		} {
 			t.Run(source+", "+name, func(t *testing.T) {
 				t.Parallel()
-				dir := stamp(t, source)
-				if source == "core-chart" {
-					addKubeFlex(t, dir)
-				}
-				spoiled := load(t, dir)
+				spoiled := load(t, stamped(t, source))
 				spoil(spoiled.Metadata)
 				_, err := render(spoiled, "", withSchema)
 				checkError(t, err, "unstamped source", "ghhelper stamp VERSION --out DIR", placeholder)
@@ -153,7 +149,12 @@ func TestManagerChartNeedsAWDSEvenWithoutItsSchema(t *testing.T) {
 
 func readAll(t *testing.T, path ...string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(append([]string{root}, path...)...))
+	return readFile(t, filepath.Join(append([]string{root}, path...)...))
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,84 @@
+package rehearsal
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing/fstest"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+// ModuleChart is the chart that a component publishes at a tag, taken out of the
+// component's Go module and stamped as its own release does: its versions, and
+// the tags of its own images. The go command runs in env and brings the module.
+// The text tells where the chart is from.
+func ModuleChart(ctx context.Context, env []string, file *delivery.File, component, tag string) (fs.FS, string, error) {
+	version, err := ref.ParseVersion(tag)
+	if err != nil {
+		return nil, "", err
+	}
+	c := file.Components[component]
+	modules := c.OfKind(delivery.Module)
+	if len(modules) == 0 {
+		return nil, "", fmt.Errorf("component %s declares no Go module to take a chart from", component)
+	}
+	module := c.Artifacts[modules[0]].At
+	dir, err := moduleDir(ctx, env, module, version)
+	if err != nil {
+		return nil, "", err
+	}
+	files, err := fromModule(dir, c, tag, version)
+	return files, fmt.Sprintf("packaged by the rehearsal from Go module %s@%s", module, version.Tag()), err
+}
+
+// moduleDir is the folder of a Go module in the module cache.
+func moduleDir(ctx context.Context, env []string, module string, version ref.Version) (string, error) {
+	out, err := goCommand(ctx, env, os.TempDir(), "mod", "download", "-json", module+"@"+version.Tag())
+	if err != nil {
+		return "", err
+	}
+	var answer struct{ Dir string }
+	if err := json.Unmarshal(out, &answer); err != nil {
+		return "", fmt.Errorf("reading go mod download's answer: %w", err)
+	}
+	return answer.Dir, nil
+}
+
+var versionLine = regexp.MustCompile(`(?m)^(version|appVersion):.*$`)
+
+func fromModule(dir string, c delivery.Component, tag string, version ref.Version) (fs.FS, error) {
+	files := fstest.MapFS{}
+	root := os.DirFS(filepath.Join(dir, "chart"))
+	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(root, name)
+		files[name] = &fstest.MapFile{Data: ownImages(c, version, data)}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	declaration, ok := files["Chart.yaml"]
+	if !ok || !versionLine.Match(declaration.Data) {
+		return nil, fmt.Errorf("the module's chart has no version to stamp")
+	}
+	declaration.Data = versionLine.ReplaceAll(declaration.Data, []byte("$1: "+tag))
+	return files, nil
+}
+
+func ownImages(c delivery.Component, version ref.Version, data []byte) []byte {
+	for _, name := range c.OfKind(delivery.Image) {
+		a := c.Artifacts[name]
+		data = []byte(strings.ReplaceAll(string(data), a.At+":latest", a.At+":"+a.TagFor(version)))
+	}
+	return data
+}

@@ -1,0 +1,122 @@
+package charts_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chartutil"
+)
+
+var update = flag.Bool("update", false, "write the renderings in testdata/golden anew")
+
+const golden = "testdata/golden"
+
+// rendering is a chart with values of its matrix.
+type rendering struct{ chart, name, values string }
+
+func renderings() []rendering {
+	var all []rendering
+	for _, name := range slices.Sorted(maps.Keys(matrix)) {
+		all = append(all, rendering{coreName, name, matrix[name].values})
+	}
+	for _, name := range slices.Sorted(maps.Keys(managerMatrix)) {
+		all = append(all, rendering{managerName, name, managerMatrix[name]})
+	}
+	return all
+}
+
+var noLetters = regexp.MustCompile(`[^a-z0-9]+`)
+
+// file is the rendering's file in the golden folder, without an extension.
+func (r rendering) file() string {
+	return r.chart + "-" + strings.Trim(noLetters.ReplaceAllString(strings.ToLower(r.name), "-"), "-")
+}
+
+// render gives others' versions numbers of their own, so that moving one of them changes no rendering.
+func (r rendering) render(t *testing.T, c *chart.Chart) rendered {
+	t.Helper()
+	given := chartutil.Values{}
+	if r.chart == coreName {
+		given = versions(othersVersions...)
+	}
+	got, err := renderValues(c, merged(t, given, r.values), withSchema)
+	if err != nil {
+		t.Fatalf("rendering %s, %s: %v", r.chart, r.name, err)
+	}
+	return got
+}
+
+// What the charts make is in git: each file what one set of values comes to, of the chart's own templates, and the notes beside it.
+// A change of a template shows there what it does.
+func TestRenderingsAreTheGoldenOnes(t *testing.T) {
+	t.Parallel()
+	charts := map[string]func(*testing.T) *chart.Chart{coreName: coreChart, managerName: managerChart}
+	want := map[string]string{}
+	for _, r := range renderings() {
+		got := r.render(t, charts[r.chart](t))
+		checkStream(t, r, got)
+		want[r.file()+".yaml"] = got.stream
+		want[r.file()+".notes.txt"] = got.notes
+	}
+	if len(want) != 2*(len(matrix)+len(managerMatrix)) {
+		t.Fatalf("saw %d files for %d renderings: two have one name", len(want), len(matrix)+len(managerMatrix))
+	}
+	if *update {
+		writeGolden(t, want)
+	}
+	if diff := cmp.Diff(readGolden(t), want); diff != "" {
+		t.Errorf("the charts make other things than %s says (-): if it is what you want, `make all-generated` writes it\n%s", golden, diff)
+	}
+}
+
+func readGolden(t *testing.T) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(golden)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for _, entry := range entries {
+		text, err := os.ReadFile(filepath.Join(golden, entry.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[entry.Name()] = string(text)
+	}
+	return files
+}
+
+func writeGolden(t *testing.T, files map[string]string) {
+	t.Helper()
+	if err := os.RemoveAll(golden); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
+		write(t, filepath.Join(golden, name), text)
+	}
+}
+
+// checkStream: each golden file can be applied to an API server as it is.
+func checkStream(t *testing.T, r rendering, got rendered) {
+	t.Helper()
+	found, err := decode(got.stream)
+	if diff := cmp.Diff(found, got.objects); err != nil || diff != "" || len(found) == 0 {
+		t.Errorf("%s: saw %d objects in the stream, %v\n%s", r.file(), len(found), err, diff)
+	}
+}
+
+// document is a file that a template made, as `helm template` shows it.
+func document(name, text string) string {
+	return fmt.Sprintf("---\n# Source: %s\n%s\n", name, strings.TrimPrefix(strings.TrimSpace(text), "---\n"))
+}

@@ -1,0 +1,159 @@
+package charts_test
+
+import (
+	"cmp"
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	diff "github.com/google/go-cmp/cmp"
+)
+
+// helm runs the real helm, which knows no cluster here.
+func helm(t *testing.T, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	var out, errOut strings.Builder
+	cmd := exec.Command("helm", args...)
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	err = cmd.Run()
+	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
+		t.Fatalf("%v: `make tools` builds helm, and `make test` has it on PATH", err)
+	}
+	return out.String(), errOut.String(), err
+}
+
+func mustHelm(t *testing.T, args ...string) string {
+	t.Helper()
+	out, errOut, err := helm(t, args...)
+	if err != nil {
+		t.Fatalf("helm %s: %v\n%s%s", strings.Join(args, " "), err, out, errOut)
+	}
+	return out
+}
+
+// helmTemplate renders as the tests do otherwise, under the same name and in the same namespace.
+func helmTemplate(t *testing.T, chart string, args ...string) []object {
+	t.Helper()
+	found, err := decodeLoosely(mustHelm(t, append([]string{"template", "ks", chart, "--namespace", "ks-ns"}, args...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func sorted(objects []object) []object {
+	return slices.SortedFunc(slices.Values(objects), func(a, b object) int { return cmp.Compare(a.id(), b.id()) })
+}
+
+// What users run lints every rendering and makes what the other tests and the golden files look at.
+func TestHelmMakesWhatTheTestsLookAt(t *testing.T) {
+	t.Parallel()
+	for _, r := range renderings() {
+		t.Run(r.file(), func(t *testing.T) {
+			t.Parallel()
+			values := filepath.Join(t.TempDir(), "values.yaml")
+			write(t, values, r.values)
+			out, errOut, err := helm(t, "lint", "--strict", stamped(t, r.chart), "--values", values)
+			if err != nil || strings.Contains(errOut, "Fail:") { // lint tells of a template's refusal, and passes over it
+				t.Errorf("helm lint: %v\n%s%s", err, out, errOut)
+			}
+			want, err := decodeLoosely(mustRender(t, load(t, stamped(t, r.chart)), r.values).whole)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := helmTemplate(t, stamped(t, r.chart), "--values", values)
+			if diff := diff.Diff(sorted(want), sorted(got)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// The package of `ghhelper stamp` and one that helm makes of the folder beside it hold the same.
+func TestHelmPackagesWhatIsStamped(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{managerName, coreName} {
+		dir := t.TempDir()
+		mustHelm(t, "package", stamped(t, name), "--destination", dir)
+		file := name + "-" + release + ".tgz"
+		want := sorted(helmTemplate(t, stamped(t, name)))
+		for _, archive := range []string{filepath.Join(dir, file), stamped(t, file)} {
+			if diff := diff.Diff(want, sorted(helmTemplate(t, archive))); diff != "" {
+				t.Errorf("%s: the folder (-) and the package (+) differ\n%s", archive, diff)
+			}
+		}
+	}
+}
+
+// Whatever one does with the source, helm says how to stamp it. (Before an upgrade it asks the cluster, which there is none of here.)
+func TestHelmRefusesTheSource(t *testing.T) {
+	t.Parallel()
+	for _, source := range []string{"chart", "core-chart"} {
+		dir := filepath.Join(root, source)
+		for _, args := range [][]string{
+			{"package", dir, "--destination", t.TempDir()},
+			{"package", dir, "--destination", t.TempDir(), "--version", release, "--app-version", release},
+			{"template", "ks", dir},
+			{"install", "ks", dir},
+			{"install", "ks", dir, "--dry-run=client"},
+			{"lint", "--strict", dir},
+			{"dependency", "build", dir},
+		} {
+			checkRefused(t, args)
+		}
+	}
+}
+
+// The second guard is the templates': of a copy in which somebody removed the first, helm makes a package, but nothing of it.
+func TestHelmMakesNothingOfAPackageOfTheSource(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{managerName, coreName} {
+		dir := copied(t, stamped(t, name))
+		declaration := filepath.Join(dir, "Chart.yaml")
+		unstamped := strings.ReplaceAll(readFile(t, declaration), "ersion: "+release, "ersion: "+placeholder)
+		write(t, declaration, unstamped)
+		mustHelm(t, "package", dir, "--destination", dir)
+		archive := filepath.Join(dir, name+"-"+placeholder+".tgz")
+		checkRefused(t, []string{"template", "ks", archive})
+		checkRefused(t, []string{"template", "ks", archive, "--skip-schema-validation", "--is-upgrade"})
+	}
+}
+
+func checkRefused(t *testing.T, args []string) {
+	t.Helper()
+	out, errOut, err := helm(t, args...)
+	if said := out + errOut; err == nil || !strings.Contains(said, "unstamped source") || !strings.Contains(said, "ghhelper stamp VERSION --out DIR") {
+		t.Errorf("helm %s: saw %v and\n%s\nwant it refused, and told how to stamp", strings.Join(args, " "), err, said)
+	}
+}
+
+func TestHelmNamesTheKeyThatIsWrong(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ chart, values, says string }{
+		{coreName, "bogus: 1", "at '': additional properties 'bogus' not allowed"},
+		{coreName, "verbosity: {kubstellar: 1}", "at '/verbosity': additional properties 'kubstellar' not allowed"},
+		{coreName, "kubeflex-operator: {isOpenShfit: true}", "at '/kubeflex-operator': additional properties 'isOpenShfit' not allowed"},
+		{coreName, "kubeflex-operator: {isOpenShift: 1}", "at '/kubeflex-operator/isOpenShift': value must be one of true, false"},
+		{coreName, "ITSes: [{type: host}]", "at '/ITSes/0': missing property 'name'"},
+		{coreName, "ITSes: [{name: a, type: k8s}]", "at '/ITSes/0/type': value must be one of 'vcluster', 'host'"},
+		{coreName, "WDSes: [{name: a}, {name: a}]", `WDSes[1].name: saw "a", which WDSes[0] has already`},
+		{coreName, "ITSes: [{name: i}, {name: j}]\nWDSes: [{name: a}]", "WDSes[0].ITSName: saw none, want one of: i, j"},
+		{coreName, "ITSes: [{name: i}]\nWDSes: [{name: a, ITSName: x}]", `WDSes[0].ITSName: saw "x", want one of: i`},
+		{coreName, "InstallPCHs: maybe", "at '/InstallPCHs': got string, want boolean"},
+		{coreName, "verbosity: {default: high}", "at '/verbosity/default': got string, want null or integer"},
+		{coreName, "HELM_VERSION: v3.14.0", "at '/HELM_VERSION': 'v3.14.0' is not valid semver"},
+		{managerName, "Verbosity: 3", "at '': additional properties 'Verbosity' not allowed"},
+		{managerName, "ControllerManager: {Verbosity: two}", "at '/ControllerManager/Verbosity': got string, want integer"},
+		{managerName, "APIGroups: [apps]", "at '/APIGroups': got array, want null or string"},
+	} {
+		values := filepath.Join(t.TempDir(), "values.yaml")
+		write(t, values, c.values)
+		_, said, err := helm(t, "template", "ks", stamped(t, c.chart), "--values", values)
+		if err == nil || !strings.Contains(said, c.says) {
+			t.Errorf("%s: saw %v and\n%s\nwant %s", c.values, err, said, c.says)
+		}
+	}
+}
