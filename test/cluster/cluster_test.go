@@ -286,16 +286,42 @@ func (s *scene) take(ctx context.Context, at, tag string) (giveBack func() error
 }
 
 // renderingsAreAccepted holds the golden renderings of our charts to the API server's schemas and to
-// KubeFlex's, whose kinds have been there since core-chart was installed.
+// KubeFlex's, whose kinds have been there since core-chart was installed, and their pods to the
+// standard "restricted", of which the server warns.
 func renderingsAreAccepted(ctx context.Context, t *testing.T, shell cluster.Shell) {
+	if _, err := shell.Run(ctx, "", "kubectl", "create", "namespace", "ks-ns"); err != nil {
+		t.Fatal(err)
+	}
 	files, err := filepath.Glob("../charts/testdata/golden/*.yaml")
 	if err != nil || len(files) < 10 {
 		t.Fatalf("found %d golden renderings: %v", len(files), err)
 	}
+	accepted := func(text string) error {
+		_, err := shell.Run(ctx, text, "kubectl", "apply", "--namespace", "ks-ns", "--dry-run=server", "--validate=strict", "--warnings-as-errors", "--filename", "-")
+		return err
+	}
 	for _, file := range files {
-		if out, err := shell.Run(ctx, "", "kubectl", "apply", "--dry-run=server", "--validate=strict", "--filename", file); err != nil {
-			t.Errorf("%s: %v\n%s", file, err, out)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := accepted(string(text)); err != nil {
+			t.Errorf("%s: %v", file, err)
 		}
 	}
 	fmt.Fprintf(t.Output(), "%d renderings accepted\n", len(files))
+	text, err := os.ReadFile("../charts/testdata/golden/core-chart-both-on-the-host.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for right, wrong := range map[string]string{
+		"backoffLimit: ":                  "backOffLimit: ", // in a Job
+		"postCreateHook: its":             "postCreateHooks: its",
+		"allowPrivilegeEscalation: false": "allowPrivilegeEscalation: true",
+	} {
+		spoiled := strings.ReplaceAll(string(text), right, wrong)
+		if err := accepted(spoiled); err == nil || spoiled == string(text) {
+			t.Errorf("a rendering with %q was accepted", wrong)
+		}
+	}
 }

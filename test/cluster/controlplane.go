@@ -94,7 +94,7 @@ plugins:
   configuration:
     apiVersion: pod-security.admission.config.k8s.io/v1
     kind: PodSecurityConfiguration
-    defaults: {enforce: restricted, enforce-version: latest}
+    defaults: {enforce: restricted, enforce-version: latest, warn: restricted, warn-version: latest}
     exemptions: {namespaces: [kubeflex-system, default]}
 `
 
