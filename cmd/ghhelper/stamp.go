@@ -12,26 +12,29 @@ import (
 
 const stampHelp = `Writes copies of our own charts and hooks in which every placeholder has become
 VERSION: charts as folders and as packages (.tgz), hooks as files. The sources
-are not touched. Charts that ours depend on are fetched from their registry.
+are not touched. Charts that ours depend on are fetched from their registry;
+--only stamps the artifacts that it names, and so does without what others need.
 
 What is stamped is HEAD, and the packages carry its time: the same commit gives
 the same bytes, whatever else lies in the work tree.`
 
 func newStamp(w world) *cobra.Command {
 	var config, out string
+	var only []string
 	cmd := &cobra.Command{Use: "stamp VERSION --out DIR", Short: "Write stamped copies of our charts and hooks", Long: stampHelp, Args: cobra.ExactArgs(1)}
 	cmd.Flags().StringVar(&config, "config", delivery.FileName, "the file that declares what is released")
 	cmd.Flags().StringVar(&out, "out", "", "the folder to write, empty or absent (required)")
+	cmd.Flags().StringArrayVar(&only, "only", nil, "an artifact to stamp, by its name in the file; may be repeated (default all)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if out == "" {
 			return usage("--out is missing: name the folder to write, empty or absent")
 		}
-		return w.stamp(cmd.Context(), config, args[0], out)
+		return w.stamp(cmd.Context(), config, args[0], out, only)
 	}
 	return cmd
 }
 
-func (w world) stamp(ctx context.Context, config, versionArg, out string) error {
+func (w world) stamp(ctx context.Context, config, versionArg, out string, only []string) error {
 	v, err := parseVersion(versionArg)
 	if err != nil {
 		return err
@@ -44,7 +47,7 @@ func (w world) stamp(ctx context.Context, config, versionArg, out string) error 
 	if err != nil {
 		return err
 	}
-	stamper := apply.Stamper{Tree: src.tree, File: src.file, Version: v, Time: at, Fetch: registry().ChartArchive}
+	stamper := apply.Stamper{Tree: src.tree, File: src.file, Version: v, Time: at, Fetch: registry().ChartArchive, Only: only}
 	stamped, err := stamper.Stamp(ctx, out)
 	for _, s := range stamped {
 		fmt.Fprintln(w.Stdout, s.Path)

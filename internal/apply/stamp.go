@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,8 @@ type Stamper struct {
 	Time    time.Time // of the commit; the packages carry it
 	// Fetch brings a chart that ours depend on.
 	Fetch func(ctx context.Context, at, tag string) (archive []byte, err error)
+	// Only names the artifacts to stamp; empty, all of them.
+	Only []string
 }
 
 // Stamped is one artifact in its stamped form.
@@ -111,18 +114,33 @@ func moveInto(from, to string) error {
 func (s Stamper) all(ctx context.Context, work string) ([]Stamped, error) {
 	var all []Stamped
 	own := s.File.Own()
-	for _, name := range own.ArtifactNames() {
-		a := own.Artifacts[name]
-		if a.Source == "" {
-			continue
-		}
-		stamped, err := s.one(ctx, work, name, a)
+	names, err := s.names()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		stamped, err := s.one(ctx, work, name, own.Artifacts[name])
 		if err != nil {
 			return nil, fmt.Errorf("stamping %s: %w", name, err)
 		}
 		all = append(all, stamped)
 	}
 	return all, nil
+}
+
+// names are the artifacts to stamp: those that have a source here.
+func (s Stamper) names() ([]string, error) {
+	own := s.File.Own()
+	all := slices.DeleteFunc(own.ArtifactNames(), func(name string) bool { return own.Artifacts[name].Source == "" })
+	for _, name := range s.Only {
+		if !slices.Contains(all, name) {
+			return nil, outcome.Usagef("artifact %q is not among those that are stamped: want one of %s", name, strings.Join(all, ", "))
+		}
+	}
+	if len(s.Only) == 0 {
+		return all, nil
+	}
+	return slices.DeleteFunc(all, func(name string) bool { return !slices.Contains(s.Only, name) }), nil
 }
 
 func (s Stamper) one(ctx context.Context, work, name string, a delivery.Artifact) (Stamped, error) {

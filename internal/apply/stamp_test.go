@@ -35,7 +35,7 @@ func tree() fstest.MapFS {
 	}
 }
 
-func stamp(t *testing.T, tree fs.FS, out string) ([]Stamped, error) {
+func stamp(t *testing.T, tree fs.FS, out string, only ...string) ([]Stamped, error) {
 	t.Helper()
 	file, err := delivery.Parse("delivery.yaml", []byte(declared))
 	if err != nil {
@@ -46,7 +46,7 @@ func stamp(t *testing.T, tree fs.FS, out string) ([]Stamped, error) {
 		t.Fatal(err)
 	}
 	fetch := func(context.Context, string, string) ([]byte, error) { return nil, errors.New("nothing to fetch") }
-	return Stamper{tree, file, v, time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("x", 3600)), fetch}.Stamp(context.Background(), out)
+	return Stamper{tree, file, v, time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("x", 3600)), fetch, only}.Stamp(context.Background(), out)
 }
 
 func TestStampChangesNothingButTheVersions(t *testing.T) {
@@ -146,5 +146,33 @@ func TestStampIntoAFolderInUse(t *testing.T) {
 	_, err := stamp(t, tree(), dir)
 	if outcome.Of(err) != outcome.Usage || !strings.Contains(err.Error(), "is not empty") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What is not asked for needs nothing: here a dependency that cannot be had.
+func TestStampTakesOnlyWhatIsNamed(t *testing.T) {
+	t.Parallel()
+	files := tree()
+	files["src/Chart.yaml"] = &fstest.MapFile{Data: []byte("apiVersion: v2\nname: app\nversion: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\ndependencies: [{name: sub, version: 1.0.0, repository: 'oci://ghcr.io/o'}]\n")}
+	out := filepath.Join(t.TempDir(), "out")
+	stamped, err := stamp(t, files, out, "hook")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(out)
+	if err != nil || len(entries) != 1 || entries[0].Name() != "hook.yaml" || len(stamped) != 1 || stamped[0].Artifact != "hook" {
+		t.Errorf("saw %v, %+v, %v, want hook.yaml alone", entries, stamped, err)
+	}
+}
+
+func TestStampRefusesWhatIsNoArtifact(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	_, err := stamp(t, tree(), filepath.Join(dir, "out"), "hook", "hook.yaml")
+	if outcome.Of(err) != outcome.Usage || !strings.Contains(err.Error(), `"hook.yaml" is not among those that are stamped: want one of app, hook`) {
+		t.Errorf("saw %v, want a usage error that names what there is", err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
