@@ -12,7 +12,7 @@ ldflags := -s -w -X main.commit=$(commit)
 
 .PHONY: help
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: rehearse
 rehearse: build release-tools ## Release HEAD in a world of its own on this machine
@@ -30,16 +30,25 @@ race: build tools ## Run the tests with the race detector, shuffled
 build: ## Build ghhelper
 	@go build -ldflags '$(ldflags)' -o $(bin)/ghhelper ./cmd/ghhelper
 
+ARCH ?= $(shell go env GOARCH)
+
+.PHONY: ko-build-local
+ko-build-local: $(bin)/ko ## Build the commands' images for linux/ARCH, into Docker or an OCI layout
+	@go run ./hack/ko-build-local -arch '$(ARCH)' -commit '$(commit)'
+
 # Each tool is pinned, with all that it is built from, in a module of its own.
-tool = $(bin)/$(1): tools/$(1)/go.mod tools/$(1)/go.sum ; \
+tool = $(bin)/$(1): tools/$(2)/go.mod tools/$(2)/go.sum ; \
 	@echo "building $(1), once; this takes up to a few minutes" && \
-	GOFLAGS='-trimpath -mod=readonly' go -C tools/$(1) build -o $(bin)/ tool && touch $$@
+	GOFLAGS='-trimpath -mod=readonly' go -C tools/$(2) build -o $(bin)/ tool && touch $$@
 
 tools := goreleaser cyclonedx-gomod helm actionlint staticcheck
-$(foreach t,$(tools),$(eval $(call tool,$(t))))
+$(foreach t,$(tools),$(eval $(call tool,$(t),$(t))))
+# Except ko: goreleaser is built from it, and builds our images with that one.
+$(eval $(call tool,ko,goreleaser))
+$(bin)/ko: | $(bin)/goreleaser
 
 .PHONY: tools
-tools: $(bin)/goreleaser $(bin)/cyclonedx-gomod $(bin)/helm ## Build the pinned tools
+tools: $(bin)/goreleaser $(bin)/ko $(bin)/cyclonedx-gomod $(bin)/helm ## Build the pinned tools
 
 .PHONY: release-tools
 release-tools: $(bin)/goreleaser $(bin)/cyclonedx-gomod ## Build those of them that a release takes
