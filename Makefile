@@ -21,7 +21,7 @@ ldflags := -s -w -X main.commit=$(commit)
 
 .PHONY: help
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: rehearse
 rehearse: build release-tools ## Release HEAD in a world of its own on this machine
@@ -43,6 +43,12 @@ race: build tools ## Run the tests with the race detector, shuffled
 build: ## Build ghhelper
 	@go build -ldflags '$(ldflags)' -o $(bin)/ghhelper ./cmd/ghhelper
 
+ARCH ?= $(shell go env GOARCH)
+
+.PHONY: ko-build-local
+ko-build-local: $(bin)/ko ## Build the commands' images for linux/ARCH, into Docker or an OCI layout
+	@go run ./hack/ko-build-local -arch '$(ARCH)' -commit '$(commit)'
+
 # Each tool is pinned, with all that it is built from, in a module of its own:
 # $(bin)/PROGRAM, folder in tools, what to call it ("" as its source does), flags.
 tool = $(bin)/$(1): tools/$(2)/go.mod tools/$(2)/go.sum ; \
@@ -55,9 +61,12 @@ $(eval $(call tool,etcd,etcd,etcd,-ldflags='-s -w'))
 $(eval $(call tool,kubeflex-manager,kubeflex,kubeflex-manager,-ldflags='-s -w'))
 # The API server, the controller manager and kubectl in one go.
 $(eval $(call tool,kube-apiserver,kubernetes,,-ldflags='-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4'))
+# ko comes with goreleaser, which is built from it and builds our images with it.
+$(eval $(call tool,ko,goreleaser,,-ldflags='-s -w'))
+$(bin)/ko: | $(bin)/goreleaser
 
 .PHONY: tools
-tools: $(bin)/goreleaser $(bin)/cyclonedx-gomod $(bin)/helm ## Build the pinned tools
+tools: $(bin)/goreleaser $(bin)/ko $(bin)/cyclonedx-gomod $(bin)/helm ## Build the pinned tools
 
 .PHONY: release-tools
 release-tools: $(bin)/goreleaser $(bin)/cyclonedx-gomod ## Build those of them that a release takes

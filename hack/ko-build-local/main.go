@@ -1,0 +1,146 @@
+// Command ko-build-local builds a single-platform Linux image of each of this
+// repository's commands with ko, on the base image that releases are built on.
+// It leaves them among Docker's images or, where no Docker answers, each as an
+// OCI layout, and prints where. `make ko-build-local` runs it; it needs no
+// network once the modules are there.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/registry"
+
+	"github.com/kubestellar/actions/internal/oci"
+)
+
+func main() {
+	arch := flag.String("arch", "", "the architecture of the images, as Go names it")
+	commit := flag.String("commit", "", "the commit that the commands say they are of")
+	out := flag.String("out", "dist/images", "the folder for OCI layouts")
+	flag.Parse()
+	if err := run(*arch, *commit, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "ko-build-local:", err)
+		os.Exit(1)
+	}
+}
+
+func run(arch, commit, out string) error {
+	if arch != "amd64" && arch != "arm64" {
+		return fmt.Errorf("saw the architecture %q, want amd64 or arm64: our base image has no other", arch)
+	}
+	mains, err := filepath.Glob("cmd/*/main.go")
+	if err != nil || len(mains) == 0 {
+		return errors.Join(err, errors.New("found no cmd/*/main.go: run this at the root of the repository"))
+	}
+	base, stop, err := serveBase()
+	if err != nil {
+		return fmt.Errorf("serving the base image: %w", err)
+	}
+	defer stop()
+	b := builder{arch: arch, out: out, docker: dockerAnswers(), env: environment(base, commit)}
+	for _, main := range mains {
+		where, err := b.build(filepath.Base(filepath.Dir(main)))
+		if err != nil {
+			return err
+		}
+		fmt.Println(where)
+	}
+	return nil
+}
+
+// serveBase serves our base image on loopback, since ko takes a base from
+// registries alone, and returns its name there.
+func serveBase() (name string, stop func(), err error) {
+	image, err := oci.BaseImage()
+	if err != nil {
+		return "", nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	server := &http.Server{Handler: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
+	go server.Serve(listener) // until Close, which is all that it can fail with here
+	at := listener.Addr().String() + "/base"
+	here := &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: http.DefaultTransport}
+	digest, err := here.PushIndex(context.Background(), at, "base", image)
+	if err != nil {
+		server.Close()
+		return "", nil, err
+	}
+	return at + "@" + digest, func() { server.Close() }, nil
+}
+
+// dockerAnswers tells whether there is a Docker daemon to leave images with.
+func dockerAnswers() bool { return exec.Command("docker", "info").Run() == nil }
+
+// environment is ko's: none of its own settings are the user's.
+func environment(base, commit string) []string {
+	var env []string
+	for _, setting := range os.Environ() {
+		if !strings.HasPrefix(setting, "KO_") && !strings.HasPrefix(setting, "KOCACHE=") {
+			env = append(env, setting)
+		}
+	}
+	return append(env, "KO_DEFAULTBASEIMAGE="+base, "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -ldflags=-X=main.commit="+commit))
+}
+
+type builder struct {
+	arch, out string
+	docker    bool
+	env       []string
+}
+
+// build builds the image of one command and says where it is.
+func (b builder) build(name string) (where string, err error) {
+	args := []string{"build", "--platform", "linux/" + b.arch, "--sbom", "none", "--base-import-paths", "--tags", "local"}
+	if b.docker {
+		_, err := b.ko("KO_DOCKER_REPO=ko.local", append(args, "./cmd/"+name)...)
+		return "ko.local/" + name + ":local", err
+	}
+	return b.layout(name, append(args, "--push=false"))
+}
+
+// layout has ko write a layout below dist, by a name that a repository could
+// have too, since ko takes no other, and puts it where it is wanted.
+func (b builder) layout(name string, args []string) (where string, err error) {
+	if err := os.MkdirAll("dist", 0o755); err != nil {
+		return "", err
+	}
+	work, err := os.MkdirTemp("dist", "ko-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(work)
+	made := filepath.Join(work, name)
+	if _, err := b.ko("KO_DOCKER_REPO=none.invalid", append(args, "--oci-layout-path", made, "./cmd/"+name)...); err != nil {
+		return "", err
+	}
+	where, err = filepath.Abs(filepath.Join(b.out, name+"-linux-"+b.arch))
+	if err != nil {
+		return "", err
+	}
+	return where, errors.Join(os.RemoveAll(where), os.CopyFS(where, os.DirFS(made)))
+}
+
+func (b builder) ko(repository string, args ...string) ([]byte, error) {
+	cmd := exec.Command("ko", args...)
+	cmd.Env, cmd.Stderr = append(b.env, repository), os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("ko %s: %w", strings.Join(args, " "), err)
+	}
+	return out, nil
+}
