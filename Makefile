@@ -50,29 +50,30 @@ ko-build-local: $(bin)/ko ## Build the commands' images for linux/ARCH, into Doc
 	@go run ./hack/ko-build-local -arch '$(ARCH)' -commit '$(commit)'
 
 # Each tool is pinned, with all that it is built from, in a module of its own:
-# $(bin)/PROGRAM, folder in tools, what to call it ("" as its source does), flags.
+# $(bin)/PROGRAM, folder in tools, what to call it ("" as its source does), flags,
+# and which of the folder's programs (default: all).
 tool = $(bin)/$(1): tools/$(2)/go.mod tools/$(2)/go.sum ; \
-	@echo "building $(2), once; this takes up to a few minutes" && \
-	GOFLAGS='-trimpath -mod=readonly' go -C tools/$(2) build $(4) -o $(bin)/$(3) tool && touch $$@
+	@echo "building $(1), once; this takes up to a few minutes" && \
+	GOFLAGS='-trimpath -mod=readonly' go -C tools/$(2) build $(4) -o $(bin)/$(3) $(or $(5),tool) && touch $$@
 
-tools := goreleaser cyclonedx-gomod helm helm-docs actionlint staticcheck gosh
+tools := cyclonedx-gomod helm helm-docs actionlint staticcheck gosh
 $(foreach t,$(tools),$(eval $(call tool,$(t),$(t),,-ldflags='-s -w')))
+$(eval $(call tool,goreleaser,goreleaser,,-ldflags='-s -w',github.com/goreleaser/goreleaser/v2))
 $(eval $(call tool,etcd,etcd,etcd,-ldflags='-s -w'))
 $(eval $(call tool,kubeflex-manager,kubeflex,kubeflex-manager,-ldflags='-s -w'))
-# The API server, the controller manager and kubectl in one go.
-$(eval $(call tool,kube-apiserver,kubernetes,,-ldflags='-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4'))
+kubernetes := -ldflags='-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4'
+$(foreach t,kubectl kube-apiserver kube-controller-manager,$(eval $(call tool,$(t),kubernetes,,$(kubernetes),k8s.io/kubernetes/cmd/$(t))))
 # ko comes with goreleaser, which is built from it and builds our images with it.
-$(eval $(call tool,ko,goreleaser,,-ldflags='-s -w'))
-$(bin)/ko: | $(bin)/goreleaser
+$(eval $(call tool,ko,goreleaser,,-ldflags='-s -w',github.com/google/ko))
 
 .PHONY: tools
-tools: $(bin)/goreleaser $(bin)/ko $(bin)/cyclonedx-gomod $(bin)/helm ## Build the pinned tools
+tools: $(bin)/goreleaser $(bin)/ko $(bin)/cyclonedx-gomod $(bin)/helm $(bin)/kubectl ## Build the pinned tools
 
 .PHONY: release-tools
 release-tools: $(bin)/goreleaser $(bin)/cyclonedx-gomod ## Build those of them that a release takes
 
 .PHONY: cluster-tools
-cluster-tools: $(bin)/helm $(bin)/gosh $(bin)/etcd $(bin)/kube-apiserver $(bin)/kubeflex-manager ## Build a control plane
+cluster-tools: $(addprefix $(bin)/,helm kubectl gosh etcd kube-apiserver kube-controller-manager kubeflex-manager) ## Build a control plane
 
 # What is derived is in git, and hack/verify-codegen.sh holds it to be fresh.
 # helm-docs ends well whatever goes wrong, but writes nothing then.

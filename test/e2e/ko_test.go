@@ -48,7 +48,7 @@ const noDocker = "echo 'Cannot connect to the Docker daemon' >&2; exit 1\n"
 func TestKoBuildLocalLeavesALayout(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("ko"); err != nil {
-		t.Skip("no command ko found on PATH: make tools builds it")
+		t.Fatal("no command ko found on PATH: make tools builds it")
 	}
 	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
 		t.Run(arch, func(t *testing.T) {

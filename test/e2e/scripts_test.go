@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -24,7 +25,7 @@ func kubectl(t *testing.T) string {
 	t.Helper()
 	command, err := exec.LookPath("kubectl")
 	if err != nil {
-		t.Skip("no command kubectl found on PATH: see https://kubernetes.io/docs/tasks/tools")
+		t.Fatal("no command kubectl found on PATH: make tools builds it")
 	}
 	return command
 }
@@ -32,8 +33,9 @@ func kubectl(t *testing.T) string {
 // hosting is a hosting cluster, as far as the script asks it.
 type hosting struct {
 	*httptest.Server
-	planes  map[string]map[string]any // name → type, and where the secret is
-	secrets map[string]map[string]any // namespace/name → data
+	sync.Mutex                           // around the rest
+	planes     map[string]map[string]any // name → type, and where the secret is
+	secrets    map[string]map[string]any // namespace/name → data
 }
 
 func newHosting(t *testing.T) *hosting {
@@ -45,12 +47,16 @@ func newHosting(t *testing.T) *hosting {
 
 // add adds a control plane, whose secret holds this kubeconfig.
 func (h *hosting) add(name, kind, secret, key, kubeconfig string) {
+	h.Lock()
+	defer h.Unlock()
 	h.planes[name] = map[string]any{"metadata": map[string]any{"name": name}, "spec": map[string]any{"type": kind},
 		"status": map[string]any{"secretRef": map[string]any{"namespace": name + "-system", "name": secret, "key": key, "inClusterKey": key + "-incluster"}}}
 	h.secrets[name+"-system/"+secret] = map[string]any{key: base64.StdEncoding.EncodeToString([]byte(kubeconfig)), key + "-incluster": "d3Jvbmc="}
 }
 
 func (h *hosting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.Lock()
+	defer h.Unlock()
 	const group, version = "tenancy.kflex.kubestellar.org", "v1alpha1"
 	object := func(kind, apiVersion string, more map[string]any) {
 		more["kind"], more["apiVersion"] = kind, apiVersion
@@ -306,7 +312,9 @@ func TestImportRefuses(t *testing.T) {
 			h := twoPlanes(t)
 			u := newUser(t, h)
 			if test.change != nil {
+				h.Lock()
 				test.change(h, u)
+				h.Unlock()
 			}
 			before := u.text()
 			code, out, errOut := u.run(false, imports, test.args...)
@@ -459,8 +467,10 @@ func TestDeployMakesARestrictedDeployment(t *testing.T) {
 func TestDeployFetchesKubeconfigs(t *testing.T) {
 	t.Parallel()
 	h := twoPlanes(t)
+	h.Lock()
 	h.secrets["its1-system/vc-vcluster"]["config-incluster"] = base64.StdEncoding.EncodeToString([]byte("of its1\n"))
 	h.secrets["wds1-system/admin-kubeconfig"]["kubeconfig-incluster"] = base64.StdEncoding.EncodeToString([]byte("of wds1\n"))
+	h.Unlock()
 	u := newUser(t, h)
 	_, object := deployed(t, "wds1", "its1", "registry.example:5000/x/y@sha256:abc")
 	container := at(object, "spec", "template", "spec", "initContainers", 0)
