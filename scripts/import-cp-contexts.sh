@@ -87,15 +87,14 @@ fetch() {
 # merge: everything that was fetched, and then the file, since the first wins.
 # Half a file is never seen: it is written beside the old one and takes its place.
 merge() {
-  local list="" plane next
+  local list="" plane
   for plane in "$@"; do list+="$work/$plane:"; done
   mkdir -p "$(dirname "$file")"
   next=$(mktemp "$file.XXXXXX")
   if ! KUBECONFIG="$list$file" kubectl config view --raw >"$next"; then
-    rm -f "$next"
     fail "merging into $file failed; it is as it was"
   fi
-  mv -f "$next" "$file"
+  mv -f "$next" "$file" && next=""
 }
 
 # follow FILE: where a symbolic link leads, so that it stays one.
@@ -139,7 +138,8 @@ main() {
   fi
   umask 077
   work=$(mktemp -d)
-  trap 'rm -rf "$work"' EXIT
+  next="" # holds credentials, too, while it lies beside the file
+  trap 'rm -rf "$work"; [[ -z $next ]] || rm -f "$next"' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
   for plane in "${planes[@]}"; do fetch "$plane"; done

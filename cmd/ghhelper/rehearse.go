@@ -126,7 +126,7 @@ func (w world) keep(ctx context.Context, k rehearsal.Kept) {
 		fmt.Fprintf(w.Stdout, "\nThe release failed, so not all of what follows is there.\n")
 	}
 	fmt.Fprintf(w.Stdout, "\nThe world stays up on %s until interrupted (Ctrl-C). In another terminal:\n\n", k.Addr)
-	for _, entry := range k.Shell {
+	for _, entry := range k.Exports {
 		name, value, _ := strings.Cut(entry, "=")
 		fmt.Fprintf(w.Stdout, "export %s=%s\n", name, shellQuote(value))
 	}

@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,27 +133,32 @@ func lookAround(t *testing.T, k rehearsal.Kept) {
 }
 
 // stampThere: what `ghhelper stamp` writes from the released clone passes the
-// real helm's lint, and its packages are, byte for byte, those that helm pulls.
+// real helm's lint, and is, byte for byte, what helm and curl get; of another
+// commit it is not.
 func stampThere(t *testing.T, k rehearsal.Kept, dir string) {
-	inKept(t, k, filepath.Join(dir, "cloned"), ghhelper(t), "stamp", "v9.8.7", "--out", "../stamped")
+	program, clone := ghhelper(t), filepath.Join(dir, "cloned")
+	inKept(t, k, clone, program, "stamp", "v9.8.7", "--out", "../stamped")
 	for _, c := range k.Charts {
-		at, version, _ := strings.Cut(c, ":")
-		inKept(t, k, dir, "helm", "pull", "oci://"+at, "--version", version)
-		pulled, err := os.ReadFile(filepath.Join(dir, path.Base(at)+"-9.8.7.tgz"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		stamped, err := os.ReadFile(filepath.Join(dir, "stamped", path.Base(at)+"-9.8.7.tgz"))
-		if err != nil || !bytes.Equal(pulled, stamped) {
-			t.Errorf("%s: the pulled package is not the stamped one: %v", at, err)
-		}
+		at, _, _ := strings.Cut(c, ":")
 		inKept(t, k, dir, "helm", "lint", "--strict", filepath.Join("stamped", path.Base(at)))
 	}
-	for _, hook := range []string{"ocm.yaml", "kubestellar.yaml"} {
-		text, err := os.ReadFile(filepath.Join(dir, "stamped", hook))
-		if err != nil || strings.Contains(string(text), "unstamped") {
-			t.Errorf("the stamped hook %s: %v", hook, err)
-		}
+	check := func() (string, int) {
+		cmd := exec.Command("bash", "test/e2e/check-release.sh", "v9.8.7")
+		cmd.Dir, cmd.Env = clone, append(slices.Clone(k.Env), "PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"))
+		out, _ := cmd.CombinedOutput() // the code says what went wrong
+		return string(out), cmd.ProcessState.ExitCode()
+	}
+	if out, code := check(); code != 0 || strings.Count(out, "the same: ") != len(k.Charts)+2 {
+		t.Errorf("the release is not what it is made of: exit code %d\n%s", code, out)
+	}
+	inKept(t, k, clone, "git", "rm", "--quiet", "chart/README.md")
+	inKept(t, k, clone, "git", "commit", "--quiet", "--message", "another")
+	if out, code := check(); code != 2 || !strings.Contains(out, "not what is checked out") {
+		t.Errorf("with another commit checked out: exit code %d\n%s", code, out)
+	}
+	inKept(t, k, clone, "git", "tag", "--force", "v9.8.7")
+	if out, code := check(); code != 1 || !strings.Contains(out, "controller-manager-chart-9.8.7.tgz is not what") || !strings.Contains(out, "the same: ocm.yaml") {
+		t.Errorf("with the tag on another commit: exit code %d\n%s", code, out)
 	}
 }
 

@@ -24,6 +24,9 @@ Only the end of the placeholder is looked for: the whole of it, written here, wo
 {{- if not $entry.name -}}
 {{- fail (printf "%s.name: saw none, want the name of the control plane" .key) -}}
 {{- end -}}
+{{- if has $entry.name (list "kube" "kubeflex") -}}
+{{- fail (printf "%s.name: saw %q, want another: the namespace %s-system is not the control plane's own" .key $entry.name $entry.name) -}}
+{{- end -}}
 {{- if hasKey .seen $entry.name -}}
 {{- fail (printf "%s.name: saw %q, which %s has already; every control plane needs a name of its own" .key $entry.name (get .seen $entry.name)) -}}
 {{- end -}}

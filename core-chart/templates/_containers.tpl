@@ -85,7 +85,3 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
   - --wait
   {{- include "core-chart.hostContainer" .root | nindent 2 }}
 {{- end }}
-
-{{- define "core-chart.takeDownContainer" -}}
-{{- include (empty .step.planes | ternary "core-chart.uninstallContainer" "core-chart.deleteContainer") . }}
-{{- end }}

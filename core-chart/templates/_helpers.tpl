@@ -42,6 +42,20 @@ seccompProfile:
   type: RuntimeDefault
 {{- end -}}
 
+{{/* The images are built for these platforms. */}}
+{{- define "core-chart.affinity" -}}
+nodeAffinity:
+  requiredDuringSchedulingIgnoredDuringExecution:
+    nodeSelectorTerms:
+    - matchExpressions:
+      - key: kubernetes.io/os
+        operator: In
+        values: [linux]
+      - key: kubernetes.io/arch
+        operator: In
+        values: [amd64, arm64]
+{{- end -}}
+
 {{- define "core-chart.containerSecurity" -}}
 allowPrivilegeEscalation: false
 capabilities:

@@ -279,18 +279,18 @@ func (s Stamper) copyFolder(from, to string) ([]plan.Edit, error) {
 	return edits, err
 }
 
-// sourceOnly marks a line that stands in the source alone. helm renders nothing
+// sourceOnly ends the comment of a line of Chart.yaml that stands in the source alone. helm renders nothing
 // when it packages a chart, but refuses one that lacks a dependency; so a source
 // may declare one that nobody has, in such a line, and cannot be packaged.
 const sourceOnly = "ghhelper:source-only"
 
-func withoutSourceOnly(data []byte) []byte {
-	if !bytes.Contains(data, []byte(sourceOnly)) {
+func withoutSourceOnly(name string, data []byte) []byte {
+	if path.Base(name) != "Chart.yaml" {
 		return data
 	}
-	var kept []byte
+	kept := []byte{}
 	for line := range bytes.Lines(data) {
-		if !bytes.Contains(line, []byte(sourceOnly)) {
+		if _, comment, _ := bytes.Cut(line, []byte("# ")); !bytes.HasSuffix(bytes.TrimSpace(comment), []byte(sourceOnly)) {
 			kept = append(kept, line...)
 		}
 	}
@@ -309,7 +309,7 @@ func (s Stamper) copyFile(from, to string) ([]plan.Edit, error) {
 	if err != nil {
 		return nil, err
 	}
-	stamped = withoutSourceOnly(stamped)
+	stamped = withoutSourceOnly(from, stamped)
 	if i := bytes.Index(stamped, []byte(ref.Placeholder)); i >= 0 {
 		line := 1 + bytes.Count(stamped[:i], []byte("\n"))
 		return nil, fmt.Errorf("%s:%d: a placeholder %q is not recognised as a reference and would survive: write it in a form that `ghhelper references` lists", from, line, ref.Placeholder)

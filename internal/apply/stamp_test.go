@@ -127,14 +127,19 @@ func TestStampLeavesOutWhatIsTheSourcesAlone(t *testing.T) {
 	t.Parallel()
 	files := tree()
 	own := "apiVersion: v2\nname: app\nversion: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\n"
-	files["src/Chart.yaml"] = &fstest.MapFile{Data: []byte(own + "# ghhelper:source-only and this\ndependencies: [{name: nobody's}] # ghhelper:source-only\nhome: https://x\n")}
+	files["src/Chart.yaml"] = &fstest.MapFile{Data: []byte(own + "# this, too: ghhelper:source-only\ndependencies: [{name: nobody's}] # ghhelper:source-only\nhome: https://x # ghhelper:source-only is no end of this\n")}
+	about := "A line of Chart.yaml may end in # ghhelper:source-only\n"
+	files["src/README.md"] = &fstest.MapFile{Data: []byte(about)}
 	out := filepath.Join(t.TempDir(), "out")
 	if _, err := stamp(t, files, out); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(filepath.Join(out, "app", "Chart.yaml"))
-	if want := strings.ReplaceAll(own, "0.0.0-unstamped", "1.22.333-rc.4") + "home: https://x\n"; err != nil || string(got) != want {
+	if want := strings.ReplaceAll(own, "0.0.0-unstamped", "1.22.333-rc.4") + "home: https://x # ghhelper:source-only is no end of this\n"; err != nil || string(got) != want {
 		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	if got, err := os.ReadFile(filepath.Join(out, "app", "README.md")); err != nil || string(got) != about {
+		t.Errorf("README.md: got %q, %v, want it as it is", got, err)
 	}
 }
 

@@ -172,7 +172,7 @@ func recorded(f *delivery.File, r ref.Reference) []Finding {
 	pin := fmt.Sprintf("%s:%s@sha256:…", chart.At, r.Written)
 	switch {
 	case err != nil:
-		return []Finding{At(r, "dependency", r.Written, "the version that "+delivery.FileName+" records", err.Error())}
+		return []Finding{At(r, "agreement", r.Written, "the version that "+delivery.FileName+" records", err.Error())}
 	case digest == "":
 		return []Finding{At(r, "dependency", r.Written+" without a digest", pin, "write it under dependencies of "+artifact+" in "+delivery.FileName+": a chart's tag may be another chart tomorrow")}
 	}

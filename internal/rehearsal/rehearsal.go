@@ -57,13 +57,13 @@ type Rehearsal struct {
 
 // Kept is a world that stays up for a person to look around in.
 type Kept struct {
-	World  *world.World
-	Shell  []string // what a person's shell must set to be in it
-	Env    []string // the whole environment of a process in it
-	Failed bool     // the release failed
-	Addr   string
-	Charts []string // location:tag
-	Source string   // URL of the repository
+	World   *world.World
+	Exports []string // what a person's shell must set to be in it
+	Env     []string // the whole environment of a process in it
+	Failed  bool     // the release failed
+	Addr    string
+	Charts  []string // location:tag
+	Source  string   // URL of the repository
 }
 
 // FailedError says that the release did not succeed in the rehearsal; the
@@ -283,7 +283,7 @@ func (r *Rehearsal) release(ctx context.Context, clone string, env []string) (*r
 }
 
 func (r *Rehearsal) kept(w *world.World, file *delivery.File, env []string, failed bool) Kept {
-	k := Kept{World: w, Shell: w.Env(), Env: env, Failed: failed, Addr: w.Addr(), Source: "https://github.com/" + file.Own().Repository}
+	k := Kept{World: w, Exports: w.Env(), Env: env, Failed: failed, Addr: w.Addr(), Source: "https://github.com/" + file.Own().Repository}
 	own := file.Own()
 	for _, name := range own.OfKind(delivery.Chart) {
 		a := own.Artifacts[name]

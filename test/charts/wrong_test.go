@@ -65,10 +65,12 @@ var refusals = map[string]struct {
 	"an ITS and a WDS of one name": {
 		"ITSes: [{name: a}]\nWDSes: [{name: a}]", "WDSes[0].name", `WDSes[0].name: saw "a", which ITSes[0] has`,
 	},
-	"an ITS of a WDS's type":  {"ITSes: [{name: a, type: k8s}]", "type", `ITSes[0].type: saw "k8s", want one of: vcluster, host`},
-	"a WDS of an ITS's type":  {"WDSes: [{name: a, type: vcluster}]", "type", `WDSes[0].type: saw "vcluster", want one of: k8s, host`},
-	"a WDS that must choose":  {"ITSes: [{name: i}, {name: j}]\nWDSes: [{name: a}]", "WDSes[0].ITSName", "want one of: i, j"},
-	"a WDS that names nobody": {"ITSes: [{name: i}]\nWDSes: [{name: a, ITSName: x}]", "WDSes[0].ITSName", `saw "x", want one of: i`},
+	"an ITS of a WDS's type":                    {"ITSes: [{name: a, type: k8s}]", "type", `ITSes[0].type: saw "k8s", want one of: vcluster, host`},
+	"a WDS of an ITS's type":                    {"WDSes: [{name: a, type: vcluster}]", "type", `WDSes[0].type: saw "vcluster", want one of: k8s, host`},
+	"a name whose namespace is Kubernetes' own": {"WDSes: [{name: kube}]", "/WDSes/0/name", `WDSes[0].name: saw "kube", want another`},
+	"a name whose namespace is KubeFlex's own":  {"ITSes: [{name: kubeflex}]", "/ITSes/0/name", `ITSes[0].name: saw "kubeflex", want another`},
+	"a WDS that must choose":                    {"ITSes: [{name: i}, {name: j}]\nWDSes: [{name: a}]", "WDSes[0].ITSName", "want one of: i, j"},
+	"a WDS that names nobody":                   {"ITSes: [{name: i}]\nWDSes: [{name: a, ITSName: x}]", "WDSes[0].ITSName", `saw "x", want one of: i`},
 }
 
 func TestCoreChartRefusesWrongControlPlanes(t *testing.T) {

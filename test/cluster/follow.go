@@ -23,9 +23,9 @@ type Follower struct {
 	Events  <-chan Event
 	// Out is told of each arrow as it is followed.
 	Out io.Writer
-	// Broken is called with an arrow that cannot be followed, and says whether to go on. Nil never
+	// OnBroken is called with an arrow that cannot be followed, and says whether to go on. Nil never
 	// goes on.
-	Broken func(context.Context, Arrow, error) error
+	OnBroken func(context.Context, Arrow, error) error
 
 	mu       sync.Mutex // guards followed
 	followed map[Arrow]bool
@@ -162,8 +162,8 @@ func (f *Follower) follow(a Arrow, how string) {
 }
 
 func (f *Follower) broken(ctx context.Context, a Arrow, err error) error {
-	if f.Broken != nil {
-		return f.Broken(ctx, a, err)
+	if f.OnBroken != nil {
+		return f.OnBroken(ctx, a, err)
 	}
 	return &BrokenError{a, err}
 }
@@ -205,6 +205,7 @@ func (f *Follower) helmChart(from string, argv []string) (a Arrow, ok bool) {
 // from is the artifact that an object is from: the chart whose template it was, or the hook
 // that is called as the Job that KubeFlex made of it is.
 func (f *Follower) from(ctx context.Context, o Object) string {
+	var err error
 	for range 2 {
 		if chart, ok := f.charts[o]; ok {
 			return chartCalled(f.File, chart)
@@ -217,7 +218,9 @@ func (f *Follower) from(ctx context.Context, o Object) string {
 		if asset := f.File.Self + "/" + o.Name + "-hook"; o.Kind == "Job" && runs(f.File, asset) {
 			return asset
 		}
-		f.charts, _ = f.Shell.charts(ctx) // without it the object is from nowhere, and its arrow missing at the end
+		if f.charts, err = f.Shell.charts(ctx); err != nil {
+			fmt.Fprintf(f.Out, "    from which chart %s is, helm does not say: %v\n", o, err)
+		}
 	}
 	return ""
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -32,9 +33,10 @@ const moment = 200 * time.Millisecond
 // Kubelet is a stand-in for all kubelets of a cluster. It looks for each container's image in the
 // registry, as the node would, and then runs the container's command as it is written, by the
 // programs that the image holds in the real world. A container whose image has no program here is
-// taken to run. What it does not know of pods is an error, never passed over: other volumes than
-// projected ones, secrets, config maps and empty folders (each container has its own), variables
-// that come from elsewhere. Probes are not asked, and limits not kept.
+// taken to run. What it does not know of what a container runs with is an error, never passed over:
+// other volumes than projected ones, secrets, config maps and empty folders (each container has its
+// own), variables that come from elsewhere or stand in arguments, another working folder. Probes are
+// not asked, limits and files' modes not kept, and all run as one ordinary user.
 type Kubelet struct {
 	Client   dynamic.Interface
 	Registry *oci.Registry
@@ -297,6 +299,9 @@ func (p *pod) furnish(ctx context.Context, c corev1.Container, programs map[stri
 			return root, nil, err
 		}
 	}
+	if err := known(c); err != nil {
+		return root, nil, err
+	}
 	for _, m := range c.VolumeMounts {
 		if err := p.mount(ctx, root, m); err != nil {
 			return root, nil, fmt.Errorf("mounting volume %s: %w", m.Name, err)
@@ -304,12 +309,32 @@ func (p *pod) furnish(ctx context.Context, c corev1.Container, programs map[stri
 	}
 	env = append([]string{"PATH=/bin", "HOME=/", "KUBERNETES_SERVICE_HOST=" + apiServerName, "KUBERNETES_SERVICE_PORT=443"}, p.Env...)
 	for _, v := range c.Env {
-		if v.ValueFrom != nil {
-			return root, nil, fmt.Errorf("variable %s comes from elsewhere, which this stand-in for a kubelet does not know", v.Name)
-		}
 		env = append(env, v.Name+"="+v.Value)
 	}
 	return root, env, seal(root)
+}
+
+// variable is what a kubelet would expand in arguments and variables.
+// https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+var variable = regexp.MustCompile(`\$\([A-Za-z_.-][A-Za-z0-9_.-]*\)`)
+
+// known refuses what this stand-in would run otherwise than a kubelet does.
+func known(c corev1.Container) error {
+	texts := slices.Concat(c.Command, c.Args)
+	for _, v := range c.Env {
+		if texts = append(texts, v.Value); v.ValueFrom != nil {
+			return fmt.Errorf("variable %s comes from elsewhere, which this stand-in for a kubelet does not know", v.Name)
+		}
+	}
+	if len(c.EnvFrom) > 0 || c.WorkingDir != "" {
+		return errors.New("it has variables from elsewhere or a working folder, which this stand-in for a kubelet does not know")
+	}
+	for _, text := range texts {
+		if variable.MatchString(text) {
+			return fmt.Errorf("%q has a variable, which this stand-in for a kubelet does not expand", text)
+		}
+	}
+	return nil
 }
 
 func (p *pod) mount(ctx context.Context, root string, m corev1.VolumeMount) error {

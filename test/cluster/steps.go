@@ -149,11 +149,17 @@ func (f *Follower) inventory(ctx context.Context) (map[string]bool, error) {
 // chart brings, which helm never removes; a hook that KubeFlex's chart makes of its own; and the
 // namespace of an Open Cluster Management hub that is the hosting cluster itself.
 func stays(object string) bool {
-	return slices.ContainsFunc([]string{
-		"CustomResourceDefinition <none> controlplanes.", "CustomResourceDefinition <none> postcreatehooks.", "APIService <none> v1alpha1.tenancy.",
+	switch object {
+	case "CustomResourceDefinition <none> controlplanes.tenancy.kflex.kubestellar.org",
+		"CustomResourceDefinition <none> postcreatehooks.tenancy.kflex.kubestellar.org",
+		"APIService <none> v1alpha1.tenancy.kflex.kubestellar.org",
 		"PostCreateHook <none> openshift-crds",
-		"Namespace <none> open-cluster-management", "ConfigMap open-cluster-management kube-root-ca.crt", "ServiceAccount open-cluster-management default",
-	}, func(known string) bool { return strings.HasPrefix(object, known) })
+		"Namespace <none> open-cluster-management",
+		"ConfigMap open-cluster-management kube-root-ca.crt",
+		"ServiceAccount open-cluster-management default":
+		return true
+	}
+	return false
 }
 
 // nothingLeft holds the cluster to what it was before.

@@ -26,7 +26,10 @@ settle() {
 }
 
 object() { kubectl --context "$1" --namespace e2e-hello get configmap hello --output name; }
-gone() { [[ -z $(kubectl --context "$1" --namespace e2e-hello get configmap hello --ignore-not-found --output name) ]]; }
+gone() {
+  local found
+  found=$(kubectl --context "$1" --namespace e2e-hello get configmap hello --ignore-not-found --output name) && [[ -z $found ]]
+}
 
 kubectl --context "$wds" apply --filename - <<'END'
 apiVersion: control.kubestellar.io/v1alpha1

@@ -275,9 +275,14 @@ register_wecs() {
   local name said command
   settle kubectl --context "$its" get --raw /readyz
   for name in "${wec[@]}"; do
-    if [[ $env == kind ]] && ! is_cluster "$clusters" "$name"; then
-      run kind create cluster --name "$name"
-      run kubectl config rename-context "kind-$name" "$name"
+    if [[ $env == kind ]]; then
+      if is_cluster "$clusters" "$name"; then
+        run kind export kubeconfig --name "$name"
+      else
+        run kind create cluster --name "$name"
+      fi
+      # A second name, which may be left from a cluster before.
+      run kubectl config set-context "$name" --cluster "kind-$name" --user "kind-$name"
     fi
   done
   said=$(ask "clusteradm join --hub-token TOKEN --hub-apiserver URL --cluster-name <cluster_name>" clusteradm --context "$its" get token)
