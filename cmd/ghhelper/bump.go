@@ -183,8 +183,14 @@ func (w world) describeBump(p *bump.Plan, f bumpFlags) error {
 			fmt.Fprintf(t, "%s\tderived\t%s\n", report.Plain(c.File), report.Plain(c.By))
 		}
 	}
-	for _, l := range p.Left {
-		fmt.Fprintf(t, "%s\t%s stays\t%s\n", report.Plain(l.Site.String()), report.Plain(l.Written), report.Plain(l.Because))
+	left, more := folded(p.Left, func(l plan.Left) string {
+		if l.Excused == "" {
+			return ""
+		}
+		return l.Because
+	})
+	for _, l := range left {
+		fmt.Fprintf(t, "%s\t%s stays\t%s%s\n", report.Plain(l.Site.String()), report.Plain(l.Written), report.Plain(l.Because), more[l.Because])
 	}
 	if err := errors.Join(t.Flush(), out.Flush()); err != nil {
 		return err

@@ -66,6 +66,29 @@ func (w world) references(ctx context.Context, dir, config, component string) ([
 	return slices.DeleteFunc(found.References, func(r ref.Reference) bool { return component != "" && r.Component != component }), err
 }
 
+// folded leaves of many places that one excuse covers only the first, and says
+// of how many more it stands for. What programs read lists them all.
+func folded[T any](all []T, excuse func(T) string) (shown []T, more map[string]string) {
+	const most = 3
+	count := map[string]int{}
+	for _, one := range all {
+		count[excuse(one)]++
+	}
+	more = map[string]string{}
+	for _, one := range all {
+		reason := excuse(one)
+		if reason == "" || count[reason] <= most {
+			shown = append(shown, one)
+			continue
+		}
+		if more[reason] == "" {
+			more[reason] = fmt.Sprintf(" (and %d more places)", count[reason]-1)
+			shown = append(shown, one)
+		}
+	}
+	return shown, more
+}
+
 func (w world) printReferences(found []ref.Reference, format string) error {
 	if format == "json" {
 		encoder := json.NewEncoder(w.Stdout)
@@ -75,13 +98,14 @@ func (w world) printReferences(found []ref.Reference, format string) error {
 	}
 	out := bufio.NewWriter(w.Stdout)
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	for _, r := range found {
+	shown, more := folded(found, func(r ref.Reference) string { return r.Excused })
+	for _, r := range shown {
 		note := ""
 		if r.Use {
 			note = "\ta use"
 		}
 		if r.Excused != "" {
-			note = "\texcused: " + report.Plain(r.Excused)
+			note = "\texcused: " + report.Plain(r.Excused) + more[r.Excused]
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s%s\n", report.Plain(r.Site.String()), r.Component, orElse(r.Artifact, "-"), report.Plain(r.Written), r.Syntax, note)
 	}
