@@ -107,8 +107,23 @@ func (w world) printResult(r verify.Result, f verifyFlags) error {
 	if !f.offline {
 		asked = report.Count(r.Targets, "target") + " asked for"
 	}
-	fmt.Fprintf(w.Stdout, "%s, %s: %s, %d could not be checked\n", report.Count(r.References, "reference"), asked, report.Count(len(r.Findings), "finding"), len(r.Unchecked))
+	fmt.Fprintf(w.Stdout, "%s, %s: %s, %d could not be checked\n", report.Count(r.References, "reference"), asked, countFindings(r), len(r.Unchecked))
 	return nil
+}
+
+// countFindings tells warnings, which fail nothing, from what does.
+func countFindings(r verify.Result) string {
+	warnings := 0
+	for _, f := range r.Findings {
+		if f.Warning {
+			warnings++
+		}
+	}
+	text := report.Count(len(r.Findings)-warnings, "finding")
+	if warnings > 0 {
+		text += ", " + report.Count(warnings, "warning")
+	}
+	return text
 }
 
 func level(f plan.Finding) string {
@@ -148,7 +163,7 @@ func (w world) annotateFindings(r verify.Result, format string) {
 func summaryOf(r verify.Result) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### References\n\n%s, %s asked for: %s, %d could not be checked.\n", report.Count(r.References, "reference"), report.Count(r.Targets, "target"),
-		report.Count(len(r.Findings), "finding"), len(r.Unchecked))
+		countFindings(r), len(r.Unchecked))
 	if len(r.Findings) > 0 {
 		b.WriteString("\n| place | saw | want | rule |\n|---|---|---|---|\n")
 		for _, f := range r.Findings {
