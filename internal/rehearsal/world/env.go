@@ -34,6 +34,7 @@ func (w *World) Env() []string {
 		"SSL_CERT_FILE=" + pem,
 		"SSL_CERT_DIR=" + w.place("no-certificates"),
 		"GIT_SSL_CAINFO=" + pem,
+		"CURL_CA_BUNDLE=" + pem,
 		"GIT_CONFIG_NOSYSTEM=1",
 		"GIT_CONFIG_GLOBAL=" + w.place("gitconfig"),
 		"GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=", "SSH_ASKPASS=",
