@@ -103,6 +103,23 @@ settle() {
 hosting() { run kubectl --context "$context" "$@"; }
 settled() { settle kubectl --context "$context" --namespace "$1-system" wait --timeout "${timeout}s" "${@:2}"; }
 
+# completed PLANE JOB: waits for the end of a hook's Job, and shows what its last pod
+# said if that was a failure.
+completed() {
+  local end=$((SECONDS + timeout)) in=(kubectl --context "$context" --namespace "$1-system") failed
+  local wait=("${in[@]}" wait --timeout 30s --for condition=complete "job/$2")
+  show "$(quoted "${wait[@]}")"
+  until [[ -n $dry ]] || "${wait[@]}"; do
+    failed=$("${in[@]}" get job "$2" --ignore-not-found --output 'jsonpath={.status.conditions[?(@.type=="Failed")].status}') || failed=""
+    if [[ $failed == True ]]; then
+      "${in[@]}" logs "job/$2" --all-containers --prefix >&2 || true
+      fail "the job $2 of $1 has failed for good; above is what its last pod said"
+    fi
+    ((SECONDS < end)) || fail "gave up after ${timeout}s: $(quoted "${wait[@]}")"
+    sleep 5
+  done
+}
+
 is_cluster() { [[ $'\n'$1$'\n' == *$'\n'$2$'\n'* ]]; }
 
 parse() {
@@ -214,13 +231,13 @@ plane() {
 set_up_its() {
   hosting apply --filename "$root/config/postcreate-hooks/ocm.yaml"
   plane "$its" --type vcluster --postcreate-hook ocm
-  settled "$its" --for condition=complete job/ocm
+  completed "$its" ocm
 }
 
 set_up_released_wds() {
   hosting apply --filename "$work/stamped/kubestellar.yaml"
   plane "$wds" --type k8s --postcreate-hook kubestellar --set "ITSName=$its"
-  settled "$wds" --for condition=complete job/kubestellar
+  completed "$wds" kubestellar
 }
 
 set_up_local_wds() {

@@ -355,6 +355,22 @@ func TestSetupWaits(t *testing.T) {
 	s.leftNothing()
 }
 
+// A Job that has failed for good is not waited for, and says why.
+func TestSetupStopsAtAFailedJob(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.standInForScripts()
+	s.answers("get job kubestellar => True")
+	s.fails("condition=complete job/kubestellar")
+	code, _, errOut := s.run(setup, "--released", "1.2.3")
+	if code != 1 || strings.Count(s.asked(), "condition=complete job/kubestellar") != 1 {
+		t.Errorf("saw exit code %d, want one try\n%s", code, errOut)
+	}
+	want(t, "commands", s.asked(), "--namespace wds1-system logs job/kubestellar --all-containers")
+	want(t, "stderr", errOut, "the job kubestellar of wds1 has failed for good")
+	s.leftNothing()
+}
+
 func TestSetupKeepsTheTokenToItself(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
