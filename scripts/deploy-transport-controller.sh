@@ -70,6 +70,17 @@ spec:
         name: transport-controller
     spec:
       serviceAccountName: kubestellar-controller-manager
+      affinity:
+        nodeAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+            nodeSelectorTerms:
+            - matchExpressions:
+              - key: kubernetes.io/os
+                operator: In
+                values: [linux]
+              - key: kubernetes.io/arch
+                operator: In
+                values: [amd64, arm64]
       securityContext:
         runAsNonRoot: true
         seccompProfile:

@@ -3,6 +3,7 @@ package charts_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -160,12 +161,22 @@ func checkObject(t *testing.T, o object) {
 	})
 }
 
-// checkPod holds a pod to the restricted Pod Security Standard, and its root file system to be read-only.
+// checkPod holds a pod to the restricted Pod Security Standard, its root file system to be read-only, and its nodes to be of
+// the platforms that images are built for.
 func checkPod(t *testing.T, id string, pod object) {
 	t.Helper()
 	expect(t, id, pod, true, "securityContext", "runAsNonRoot")
 	expect(t, id, pod, "RuntimeDefault", "securityContext", "seccompProfile", "type")
 	expect(t, id, pod, nil, "securityContext", "runAsUser")
+	var nodes []string
+	for _, term := range asObject(pod.at("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")).list("nodeSelectorTerms") {
+		for _, e := range term.list("matchExpressions") {
+			nodes = append(nodes, fmt.Sprint(e.string("key"), " ", e.string("operator"), " ", e.strings("values")))
+		}
+	}
+	if want := []string{"kubernetes.io/os In [linux]", "kubernetes.io/arch In [amd64 arm64]"}; !slices.Equal(nodes, want) {
+		t.Errorf("%s: saw nodes %q, want %q", id, nodes, want)
+	}
 	for _, c := range append(pod.list("initContainers"), pod.list("containers")...) {
 		checkContainer(t, id+", container "+c.string("name"), c)
 	}

@@ -440,6 +440,7 @@ func TestDeployMakesARestrictedDeployment(t *testing.T) {
 	}{
 		{[]any{"serviceAccountName"}, "kubestellar-controller-manager"},
 		{[]any{"securityContext", "runAsNonRoot"}, "true"},
+		{[]any{"affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms", 0, "matchExpressions", 1, "values"}, "[amd64 arm64]"},
 		{[]any{"containers", 0, "image"}, pinned},
 		{[]any{"containers", 0, "args", 0}, "--wds-kubeconfig=/kubeconfigs/wds9"},
 		{[]any{"containers", 0, "args", 1}, "--transport-kubeconfig=/kubeconfigs/its9"},
