@@ -39,6 +39,7 @@ changed=$(git -C "$top" status --porcelain --untracked-files=no)
 $changed"
 
 copy=$(mktemp -d "${RUNNER_TEMP:-${TMPDIR:-/tmp}}/verify-derived.XXXXXXXX")
+# What cannot be cleared away must not change what was found out.
 trap 'chmod -R u+w "$copy" && rm -rf "$copy" || true' EXIT
 git clone --quiet --shared --no-checkout "$top" "$copy/tree"
 git -C "$copy/tree" checkout --quiet --detach "$commit"

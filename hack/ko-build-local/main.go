@@ -107,8 +107,14 @@ type builder struct {
 func (b builder) build(name string) (where string, err error) {
 	args := []string{"build", "--platform", "linux/" + b.arch, "--sbom", "none", "--base-import-paths", "--tags", "local"}
 	if b.docker {
-		_, err := b.ko("KO_DOCKER_REPO=ko.local", append(args, "./cmd/"+name)...)
-		return "ko.local/" + name + ":local", err
+		if err := b.ko("KO_DOCKER_REPO=ko.local", append(args, "./cmd/"+name)...); err != nil {
+			return "", err
+		}
+		image := "ko.local/" + name + ":local"
+		if out, err := exec.Command("docker", "image", "inspect", image).CombinedOutput(); err != nil {
+			return "", fmt.Errorf("ko has built it, but docker has no image %s: %w: %s", image, err, out)
+		}
+		return image, nil
 	}
 	return b.layout(name, append(args, "--push=false"))
 }
@@ -125,7 +131,7 @@ func (b builder) layout(name string, args []string) (where string, err error) {
 	}
 	defer os.RemoveAll(work)
 	made := filepath.Join(work, name)
-	if _, err := b.ko("KO_DOCKER_REPO=none.invalid", append(args, "--oci-layout-path", made, "./cmd/"+name)...); err != nil {
+	if err := b.ko("KO_DOCKER_REPO=none.invalid", append(args, "--oci-layout-path", made, "./cmd/"+name)...); err != nil {
 		return "", err
 	}
 	where, err = filepath.Abs(filepath.Join(b.out, name+"-linux-"+b.arch))
@@ -135,12 +141,12 @@ func (b builder) layout(name string, args []string) (where string, err error) {
 	return where, errors.Join(os.RemoveAll(where), os.CopyFS(where, os.DirFS(made)))
 }
 
-func (b builder) ko(repository string, args ...string) ([]byte, error) {
+// ko runs it; what it prints, and we say otherwise, goes to where errors go.
+func (b builder) ko(repository string, args ...string) error {
 	cmd := exec.Command("ko", args...)
-	cmd.Env, cmd.Stderr = append(b.env, repository), os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("ko %s: %w", strings.Join(args, " "), err)
+	cmd.Env, cmd.Stdout, cmd.Stderr = append(b.env, repository), os.Stderr, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("ko %s: %w", strings.Join(args, " "), err)
 	}
-	return out, nil
+	return nil
 }

@@ -101,7 +101,7 @@ func (s *scene) follower(ctx context.Context) *cluster.Follower {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { plane.Close() })
+	t.Cleanup(plane.Close)
 	if err := s.World.Tunnel("kubernetes.default.svc", plane.Addr); err != nil {
 		t.Fatal(err)
 	}

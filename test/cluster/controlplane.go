@@ -65,7 +65,8 @@ func StartControlPlane(ctx context.Context, dir, bin string) (*ControlPlane, err
 			"--controllers=*,-node-ipam-controller,-node-lifecycle-controller,-node-route-controller,-cloud-node-lifecycle-controller")
 	}
 	if err != nil {
-		return nil, errors.Join(err, c.Close())
+		c.Close()
+		return nil, err
 	}
 	return c, nil
 }
@@ -204,11 +205,10 @@ func (c *ControlPlane) logEnd(name string) string {
 }
 
 // Close ends the processes, the last one first.
-func (c *ControlPlane) Close() error {
+func (c *ControlPlane) Close() {
 	for i := len(c.processes) - 1; i >= 0; i-- {
 		c.processes[i].Process.Kill() // nothing that they hold is needed any more
 		c.processes[i].Wait()
 	}
 	c.processes = nil
-	return nil
 }

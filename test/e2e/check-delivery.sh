@@ -17,7 +17,7 @@ settle() {
   until "${@:2}" >/dev/null 2>&1; do
     if ((SECONDS >= end)); then
       printf 'check-delivery.sh: %s: not within %ss; at last, %s said:\n' "$1" "$timeout" "$2" >&2
-      "${@:2}" >&2 || true
+      "${@:2}" >&2 || true # for what it says; that it fails is known
       exit 1
     fi
     sleep 5

@@ -120,12 +120,18 @@ func filesOf(t *testing.T, image v1.Image) map[string][]byte {
 func TestKoBuildLocalLeavesImagesWithDocker(t *testing.T) {
 	t.Parallel()
 	ko := `echo "$KO_DOCKER_REPO ${KO_CONFIG_PATH-unset} $KO_DEFAULTBASEIMAGE" "$@" >&2`
-	code, out, errOut := buildLocal(t, map[string]string{"docker": `[[ $1 == info ]]`, "ko": ko}, "-arch", "arm64")
+	docker := `[[ $1 == info || "$*" == "image inspect ko.local/ghhelper:local" ]]`
+	code, out, errOut := buildLocal(t, map[string]string{"docker": docker, "ko": ko}, "-arch", "arm64")
 	if code != 0 || out != "ko.local/ghhelper:local\n" {
 		t.Errorf("saw exit code %d and %q", code, out)
 	}
 	want(t, "ko", errOut, "ko.local unset 127.0.0.1:")
 	want(t, "ko", errOut, " build --platform linux/arm64 --sbom none --base-import-paths --tags local ./cmd/ghhelper\n")
+	code, out, errOut = buildLocal(t, map[string]string{"docker": `[[ $1 == info ]]`, "ko": ko}, "-arch", "arm64")
+	if code == 0 || out != "" {
+		t.Errorf("docker has no such image: saw exit code %d and %q", code, out)
+	}
+	want(t, "stderr", errOut, "docker has no image ko.local/ghhelper:local")
 }
 
 func TestKoBuildLocalFails(t *testing.T) {

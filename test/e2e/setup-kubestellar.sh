@@ -112,7 +112,7 @@ completed() {
   until [[ -n $dry ]] || "${wait[@]}"; do
     failed=$("${in[@]}" get job "$2" --ignore-not-found --output 'jsonpath={.status.conditions[?(@.type=="Failed")].status}') || failed=""
     if [[ $failed == True ]]; then
-      "${in[@]}" logs "job/$2" --all-containers --prefix >&2 || true
+      "${in[@]}" logs "job/$2" --all-containers --prefix >&2 || true # with or without them, it has failed
       fail "the job $2 of $1 has failed for good; above is what its last pod said"
     fi
     ((SECONDS < end)) || fail "gave up after ${timeout}s: $(quoted "${wait[@]}")"
