@@ -67,16 +67,17 @@ func TestADependencyIsWhatIsRecorded(t *testing.T) {
 		standIns bool
 		says     []string
 	}{
-		"the same":                      {registry: right, pin: "1.0.0@" + recorded},
-		"another":                       {registry: wrong, pin: "1.0.0@" + recorded, says: []string{"ghcr.io/o/sub:1.0.0", recorded, moved}},
-		"another, and stand-ins may be": {registry: wrong, pin: "1.0.0@" + recorded, standIns: true, says: []string{recorded, moved}},
-		"a stand-in":                    {registry: standIn, pin: "1.0.0@" + recorded, says: []string{recorded}},
-		"a stand-in, which may be":      {registry: standIn, pin: "1.0.0@" + recorded, standIns: true},
-		"a record of another version":   {registry: right, pin: "1.0.1@" + recorded, says: []string{"records ghcr.io/o/sub:1.0.1@" + recorded, "version 1.0.0"}},
+		"the same":                          {registry: right, pin: "sub:1.0.0@" + recorded},
+		"another":                           {registry: wrong, pin: "sub:1.0.0@" + recorded, says: []string{"ghcr.io/o/sub:1.0.0", recorded, moved}},
+		"another, and stand-ins may be":     {registry: wrong, pin: "sub:1.0.0@" + recorded, standIns: true, says: []string{recorded, moved}},
+		"a stand-in":                        {registry: standIn, pin: "sub:1.0.0@" + recorded, says: []string{recorded}},
+		"a stand-in, which may be":          {registry: standIn, pin: "sub:1.0.0@" + recorded, standIns: true},
+		"a record of what is no dependency": {registry: right, pin: "other:1.0.0@" + recorded, says: []string{"ghcr.io/o/other:1.0.0@" + recorded, "does not depend on"}},
+		"a record of another version":       {registry: right, pin: "sub:1.0.1@" + recorded, says: []string{"records ghcr.io/o/sub:1.0.1@" + recorded, "version 1.0.0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			declared := fmt.Sprintf("version: 1\nself: us\ncomponents: {us: {repository: o/us, artifacts: {app: {kind: chart, at: ghcr.io/o/app, source: src, dependencies: ['ghcr.io/o/sub:%s']}}}}\n", c.pin)
+			declared := fmt.Sprintf("version: 1\nself: us\ncomponents: {us: {repository: o/us, artifacts: {app: {kind: chart, at: ghcr.io/o/app, source: src, dependencies: ['ghcr.io/o/%s']}}}}\n", c.pin)
 			file, err := delivery.Parse("delivery.yaml", []byte(declared))
 			if err != nil {
 				t.Fatal(err)

@@ -204,6 +204,9 @@ func (s Stamper) dependencies(ctx context.Context, a delivery.Artifact, dir stri
 	if err != nil {
 		return err
 	}
+	if err := idleRecords(a, c.Dependencies()); err != nil {
+		return err
+	}
 	for _, d := range c.Missing() {
 		if d.At() == "" {
 			return fmt.Errorf("dependency %s %s comes from %q: want a registry (oci://…)", d.Name, d.Version, d.Repository)
@@ -221,6 +224,17 @@ func (s Stamper) dependencies(ctx context.Context, a delivery.Artifact, dir stri
 		}
 		if err := writeFiles(filepath.Join(dir, "charts", d.Name), sub.Files()); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// idleRecords refuses a record of what the chart does not depend on: it would
+// look as if it held something.
+func idleRecords(a delivery.Artifact, dependencies []chart.Dependency) error {
+	for _, record := range a.Dependencies {
+		if !slices.ContainsFunc(dependencies, func(d chart.Dependency) bool { return strings.HasPrefix(record, d.At()+":") }) {
+			return outcome.Wrongf("%s records %s, which %s/Chart.yaml does not depend on: correct it or take it out", delivery.FileName, record, a.Source)
 		}
 	}
 	return nil
