@@ -105,16 +105,20 @@ func (d document) duplicates(n *yaml.Node) []error {
 	return errs
 }
 
+// schemaURL names the schema to its compiler. A relative name would be taken for
+// one below the current folder, whose own name may be none that a URL can hold.
+const schemaURL = "embedded:///schema.json"
+
 var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaText))
 	if err != nil {
 		return nil, err
 	}
 	c := jsonschema.NewCompiler()
-	if err := c.AddResource("schema.json", doc); err != nil {
+	if err := c.AddResource(schemaURL, doc); err != nil {
 		return nil, err
 	}
-	return c.Compile("schema.json")
+	return c.Compile(schemaURL)
 })
 
 // validate holds the document against the JSON schema.
