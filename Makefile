@@ -1,10 +1,11 @@
 # From elsewhere, make -f …/Makefile is as make -C ….
-here := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
-ifneq ($(realpath .),$(here))
+# (make's own functions split a path at its spaces.)
+here := $(shell cd "$$(dirname '$(strip $(MAKEFILE_LIST))')" && pwd -P)
+ifneq ($(shell pwd -P),$(here))
 goals := $(or $(MAKECMDGOALS),help)
 .PHONY: $(goals) from-here
 $(goals): from-here ; @:
-from-here: ; @$(MAKE) --no-print-directory -C $(here) $(goals)
+from-here: ; @$(MAKE) --no-print-directory -C '$(here)' $(goals)
 else
 
 # The toolchain is exactly the one that go.mod names: what is built depends on
@@ -13,8 +14,8 @@ export GOTOOLCHAIN := $(shell awk '$$1 == "toolchain" { print $$2 }' go.mod)
 export GOFLAGS := -buildvcs=false -trimpath
 export CGO_ENABLED := 0
 
-bin := $(CURDIR)/.tools/bin
-export PATH := $(bin):$(PATH)
+bin := .tools/bin
+export PATH := $(CURDIR)/$(bin):$(PATH)
 
 commit := $(shell git rev-parse HEAD 2>/dev/null)
 ldflags := -s -w -X main.commit=$(commit)
@@ -54,7 +55,7 @@ ko-build-local: $(bin)/ko ## Build the commands' images for linux/ARCH, into Doc
 # and which of the folder's programs (default: all).
 tool = $(bin)/$(1): tools/$(2)/go.mod tools/$(2)/go.sum ; \
 	@echo "building $(1), once; this takes up to a few minutes" && \
-	GOFLAGS='-trimpath -mod=readonly' go -C tools/$(2) build $(4) -o $(bin)/$(3) $(or $(5),tool) && touch $$@
+	GOFLAGS='-trimpath -mod=readonly' go -C tools/$(2) build $(4) -o '$(CURDIR)/$(bin)/$(3)' $(or $(5),tool) && touch $$@
 
 tools := cyclonedx-gomod helm helm-docs actionlint staticcheck gosh
 $(foreach t,$(tools),$(eval $(call tool,$(t),$(t),,-ldflags='-s -w')))
