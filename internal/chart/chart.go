@@ -178,3 +178,6 @@ func copyOf(c *helm.Chart) (*helm.Chart, error) {
 	}
 	return loader.LoadFiles(files)
 }
+
+// ReadValues reads a file of values, as helm does.
+func ReadValues(data []byte) (map[string]any, error) { return chartutil.ReadValues(data) }

@@ -94,6 +94,7 @@ func (d document) componentContradictions(f *File, c Component, at *yaml.Node) [
 		errs = append(errs, d.problem(child(at, "lockstep"), "lockstep: component %q is not declared under components", c.Lockstep))
 	}
 	errs = append(errs, d.patternContradictions(c, at)...)
+	errs = append(errs, d.runContradictions(f, c, at)...)
 	artifacts := child(at, "artifacts")
 	assets := map[string]string{}
 	for _, name := range c.ArtifactNames() {
@@ -111,8 +112,48 @@ func (d document) componentContradictions(f *File, c Component, at *yaml.Node) [
 		if len(a.Dependencies) > 0 && (a.Kind != Chart || a.Source == "") {
 			errs = append(errs, d.problem(child(child(artifacts, name), "dependencies"), "artifact %q has dependencies, but is no chart that has its source here", name))
 		}
+		errs = append(errs, d.kindContradictions(name, a, child(artifacts, name))...)
 		if a.Kind != Asset && a.At == "" {
 			errs = append(errs, d.problem(child(artifacts, name), "artifact %q is of kind %s and needs at: where it is published", name, a.Kind))
+		}
+	}
+	return errs
+}
+
+// kindContradictions are keys that mean something for another kind only.
+func (d document) kindContradictions(name string, a Artifact, at *yaml.Node) []error {
+	var errs []error
+	if len(a.Values) > 0 && (a.Kind != Chart || a.Source == "") {
+		errs = append(errs, d.problem(child(at, "values"), "artifact %q has values, but is no chart that has its source here", name))
+	}
+	if len(a.Runs) > 0 && a.Kind != Chart {
+		errs = append(errs, d.problem(child(at, "runs"), "artifact %q runs something, but is no chart", name))
+	}
+	if len(a.Embeds) > 0 && a.Kind != Image {
+		errs = append(errs, d.problem(child(at, "embeds"), "artifact %q embeds something, but is no image", name))
+	}
+	for i, pattern := range a.Values {
+		if _, err := path.Match(pattern, ""); err != nil {
+			errs = append(errs, d.problem(child(child(at, "values"), strconv.Itoa(i)), "values %q: %v", pattern, err))
+		}
+	}
+	return errs
+}
+
+// runContradictions are entries of runs that no image or chart belongs to.
+func (d document) runContradictions(f *File, c Component, at *yaml.Node) []error {
+	var errs []error
+	for _, name := range c.ArtifactNames() {
+		for i, entry := range c.Artifacts[name].Runs {
+			artifacts := c.Artifacts
+			other, artifact := Run("", entry)
+			if other != "" {
+				artifacts = f.Components[other].Artifacts
+			}
+			if kind := artifacts[artifact].Kind; kind != Image && kind != Chart {
+				node := child(child(child(child(at, "artifacts"), name), "runs"), strconv.Itoa(i))
+				errs = append(errs, d.problem(node, "runs: %q is no image or chart that is declared under components", entry))
+			}
 		}
 	}
 	return errs

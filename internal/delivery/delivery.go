@@ -30,6 +30,7 @@ type File struct {
 // Component is a unit released by git tag from one repository.
 type Component struct {
 	Repository string              `yaml:"repository" json:"repository" jsonschema:"pattern=^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$,description=The GitHub repository (owner/name) that releases it by a tag v{version}."`
+	License    string              `yaml:"license,omitempty" json:"license,omitempty" jsonschema:"minLength=1,description=The SPDX expression of its licence: https://spdx.org/licenses; charts that are published say it."`
 	Lockstep   string              `yaml:"lockstep,omitempty" json:"lockstep,omitempty" jsonschema:"description=Another component whose version is always this one's: references to it are placeholders."`
 	Artifacts  map[string]Artifact `yaml:"artifacts,omitempty" json:"artifacts,omitempty" jsonschema:"description=What a release publishes by a name of our choice."`
 	Names      []string            `yaml:"names,omitempty" json:"names,omitempty" jsonschema:"pattern=^[A-Za-z_][A-Za-z0-9_.-]*$,description=Identifiers whose value is a version of this component."`
@@ -69,8 +70,14 @@ type Artifact struct {
 	Source string `yaml:"source,omitempty" json:"source,omitempty" jsonschema:"pattern=^[A-Za-z0-9._][A-Za-z0-9._/-]*$,description=Where this repository keeps what the artifact is made of: a chart's folder or an asset's file."`
 	// Dependencies pin what helm names by tags alone: a tag may be another thing tomorrow.
 	Dependencies []string `yaml:"dependencies,omitempty" json:"dependencies,omitempty" jsonschema:"pattern=^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9._-]+)+:[A-Za-z0-9._-]+@sha256:[0-9a-f]{64}$,description=For a chart that we release: each chart that its Chart.yaml depends on as location:tag@digest."`
-	Build        *Build   `yaml:"build,omitempty" json:"build,omitempty" jsonschema:"description=How the image is built where its own repository does not build it."`
-	Platforms    []string `yaml:"platforms,omitempty" json:"platforms,omitempty" jsonschema:"pattern=^[a-z0-9]+/[a-z0-9]+$,description=The platforms (os/architecture) that an image must have."`
+	// Values are those that the chart is tested with: what it names with any of them has to be there.
+	Values []string `yaml:"values,omitempty" json:"values,omitempty" jsonschema:"minLength=1,description=For a chart that we release: paths or patterns of files with values that it is to be rendered with beside its own."`
+	// Runs are associations that a chart must not lose: a rendering that names another thing, or nothing, is refuted.
+	Runs []string `yaml:"runs,omitempty" json:"runs,omitempty" jsonschema:"pattern=^([a-z0-9][a-z0-9-]*/)?[a-z0-9][a-z0-9-]*$,description=For a chart: the artifacts of its own release (or component/artifact) that it must name when it is rendered; each at the version of its own component that belongs to the release."`
+	// Embeds are texts in a binary that no reference outside it shows.
+	Embeds    []string `yaml:"embeds,omitempty" json:"embeds,omitempty" jsonschema:"pattern=[{]version[}],description=For an image: texts with {version} that files in it hold; such as the image that a program writes into a Deployment."`
+	Build     *Build   `yaml:"build,omitempty" json:"build,omitempty" jsonschema:"description=How the image is built where its own repository does not build it."`
+	Platforms []string `yaml:"platforms,omitempty" json:"platforms,omitempty" jsonschema:"pattern=^[a-z0-9]+/[a-z0-9]+$,description=The platforms (os/architecture) that an image must have."`
 }
 
 // Build says what an image is made of.
@@ -130,6 +137,15 @@ func (a Artifact) Dependency(at, tag string) (digest string, err error) {
 		}
 	}
 	return "", err
+}
+
+// Run is the component and artifact that an entry of Runs names, in a release of
+// the component.
+func Run(component, entry string) (string, string) {
+	if other, artifact, ok := strings.Cut(entry, "/"); ok {
+		return other, artifact
+	}
+	return component, entry
 }
 
 // AssetName is the file name of the asset a at version v.

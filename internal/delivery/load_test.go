@@ -44,6 +44,11 @@ func TestParseRefuses(t *testing.T) {
 		"component that is a path": {"self: a\ncomponents:\n  a:", "self: ../a\ncomponents:\n  ../a:", "d.yaml:5:", "want a name of lower-case letters"},
 		"two assets of one name":   {"image: {", "x: {kind: asset, name: f}\n      y: {kind: asset, name: f}\n      image: {", "d.yaml:8:", "cannot share a name"},
 		"asset above":              {"kind: image, at: ghcr.io/o/a", "kind: asset, name: ..", "d.yaml:7:", "does not match"},
+		"values of an image":       {"at: ghcr.io/o/a", "at: ghcr.io/o/a, values: [v.yaml]", "d.yaml:7:", "has values, but is no chart"},
+		"an image that runs":       {"at: ghcr.io/o/a", "at: ghcr.io/o/a, runs: [image]", "d.yaml:7:", "runs something, but is no chart"},
+		"a chart that embeds":      {"kind: image, at: ghcr.io/o/a", "kind: chart, at: ghcr.io/o/a, embeds: ['x:{version}']", "d.yaml:7:", "embeds something, but is no image"},
+		"embeds without a version": {"at: ghcr.io/o/a", "at: ghcr.io/o/a, embeds: [x]", "d.yaml:7:", "does not match"},
+		"a chart runs nothing":     {"image: {", "c: {kind: chart, at: ghcr.io/o/c, runs: [b/image]}\n      image: {", "d.yaml:7:", `"b/image" is no image or chart`},
 		"a list":                   {good, "- a", "d.yaml:1:1:", "want object"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -59,17 +59,20 @@ func badImage(image string) string {
 }
 
 // Images are the images of a rendered file that no component declares, which
-// have to be there as well.
-func Images(f *delivery.File, text string) []resolve.Target {
-	var targets []resolve.Target
-	for _, m := range imageLine.FindAllStringSubmatch(text, -1) {
-		image, err := name.ParseReference(m[1])
-		if err != nil || badImage(m[1]) != "" {
+// have to be there as well, each with the first place that names it.
+func Images(f *delivery.File, file, text string) map[resolve.Target]string {
+	targets := map[resolve.Target]string{}
+	for _, m := range imageLine.FindAllStringSubmatchIndex(text, -1) {
+		written := text[m[2]:m[3]]
+		image, err := name.ParseReference(written)
+		if err != nil || badImage(written) != "" {
 			continue // Rendered tells of it
 		}
 		at := image.Context().Name()
-		if _, _, declared := f.Locate(at); !declared {
-			targets = append(targets, resolve.Target{Kind: delivery.Image, At: at, Tag: image.Identifier()})
+		target := resolve.Target{Kind: delivery.Image, At: at, Tag: image.Identifier()}
+		_, _, declared := f.Locate(at)
+		if _, before := targets[target]; !declared && !before {
+			targets[target] = fmt.Sprintf("%s:%d", file, 1+strings.Count(text[:m[2]], "\n"))
 		}
 	}
 	return targets

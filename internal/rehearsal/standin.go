@@ -30,6 +30,7 @@ import (
 	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/render"
 	"github.com/kubestellar/actions/internal/resolve"
 )
 
@@ -330,25 +331,8 @@ func (m *maker) chart(ctx context.Context, target resolve.Target) ([]resolve.Tar
 	if _, err := m.registry.PushImage(ctx, target.At, target.Tag, image); err != nil {
 		return nil, err
 	}
-	return m.renderedTargets(c)
-}
-
-func (m *maker) renderedTargets(c *chart.Chart) ([]resolve.Target, error) {
-	rendered, err := c.Render(nil)
-	if err != nil {
-		return nil, err
-	}
-	finder := find.New(m.file)
-	var references []ref.Reference
-	for name, text := range rendered {
-		references = append(references, find.Pins(finder.Text(name, []byte(text)))...)
-	}
-	named, err := resolve.Named(m.file, references, m.Version)
-	targets := resolve.Sorted(named)
-	for _, text := range rendered {
-		targets = append(targets, plan.Images(m.file, text)...)
-	}
-	return targets, err
+	r, err := render.Chart(m.file, c, m.Version, render.Values{})
+	return r.Targets(), err
 }
 
 func (m *maker) chartFiles(ctx context.Context, target resolve.Target) (fs.FS, string, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/render"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
 )
@@ -167,9 +168,8 @@ func (a Asker) runs(ctx context.Context, asked *Asked, answers []resolve.Answer,
 
 // rendering is what a chart comes to.
 type rendering struct {
-	targets  []resolve.Target
-	findings []plan.Finding
-	err      error
+	render.Rendering
+	err error
 }
 
 func (a Asker) render(ctx context.Context, t resolve.Target) rendering {
@@ -181,29 +181,8 @@ func (a Asker) render(ctx context.Context, t resolve.Target) rendering {
 	if err != nil {
 		return rendering{err: err}
 	}
-	return Render(a.File, c, a.Own)
-}
-
-// Render tells what a chart names when it is rendered with its own values:
-// what components declare, by the forms of references, and every image.
-func Render(f *delivery.File, c *chart.Chart, own ref.Version) rendering {
-	files, err := c.Render(nil)
-	if err != nil {
-		return rendering{err: err}
-	}
-	var r rendering
-	finder := find.New(f)
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		references := finder.Text(name, []byte(files[name]))
-		r.findings = append(r.findings, plan.Rendered(name, files[name], references)...)
-		named, err := resolve.Named(f, find.Pins(references), own)
-		if err != nil {
-			return rendering{err: err}
-		}
-		r.targets = append(r.targets, resolve.Sorted(named)...)
-		r.targets = append(r.targets, plan.Images(f, files[name])...)
-	}
-	return r
+	r, err := render.Chart(a.File, c, a.Own, render.Values{})
+	return rendering{r, err}
 }
 
 // consider adds what a rendering names to what is asked next.
@@ -212,14 +191,14 @@ func (a Asker) consider(asked *Asked, r rendering, at place, next map[resolve.Ta
 		asked.Unchecked = append(asked.Unchecked, report.Open{What: at.named, Because: r.err.Error()})
 		return
 	}
-	for _, finding := range r.findings {
+	for _, finding := range r.Findings {
 		finding.Saw = fmt.Sprintf("%s in %s of %s", finding.Saw, finding.File, at.named)
 		finding.File, finding.Line, finding.Column = at.at.File, at.at.Line, at.at.Column
 		asked.Findings = append(asked.Findings, finding)
 	}
-	for _, t := range r.targets {
+	for t := range r.Named {
 		_, known := asked.Answers[t]
-		if _, waiting := next[t]; !known && !waiting && t.Tag != "" {
+		if _, waiting := next[t]; !known && !waiting {
 			next[t] = at
 		}
 	}

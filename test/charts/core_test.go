@@ -20,9 +20,8 @@ const (
 	deletionOfPlanes = "Job/ks-delete-cps"
 )
 
-// matrix is the values that core-chart must render, each with objects that it must and must not make then.
+// matrix are the sets of values, by their files, that core-chart must render, each with objects that it must and must not make then.
 var matrix = map[string]struct {
-	values  string
 	want    []string
 	without []string
 }{
@@ -31,107 +30,74 @@ var matrix = map[string]struct {
 		without: []string{deletionOfPlanes, bindingForHosts},
 	},
 	"lists left empty": {
-		values:  "ITSes:\nWDSes:\n",
 		want:    []string{"PostCreateHook/its"},
 		without: []string{deletionOfPlanes},
 	},
 	"one of each, default types": {
-		values:  "ITSes: [{name: its1}]\nWDSes: [{name: wds1}]\n",
 		want:    []string{"ControlPlane/its1", "ControlPlane/wds1", deletionOfPlanes},
 		without: []string{bindingForHosts},
 	},
 	"types spelled out": {
-		values:  "ITSes: [{name: its1, type: vcluster}]\nWDSes: [{name: wds1, type: k8s}]\n",
 		want:    []string{"ControlPlane/its1", "ControlPlane/wds1"},
 		without: []string{bindingForHosts},
 	},
 	"ITS on the host": {
-		values: "ITSes: [{name: its1, type: host}]\nWDSes: [{name: wds1}]\n",
-		want:   []string{bindingForHosts},
+		want: []string{bindingForHosts},
 	},
 	"WDS on the host": {
-		values: "ITSes: [{name: its1}]\nWDSes: [{name: wds1, type: host}]\n",
-		want:   []string{bindingForHosts},
+		want: []string{bindingForHosts},
 	},
 	"both on the host": {
-		values: "ITSes: [{name: its1, type: host}]\nWDSes: [{name: wds1, type: host}]\n",
-		want:   []string{bindingForHosts},
+		want: []string{bindingForHosts},
 	},
 	"several of each type": {
-		values: "ITSes: [{name: its1}, {name: its2, type: host}, {name: its3, type: vcluster}]\n" +
-			"WDSes: [{name: wds1, ITSName: its1}, {name: wds2, ITSName: its2, APIGroups: 'apps,batch'}, {name: wds3, type: host, ITSName: its1}]\n",
 		want: []string{
 			"ControlPlane/its1", "ControlPlane/its2", "ControlPlane/its3", "ControlPlane/wds1", "ControlPlane/wds2", "ControlPlane/wds3",
 			bindingForHosts, deletionOfPlanes,
 		},
 	},
 	"only a WDS": {
-		values:  "WDSes: [{name: wds1, type: host}]\n",
 		want:    []string{"ControlPlane/wds1", bindingForHosts, deletionOfPlanes},
 		without: []string{"ControlPlane/its1"},
 	},
 	"only an ITS": {
-		values: "ITSes: [{name: its1}]\n",
-		want:   []string{"ControlPlane/its1", deletionOfPlanes},
+		want: []string{"ControlPlane/its1", deletionOfPlanes},
 	},
 	"a WDS for an ITS of elsewhere": {
-		values: "WDSes: [{name: wds1, ITSName: its9}]\n",
-		want:   []string{"ControlPlane/wds1", deletionOfPlanes},
+		want: []string{"ControlPlane/wds1", deletionOfPlanes},
 	},
 	"OpenShift": {
-		values: "kubeflex-operator: {isOpenShift: true, domain: apps.example.com}\nITSes: [{name: its1}]\n",
-		want:   []string{kubeFlexItself, "ControlPlane/its1"},
+		want: []string{kubeFlexItself, "ControlPlane/its1"},
 	},
 	"KubeFlex of elsewhere": {
-		values:  "kubeflex-operator: {install: false}\nITSes: [{name: its1}]\nWDSes: [{name: wds1, type: host}]\n",
 		want:    []string{"ControlPlane/its1", "PostCreateHook/its", bindingForHosts},
 		without: []string{kubeFlexItself, kubeFlexSpace, deletionOfPlanes},
 	},
 	"hooks of elsewhere": {
-		values:  "InstallPCHs: false\nWDSes: [{name: wds1}]\n",
 		want:    []string{"ControlPlane/wds1", kubeFlexItself},
 		without: []string{"PostCreateHook/its", "PostCreateHook/wds"},
 	},
 	"everything set": {
-		values: everythingSet,
-		want:   []string{"ControlPlane/its1", "ControlPlane/wds1", kubeFlexItself, deletionOfPlanes, bindingForHosts},
+		want: []string{"ControlPlane/its1", "ControlPlane/wds1", kubeFlexItself, deletionOfPlanes, bindingForHosts},
 	},
 	"a subchart's parent's values": {
-		values: "global: {anything: 1}\nITSes: [{name: its1}]\n",
-		want:   []string{"ControlPlane/its1"},
+		want: []string{"ControlPlane/its1"},
 	},
 }
 
-// everythingSet gives every value something that is not its default; TestEverythingIsSet holds it to that.
-const everythingSet = `HELM_VERSION: "8.0.1"
+// everyVersion is what the file has not: no such versions are published, and proving a release asks for all that its charts name.
+const everyVersion = `HELM_VERSION: "8.0.1"
 KUBECTL_VERSION: "8.0.2"
 KUBESTELLAR_VERSION: "8.0.3"
 CLUSTERADM_VERSION: "8.0.4"
 OCM_STATUS_ADDON_VERSION: "8.0.5-rc1"
 OCM_TRANSPORT_PLUGIN_VERSION: "8.0.6"
-verbosity: {default: 1, kubestellar: 3, clusteradm: 4, transport: 5, status_controller: 6, status_agent: 7}
-kubeflex-operator: {install: true, domain: apps.example.com, externalPort: 6443, hostContainer: k3d-server-0, installPostgreSQL: false, isOpenShift: true}
-status_controller: {v: 8}
-status_agent:
-  hub_burst: 21
-  hub_qps: 11.5
-  local_burst: 22
-  local_qps: 12.5
-  log_flush_frequency: 1m30s
-  logging_format: json
-  metrics_bind_addr: 127.0.0.1:9080
-  pprof_bind_addr: 127.0.0.1:9082
-  v: 9
-  vmodule: main=3,status*=4
-InstallPCHs: true
-ITSes: [{name: its1, type: host}]
-WDSes: [{name: wds1, type: host, APIGroups: 'apps,batch', ITSName: its1}]
 `
 
 // Two values have to keep their defaults, or nothing would be made of the others; other cases of the matrix set them.
 func TestEverythingIsSet(t *testing.T) {
 	t.Parallel()
-	given, err := chartutil.ReadValues([]byte(everythingSet))
+	given, err := chartutil.ReadValues([]byte(everyVersion + readValues(t, coreName, "everything set")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +130,7 @@ func TestCoreChartRenders(t *testing.T) {
 	for name, c := range matrix {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := mustRender(t, coreChart(t), c.values)
+			got := mustRender(t, coreChart(t), readValues(t, coreName, name))
 			checkText(t, got.text)
 			checkObjects(t, got.objects)
 			for _, o := range got.objects {

@@ -23,15 +23,15 @@ var update = flag.Bool("update", false, "write the renderings in testdata/golden
 const golden = "testdata/golden"
 
 // rendering is a chart with values of its matrix.
-type rendering struct{ chart, name, values string }
+type rendering struct{ chart, name string }
 
 func renderings() []rendering {
 	var all []rendering
 	for _, name := range slices.Sorted(maps.Keys(matrix)) {
-		all = append(all, rendering{coreName, name, matrix[name].values})
+		all = append(all, rendering{coreName, name})
 	}
-	for _, name := range slices.Sorted(maps.Keys(managerMatrix)) {
-		all = append(all, rendering{managerName, name, managerMatrix[name]})
+	for _, name := range managerMatrix {
+		all = append(all, rendering{managerName, name})
 	}
 	return all
 }
@@ -39,8 +39,39 @@ func renderings() []rendering {
 var noLetters = regexp.MustCompile(`[^a-z0-9]+`)
 
 // file is the rendering's file in the golden folder, without an extension.
-func (r rendering) file() string {
-	return r.chart + "-" + strings.Trim(noLetters.ReplaceAllString(strings.ToLower(r.name), "-"), "-")
+func (r rendering) file() string { return r.chart + "-" + plain(r.name) }
+
+func (r rendering) valuesFile() string {
+	return filepath.Join("values", r.chart, plain(r.name)+".yaml")
+}
+
+func plain(name string) string {
+	return strings.Trim(noLetters.ReplaceAllString(strings.ToLower(name), "-"), "-")
+}
+
+// readValues is a set of values of a chart's matrix. They are files, so that delivery.yaml can name them: what the charts name
+// with any of them is looked for in every release.
+func readValues(t *testing.T, chart, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(rendering{chart, name}.valuesFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// Each file of values is one of the matrix: none is left that no test looks at.
+func TestTheMatrixIsTheFiles(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, r := range renderings() {
+		want = append(want, r.valuesFile())
+	}
+	got, err := filepath.Glob("values/*/*")
+	slices.Sort(want)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("saw the files %v, %v, want %v", got, err, want)
+	}
 }
 
 // render gives others' versions numbers of their own, so that moving one of them changes no rendering.
@@ -50,7 +81,7 @@ func (r rendering) render(t *testing.T, c *chart.Chart) rendered {
 	if r.chart == coreName {
 		given = versions(othersVersions...)
 	}
-	got, err := renderValues(c, merged(t, given, r.values), withSchema)
+	got, err := renderValues(c, merged(t, given, readValues(t, r.chart, r.name)), withSchema)
 	if err != nil {
 		t.Fatalf("rendering %s, %s: %v", r.chart, r.name, err)
 	}

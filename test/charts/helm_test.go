@@ -54,13 +54,12 @@ func TestHelmMakesWhatTheTestsLookAt(t *testing.T) {
 	for _, r := range renderings() {
 		t.Run(r.file(), func(t *testing.T) {
 			t.Parallel()
-			values := filepath.Join(t.TempDir(), "values.yaml")
-			write(t, values, r.values)
+			values := r.valuesFile()
 			out, errOut, err := helm(t, "lint", "--strict", stamped(t, r.chart), "--values", values)
 			if err != nil || strings.Contains(errOut, "Fail:") { // lint tells of a template's refusal, and passes over it
 				t.Errorf("helm lint: %v\n%s%s", err, out, errOut)
 			}
-			want, err := decodeLoosely(mustRender(t, load(t, stamped(t, r.chart)), r.values).whole)
+			want, err := decodeLoosely(mustRender(t, load(t, stamped(t, r.chart)), readValues(t, r.chart, r.name)).whole)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,22 +6,22 @@ import (
 	"testing"
 )
 
-// managerMatrix is the values that controller-manager-chart must render.
-var managerMatrix = map[string]string{
-	"defaults":           "",
-	"API groups and ITS": "ITSName: its1\nAPIGroups: apps,batch\n",
-	"verbosity zero":     "ControllerManager: {Verbosity: 0}\n",
-	"everything set":     "ControlPlaneName: wds7\nITSName: its1\nAPIGroups: 'apps,,batch'\nControllerManager: {Verbosity: 5}\n",
-	"emptied":            "ITSName:\nAPIGroups:\n",
-	"a parent's globals": "global: {anything: 1}\n",
+// managerMatrix are the sets of values, by their files, that controller-manager-chart must render.
+var managerMatrix = []string{
+	"defaults",
+	"API groups and ITS",
+	"verbosity zero",
+	"everything set",
+	"emptied",
+	"a parent's globals",
 }
 
 func TestManagerChartRenders(t *testing.T) {
 	t.Parallel()
-	for name, values := range managerMatrix {
+	for _, name := range managerMatrix {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := mustRender(t, managerChart(t), values)
+			got := mustRender(t, managerChart(t), readValues(t, managerName, name))
 			checkText(t, got.text)
 			checkObjects(t, got.objects)
 		})
