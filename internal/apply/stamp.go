@@ -34,6 +34,9 @@ type Stamper struct {
 	// AcceptStandIns takes what stands in for a real chart, whatever digest is
 	// recorded for that one.
 	AcceptStandIns bool
+	// Recorded refuses a dependency whose digest nobody has recorded, as what is
+	// published does: nobody could say later that it was the right one.
+	Recorded bool
 	// Only names the artifacts to stamp; empty, all of them.
 	Only []string
 }
@@ -46,7 +49,10 @@ type Stamped struct {
 	Package  string // a chart's archive
 	Chart    *chart.Chart
 	Archive  []byte
-	Edits    []plan.Edit
+	// Edits are the places that were stamped, and LeftOut the lines (FILE:LINE)
+	// that stand in the source alone.
+	Edits   []plan.Edit
+	LeftOut []string
 }
 
 // Stamp writes the stamped copies to out, which must be absent or empty. On an
@@ -152,14 +158,14 @@ func (s Stamper) one(ctx context.Context, work, name string, a delivery.Artifact
 		return s.chart(ctx, work, name, a)
 	}
 	to := a.AssetName(s.Version)
-	edits, err := s.copyFile(a.Source, filepath.Join(work, to))
-	return Stamped{Artifact: name, Kind: a.Kind, Path: to, Edits: edits}, err
+	copied, err := s.copyFile(a.Source, filepath.Join(work, to))
+	return Stamped{Artifact: name, Kind: a.Kind, Path: to, Edits: copied.edits, LeftOut: copied.leftOut}, err
 }
 
 // chart copies a chart's folder, brings its dependencies and packages it.
 func (s Stamper) chart(ctx context.Context, work, name string, a delivery.Artifact) (Stamped, error) {
 	dir := filepath.Join(work, name)
-	edits, err := s.copyFolder(path.Clean(a.Source), dir)
+	copied, err := s.copyFolder(path.Clean(a.Source), dir)
 	if err != nil {
 		return Stamped{}, err
 	}
@@ -181,7 +187,7 @@ func (s Stamper) chart(ctx context.Context, work, name string, a delivery.Artifa
 	if err := os.WriteFile(filepath.Join(work, file), archive, 0o644); err != nil {
 		return Stamped{}, err
 	}
-	return Stamped{Artifact: name, Kind: a.Kind, Path: name, Package: file, Chart: c, Archive: archive, Edits: edits}, nil
+	return Stamped{Artifact: name, Kind: a.Kind, Path: name, Package: file, Chart: c, Archive: archive, Edits: copied.edits, LeftOut: copied.leftOut}, nil
 }
 
 // declares holds the stamped chart against what delivery.yaml says of it.
@@ -240,6 +246,22 @@ func idleRecords(a delivery.Artifact, dependencies []chart.Dependency) error {
 	return nil
 }
 
+// DependencyError says that a chart which ours contain is not what is recorded.
+type DependencyError struct {
+	Name       string // location:tag
+	Seen, Want string // digests; Want is "" where none is recorded
+}
+
+// Code of other bytes: something is wrong.
+func (e *DependencyError) Code() outcome.Code { return outcome.Wrong }
+
+func (e *DependencyError) Error() string {
+	if e.Want == "" {
+		return fmt.Sprintf("dependency %s has no digest recorded in %s, so any bytes would do: add dependencies: [%s@%s] to the chart, if that is the chart you mean", e.Name, delivery.FileName, e.Name, e.Seen)
+	}
+	return fmt.Sprintf("dependency %s is %s, want %s as %s records: somebody has moved the tag, or the record was never right; nothing was stamped", e.Name, e.Seen, e.Want, delivery.FileName)
+}
+
 // dependency fetches one chart, and holds it to the digest that is recorded.
 func (s Stamper) dependency(ctx context.Context, a delivery.Artifact, d chart.Dependency) ([]byte, error) {
 	want, err := a.Dependency(d.At(), d.Version)
@@ -250,9 +272,9 @@ func (s Stamper) dependency(ctx context.Context, a delivery.Artifact, d chart.De
 	if err != nil {
 		return nil, fmt.Errorf("fetching dependency %s %s: %w", d.Name, d.Version, err)
 	}
-	if standIn := s.AcceptStandIns && is.StandIn() != ""; want != "" && want != is.Digest && !standIn {
-		return nil, outcome.Wrongf("dependency %s:%s is %s, want %s as %s records: somebody has moved the tag, or the record was never right; nothing was stamped",
-			d.At(), d.Version, is.Digest, want, delivery.FileName)
+	standIn := s.AcceptStandIns && is.StandIn() != ""
+	if unrecorded := want == "" && !s.Recorded; want != is.Digest && !unrecorded && !standIn {
+		return nil, &DependencyError{d.At() + ":" + d.Version, is.Digest, want}
 	}
 	return archive, nil
 }
@@ -277,8 +299,14 @@ func writeFiles(dir string, files []chart.File) error {
 	return nil
 }
 
-func (s Stamper) copyFolder(from, to string) ([]plan.Edit, error) {
-	var edits []plan.Edit
+// copied is what became of files on their way into a copy.
+type copied struct {
+	edits   []plan.Edit
+	leftOut []string
+}
+
+func (s Stamper) copyFolder(from, to string) (copied, error) {
+	var all copied
 	err := fs.WalkDir(s.Tree, from, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -287,10 +315,10 @@ func (s Stamper) copyFolder(from, to string) ([]plan.Edit, error) {
 			return fmt.Errorf("%s is no regular file: a chart's source holds nothing else", name)
 		}
 		done, err := s.copyFile(name, filepath.Join(to, strings.TrimPrefix(name, from+"/")))
-		edits = append(edits, done...)
+		all.edits, all.leftOut = append(all.edits, done.edits...), append(all.leftOut, done.leftOut...)
 		return err
 	})
-	return edits, err
+	return all, err
 }
 
 // sourceOnly ends the comment of a line of Chart.yaml that stands in the source alone. helm renders nothing
@@ -298,38 +326,43 @@ func (s Stamper) copyFolder(from, to string) ([]plan.Edit, error) {
 // may declare one that nobody has, in such a line, and cannot be packaged.
 const sourceOnly = "ghhelper:source-only"
 
-func withoutSourceOnly(name string, data []byte) []byte {
+// withoutSourceOnly leaves such lines out, and says which.
+func withoutSourceOnly(name string, data []byte) (kept []byte, leftOut []string) {
 	if path.Base(name) != "Chart.yaml" {
-		return data
+		return data, nil
 	}
-	kept := []byte{}
+	kept = []byte{}
+	number := 0
 	for line := range bytes.Lines(data) {
-		if _, comment, _ := bytes.Cut(line, []byte("# ")); !bytes.HasSuffix(bytes.TrimSpace(comment), []byte(sourceOnly)) {
-			kept = append(kept, line...)
+		number++
+		if _, comment, _ := bytes.Cut(line, []byte("# ")); bytes.HasSuffix(bytes.TrimSpace(comment), []byte(sourceOnly)) {
+			leftOut = append(leftOut, fmt.Sprintf("%s:%d", name, number))
+			continue
 		}
+		kept = append(kept, line...)
 	}
-	return kept
+	return kept, leftOut
 }
 
 // copyFile writes a stamped copy of one file and looks at it again.
-func (s Stamper) copyFile(from, to string) ([]plan.Edit, error) {
+func (s Stamper) copyFile(from, to string) (copied, error) {
 	data, err := fs.ReadFile(s.Tree, from)
 	if err != nil {
-		return nil, err
+		return copied{}, err
 	}
 	finder := find.New(s.File)
 	edits := plan.Stamp(s.File, finder.Text(from, data), s.Version)
 	stamped, err := Edits(finder, from, data, edits)
 	if err != nil {
-		return nil, err
+		return copied{}, err
 	}
-	stamped = withoutSourceOnly(from, stamped)
+	stamped, leftOut := withoutSourceOnly(from, stamped)
 	if i := bytes.Index(stamped, []byte(ref.Placeholder)); i >= 0 {
 		line := 1 + bytes.Count(stamped[:i], []byte("\n"))
-		return nil, fmt.Errorf("%s:%d: a placeholder %q is not recognised as a reference and would survive: write it in a form that `ghhelper references` lists", from, line, ref.Placeholder)
+		return copied{}, fmt.Errorf("%s:%d: a placeholder %q is not recognised as a reference and would survive: write it in a form that `ghhelper references` lists", from, line, ref.Placeholder)
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return nil, err
+		return copied{}, err
 	}
-	return edits, os.WriteFile(to, stamped, 0o644)
+	return copied{edits, leftOut}, os.WriteFile(to, stamped, 0o644)
 }

@@ -14,9 +14,11 @@ import (
 
 // Release is a GitHub release with its assets.
 type Release struct {
-	ID     int64   `json:"id"`
-	Tag    string  `json:"tag_name"`
-	Draft  bool    `json:"draft"`
+	ID    int64  `json:"id"`
+	Tag   string `json:"tag_name"`
+	Draft bool   `json:"draft"`
+	// Target is the commit or branch that the release was made for.
+	Target string  `json:"target_commitish"`
 	URL    string  `json:"html_url"`
 	Assets []Asset `json:"assets"`
 }
@@ -50,16 +52,29 @@ func (r *Release) Asset(name string) (Asset, bool) {
 // one, then drafts. No release is an empty list.
 func (c *Client) Releases(ctx context.Context, repository, tag string) ([]*Release, error) {
 	var found []*Release
-	var published Release
-	err := c.get(ctx, fmt.Sprintf("repos/%s/releases/tags/%s", repository, tag), &published)
-	switch {
-	case err == nil:
-		found = append(found, &published)
-	case !errors.Is(err, ErrAbsent):
+	published, err := c.Release(ctx, repository, tag)
+	if err != nil {
 		return nil, err
+	}
+	if published != nil {
+		found = append(found, published)
 	}
 	drafts, err := c.drafts(ctx, repository, tag)
 	return append(found, drafts...), err
+}
+
+// Release is the published release of a tag, nil without one. Anybody can see
+// those of a public repository.
+func (c *Client) Release(ctx context.Context, repository, tag string) (*Release, error) {
+	var published Release
+	err := c.get(ctx, fmt.Sprintf("repos/%s/releases/tags/%s", repository, tag), &published)
+	if errors.Is(err, ErrAbsent) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &published, nil
 }
 
 // drafts are only in the list of all releases: they have no tag yet.
@@ -134,17 +149,38 @@ func (c *Client) AssetDigest(ctx context.Context, repository string, a Asset) (s
 	if a.Digest != "" {
 		return a.Digest, nil
 	}
+	hash := sha256.New()
+	if err := c.Download(ctx, repository, a, hash); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("sha256:%x", hash.Sum(nil)), nil
+}
+
+// maxAsset bounds what is downloaded of one asset, in bytes: GitHub takes no
+// larger one.
+// https://docs.github.com/en/repositories/releasing-projects-on-github/about-releases#storage-and-bandwidth-quotas
+const maxAsset = 2 << 30
+
+// Download writes an asset's bytes. What has been written before an error counts
+// for nothing.
+func (c *Client) Download(ctx context.Context, repository string, a Asset, to io.Writer) error {
 	owner, repo := split(repository)
 	body, _, err := c.api.Repositories.DownloadReleaseAsset(ctx, owner, repo, a.ID, c.plain)
 	if err != nil {
-		return "", c.explain("downloading "+a.Name, err)
+		return c.explain("downloading "+a.Name, err)
 	}
 	defer body.Close()
-	hash := sha256.New()
-	if _, err := io.Copy(hash, body); err != nil {
-		return "", fmt.Errorf("downloading %s: %w", a.Name, err)
+	n, err := io.Copy(to, io.LimitReader(body, maxAsset+1))
+	if err == nil && n > maxAsset {
+		err = fmt.Errorf("it is larger than %d bytes", maxAsset)
 	}
-	return fmt.Sprintf("sha256:%x", hash.Sum(nil)), nil
+	if err == nil && a.Size > 0 && n != a.Size {
+		err = fmt.Errorf("%d bytes came, GitHub says that it has %d", n, a.Size)
+	}
+	if err != nil {
+		return fmt.Errorf("downloading %s: %w", a.Name, err)
+	}
+	return nil
 }
 
 // Publish makes a draft public, with its tag.

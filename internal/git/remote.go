@@ -21,6 +21,37 @@ func (r Repo) RemoteTag(ctx context.Context, remote Remote, tag string) (commit 
 	return r.remoteRef(ctx, remote, "refs/tags/"+tag)
 }
 
+// Tag is a tag at a remote. Of an annotated tag, Object is the tag's own object;
+// of a lightweight one it is the commit.
+type Tag struct{ Object, Commit string }
+
+// Annotated tells whether the tag has an object of its own.
+func (t Tag) Annotated() bool { return t.Object != t.Commit }
+
+// FindTag looks for a tag at the remote. Without it, both fields are "".
+func (r Repo) FindTag(ctx context.Context, remote Remote, tag string) (Tag, error) {
+	full := "refs/tags/" + tag
+	ids, err := r.listed(ctx, remote, full, full+"^{}")
+	return Tag{ids[full], cmp.Or(ids[full+"^{}"], ids[full])}, err
+}
+
+// Fetched is a repository in an empty folder that holds what a remote's ref
+// names, without its history.
+func (r Repo) Fetched(ctx context.Context, dir string, remote Remote, full string) (Repo, error) {
+	there := Repo{Dir: dir, Env: r.Env}
+	if _, err := there.Run(ctx, "init", "--quiet", "--bare"); err != nil {
+		return there, err
+	}
+	_, err := there.Run(ctx, "fetch", "--quiet", "--no-tags", "--depth=1", "--", string(remote), full+":"+full)
+	return there, err
+}
+
+// Has tells whether a commit is in the repository, with all its files.
+func (r Repo) Has(ctx context.Context, commit string) bool {
+	_, err := r.Run(ctx, "cat-file", "-e", commit+"^{tree}")
+	return err == nil
+}
+
 // RemoteRef is RemoteTag for the name of a tag or, if there is none, a branch.
 func (r Repo) RemoteRef(ctx context.Context, remote Remote, name string) (commit string, err error) {
 	return r.remoteRef(ctx, remote, "refs/tags/"+name, "refs/heads/"+name)
@@ -40,25 +71,34 @@ func (r Repo) Refs(server string) func(ctx context.Context, repository, name str
 
 // remoteRef is the commit of the first of some refs that the remote has.
 func (r Repo) remoteRef(ctx context.Context, remote Remote, refs ...string) (string, error) {
-	args := []string{"ls-remote", "--", string(remote)}
+	var names []string
 	for _, full := range refs {
-		args = append(args, full, full+"^{}")
+		names = append(names, full, full+"^{}")
 	}
-	out, err := r.Run(ctx, args...)
+	ids, err := r.listed(ctx, remote, names...)
 	if err != nil {
 		return "", err
 	}
-	commits := map[string]string{}
-	for line := range strings.Lines(out) {
-		id, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		commits[name] = id // ls-remote matches the ends of names, so others may be listed too
-	}
 	for _, full := range refs {
-		if commit := cmp.Or(commits[full+"^{}"], commits[full]); commit != "" {
+		if commit := cmp.Or(ids[full+"^{}"], ids[full]); commit != "" {
 			return commit, nil
 		}
 	}
 	return "", nil
+}
+
+// listed are the objects of refs that the remote has, by the refs' full names.
+func (r Repo) listed(ctx context.Context, remote Remote, names ...string) (map[string]string, error) {
+	out, err := r.Run(ctx, append([]string{"ls-remote", "--", string(remote)}, names...)...)
+	if err != nil {
+		return nil, err
+	}
+	ids := map[string]string{}
+	for line := range strings.Lines(out) {
+		id, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		ids[name] = id // ls-remote matches the ends of names, so others may be listed too
+	}
+	return ids, nil
 }
 
 // FetchTag brings the remote's tag into the local repository. A local tag of

@@ -80,20 +80,25 @@ func (i *rawImage) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
 
 // Chart fetches a chart's package by tag or digest.
 func (r *Registry) Chart(ctx context.Context, at, identifier string) (archive []byte, d Description, err error) {
-	d, err = r.Describe(ctx, at, identifier)
+	ref, err := parse(at, identifier)
 	if err != nil {
 		return nil, d, err
 	}
-	ref, err := parse(at, d.Digest)
+	desc, err := remote.Get(ref, r.options(ctx)...)
 	if err != nil {
-		return nil, d, err
+		return nil, d, explain("looking for", ref, err)
 	}
-	image, err := remote.Image(ref, r.options(ctx)...)
-	if err != nil {
-		return nil, d, explain("fetching", ref, err)
+	if desc.MediaType.IsIndex() {
+		return nil, d, fmt.Errorf("reading %s: it is an image of several platforms, and no Helm chart", ref)
 	}
-	archive, err = chartLayer(image)
+	if d, err = describe(desc); err != nil {
+		return nil, d, explain("reading", ref, err)
+	}
+	image, err := desc.Image()
 	if err != nil {
+		return nil, d, explain("reading", ref, err)
+	}
+	if archive, err = chartLayer(image); err != nil {
 		return nil, d, explain("fetching", ref, err)
 	}
 	return archive, d, nil

@@ -8,6 +8,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"golang.org/x/sync/errgroup"
 )
 
 // Annotation keys of the OCI image specification, also used as image labels:
@@ -34,6 +35,17 @@ type Description struct {
 	Labels map[string]string
 	// Platforms that an image has, as "os/architecture"; none for a chart.
 	Platforms []string
+	// Each tells of the platforms one by one, in the order of Platforms.
+	Each []Platform
+}
+
+// Platform is an image for one platform.
+type Platform struct {
+	Name   string // "os/architecture", as the index says
+	Digest string
+	// Says is the platform that the image's own configuration names.
+	Says   string
+	Labels map[string]string
 }
 
 // Describe asks a registry for an artifact by tag or digest.
@@ -46,16 +58,19 @@ func (r *Registry) Describe(ctx context.Context, at, identifier string) (Descrip
 	if err != nil {
 		return Description{}, explain("looking for", ref, err)
 	}
-	d := Description{Digest: desc.Digest.String(), Labels: map[string]string{}}
-	if desc.MediaType.IsIndex() {
-		err = d.addIndex(desc)
-	} else {
-		err = d.addImage(desc)
-	}
+	d, err := describe(desc)
 	if err != nil {
 		return Description{}, explain("reading", ref, err)
 	}
 	return d, nil
+}
+
+func describe(desc *remote.Descriptor) (Description, error) {
+	d := Description{Digest: desc.Digest.String(), Labels: map[string]string{}}
+	if desc.MediaType.IsIndex() {
+		return d, d.addIndex(desc)
+	}
+	return d, d.addImage(desc)
 }
 
 // Glance is Describe in one request: it tells the digest, and of the labels
@@ -87,25 +102,42 @@ func (d *Description) addIndex(desc *remote.Descriptor) error {
 	if err != nil {
 		return err
 	}
-	var shared map[string]string
 	for _, m := range manifest.Manifests {
-		if m.Platform == nil || m.Platform.OS == "unknown" || m.Platform.OS == "" {
-			continue // attestations of some builders stand beside the platforms
+		if m.Platform != nil && m.Platform.OS != "unknown" && m.Platform.OS != "" { // attestations of some builders stand beside the platforms
+			name := m.Platform.OS + "/" + m.Platform.Architecture
+			d.Platforms = append(d.Platforms, name)
+			d.Each = append(d.Each, Platform{Name: name, Digest: m.Digest.String()})
 		}
-		image, err := index.Image(m.Digest)
-		if err != nil {
-			return err
-		}
-		labels, err := imageLabels(image)
-		if err != nil {
-			return err
-		}
-		d.Platforms = append(d.Platforms, m.Platform.OS+"/"+m.Platform.Architecture)
-		shared = intersect(shared, labels)
+	}
+	var group errgroup.Group
+	for i := range d.Each {
+		group.Go(func() error { return d.Each[i].read(index) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	var shared map[string]string
+	for _, platform := range d.Each {
+		shared = intersect(shared, platform.Labels)
 	}
 	maps.Copy(d.Labels, manifest.Annotations)
 	maps.Copy(d.Labels, shared)
 	return nil
+}
+
+// read asks what the platform's image says of itself.
+func (p *Platform) read(index v1.ImageIndex) error {
+	hash, err := v1.NewHash(p.Digest)
+	if err != nil {
+		return err
+	}
+	image, err := index.Image(hash)
+	if err != nil {
+		return err
+	}
+	config, err := imageConfig(image)
+	p.Says, p.Labels = config.OS+"/"+config.Architecture, config.Config.Labels
+	return err
 }
 
 func (d *Description) addImage(desc *remote.Descriptor) error {
@@ -121,29 +153,26 @@ func (d *Description) addImage(desc *remote.Descriptor) error {
 	if !manifest.Config.MediaType.IsConfig() {
 		return nil // a chart's config is its metadata, not an image's
 	}
-	labels, err := imageLabels(image)
+	config, err := imageConfig(image)
 	if err != nil {
 		return err
 	}
-	config, err := image.ConfigFile()
-	if err != nil {
-		return err
-	}
-	maps.Copy(d.Labels, labels)
-	d.Platforms = []string{config.OS + "/" + config.Architecture}
+	maps.Copy(d.Labels, config.Config.Labels)
+	name := config.OS + "/" + config.Architecture
+	d.Platforms = []string{name}
+	d.Each = []Platform{{name, d.Digest, name, config.Config.Labels}}
 	return nil
 }
 
-func imageLabels(image v1.Image) (map[string]string, error) {
+func imageConfig(image v1.Image) (config v1.ConfigFile, err error) {
 	raw, err := image.RawConfigFile()
 	if err != nil {
-		return nil, err
+		return config, err
 	}
-	var config v1.ConfigFile
 	if err := json.Unmarshal(raw, &config); err != nil {
-		return nil, fmt.Errorf("reading the image's configuration: %w", err)
+		return config, fmt.Errorf("reading the image's configuration: %w", err)
 	}
-	return config.Config.Labels, nil
+	return config, nil
 }
 
 // intersect keeps what both say alike; a nil map says everything.
