@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -49,6 +50,8 @@ type Stamped struct {
 	Package  string // a chart's archive
 	Chart    *chart.Chart
 	Archive  []byte
+	Data     []byte    // of an asset
+	Time     time.Time // that its package carries
 	// Edits are the places that were stamped, and LeftOut the lines (FILE:LINE)
 	// that stand in the source alone.
 	Edits   []plan.Edit
@@ -87,6 +90,24 @@ func (s Stamper) Stamp(ctx context.Context, out string) ([]Stamped, error) {
 		}
 	}
 	return stamped, nil
+}
+
+// Annotations are what the manifest of a stamped chart says of it. Its times are
+// the commit's, and its source is declared, so that they are the same in every
+// clone.
+func Annotations(f *delivery.File, s Stamped, commit string) map[string]string {
+	own := f.Own()
+	said := map[string]string{
+		oci.KeyTitle:       s.Chart.Name(),
+		oci.KeyDescription: s.Chart.Description(),
+		oci.KeyVersion:     s.Chart.Version(),
+		oci.KeyRevision:    commit,
+		oci.KeySource:      "https://github.com/" + own.Repository,
+		oci.KeyCreated:     s.Time.UTC().Format(time.RFC3339),
+		oci.KeyLicenses:    own.License,
+	}
+	maps.DeleteFunc(said, func(_, value string) bool { return value == "" })
+	return said
 }
 
 func mustBeEmpty(dir string) error {
@@ -159,7 +180,19 @@ func (s Stamper) one(ctx context.Context, work, name string, a delivery.Artifact
 	}
 	to := a.AssetName(s.Version)
 	copied, err := s.copyFile(a.Source, filepath.Join(work, to))
-	return Stamped{Artifact: name, Kind: a.Kind, Path: to, Edits: copied.edits, LeftOut: copied.leftOut}, err
+	if err == nil && a.Static != (len(copied.edits) == 0) {
+		err = idleStamp(a, len(copied.edits))
+	}
+	return Stamped{Artifact: name, Kind: a.Kind, Path: to, Data: copied.data, Time: s.Time, Edits: copied.edits, LeftOut: copied.leftOut}, err
+}
+
+// idleStamp says that an asset's source and what is declared of it do not agree
+// on whether there is anything to stamp.
+func idleStamp(a delivery.Artifact, places int) error {
+	if places == 0 {
+		return outcome.Wrongf("%s: there is nothing to stamp in it: write %q where it names our own release or, if it names none, static: true in %s", a.Source, ref.Placeholder, delivery.FileName)
+	}
+	return outcome.Wrongf("%s: %d places in it were to be stamped, and %s says static: true, that there are none", a.Source, places, delivery.FileName)
 }
 
 // chart copies a chart's folder, brings its dependencies and packages it.
@@ -187,7 +220,7 @@ func (s Stamper) chart(ctx context.Context, work, name string, a delivery.Artifa
 	if err := os.WriteFile(filepath.Join(work, file), archive, 0o644); err != nil {
 		return Stamped{}, err
 	}
-	return Stamped{Artifact: name, Kind: a.Kind, Path: name, Package: file, Chart: c, Archive: archive, Edits: copied.edits, LeftOut: copied.leftOut}, nil
+	return Stamped{Artifact: name, Kind: a.Kind, Path: name, Package: file, Chart: c, Archive: archive, Time: s.Time, Edits: copied.edits, LeftOut: copied.leftOut}, nil
 }
 
 // declares holds the stamped chart against what delivery.yaml says of it.
@@ -303,6 +336,7 @@ func writeFiles(dir string, files []chart.File) error {
 type copied struct {
 	edits   []plan.Edit
 	leftOut []string
+	data    []byte // of a single file
 }
 
 func (s Stamper) copyFolder(from, to string) (copied, error) {
@@ -364,5 +398,5 @@ func (s Stamper) copyFile(from, to string) (copied, error) {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return copied{}, err
 	}
-	return copied{edits, leftOut}, os.WriteFile(to, stamped, 0o644)
+	return copied{edits, leftOut, stamped}, os.WriteFile(to, stamped, 0o644)
 }

@@ -126,6 +126,9 @@ func (d document) kindContradictions(name string, a Artifact, at *yaml.Node) []e
 	if len(a.Values) > 0 && (a.Kind != Chart || a.Source == "") {
 		errs = append(errs, d.problem(child(at, "values"), "artifact %q has values, but is no chart that has its source here", name))
 	}
+	if a.Static && (a.Kind != Asset || a.Source == "") {
+		errs = append(errs, d.problem(child(at, "static"), "artifact %q is static, but is no asset that has its source here", name))
+	}
 	if len(a.Runs) > 0 && a.Kind != Chart {
 		errs = append(errs, d.problem(child(at, "runs"), "artifact %q runs something, but is no chart", name))
 	}

@@ -68,6 +68,8 @@ type Artifact struct {
 	Name   string `yaml:"name,omitempty" json:"name,omitempty" jsonschema:"pattern=^[A-Za-z0-9{][A-Za-z0-9._{}-]*$,description=The file name of an asset; {version} stands for the version."`
 	Tag    string `yaml:"tag,omitempty" json:"tag,omitempty" jsonschema:"enum={version},enum=v{version},description=The artifact's tag; and for a chart also its version and appVersion. Default {version}."`
 	Source string `yaml:"source,omitempty" json:"source,omitempty" jsonschema:"pattern=^[A-Za-z0-9._][A-Za-z0-9._/-]*$,description=Where this repository keeps what the artifact is made of: a chart's folder or an asset's file."`
+	// Static says that finding nothing to stamp is no mistake.
+	Static bool `yaml:"static,omitempty" json:"static,omitempty" jsonschema:"description=For an asset: whether its source names nothing of our own release so that nothing in it is stamped."`
 	// Dependencies pin what helm names by tags alone: a tag may be another thing tomorrow.
 	Dependencies []string `yaml:"dependencies,omitempty" json:"dependencies,omitempty" jsonschema:"pattern=^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9._-]+)+:[A-Za-z0-9._-]+@sha256:[0-9a-f]{64}$,description=For a chart that we release: each chart that its Chart.yaml depends on as location:tag@digest."`
 	// Values are those that the chart is tested with: what it names with any of them has to be there.

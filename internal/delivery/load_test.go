@@ -45,6 +45,7 @@ func TestParseRefuses(t *testing.T) {
 		"two assets of one name":   {"image: {", "x: {kind: asset, name: f}\n      y: {kind: asset, name: f}\n      image: {", "d.yaml:8:", "cannot share a name"},
 		"asset above":              {"kind: image, at: ghcr.io/o/a", "kind: asset, name: ..", "d.yaml:7:", "does not match"},
 		"values of an image":       {"at: ghcr.io/o/a", "at: ghcr.io/o/a, values: [v.yaml]", "d.yaml:7:", "has values, but is no chart"},
+		"an image that is static":  {"at: ghcr.io/o/a", "at: ghcr.io/o/a, static: true", "d.yaml:7:", "is static, but is no asset"},
 		"an image that runs":       {"at: ghcr.io/o/a", "at: ghcr.io/o/a, runs: [image]", "d.yaml:7:", "runs something, but is no chart"},
 		"a chart that embeds":      {"kind: image, at: ghcr.io/o/a", "kind: chart, at: ghcr.io/o/a, embeds: ['x:{version}']", "d.yaml:7:", "embeds something, but is no image"},
 		"embeds without a version": {"at: ghcr.io/o/a", "at: ghcr.io/o/a, embeds: [x]", "d.yaml:7:", "does not match"},

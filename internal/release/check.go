@@ -1,105 +1,74 @@
 package release
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
-	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/report"
-	"github.com/kubestellar/actions/internal/resolve"
 )
 
 // artifact is an image or chart that has been staged and checked, with the
 // final name that it may have.
-type artifact struct {
-	at, tag, digest string
-	how             string // it was checked
-	targets         []resolve.Target
-}
+type artifact struct{ at, tag, digest string }
 
-// check reads back all that was staged and compares it with what was built,
-// and looks whether any final name holds other bytes. It changes nothing. What
-// it gives is in the order in which it may become visible: what is run before
-// what runs it.
-func (t *Train) check(ctx context.Context, src source, built Built, s staged) ([]artifact, string, error) {
-	images, imagesErr := t.checkImages(ctx, src, built)
-	charts, _, chartsErr := t.checkCharts(ctx, src, s.charts)
-	release, releaseErr := t.currentRelease(ctx)
-	if releaseErr == nil {
-		releaseErr = t.checkAssets(ctx, release, s.files)
+// check looks whether any final name holds other bytes, whether the draft has
+// what was built, and then proves the release as anybody will, by what is
+// staged. It changes nothing. What it gives is in the order in which it may
+// become visible: what is run before what runs it.
+func (t *Train) check(ctx context.Context, src source, done stamped, built Built, s staged) ([]artifact, string, error) {
+	artifacts := slices.Concat(t.images(built), t.charts(s.charts))
+	release, err := t.currentRelease(ctx)
+	if err == nil {
+		err = t.checkAssets(ctx, release, s.files)
 	}
-	said := fmt.Sprintf("%s, %s, %s read back", report.Count(len(images), "image"), report.Count(len(charts), "chart"), report.Count(len(s.files), "asset"))
-	return slices.Concat(images, charts), said, errors.Join(imagesErr, chartsErr, releaseErr)
+	if err = errors.Join(t.unclaimed(ctx, artifacts), err); err != nil {
+		return nil, "", err
+	}
+	said, err := t.proveStaged(ctx, src, done, s.files, release, artifacts, "")
+	return artifacts, said, err
 }
 
-func (t *Train) checkImages(ctx context.Context, src source, built Built) ([]artifact, error) {
-	var images []artifact
-	var errs []error
+// checkCharts is check for a release of charts alone.
+func (t *Train) checkCharts(ctx context.Context, src source, done stamped, charts []stagedChart) ([]artifact, string, error) {
+	artifacts := t.charts(charts)
+	if err := t.unclaimed(ctx, artifacts); err != nil {
+		return nil, "", err
+	}
+	said, err := t.proveStaged(ctx, src, done, nil, nil, artifacts, delivery.Chart)
+	return artifacts, said, err
+}
+
+// images are those that were built; declaredImages has looked whether any is
+// missing.
+func (t *Train) images(built Built) []artifact {
+	var all []artifact
 	for _, name := range t.File.Own().OfKind(delivery.Image) {
-		a := t.File.Own().Artifacts[name]
-		digest, ok := built.Images[a.At]
-		if !ok {
-			continue // nothing was built; declaredImages has looked
+		if a := t.File.Own().Artifacts[name]; built.Images[a.At] != "" {
+			all = append(all, artifact{a.At, a.TagFor(t.Version), built.Images[a.At]})
 		}
-		errs = append(errs, t.checkImage(ctx, src, a, digest))
-		images = append(images, artifact{at: a.At, tag: a.TagFor(t.Version), digest: digest, how: "read back: platforms; revision, version and source labels"})
 	}
-	return images, errors.Join(errs...)
+	return all
 }
 
-// checkImage: the staged image says of itself what it must, for every declared
-// platform, and its final name is free or holds the same bytes.
-func (t *Train) checkImage(ctx context.Context, src source, a delivery.Artifact, digest string) error {
-	d, err := t.Registry.Describe(ctx, a.At, digest)
-	if err != nil {
-		return err
+func (t *Train) charts(staged []stagedChart) []artifact {
+	var all []artifact
+	for _, c := range staged {
+		all = append(all, artifact{c.at, c.tag, c.digest})
 	}
+	return all
+}
+
+// unclaimed: each final name is free, or holds these bytes.
+func (t *Train) unclaimed(ctx context.Context, artifacts []artifact) error {
 	var errs []error
-	for key, want := range map[string]string{oci.KeyRevision: src.commit, oci.KeyVersion: t.Version.String(), oci.KeySource: t.sourceURL()} {
-		if got := d.Labels[key]; got != want {
-			errs = append(errs, outcome.Wrongf("image %s@%s: label %s is %q, want %q: set it in %s", a.At, digest, key, got, want, configFile))
-		}
+	for _, a := range artifacts {
+		_, err := t.Registry.Published(ctx, a.at, a.tag, a.digest)
+		errs = append(errs, err)
 	}
-	for _, platform := range a.Platforms {
-		if !slices.Contains(d.Platforms, platform) {
-			errs = append(errs, outcome.Wrongf("image %s@%s: platform %s is missing, it has %s", a.At, digest, platform, strings.Join(d.Platforms, ", ")))
-		}
-	}
-	_, err = t.Registry.Published(ctx, a.At, a.TagFor(t.Version), digest)
-	return errors.Join(append(errs, err)...)
-}
-
-func (t *Train) checkCharts(ctx context.Context, src source, charts []stagedChart) ([]artifact, string, error) {
-	var checked []artifact
-	var errs []error
-	for _, c := range charts {
-		errs = append(errs, t.checkChart(ctx, src, c))
-		how := "read back; " + report.Count(len(c.targets), "reference") + " of its rendering resolved"
-		checked = append(checked, artifact{c.at, c.tag, c.digest, how, c.targets})
-	}
-	return checked, report.Count(len(checked), "chart") + " read back", errors.Join(errs...)
-}
-
-func (t *Train) checkChart(ctx context.Context, src source, c stagedChart) error {
-	archive, d, err := t.Registry.Chart(ctx, c.at, c.digest)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(archive, c.Archive) {
-		return outcome.Wrongf("chart %s@%s: the registry gives back other bytes than were pushed", c.at, c.digest)
-	}
-	if got := d.Labels[oci.KeyRevision]; got != src.commit {
-		return outcome.Wrongf("chart %s@%s: annotation %s is %q, want %q", c.at, c.digest, oci.KeyRevision, got, src.commit)
-	}
-	_, err = t.Registry.Published(ctx, c.at, c.tag, c.digest)
-	return err
+	return errors.Join(errs...)
 }
 
 // checkAssets: the release has each file, with the bytes that were built.

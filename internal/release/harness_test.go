@@ -60,7 +60,7 @@ func newStage(t *testing.T) *stage {
 	}
 	s.seed(filepath.Join(dir, "seed"))
 	engine := s.commitIn("example/engine", needed)
-	s.place("quay.io/example/engine", "0.2.0", map[string]string{oci.KeyRevision: engine})
+	s.place("quay.io/example/engine", "0.2.0", map[string]string{oci.KeyRevision: engine, oci.KeyVersion: "0.2.0", oci.KeySource: "https://github.com/example/engine"})
 	s.place("quay.io/example/tool", "v1.4.0", nil)
 	s.git(dir, "clone", "--quiet", "https://github.com/"+owned, s.clone.Dir)
 	return s

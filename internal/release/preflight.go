@@ -133,30 +133,24 @@ func (t *Train) references(ctx context.Context, all []ref.Reference) ([]resolve.
 	}
 	answers := resolve.All(ctx, t.world(), resolve.Sorted(named))
 	findings, err := t.judge(answers, named)
-	wrong, tagErr := t.lockstepRevisions(ctx, answers, lockstep)
+	wrong, tagErr := t.lockstep(ctx)
 	return answers, append(findings, wrong...), errors.Join(err, tagErr)
 }
 
-// lockstepRevisions: an image in lock step was built from the commit that its
-// own repository has tagged with this version.
-func (t *Train) lockstepRevisions(ctx context.Context, answers []resolve.Answer, lockstep []resolve.Target) ([]plan.Finding, error) {
+// lockstep: what is released in lock step with this was built from the commit
+// that its own repository has tagged with this version, and says so. Whether it
+// is there at all is asked with all else.
+func (t *Train) lockstep(ctx context.Context) ([]plan.Finding, error) {
 	var findings []plan.Finding
 	var errs []error
-	for _, a := range answers {
-		if a.Err != nil || a.Kind != delivery.Image || !slices.Contains(lockstep, a.Target) {
-			continue
-		}
-		repository := t.File.Components[a.Component].Repository
-		tag := t.world().Resolve(ctx, resolve.Target{Component: a.Component, At: repository, Tag: t.Version.Tag()})
+	for _, a := range t.prover(source{commit: t.Commit}, stamped{}, nil, "").Lockstep(ctx) {
 		switch {
-		case tag.Absent():
-			findings = append(findings, plan.Finding{Rule: "lockstep", Component: a.Component, Saw: "no " + tag.Target.String(), Want: "the tag that its image was built from", Help: "release " + a.Component + " first"})
-		case tag.Err != nil:
-			errs = append(errs, tag.Err)
-		case tag.Revision != a.Revision:
-			findings = append(findings, plan.Finding{Rule: "lockstep", Component: a.Component,
-				Saw:  fmt.Sprintf("%s with revision %q", a.Target, a.Revision),
-				Want: fmt.Sprintf("revision %s, the commit of %s", tag.Revision, tag.Target), Help: "its image was built from something else"})
+		case a.State == report.Refuted && a.Rule == "git-tag":
+			findings = append(findings, plan.Finding{Rule: "lockstep", Saw: a.Subject + ": " + a.Evidence, Want: "the tag that its image was built from", Help: "release it first"})
+		case a.State == report.Refuted && a.Rule != "image-exists":
+			findings = append(findings, plan.Finding{Rule: "lockstep", Saw: a.Subject + ": " + a.Evidence, Want: a.Claim, Help: "its image was built from something else, or by something else than its release"})
+		case a.State == report.Unchecked && !a.StandIn && a.RestsOn == "":
+			errs = append(errs, fmt.Errorf("%s: %s", a.Subject, a.Evidence))
 		}
 	}
 	return findings, errors.Join(errs...)

@@ -78,7 +78,7 @@ func TestReleaseStops(t *testing.T) {
 		"the lock-step image is of another commit": {func(s *stage) { s.moveTag("example/engine", needed) },
 			"preflight", "its image was built from something else", outcome.Wrong},
 		"the lock-step repository has no tag": {func(s *stage) { s.git(s.RepositoryDir("example/engine"), "update-ref", "-d", "refs/tags/"+needed) },
-			"preflight", "release engine first", outcome.Wrong},
+			"preflight", "git tag v0.2.0 of example/engine: example/engine has no such tag", outcome.Wrong},
 		"a referenced image is missing": {func(s *stage) { s.withhold("quay.io", "example/tool", "v1.4.0") },
 			"preflight", "image quay.io/example/tool:v1.4.0, named at edge-chart/values.yaml:1:16, is not there", outcome.Wrong},
 		"a self-reference": {func(s *stage) { s.change("hooks/hook.yaml", "0.0.0-unstamped", "0.1.0") },
@@ -92,7 +92,7 @@ func TestReleaseStops(t *testing.T) {
 		"a chart that renders to latest": {func(s *stage) {
 			s.change("app-chart/templates/deployment.yaml", "tiny:{{ .Chart.AppVersion }}", `tiny:{{ "latest" }}`)
 		},
-			"stamp", "saw image ghcr.io/example/tiny:latest, want a version, not latest", outcome.Wrong},
+			"stamp", "saw image ghcr.io/example/tiny:latest in the rendering of app-chart, want a version, not latest", outcome.Wrong},
 		"a chart with a v too many": {func(s *stage) { s.change("app-chart/templates/deployment.yaml", "engine:{{", "engine:v{{") },
 			"stamp", "quay.io/example/engine:v0.2.0", outcome.Wrong},
 		"charts that need each other": {func(s *stage) {
@@ -101,13 +101,13 @@ func TestReleaseStops(t *testing.T) {
 		"source that does not compile": {func(s *stage) { s.change("main.go", "println", "printin") },
 			"build", "undefined: printin", outcome.Wrong},
 		"an image that does not say its commit": {func(s *stage) { s.change(".goreleaser.yaml", "revision: \"{{ .FullCommit }}\"", "revision: unknown") },
-			"check", `label org.opencontainers.image.revision is "unknown", want "`, outcome.Wrong},
+			"check", `label org.opencontainers.image.revision of linux/amd64 is "unknown", want "`, outcome.Wrong},
 		"a declared image and no goreleaser configuration": {func(s *stage) {
 			s.git(s.clone.Dir, "rm", "--quiet", ".goreleaser.yaml")
 			s.change("main.go", "tiny\")", "tiny \")")
 		}, "preflight", "declares the image ghcr.io/example/tiny, but goreleaser builds no such", outcome.Usage},
 		"an image without a declared platform": {func(s *stage) { s.change("delivery.yaml", "[linux/amd64]", "[linux/amd64, linux/s390x]") },
-			"check", "platform linux/s390x is missing, it has linux/amd64", outcome.Wrong},
+			"check", "linux/s390x is missing; it has linux/amd64", outcome.Wrong},
 		"an image that is not built": {func(s *stage) { s.change("delivery.yaml", "at: ghcr.io/example/tiny,", "at: ghcr.io/example/tinier,") },
 			"preflight", "goreleaser builds the image ghcr.io/example/tiny, which delivery.yaml does not declare", outcome.Usage},
 		"a base image that is not there": {func(s *stage) { s.change(".goreleaser.yaml", "base@sha256:a", "base@sha256:b") },

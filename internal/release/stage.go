@@ -6,16 +6,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/kubestellar/actions/internal/apply"
 	"github.com/kubestellar/actions/internal/delivery"
-	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/plan"
-	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/render"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
 )
@@ -31,15 +29,15 @@ type stamped struct {
 type chart struct {
 	apply.Stamped
 	at, tag string
-	// targets are what its rendering refers to.
-	targets []resolve.Target
+	// named are what its rendering refers to, each with its first place.
+	named map[resolve.Target]string
 }
 
 // stamp writes the stamped copies of charts and hooks, and looks whether what
 // the charts render to is published, as far as others publish it: a tag is
 // burned if that shows only after it.
 func (t *Train) stamp(ctx context.Context, src source, dir string) (stamped, string, error) {
-	stamper := apply.Stamper{Tree: t.Tree, File: t.File, Version: t.Version, Time: src.time, Fetch: t.Registry.Chart, AcceptStandIns: t.AcceptStandIns}
+	stamper := apply.Stamper{Tree: t.Tree, File: t.File, Version: t.Version, Time: src.time, Fetch: t.Registry.Chart, AcceptStandIns: t.AcceptStandIns, Recorded: true}
 	copies, err := stamper.Stamp(ctx, dir)
 	if err != nil {
 		return stamped{}, "", err
@@ -100,7 +98,7 @@ func (t *Train) stageCharts(ctx context.Context, src source, done stamped, built
 		if _, err := t.seen(ctx, c, resolve.Table{Digests: table, Next: t.world()}, everything); err != nil {
 			return nil, "", fmt.Errorf("staging %s: %w", c.Artifact, err)
 		}
-		image, err := oci.ChartImage(c.Archive, c.Chart.Metadata(), t.annotations(src, c))
+		image, err := oci.ChartImage(c.Archive, c.Chart.Metadata(), apply.Annotations(t.File, c.Stamped, src.commit))
 		if err != nil {
 			return nil, "", err
 		}
@@ -134,17 +132,17 @@ func (t *Train) orderCharts(copies []apply.Stamped) ([]chart, error) {
 		if s.Kind != delivery.Chart {
 			continue
 		}
-		targets, err := t.rendered(s)
+		named, err := t.rendered(s)
 		if err != nil {
 			return nil, err
 		}
-		for _, target := range targets {
+		for _, target := range resolve.Sorted(named) {
 			if target.Component == t.File.Self {
 				needs[s.Artifact] = append(needs[s.Artifact], target.Artifact)
 			}
 		}
 		a := t.File.Own().Artifacts[s.Artifact]
-		byName[s.Artifact] = chart{s, a.At, a.TagFor(t.Version), targets}
+		byName[s.Artifact] = chart{s, a.At, a.TagFor(t.Version), named}
 	}
 	names, err := plan.Order(slices.Sorted(maps.Keys(byName)), needs)
 	var charts []chart
@@ -154,26 +152,21 @@ func (t *Train) orderCharts(copies []apply.Stamped) ([]chart, error) {
 	return charts, err
 }
 
-// rendered are the targets that a chart names when it is rendered with its
-// own values. What must never be in a rendering is a finding.
-func (t *Train) rendered(s apply.Stamped) ([]resolve.Target, error) {
-	files, err := s.Chart.Render(nil)
+// rendered is what a chart names when it is rendered with its own values and
+// those that it is tested with. What must never be in a rendering is a finding.
+func (t *Train) rendered(s apply.Stamped) (map[resolve.Target]string, error) {
+	sets, err := render.ReadValues(t.Tree, t.File.Own().Artifacts[s.Artifact].Values)
 	if err != nil {
 		return nil, err
 	}
-	finder := find.New(t.File)
-	var references []ref.Reference
-	var findings []plan.Finding
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		in := finder.Text(name, []byte(files[name]))
-		references = append(references, in...)
-		findings = append(findings, plan.Rendered(name, files[name], in)...)
+	to, err := render.Chart(t.File, s.Chart, t.Version, sets...)
+	if err != nil {
+		return nil, err
 	}
-	if len(findings) > 0 {
-		return nil, found(findings)
+	for i := range to.Findings {
+		to.Findings[i].Saw += " in the rendering of " + s.Artifact
 	}
-	named, err := resolve.Named(t.File, find.Pins(references), t.Version)
-	return resolve.Sorted(named), err
+	return to.Named, found(to.Findings)
 }
 
 // othersPublish tells whether a target is not this release's own.
@@ -181,15 +174,17 @@ func (t *Train) othersPublish(target resolve.Target) bool { return target.Compon
 
 func everything(resolve.Target) bool { return true }
 
-// seen: everything that the chart's rendering refers to, as far as it counts,
-// is there.
+// seen: everything that the chart's rendering refers to, as far as it counts
+// and is not excused, is there.
 func (t *Train) seen(ctx context.Context, c chart, by resolve.Interface, counts func(resolve.Target) bool) ([]resolve.Answer, error) {
-	places := map[resolve.Target]string{}
-	targets := slices.DeleteFunc(slices.Clone(c.targets), func(t resolve.Target) bool { return !counts(t) })
-	for _, target := range targets {
-		places[target] = "the rendering of " + c.Artifact
+	places := maps.Clone(c.named)
+	maps.DeleteFunc(places, func(target resolve.Target, _ string) bool {
+		return !counts(target) || slices.ContainsFunc(t.File.Ignore, func(e delivery.Excuse) bool { return e.Target == target.Name() })
+	})
+	for target, place := range places {
+		places[target] = place + " of " + c.Artifact + "'s rendering"
 	}
-	answers := resolve.All(ctx, by, targets)
+	answers := resolve.All(ctx, by, resolve.Sorted(places))
 	findings, err := t.judge(answers, places)
 	return answers, errors.Join(found(append(findings, t.ownRevisions(answers)...)), err)
 }
@@ -207,23 +202,6 @@ func (t *Train) ownRevisions(answers []resolve.Answer) []plan.Finding {
 	}
 	return findings
 }
-
-// annotations of a chart's manifest; its times are the commit's.
-func (t *Train) annotations(src source, c chart) map[string]string {
-	return map[string]string{
-		oci.KeyTitle:       c.Chart.Name(),
-		oci.KeyDescription: c.Chart.Description(),
-		oci.KeyVersion:     c.tag,
-		oci.KeyRevision:    src.commit,
-		oci.KeySource:      t.sourceURL(),
-		oci.KeyCreated:     src.time.UTC().Format(time.RFC3339),
-		oci.KeyLicenses:    "Apache-2.0",
-	}
-}
-
-// sourceURL is that of our repository; it is declared, never taken from a
-// remote, so that it is the same in every clone.
-func (t *Train) sourceURL() string { return "https://github.com/" + t.File.Own().Repository }
 
 // stageHooks adds what goreleaser does not know, the stamped hooks, to the
 // draft release.

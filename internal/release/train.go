@@ -19,6 +19,7 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
@@ -51,6 +52,8 @@ type Train struct {
 	Untracked []string
 	Log       *report.Log
 	Errors    io.Writer // what the builder says of itself
+
+	looker *prove.Prover // remembers between check and prove what charts render to
 }
 
 // remote is the declared repository: a clone's origin may be a fork of it.
@@ -78,7 +81,7 @@ func (t *Train) release(ctx context.Context, rep *report.Report, dir string) err
 	if err != nil {
 		return err
 	}
-	artifacts, err := step(t.Log, "check", func() ([]artifact, string, error) { return t.check(ctx, src, built, staged) })
+	artifacts, err := step(t.Log, "check", func() ([]artifact, string, error) { return t.check(ctx, src, stamped, built, staged) })
 	if err != nil {
 		return err
 	}
@@ -88,8 +91,7 @@ func (t *Train) release(ctx context.Context, rep *report.Report, dir string) err
 	if err := t.Log.Step("publish", func() (string, error) { return t.publish(ctx, src) }); err != nil {
 		return err
 	}
-	rep.Artifacts, err = step(t.Log, "prove", func() ([]report.Artifact, string, error) { return t.prove(ctx, artifacts, staged.files, rep) })
-	if err != nil {
+	if err := t.Log.Step("prove", func() (string, error) { return t.prove(ctx, src, stamped, staged.files, "", rep) }); err != nil {
 		return err
 	}
 	return t.Log.Step("dispatch", func() (string, error) { return t.dispatch(ctx) })
@@ -110,15 +112,14 @@ func (t *Train) publishCharts(ctx context.Context, rep *report.Report, dir strin
 	if err != nil {
 		return err
 	}
-	artifacts, err := step(t.Log, "check", func() ([]artifact, string, error) { return t.checkCharts(ctx, src, charts) })
+	artifacts, err := step(t.Log, "check", func() ([]artifact, string, error) { return t.checkCharts(ctx, src, stamped, charts) })
 	if err != nil {
 		return err
 	}
 	if err := t.Log.Step("promote", func() (string, error) { return t.promote(ctx, artifacts) }); err != nil {
 		return err
 	}
-	rep.Artifacts, err = step(t.Log, "prove", func() ([]report.Artifact, string, error) { return t.prove(ctx, artifacts, nil, rep) })
-	return err
+	return t.Log.Step("prove", func() (string, error) { return t.prove(ctx, src, stamped, nil, delivery.Chart, rep) })
 }
 
 // prepare does what changes nothing: it looks at the commit, and stamps.

@@ -38,6 +38,7 @@ type Report struct {
 	Findings  []plan.Finding `json:"findings"`
 	Unchecked []Open         `json:"unchecked"`
 	Graph     string         `json:"graph"` // Mermaid
+	Proof     *Proof         `json:"proof,omitempty"`
 }
 
 // Step is one thing that was done.
@@ -200,6 +201,9 @@ func (r *Report) Markdown() string {
 	}
 	for _, f := range r.Findings {
 		fmt.Fprintf(&b, "- %s\n", Cell(f.String()))
+	}
+	if r.Proof != nil {
+		b.WriteString(r.Proof.Markdown())
 	}
 	b.WriteString("\n## Steps\n\n| step | seconds | did |\n|---|---:|---|\n")
 	for _, s := range r.Steps {

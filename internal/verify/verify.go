@@ -91,11 +91,29 @@ type place struct {
 
 // Ask asks for each target once, and then for what the charts among them run.
 func (a Asker) Ask(ctx context.Context, named map[resolve.Target]ref.Reference) Asked {
-	asked := Asked{Answers: map[resolve.Target]resolve.Answer{}}
 	next := map[resolve.Target]place{}
 	for t, r := range named {
 		next[t] = place{r.Site, r.Site.String()}
 	}
+	asked, used := a.ask(ctx, next)
+	asked.idle(a.File, used)
+	return asked
+}
+
+// Things is Ask for what is named elsewhere than in the tree, each with its
+// place; an excuse that excuses nothing there is of no interest.
+func (a Asker) Things(ctx context.Context, named map[resolve.Target]string) Asked {
+	next := map[resolve.Target]place{}
+	for t, at := range named {
+		next[t] = place{named: at}
+	}
+	asked, _ := a.ask(ctx, next)
+	return asked
+}
+
+// ask also tells which entries of ignore were of use.
+func (a Asker) ask(ctx context.Context, next map[resolve.Target]place) (Asked, map[int]bool) {
+	asked := Asked{Answers: map[resolve.Target]resolve.Answer{}}
 	used := map[int]bool{}
 	for len(next) > 0 {
 		a.excuse(next, used)
@@ -106,8 +124,7 @@ func (a Asker) Ask(ctx context.Context, named map[resolve.Target]ref.Reference) 
 		}
 		next = a.runs(ctx, &asked, answers, next)
 	}
-	asked.idle(a.File, used)
-	return asked
+	return asked, used
 }
 
 // excuse drops the targets that delivery.yaml says need not be there.

@@ -1,0 +1,235 @@
+package prove
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bytes"
+	"compress/gzip"
+	"debug/buildinfo"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/report"
+)
+
+// programs claims that the programs in an archive are those of the commit. A
+// file that is no archive makes no such claim.
+func (r *run) programs(s *subject, a asset) {
+	if a.err != nil || !isArchive(a.Name) {
+		return
+	}
+	claim := s.add(ruleAssetBinary, "the programs in it were built from the commit", ruleAssetChecksum, r.tagKey())
+	if r.src.Tree == nil {
+		claim.err = &restsOnError{ruleGitTag}
+		return
+	}
+	evidence, err := r.builtOf(a)
+	if _, here := r.Built[a.Name]; here && err != nil && outcome.Of(err) == outcome.Unchecked {
+		evidence, err = "this run has built it", nil
+	}
+	claim.is(evidence, err)
+}
+
+func isArchive(name string) bool {
+	return strings.HasSuffix(name, ".tar.gz") || strings.HasSuffix(name, ".tgz") || strings.HasSuffix(name, ".zip")
+}
+
+// builtOf looks at what each Go program in an archive says of itself.
+func (r *run) builtOf(a asset) (evidence string, err error) {
+	want, err := r.expected()
+	if err != nil {
+		return "", err
+	}
+	var said []string
+	err = eachFile(a.path, a.Name, func(name string, data []byte) error {
+		info, err := buildinfo.Read(bytes.NewReader(data))
+		if err != nil {
+			return nil // no Go program
+		}
+		how, err := want.built(info, data)
+		said = append(said, path.Base(name)+": "+how)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	})
+	if err == nil && len(said) == 0 {
+		err = errors.New("there is no Go program in it")
+	}
+	return strings.Join(said, "; "), err
+}
+
+// origin is what a program of the commit says of itself.
+type origin struct {
+	commit    string
+	module    string
+	toolchain string
+	sums      map[string]bool // "path version sum", as go.sum has them
+	// linked says that goreleaser has the linker write the commit into programs.
+	linked bool
+}
+
+func (r *run) expected() (origin, error) {
+	want := origin{commit: r.src.Commit, sums: map[string]bool{}}
+	data, err := fs.ReadFile(r.src.Tree, "go.mod")
+	if err != nil {
+		return want, fmt.Errorf("the tag holds no go.mod at its root: %w", err)
+	}
+	file, err := modfile.Parse("go.mod", data, nil)
+	if err != nil {
+		return want, err
+	}
+	if file.Module != nil {
+		want.module = file.Module.Mod.Path
+	}
+	if file.Toolchain != nil {
+		want.toolchain = file.Toolchain.Name
+	}
+	sums, err := fs.ReadFile(r.src.Tree, "go.sum")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return want, err
+	}
+	for line := range strings.Lines(string(sums)) {
+		want.sums[strings.TrimSpace(line)] = true
+	}
+	config, _ := fs.ReadFile(r.src.Tree, ".goreleaser.yaml") // without it nothing is expected
+	want.linked = linksCommit(string(config))
+	return want, nil
+}
+
+// linksCommit tells whether a configuration of goreleaser's has the linker set
+// a variable to the commit: https://goreleaser.com/customization/templates/
+func linksCommit(config string) bool {
+	for line := range strings.Lines(config) {
+		if strings.Contains(line, "-X ") && (strings.Contains(line, ".FullCommit") || strings.Contains(line, ".Commit ") || strings.Contains(line, ".Commit}")) {
+			return true
+		}
+	}
+	return false
+}
+
+// built holds what a program says of itself to what it must.
+func (o origin) built(info *debug.BuildInfo, data []byte) (how string, err error) {
+	if info.Main.Path != o.module {
+		return "", outcome.Wrongf("it is built of module %s, want %s", info.Main.Path, o.module)
+	}
+	if o.toolchain != "" && info.GoVersion != o.toolchain {
+		return "", outcome.Wrongf("it is built by %s, want %s as go.mod says", info.GoVersion, o.toolchain)
+	}
+	for _, dep := range info.Deps {
+		if dep.Replace != nil {
+			dep = dep.Replace
+		}
+		if line := dep.Path + " " + dep.Version + " " + dep.Sum; dep.Sum != "" && !o.sums[line] {
+			return "", outcome.Wrongf("it holds %s %s, which the tag's go.sum has not with that sum", dep.Path, dep.Version)
+		}
+	}
+	base := fmt.Sprintf("module, toolchain and %s are the tag's", placesOf(len(info.Deps)))
+	if revision := setting(info, "vcs.revision"); revision != "" {
+		if revision != o.commit || setting(info, "vcs.modified") == "true" {
+			return "", outcome.Wrongf("it says that it is built from %s (modified: %s), want %s", revision, setting(info, "vcs.modified"), o.commit)
+		}
+		return base + ", and so is the commit that it names", nil
+	}
+	switch {
+	case bytes.Contains(data, []byte(o.commit)):
+		return base + ", and it names the commit; that is what it says of itself", nil
+	case o.linked:
+		return "", outcome.Wrongf("it does not name the commit, which .goreleaser.yaml has the linker write into it")
+	}
+	return "", errors.New(base + ", but it does not name its commit: only building it again can tell (--rebuild)")
+}
+
+func placesOf(n int) string {
+	return strings.Replace(report.Count(n, "dependency"), "dependencys", "dependencies", 1)
+}
+
+func setting(info *debug.BuildInfo, key string) string {
+	i := slices.IndexFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == key })
+	if i < 0 {
+		return ""
+	}
+	return info.Settings[i].Value
+}
+
+// maxProgram bounds one file that is looked at in an archive, in bytes.
+const maxProgram = 1 << 30
+
+// eachFile reads the regular files of an archive, one by one.
+func eachFile(path, name string, look func(name string, data []byte) error) error {
+	if strings.HasSuffix(name, ".zip") {
+		return eachOfZip(path, look)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	unzipped, err := gzip.NewReader(file)
+	if err != nil {
+		return outcome.Wrongf("it is no gzip file: %w", err)
+	}
+	return eachOfTar(unzipped, look)
+}
+
+func eachOfTar(r io.Reader, look func(name string, data []byte) error) error {
+	files := tar.NewReader(r)
+	for {
+		header, err := files.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return outcome.Wrongf("it is no archive that can be read: %w", err)
+		}
+		if header.Typeflag != tar.TypeReg {
+			continue
+		}
+		if err := lookAt(header.Name, files, look); err != nil {
+			return err
+		}
+	}
+}
+
+func eachOfZip(path string, look func(name string, data []byte) error) error {
+	files, err := zip.OpenReader(path)
+	if err != nil {
+		return outcome.Wrongf("it is no archive that can be read: %w", err)
+	}
+	defer files.Close()
+	for _, f := range files.File {
+		if !f.Mode().IsRegular() {
+			continue
+		}
+		content, err := f.Open()
+		if err != nil {
+			return outcome.Wrongf("%s cannot be read: %w", f.Name, err)
+		}
+		err = lookAt(f.Name, content, look)
+		if err = errors.Join(err, content.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func lookAt(name string, r io.Reader, look func(name string, data []byte) error) error {
+	data, err := io.ReadAll(io.LimitReader(r, maxProgram+1))
+	if err != nil {
+		return outcome.Wrongf("%s cannot be read: %w", name, err)
+	}
+	if len(data) > maxProgram {
+		return fmt.Errorf("%s is larger than %d bytes", name, maxProgram)
+	}
+	return look(name, data)
+}

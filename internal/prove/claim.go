@@ -1,0 +1,153 @@
+package prove
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/report"
+)
+
+// The rules. Those of one subject stand in the order in which one explains the
+// next: content that is refuted by an earlier rule is not refuted again.
+const (
+	ruleGitTag   = "git-tag"
+	ruleDeclared = "declared"
+
+	ruleImageExists    = "image-exists"
+	ruleImagePlatforms = "image-platforms"
+	ruleImageRevision  = "image-revision"
+	ruleImageVersion   = "image-version"
+	ruleImageSource    = "image-source"
+	ruleImageEmbeds    = "image-embeds"
+
+	ruleChartExists       = "chart-exists"
+	ruleChartVersion      = "chart-version"
+	ruleChartRevision     = "chart-revision"
+	ruleChartInstantiates = "chart-instantiates"
+	ruleChartOwn          = "chart-own"
+	ruleChartRenders      = "chart-renders"
+	ruleChartRuns         = "chart-runs"
+	ruleChartDependency   = "chart-dependency"
+	ruleChartFiles        = "chart-files"
+	ruleChartBytes        = "chart-bytes"
+
+	ruleRelease       = "release"
+	ruleAssetExists   = "asset-exists"
+	ruleAssetSource   = "asset-source"
+	ruleAssetChecksum = "asset-checksum"
+	ruleAssetBinary   = "asset-binary"
+
+	rulePublic  = "public"
+	ruleSigned  = "signed"
+	ruleRebuild = "rebuild"
+)
+
+// claim is an association while it is looked at: proven unless there is an
+// error, and refuted if that is one of outcome.Wrong.
+type claim struct {
+	rule, subject, text string
+	evidence            string
+	err                 error
+	places              []string
+	// after are the keys of claims whose refutation explains this one's.
+	after []string
+}
+
+func (c claim) key() string { return report.Association{Rule: c.rule, Subject: c.subject}.Key() }
+
+func (c claim) refuted() bool { return c.err != nil && outcome.Of(c.err) == outcome.Wrong }
+
+// standInError says that a claim rests on what a rehearsal made up.
+type standInError struct{ what string }
+
+func (e *standInError) Error() string { return "rests on a stand-in: " + e.what }
+
+// restsOnError says that a claim needs what another could not give.
+type restsOnError struct{ rule string }
+
+func (e *restsOnError) Error() string { return "rests on " + e.rule }
+
+// settle turns claims into associations. What is refuted only because another
+// claim is, is not counted a second time: it says what it follows from.
+func settle(claims []claim) []report.Association {
+	refuted := map[string]bool{}
+	for _, c := range claims {
+		refuted[c.key()] = c.refuted()
+	}
+	var all []report.Association
+	for _, c := range claims {
+		all = append(all, c.settled(refuted))
+	}
+	return all
+}
+
+func (c claim) settled(refuted map[string]bool) report.Association {
+	a := report.Association{Rule: c.rule, Subject: c.subject, Claim: c.text, State: report.Proven, Evidence: c.evidence, Places: c.places}
+	if c.err == nil {
+		return a
+	}
+	a.State, a.Evidence = report.Unchecked, oneLine(c.err)
+	var standIn *standInError
+	a.StandIn = errors.As(c.err, &standIn)
+	var restsOn *restsOnError
+	if errors.As(c.err, &restsOn) {
+		a.RestsOn = restsOn.rule
+	}
+	if !c.refuted() {
+		return a
+	}
+	a.State, a.StandIn = report.Refuted, false
+	for _, key := range c.after {
+		if refuted[key] {
+			rule, _, _ := strings.Cut(key, " ")
+			a.State, a.RestsOn, a.Evidence = report.Unchecked, rule, fmt.Sprintf("follows from %s, which is refuted: %s", rule, a.Evidence)
+			return a
+		}
+	}
+	return a
+}
+
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; ")
+}
+
+// subject makes the claims about one thing.
+type subject struct {
+	name   string
+	claims []claim
+	// digest of what is published, and the location or, of an asset, the name
+	// by which building again knows it.
+	digest, built string
+	asset         bool
+	// after are further claims whose refutation explains that of any here.
+	after []string
+}
+
+func (s *subject) add(rule, text string, after ...string) *claim {
+	c := claim{rule: rule, subject: s.name, text: text}
+	for _, rule := range after {
+		c.after = append(c.after, s.keyOf(rule))
+	}
+	s.claims = append(s.claims, c)
+	return &s.claims[len(s.claims)-1]
+}
+
+// keyOf is the key of a rule for this subject; a key stays one.
+func (s *subject) keyOf(rule string) string {
+	if strings.Contains(rule, " ") {
+		return rule
+	}
+	return rule + " " + s.name
+}
+
+// is proves a claim by its evidence, or says why it cannot be.
+func (c *claim) is(evidence string, err error) { c.evidence, c.err = evidence, err }
+
+// missing makes claims that rest on one that failed.
+func (s *subject) missing(on string, claims map[string]string, order ...string) {
+	for _, rule := range order {
+		s.add(rule, claims[rule]).err = &restsOnError{on}
+	}
+}

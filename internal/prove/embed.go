@@ -1,0 +1,79 @@
+package prove
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
+)
+
+// embeds looks for the declared texts in the files of an image, for each
+// platform: programs write such texts where no reference shows them.
+func (r *run) embeds(ctx context.Context, t thing, d oci.Description) (evidence string, err error) {
+	var said []string
+	for _, p := range d.Each {
+		found := make([]int, len(t.Embeds))
+		err := r.Registry.Files(ctx, t.At, p.Digest, func(name string, data []byte) error {
+			for i, text := range t.Embeds {
+				n, err := r.occurrences(text, data)
+				if err != nil {
+					return fmt.Errorf("%s of %s: %w", name, p.Name, err)
+				}
+				found[i] += n
+			}
+			return nil
+		})
+		if err != nil {
+			return "", err
+		}
+		for i, text := range t.Embeds {
+			if found[i] == 0 {
+				return "", outcome.Wrongf("no file of %s holds %q", p.Name, r.filled(text))
+			}
+		}
+		said = append(said, p.Name)
+	}
+	return fmt.Sprintf("files of %s hold %s", strings.Join(said, ", "), r.filled(strings.Join(t.Embeds, " and "))), nil
+}
+
+func (r *run) filled(text string) string {
+	return strings.ReplaceAll(text, "{version}", r.Version.String())
+}
+
+// occurrences counts the places in data that hold a text with the version. One
+// that holds another version there is wrong; what is no version at all, such as
+// a template, is passed over.
+func (r *run) occurrences(text string, data []byte) (n int, err error) {
+	before, _, _ := strings.Cut(text, "{version}")
+	want := r.Version.String()
+	for {
+		i := bytes.Index(data, []byte(before))
+		if i < 0 {
+			return n, nil
+		}
+		data = data[i+len(before):]
+		// In a program's data, one text may follow another without a sign.
+		if bytes.HasPrefix(data, []byte(want)) {
+			n++
+			continue
+		}
+		if len(data) > 0 && data[0] >= '0' && data[0] <= '9' {
+			return n, outcome.Wrongf("it holds %q, want %q", before+versionAt(data), r.filled(text))
+		}
+	}
+}
+
+// versionAt is what looks like a version at the begin of data.
+func versionAt(data []byte) string {
+	end := bytes.IndexFunc(data, func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && c != '.' && c != '-'
+	})
+	const most = 40
+	if end < 0 || end > most {
+		end = min(len(data), most)
+	}
+	return string(data[:end])
+}

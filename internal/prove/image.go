@@ -1,0 +1,138 @@
+package prove
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
+)
+
+// claimsOfImage are what is said of each image.
+var claimsOfImage = map[string]string{
+	ruleImagePlatforms: "it has every declared platform",
+	ruleImageRevision:  "its revision label is the tagged commit",
+	ruleImageVersion:   "its version label is the version",
+	ruleImageSource:    "its source label is the repository",
+	ruleImageEmbeds:    "the texts embedded in its files name the version",
+}
+
+// image proves an image of a component: commit is that of the component's tag,
+// whose claim has the key tag.
+func (r *run) image(ctx context.Context, t thing, commit, tag, repository string) part {
+	at := t.At + ":" + t.TagFor(r.Version)
+	s := &subject{name: "image " + at}
+	result := part{subjects: []*subject{s}}
+	order := []string{ruleImagePlatforms, ruleImageRevision, ruleImageVersion, ruleImageSource}
+	if len(t.Embeds) > 0 {
+		order = append(order, ruleImageEmbeds)
+	}
+	d, err := r.Registry.Describe(ctx, t.At, r.identify(t.At, t.TagFor(r.Version)))
+	s.add(ruleImageExists, "it is there").is(d.Digest, r.explainAbsent(ctx, t, err))
+	if err != nil {
+		s.missing(ruleImageExists, claimsOfImage, order...)
+		return result
+	}
+	if why := d.StandIn(); why != "" {
+		s.standsIn(why, order)
+		return result
+	}
+	if tag == r.tagKey() {
+		s.built = t.At
+	}
+	s.digest, s.after = d.Digest, []string{tag}
+	result.revisions = append(result.revisions, d.Labels[oci.KeyRevision])
+	s.add(ruleImagePlatforms, claimsOfImage[ruleImagePlatforms]).is(platforms(t, d))
+	s.add(ruleImageRevision, claimsOfImage[ruleImageRevision], tag).is(label(d, oci.KeyRevision, commit))
+	s.add(ruleImageVersion, claimsOfImage[ruleImageVersion]).is(label(d, oci.KeyVersion, r.Version.String()))
+	s.add(ruleImageSource, claimsOfImage[ruleImageSource]).is(label(d, oci.KeySource, r.sourceOf(repository)...))
+	if len(t.Embeds) > 0 {
+		s.add(ruleImageEmbeds, claimsOfImage[ruleImageEmbeds]).is(r.embeds(ctx, t, d))
+	}
+	r.seenByAnybody(ctx, s, t, d.Digest)
+	return result
+}
+
+// standsIn says of what a rehearsal made up that it proves nothing.
+func (s *subject) standsIn(why string, order []string) {
+	s.claims[0].err = &standInError{why}
+	for _, rule := range order {
+		s.add(rule, claimsOfImage[rule]).err = &standInError{why}
+	}
+}
+
+// sourceOf are the URLs that a source label may have: that of github.com, which
+// our builds set, and that of the server.
+func (r *run) sourceOf(repository string) []string {
+	return slices.Compact([]string{"https://github.com/" + repository, r.Server + "/" + repository})
+}
+
+// explainAbsent says what is there in the place of an artifact whose tag has
+// one v too many, or too few.
+func (r *run) explainAbsent(ctx context.Context, t thing, err error) error {
+	if !errors.Is(err, oci.ErrAbsent) {
+		return err
+	}
+	tag := t.TagFor(r.Version)
+	other := strings.TrimPrefix(tag, "v")
+	if other == tag {
+		other = "v" + tag
+	}
+	if _, e := r.Registry.Digest(ctx, t.At, other); e == nil {
+		return outcome.Wrongf("%s:%s is not there, but %s is: the declared tag is %s", t.At, tag, other, tag)
+	}
+	return err
+}
+
+// platforms holds the image to what is declared, and each platform to what its
+// own configuration says.
+func platforms(t thing, d oci.Description) (evidence string, err error) {
+	for _, want := range t.Platforms {
+		if !slices.Contains(d.Platforms, want) {
+			return "", outcome.Wrongf("%s is missing; it has %s", want, strings.Join(d.Platforms, ", "))
+		}
+	}
+	for _, p := range d.Each {
+		if p.Name != p.Says && !strings.HasPrefix(p.Name, p.Says+"/") {
+			return "", outcome.Wrongf("what stands for %s is an image for %s", p.Name, p.Says)
+		}
+	}
+	if len(t.Platforms) == 0 {
+		return strings.Join(d.Platforms, ", ") + "; none is declared", nil
+	}
+	return strings.Join(d.Platforms, ", "), nil
+}
+
+// label holds a label, of every platform, and the manifest's annotation of the
+// same name, to what it must be.
+func label(d oci.Description, key string, want ...string) (evidence string, err error) {
+	for _, p := range d.Each {
+		if got := p.Labels[key]; !slices.Contains(want, got) {
+			return "", outcome.Wrongf("label %s of %s is %q, want %q", key, p.Name, got, want[0])
+		}
+	}
+	if got, ok := d.Labels[key]; ok && !slices.Contains(want, got) {
+		return "", outcome.Wrongf("annotation %s is %q, want %q", key, got, want[0])
+	}
+	return fmt.Sprintf("%s on %s; a label, which says what the builder said", want[0], strings.Join(d.Platforms, ", ")), nil
+}
+
+// seenByAnybody claims that no credentials are needed.
+func (r *run) seenByAnybody(ctx context.Context, s *subject, t thing, digest string) {
+	if r.Anybody == nil {
+		return
+	}
+	seen, err := r.Anybody.Digest(ctx, t.At, t.TagFor(r.Version))
+	claim := s.add(rulePublic, "anybody can fetch it")
+	switch {
+	case errors.Is(err, oci.ErrAbsent) || err != nil && outcome.Of(err) == outcome.Unchecked:
+		claim.err = fmt.Errorf("seen with credentials only; a new package is private until it is made public in its settings: %w", outcome.As(outcome.Unchecked, errors.New(err.Error())))
+	case err == nil && seen != digest:
+		claim.err = outcome.Wrongf("without credentials it is %s, with them %s", seen, digest)
+	default:
+		claim.is("seen without credentials", err)
+	}
+}

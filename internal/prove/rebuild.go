@@ -1,0 +1,73 @@
+package prove
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/kubestellar/actions/internal/outcome"
+)
+
+// Rebuilt is what building a commit again comes to.
+type Rebuilt struct {
+	How    string            // it was built: the toolchain and where
+	Images map[string]string // location → digest
+	Files  map[string]string // an asset's name → digest
+}
+
+// rebuild builds the commit again, while all else is asked.
+func (r *run) rebuild(ctx context.Context) (made Rebuilt, err error) {
+	if r.src.Tree == nil {
+		return made, &restsOnError{ruleGitTag}
+	}
+	return r.Rebuild(ctx, r.src)
+}
+
+// compare claims of each image and asset that building the commit again gives
+// the same bytes. It is the one proof that does not take the publisher's word.
+func (r *run) compare(parts []part, made Rebuilt, err error) *subject {
+	left := maps.Clone(made.Files)
+	for _, p := range parts {
+		for _, s := range p.subjects {
+			if s.built == "" {
+				continue
+			}
+			again, ok := made.Images[s.built]
+			if s.asset {
+				again, ok = made.Files[s.built]
+				delete(left, s.built)
+			}
+			s.rebuilt(again, ok, made.How, err)
+		}
+	}
+	// What the checksums are of is compared already.
+	maps.DeleteFunc(left, func(name, _ string) bool { return isChecksums(name) })
+	if err != nil || len(left) == 0 {
+		return nil
+	}
+	s := &subject{name: fmt.Sprintf("GitHub release %s of %s", r.Version.Tag(), r.repository())}
+	s.add(ruleRebuild, "it carries all that the commit builds", ruleRelease, ruleAssetChecksum).
+		err = outcome.Wrongf("it lacks %v", slices.Sorted(maps.Keys(left)))
+	return s
+}
+
+func (s *subject) rebuilt(again string, ok bool, how string, err error) {
+	after := []string{}
+	for _, c := range s.claims {
+		after = append(after, c.key())
+	}
+	claim := s.add(ruleRebuild, "built again from the commit, it is the same", append(after, s.after...)...)
+	switch {
+	case err != nil:
+		claim.err = err
+	case s.digest == "":
+		claim.err = &restsOnError{s.claims[0].rule}
+	case !ok:
+		claim.err = outcome.Wrongf("the commit builds no such thing")
+	case again != s.digest:
+		claim.err = outcome.Wrongf("it is %s, the commit builds %s", s.digest, again)
+	default:
+		claim.is(again+"; "+how, nil)
+	}
+}

@@ -1,0 +1,127 @@
+package prove
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/outcome"
+)
+
+// source finds out what the release was made of. Whatever fails, r.src holds a
+// declaration afterwards.
+func (r *run) source(ctx context.Context, c delivery.Component, tag *subject) {
+	if r.Source != nil {
+		r.src = *r.Source
+	} else {
+		r.src = Source{File: r.File, Self: r.Component}
+	}
+	found, err := r.findTag(ctx, c.Repository, tag)
+	if err != nil || r.Source != nil {
+		if r.Source != nil && err == nil && found.Commit != r.Source.Commit {
+			tag.claims[0].err = outcome.Wrongf("it is on commit %s, want %s, which is released", found.Commit, r.Source.Commit)
+		}
+		return
+	}
+	r.src.Tag, r.src.Commit = found, found.Commit
+	files := tag.add(ruleDeclared, "it declares what it publishes", ruleGitTag)
+	if r.src.Tree, err = r.tree(ctx, c.Repository); err != nil {
+		files.err = err
+		return
+	}
+	files.is(r.declaration(c))
+}
+
+// findTag claims that a repository has the tag.
+func (r *run) findTag(ctx context.Context, repository string, tag *subject) (git.Tag, error) {
+	claim := tag.add(ruleGitTag, "names one commit, that of everything published")
+	found, err := r.Repo.FindTag(ctx, git.Remote(r.Server+"/"+repository), r.Version.Tag())
+	if err == nil && found.Commit == "" {
+		err = outcome.Wrongf("%s has no such tag", repository)
+	}
+	how := "lightweight"
+	if found.Annotated() {
+		how = "annotated, object " + short(found.Object)
+	}
+	claim.is(fmt.Sprintf("%s, on commit %s", how, found.Commit), err)
+	return found, err
+}
+
+// tree is the tag's, from what is here already or from the repository.
+func (r *run) tree(ctx context.Context, repository string) (fs.FS, error) {
+	if r.Repo.Has(ctx, r.src.Commit) {
+		return r.stored(ctx, r.Repo)
+	}
+	dir, err := os.MkdirTemp("", "ghhelper-prove-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	fetched, err := r.Repo.Fetched(ctx, dir, git.Remote(r.Server+"/"+repository), "refs/tags/"+r.Version.Tag())
+	if err != nil {
+		return nil, err
+	}
+	return r.stored(ctx, fetched)
+}
+
+// stored reads the commit where it is.
+func (r *run) stored(ctx context.Context, repo git.Repo) (fs.FS, error) {
+	var err error
+	if r.src.Time, err = repo.CommitTime(ctx, r.src.Commit); err != nil {
+		return nil, err
+	}
+	return repo.Snapshot(ctx, r.src.Commit)
+}
+
+// declaration reads the tag's own delivery.yaml.
+func (r *run) declaration(c delivery.Component) (evidence string, err error) {
+	name := delivery.FileName
+	if r.Component == r.File.Self && r.Config != "" {
+		name = r.Config
+	}
+	if _, err := fs.Stat(r.src.Tree, name); err != nil {
+		return "", fmt.Errorf("it holds no %s, so nobody says what its artifacts are made of; what is expected here is looked for", name)
+	}
+	file, err := delivery.Load(r.src.Tree, name)
+	if err != nil {
+		return "", err
+	}
+	if own := file.Own().Repository; own != c.Repository {
+		return "", fmt.Errorf("its %s declares the releases of %s", name, own)
+	}
+	r.src.File, r.src.Self, r.src.Declares = file, file.Self, true
+	return fmt.Sprintf("%s: %d artifacts", name, len(file.Own().Artifacts)), nil
+}
+
+var commitID = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
+
+// judgeTag holds the tag against what published things say they were made of.
+// Where two or more agree on another commit, it is the tag that has moved.
+func (r *run) judgeTag(tag *subject, revisions []string) {
+	revisions = slices.DeleteFunc(revisions, func(s string) bool { return !commitID.MatchString(s) })
+	slices.Sort(revisions)
+	said := len(revisions)
+	revisions = slices.Compact(revisions)
+	claim := &tag.claims[0]
+	if claim.err == nil && said > 1 && len(revisions) == 1 && revisions[0] != r.src.Commit {
+		claim.err = outcome.Wrongf("it is on commit %s, and all %d published things that name a commit name %s: the tag has moved", r.src.Commit, said, revisions[0])
+	}
+}
+
+// short keeps the first digits of a digest or an object's id.
+func short(id string) string {
+	const most = 12
+	algorithm, hex, ok := strings.Cut(id, ":")
+	if !ok {
+		algorithm, hex = "", id
+	} else {
+		algorithm += ":"
+	}
+	return algorithm + hex[:min(len(hex), most)]
+}

@@ -1,0 +1,148 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/apply"
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/prove"
+	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/internal/resolve"
+)
+
+// prover looks at this release as anybody can, and knows what was made here.
+func (t *Train) prover(src source, done stamped, files []BuiltFile, only delivery.Kind) *prove.Prover {
+	if t.looker == nil {
+		t.looker = &prove.Prover{
+			File: t.File, Component: t.File.Self, Version: t.Version, Repo: t.Repo, Server: t.Server, Registry: t.Registry, World: t.asked(), Forge: t.Forge,
+		}
+	}
+	p := t.looker
+	p.Source = &prove.Source{Commit: src.commit, Time: src.time, Tree: t.Tree, File: t.File, Self: t.File.Self, Declares: true}
+	p.Only, p.Stamped, p.Built = only, done.copies(), map[string]prove.File{}
+	for _, f := range files {
+		p.Built[f.Name] = prove.File{Path: f.Path, Digest: f.Digest}
+	}
+	return p
+}
+
+// asked is the world, asked only whether something is there.
+func (t *Train) asked() resolve.World {
+	w := t.world()
+	w.Brief = true
+	return w
+}
+
+// copies are all that was stamped.
+func (s stamped) copies() []apply.Stamped {
+	all := slices.Clone(s.hooks)
+	for _, c := range s.charts {
+		all = append(all, c.Stamped)
+	}
+	return all
+}
+
+// proveStaged proves the release before anything of it is public.
+func (t *Train) proveStaged(ctx context.Context, src source, done stamped, files []BuiltFile, draft *gh.Release, artifacts []artifact, only delivery.Kind) (string, error) {
+	p := t.prover(src, done, files, only)
+	p.Draft, p.Anybody, p.Staged = draft, nil, map[string]string{}
+	for _, a := range artifacts {
+		p.Staged[a.at+":"+a.tag] = a.digest
+	}
+	proof, err := p.Prove(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := proof.Err(true); err != nil { // preflight has judged stand-ins
+		return "", fmt.Errorf("nothing is public yet, and the tag %s is on commit %s: correct it in the next version: %w", t.Version.Tag(), src.commit, err)
+	}
+	return proof.Count() + ", by what is staged", nil
+}
+
+// prove proves the release by its final names, as anybody sees them.
+func (t *Train) prove(ctx context.Context, src source, done stamped, files []BuiltFile, only delivery.Kind, rep *report.Report) (string, error) {
+	p := t.prover(src, done, files, only)
+	p.Draft, p.Anybody, p.Staged = nil, t.Public, nil
+	proof, err := p.Prove(ctx)
+	if err != nil {
+		return "", err
+	}
+	rep.Proof = proof
+	rep.Artifacts = t.rows(proof)
+	for _, a := range proof.Unchecked {
+		if !a.StandIn {
+			rep.Open([]report.Open{{What: plainName(a.Subject), Because: a.Claim + ": " + a.Evidence}})
+		}
+	}
+	if len(proof.Findings) > 0 {
+		return "", proof.Err(true)
+	}
+	return proof.Count(), nil
+}
+
+// rows sum up what was found of each thing that this release publishes.
+func (t *Train) rows(proof *report.Proof) []report.Artifact {
+	var rows []report.Artifact
+	for _, subject := range subjects(proof) {
+		name := plainName(subject)
+		if at, _, _ := strings.Cut(name, ":"); !strings.HasPrefix(name, "release asset ") && !t.isOurs(at) {
+			continue
+		}
+		rows = append(rows, sumUp(name, proof.About(subject)))
+	}
+	return rows
+}
+
+func subjects(proof *report.Proof) []string {
+	var all []string
+	for _, a := range proof.Associations {
+		if !slices.Contains(all, a.Subject) {
+			all = append(all, a.Subject)
+		}
+	}
+	return all
+}
+
+func (t *Train) isOurs(at string) bool {
+	component, _, ok := t.File.Locate(at)
+	return ok && component == t.File.Self
+}
+
+// plainName is a subject without the word for what it is.
+func plainName(subject string) string {
+	for _, kind := range []delivery.Kind{delivery.Image, delivery.Chart} {
+		if name, ok := strings.CutPrefix(subject, string(kind)+" "); ok {
+			return name
+		}
+	}
+	return subject
+}
+
+// sumUp is the state of a thing: the worst of its associations.
+func sumUp(name string, about []report.Association) report.Artifact {
+	row := report.Artifact{Name: name, State: report.Proven}
+	proven := 0
+	var others []string
+	for _, a := range about {
+		if digest, _, _ := strings.Cut(a.Evidence, " "); row.Digest == "" && strings.HasPrefix(digest, "sha256:") {
+			row.Digest = strings.TrimRight(digest, ",;")
+		}
+		if a.State == report.Proven {
+			proven++
+			continue
+		}
+		others = append(others, a.Claim+": "+a.Evidence)
+		if row.State != report.Refuted {
+			row.State = a.State
+		}
+	}
+	row.How = report.Count(proven, "association") + " proven"
+	if len(others) > 0 {
+		row.How += "; " + strings.Join(others, "; ")
+	}
+	return row
+}

@@ -1,0 +1,138 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/outcome"
+)
+
+// Association is a rule between published things, what was found of it, and the
+// evidence.
+type Association struct {
+	Rule     string `json:"rule"`
+	Subject  string `json:"subject"` // what it is about
+	Claim    string `json:"association"`
+	State    State  `json:"state"`
+	Evidence string `json:"evidence"` // or why it could not be checked
+	// RestsOn is the rule that fails instead: this one could not be checked
+	// without it, or is refuted by the same.
+	RestsOn string `json:"rests_on,omitempty"`
+	// StandIn says that it rests on what a rehearsal made up.
+	StandIn bool `json:"stand_in,omitempty"`
+	// Places are those that a stamped copy and the git tag differ in.
+	Places []string `json:"places,omitempty"`
+}
+
+// Key names the association among others.
+func (a Association) Key() string { return a.Rule + " " + a.Subject }
+
+// Proof is all that was found of one release.
+type Proof struct {
+	Component    string        `json:"component"`
+	Version      string        `json:"version"`
+	Repository   string        `json:"repository"`
+	Commit       string        `json:"commit"`
+	Associations []Association `json:"associations"`
+	Findings     []Association `json:"findings"`  // those that are refuted
+	Unchecked    []Association `json:"unchecked"` // those that could not be checked
+	Notes        []string      `json:"notes"`     // what is no association, and worth knowing
+}
+
+// Settled fills in the lists that follow from the associations.
+func (p *Proof) Settled() {
+	p.Findings, p.Unchecked = p.in(Refuted), p.in(Unchecked)
+	if p.Notes == nil {
+		p.Notes = []string{}
+	}
+}
+
+func (p *Proof) in(state State) []Association {
+	found := slices.DeleteFunc(slices.Clone(p.Associations), func(a Association) bool { return a.State != state })
+	return append([]Association{}, found...)
+}
+
+// OnlyStandIns tells whether nothing is unchecked but what rests on stand-ins.
+func (p *Proof) OnlyStandIns() bool {
+	return !slices.ContainsFunc(p.Unchecked, func(a Association) bool { return !a.StandIn })
+}
+
+// About are the associations of one subject.
+func (p *Proof) About(subject string) []Association {
+	return slices.DeleteFunc(slices.Clone(p.Associations), func(a Association) bool { return a.Subject != subject })
+}
+
+// Count says in words how many associations have which state.
+func (p *Proof) Count() string {
+	proven := len(p.Associations) - len(p.Findings) - len(p.Unchecked)
+	return fmt.Sprintf("%s: %d proven, %d refuted, %d could not be checked", Count(len(p.Associations), "association"), proven, len(p.Findings), len(p.Unchecked))
+}
+
+// Table prints the associations, each subject's together.
+func (p *Proof) Table(w io.Writer) {
+	fmt.Fprintf(w, "%s %s: git tag v%s of %s, commit %s\n\n", p.Component, p.Version, p.Version, p.Repository, orUnknown(p.Commit))
+	subject := ""
+	for _, a := range p.Associations {
+		if a.Subject != subject {
+			subject = a.Subject
+			fmt.Fprintln(w, Plain(subject))
+		}
+		fmt.Fprintf(w, "  %-15s  %-18s  %s\n", a.State, a.Rule, Plain(strings.Trim(a.Claim+": "+a.Evidence, ": ")))
+	}
+	for _, note := range p.Notes {
+		fmt.Fprintf(w, "\n%s\n", Plain(note))
+	}
+	fmt.Fprintf(w, "\n%s\n", p.Count())
+}
+
+func orUnknown(commit string) string {
+	if commit == "" {
+		return "unknown"
+	}
+	return commit
+}
+
+// Markdown is the proof as a part of a job summary.
+func (p *Proof) Markdown() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n## Proof of %s %s\n\n%s; git tag `v%s` of %s, commit `%s`.\n", p.Component, p.Version, p.Count(), p.Version, p.Repository, orUnknown(p.Commit))
+	b.WriteString("\n| state | what | association | evidence | rule |\n|---|---|---|---|---|\n")
+	for _, a := range p.Associations {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", a.State, Cell(a.Subject), Cell(a.Claim), Cell(a.Evidence), a.Rule)
+	}
+	for _, note := range p.Notes {
+		fmt.Fprintf(&b, "\n%s\n", Cell(note))
+	}
+	return b.String()
+}
+
+// Err is the outcome of a proof as an error: what is refuted wins over what
+// could not be checked. Stand-ins may be accepted.
+func (p *Proof) Err(acceptStandIns bool) error {
+	switch {
+	case len(p.Findings) > 0:
+		return &RefutedError{p.Component, p.Version, p.Findings}
+	case len(p.Unchecked) > 0 && !(acceptStandIns && p.OnlyStandIns()):
+		return fmt.Errorf("%s %s: %s could not be checked", p.Component, p.Version, Count(len(p.Unchecked), "association"))
+	}
+	return nil
+}
+
+// RefutedError says which associations do not hold.
+type RefutedError struct {
+	Component, Version string
+	Associations       []Association
+}
+
+// Code of what is refuted.
+func (e *RefutedError) Code() outcome.Code { return outcome.Wrong }
+
+func (e *RefutedError) Error() string {
+	text := fmt.Sprintf("%s %s: %s refuted", e.Component, e.Version, Count(len(e.Associations), "association"))
+	for _, a := range e.Associations {
+		text += fmt.Sprintf("\n  %s: %s: %s (%s)", a.Subject, a.Claim, a.Evidence, a.Rule)
+	}
+	return text
+}
