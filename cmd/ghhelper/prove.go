@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/prove"
+	"github.com/kubestellar/actions/internal/rehearsal"
 	"github.com/kubestellar/actions/internal/report"
 )
 
@@ -61,6 +63,14 @@ func (w world) prove(ctx context.Context, f proveFlags, component, versionArg st
 	prover := &prove.Prover{
 		File: src.file, Config: src.config, Component: component, Version: v, Repo: src.repo, Server: w.server(),
 		Registry: registry(), World: w.resolver(src, registry()), Forge: forge,
+	}
+	if f.rebuild {
+		says := io.Discard
+		if f.verbose {
+			says = w.Stderr
+		}
+		again := rehearsal.Rebuild{Repo: src.repo, Server: w.server(), Version: v, Registry: registry(), Goreleaser: f.goreleaser, Errors: says}
+		prover.Rebuild = again.Run
 	}
 	proof, err := prover.Prove(ctx)
 	if err != nil {

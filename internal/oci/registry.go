@@ -226,3 +226,35 @@ func (r *Registry) push(ctx context.Context, at, tag string, what digester,
 	}
 	return hash.String(), r.confirm(ctx, at, tag, hash.String())
 }
+
+// Copy brings an image, named by location@digest, from one edge to another, under
+// its digest alone.
+func Copy(ctx context.Context, from, to *Registry, image string) error {
+	digest, err := name.NewDigest(image, name.StrictValidation)
+	if err != nil {
+		return outcome.Usagef("image %q is not named by digest: %w", image, err)
+	}
+	desc, err := remote.Get(digest, from.options(ctx)...)
+	if err != nil {
+		return explain("fetching", digest, err)
+	}
+	if desc.MediaType.IsIndex() {
+		index, err := desc.ImageIndex()
+		if err == nil {
+			err = remote.WriteIndex(digest, index, to.options(ctx)...)
+		}
+		return wrapped("copying", digest, err)
+	}
+	single, err := desc.Image()
+	if err == nil {
+		err = remote.Write(digest, single, to.options(ctx)...)
+	}
+	return wrapped("copying", digest, err)
+}
+
+func wrapped(doing string, ref name.Reference, err error) error {
+	if err == nil {
+		return nil
+	}
+	return explain(doing, ref, err)
+}

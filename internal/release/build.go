@@ -124,6 +124,43 @@ func (t *Train) stageName(src source) string {
 // fixed is what a user's own settings must not change in what is built.
 var fixed = []string{"GOFLAGS=-mod=readonly", "GOWORK=off", "GOAMD64=v1", "GOARM64=v8.0"}
 
+// HasNothingToBuild tells whether a tree has no configuration to build by.
+func HasNothingToBuild(tree fs.FS) bool {
+	config, err := Builder{}.config(tree)
+	return config == nil && err == nil
+}
+
+// Bases are the images (location@digest) that ours are built on, without our
+// own base image, which building provides.
+func (t *Train) Bases() ([]string, error) {
+	config, err := t.Builder.config(t.Tree)
+	if err != nil || config == nil {
+		return nil, err
+	}
+	var others []string
+	for _, base := range config.bases() {
+		_, digest, _ := strings.Cut(base, "@")
+		ours, err := ourBase(digest)
+		if err != nil {
+			return nil, err
+		}
+		if ours == nil {
+			others = append(others, base)
+		}
+	}
+	return others, nil
+}
+
+// Build builds the commit, to a staging tag and a draft, and does nothing else.
+func (t *Train) Build(ctx context.Context) (Built, error) {
+	src, err := t.look(ctx)
+	if err != nil {
+		return Built{}, err
+	}
+	built, _, err := t.build(ctx, src)
+	return built, err
+}
+
 // build provides the draft and the base image, and has goreleaser build.
 func (t *Train) build(ctx context.Context, src source) (Built, string, error) {
 	release, err := t.ensureRelease(ctx, src)
