@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"sync"
@@ -72,3 +73,11 @@ func (w world) resolver(src source, r *oci.Registry) resolve.World {
 
 // server is where repositories are served from.
 func (w world) server() string { return orElse(w.Getenv("GITHUB_SERVER_URL"), "https://github.com") }
+
+// printJSON prints a value for programs.
+func (w world) printJSON(value any) error {
+	encoder := json.NewEncoder(w.Stdout)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(value)
+}

@@ -2,13 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/prove"
+	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal"
 	"github.com/kubestellar/actions/internal/report"
 )
@@ -22,47 +25,111 @@ packaged again from the tag and compared byte for byte; labels, which say what
 the builder said, are called so. With --rebuild, images and archives are built
 again too: from the tag, in a clean clone in another folder, with an empty build
 cache and the recorded toolchain, in a world of its own. That takes goreleaser
-on PATH, and the time of a cold build.`
+on PATH, and the time of a cold build.
+
+With --newest, no version is given: the newest release of each component that is
+named, or of all that are declared, is proven; the newest is that of which any
+image or chart is published.`
 
 type proveFlags struct {
 	config, format, goreleaser string
 	rebuild, standIns, verbose bool
+	newest                     bool
 }
 
 func newProve(w world) *cobra.Command {
 	var f proveFlags
-	cmd := &cobra.Command{Use: "prove COMPONENT VERSION", Short: "Prove a release from what was published", Long: proveHelp, Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "prove COMPONENT VERSION | prove --newest [COMPONENT…]", Short: "Prove a release from what was published", Long: proveHelp}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if f.newest {
+			return nil
+		}
+		return cobra.ExactArgs(2)(cmd, args)
+	}
 	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
 	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
 	cmd.Flags().BoolVar(&f.rebuild, "rebuild", false, "build images and archives again from the tag, and compare")
 	cmd.Flags().StringVar(&f.goreleaser, "goreleaser", "goreleaser", "the goreleaser command, for --rebuild")
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what goreleaser says while it builds")
+	cmd.Flags().BoolVar(&f.newest, "newest", false, "prove the newest release of each component")
 	cmd.Flags().BoolVar(&f.standIns, "accept-stand-ins", false, "end well where all that could not be checked rests on stand-ins, as in a rehearsal")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := oneOf(f.format, "text", "json"); err != nil {
 			return err
 		}
-		return w.prove(cmd.Context(), f, args[0], args[1])
+		return w.prove(cmd.Context(), f, args)
 	}
 	return cmd
 }
 
-func (w world) prove(ctx context.Context, f proveFlags, component, versionArg string) error {
-	v, err := parseVersion(versionArg)
-	if err != nil {
-		return err
-	}
+func (w world) prove(ctx context.Context, f proveFlags, args []string) error {
 	src, err := w.folder(ctx, "", f.config)
 	if err != nil {
 		return err
 	}
-	forge, err := w.forge("GITHUB_TOKEN")
+	if f.newest {
+		return w.proveNewest(ctx, f, src, args)
+	}
+	v, err := parseVersion(args[1])
 	if err != nil {
 		return err
 	}
+	proof, err := w.proof(ctx, f, src, args[0], v)
+	if err != nil {
+		return err
+	}
+	if err := w.printProof(proof, f.format); err != nil {
+		return err
+	}
+	return proof.Err(f.standIns)
+}
+
+// proveNewest proves one release of each component, and fails by the worst.
+func (w world) proveNewest(ctx context.Context, f proveFlags, src source, components []string) error {
+	if len(components) == 0 {
+		components = src.file.Names()
+	}
+	proofs := []*report.Proof{}
+	var errs []error
+	for _, name := range components {
+		c, err := src.file.Component(name)
+		if err != nil {
+			return outcome.As(outcome.Usage, err)
+		}
+		v, err := prove.Newest(ctx, c, registry().Tags)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("looking for the newest release of %s: %w", name, err))
+			continue
+		}
+		if v.IsZero() {
+			fmt.Fprintf(w.Stderr, "%s: nothing is published\n", name)
+			continue
+		}
+		proof, err := w.proof(ctx, f, src, name, v)
+		if err != nil {
+			return err
+		}
+		proofs, errs = append(proofs, proof), append(errs, proof.Err(f.standIns))
+		if f.format == "text" {
+			errs = append(errs, w.printProof(proof, f.format))
+			fmt.Fprintln(w.Stdout)
+		}
+	}
+	if f.format == "json" {
+		errs = append(errs, w.printJSON(proofs))
+	}
+	return errors.Join(errs...)
+}
+
+// proof looks at one release.
+func (w world) proof(ctx context.Context, f proveFlags, src source, component string, v ref.Version) (*report.Proof, error) {
+	forge, err := w.forge("GITHUB_TOKEN")
+	if err != nil {
+		return nil, err
+	}
 	prover := &prove.Prover{
 		File: src.file, Config: src.config, Component: component, Version: v, Repo: src.repo, Server: w.server(),
-		Registry: registry(), World: w.resolver(src, registry()), Forge: forge,
+		Registry: registry(), Anybody: anybody(), World: w.resolver(src, registry()), Forge: forge,
 	}
 	if f.rebuild {
 		says := io.Discard
@@ -72,14 +139,7 @@ func (w world) prove(ctx context.Context, f proveFlags, component, versionArg st
 		again := rehearsal.Rebuild{Repo: src.repo, Server: w.server(), Version: v, Registry: registry(), Goreleaser: f.goreleaser, Errors: says}
 		prover.Rebuild = again.Run
 	}
-	proof, err := prover.Prove(ctx)
-	if err != nil {
-		return err
-	}
-	if err := w.printProof(proof, f.format); err != nil {
-		return err
-	}
-	return proof.Err(f.standIns)
+	return prover.Prove(ctx)
 }
 
 func (w world) printProof(proof *report.Proof, format string) error {
@@ -90,8 +150,5 @@ func (w world) printProof(proof *report.Proof, format string) error {
 		proof.Table(w.Stdout)
 		return nil
 	}
-	encoder := json.NewEncoder(w.Stdout)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(proof)
+	return w.printJSON(proof)
 }

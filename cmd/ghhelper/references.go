@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -91,10 +90,7 @@ func folded[T any](all []T, excuse func(T) string) (shown []T, more map[string]s
 
 func (w world) printReferences(found []ref.Reference, format string) error {
 	if format == "json" {
-		encoder := json.NewEncoder(w.Stdout)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(append([]ref.Reference{}, found...))
+		return w.printJSON(append([]ref.Reference{}, found...))
 	}
 	out := bufio.NewWriter(w.Stdout)
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -92,10 +91,7 @@ func (w world) verified(ctx context.Context, f verifyFlags) (source, error) {
 
 func (w world) printResult(r verify.Result, f verifyFlags) error {
 	if f.format == "json" {
-		encoder := json.NewEncoder(w.Stdout)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(r)
+		return w.printJSON(r)
 	}
 	for _, finding := range r.Findings {
 		fmt.Fprintln(w.Stdout, report.Plain(level(finding)+finding.String()))

@@ -3,9 +3,11 @@ package oci
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/sync/errgroup"
@@ -186,3 +188,20 @@ func intersect(a, b map[string]string) map[string]string {
 
 // StandIn is the reason why the artifact is not the real one, or "".
 func (d Description) StandIn() string { return d.Labels[KeyStandIn] }
+
+// Tags lists the tags of a repository; none where there is no such repository.
+func (r *Registry) Tags(ctx context.Context, at string) ([]string, error) {
+	repository, err := name.NewRepository(at, name.StrictValidation)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := remote.List(repository, r.options(ctx)...)
+	if err == nil {
+		return tags, nil
+	}
+	err = explain("listing the tags of", repository.Tag("any"), err)
+	if errors.Is(err, ErrAbsent) {
+		return nil, nil
+	}
+	return nil, err
+}
