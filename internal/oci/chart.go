@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/kubestellar/actions/internal/outcome"
 )
 
 // Media types of Helm charts in registries: https://helm.sh/docs/topics/registries
@@ -89,7 +91,7 @@ func (r *Registry) Chart(ctx context.Context, at, identifier string) (archive []
 		return nil, d, explain("looking for", ref, err)
 	}
 	if desc.MediaType.IsIndex() {
-		return nil, d, fmt.Errorf("reading %s: it is an image of several platforms, and no Helm chart", ref)
+		return nil, d, outcome.Wrongf("reading %s: it is an image of several platforms, and no Helm chart", ref)
 	}
 	if d, err = describe(desc); err != nil {
 		return nil, d, explain("reading", ref, err)
@@ -120,7 +122,7 @@ func chartLayer(image v1.Image) ([]byte, error) {
 		defer content.Close()
 		return readAtMost(content, maxChart)
 	}
-	return nil, fmt.Errorf("there is no layer of type %s: this is no Helm chart", chartContent)
+	return nil, outcome.Wrongf("there is no layer of type %s: this is no Helm chart", chartContent)
 }
 
 func readAtMost(r io.Reader, most int64) ([]byte, error) {

@@ -35,6 +35,8 @@ type Description struct {
 	// Labels are the image's labels and the manifest's annotations in one;
 	// of several platforms, those that all share.
 	Labels map[string]string
+	// Annotations are the manifest's alone.
+	Annotations map[string]string
 	// Platforms that an image has, as "os/architecture"; none for a chart.
 	Platforms []string
 	// Each tells of the platforms one by one, in the order of Platforms.
@@ -122,6 +124,7 @@ func (d *Description) addIndex(desc *remote.Descriptor) error {
 	for _, platform := range d.Each {
 		shared = intersect(shared, platform.Labels)
 	}
+	d.Annotations = manifest.Annotations
 	maps.Copy(d.Labels, manifest.Annotations)
 	maps.Copy(d.Labels, shared)
 	return nil
@@ -151,6 +154,7 @@ func (d *Description) addImage(desc *remote.Descriptor) error {
 	if err != nil {
 		return err
 	}
+	d.Annotations = manifest.Annotations
 	maps.Copy(d.Labels, manifest.Annotations)
 	if !manifest.Config.MediaType.IsConfig() {
 		return nil // a chart's config is its metadata, not an image's

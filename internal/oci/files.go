@@ -11,8 +11,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// maxFile bounds one file of an image that is looked at, in bytes.
-const maxFile = 1 << 30
+// What is looked at of an image is bounded, in bytes: one file, which is held in
+// memory, and a layer, which is compressed and may unpack to whatever its maker
+// likes.
+const (
+	maxFile  = 512 << 20
+	maxLayer = 8 << 30
+)
 
 // Files reads the regular files in each layer of an image for one platform. An
 // error of look ends it.
@@ -43,9 +48,13 @@ func layerFiles(layer v1.Layer, look func(name string, data []byte) error) error
 		return err
 	}
 	defer content.Close()
-	files := tar.NewReader(content)
+	bounded := &io.LimitedReader{R: content, N: maxLayer}
+	files := tar.NewReader(bounded)
 	for {
 		header, err := files.Next()
+		if bounded.N == 0 {
+			return fmt.Errorf("a layer is larger than %d bytes", int64(maxLayer))
+		}
 		if errors.Is(err, io.EOF) {
 			return nil
 		}

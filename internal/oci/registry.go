@@ -39,6 +39,10 @@ var usualBackoff = remote.Backoff{Duration: 200 * time.Millisecond, Factor: 3, J
 // no such thing. Every other error means that it could not be asked.
 var ErrAbsent = outcome.Wrongf("not in the registry")
 
+// ErrDenied is what errors.Is finds where a registry wants other credentials:
+// it tells nothing of what is there.
+var ErrDenied = errors.New("it does not exist, or is private and the credentials do not reach it")
+
 // options of one call; all calls share the tokens that registries gave out.
 func (r *Registry) options(ctx context.Context) []remote.Option {
 	r.once.Do(r.connect)
@@ -70,6 +74,9 @@ func parse(at, identifier string) (name.Reference, error) {
 
 // explain tells absent from could not ask, and says what to do about it.
 func explain(doing string, ref name.Reference, err error) error {
+	if outcome.Of(err) == outcome.Wrong {
+		return fmt.Errorf("%s %s: %w", doing, ref, err) // it was asked, and is not what it should be
+	}
 	var answer *transport.Error
 	if !errors.As(err, &answer) {
 		return fmt.Errorf("%s %s: could not ask: %w", doing, ref, err)
@@ -78,8 +85,8 @@ func explain(doing string, ref name.Reference, err error) error {
 	case http.StatusNotFound:
 		return fmt.Errorf("%s %s: %w", doing, ref, ErrAbsent)
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return fmt.Errorf("%s %s: could not ask: it does not exist, or is private and the credentials do not reach it (docker login %s, or GITHUB_TOKEN for ghcr.io): %w",
-			doing, ref, ref.Context().RegistryStr(), err)
+		return fmt.Errorf("%s %s: could not ask: %w (docker login %s, or GITHUB_TOKEN for ghcr.io): %w",
+			doing, ref, ErrDenied, ref.Context().RegistryStr(), err)
 	}
 	return fmt.Errorf("%s %s: could not ask: %w", doing, ref, err)
 }
