@@ -38,7 +38,7 @@ func (r *run) assets(ctx context.Context, things []thing) part {
 	s.add(ruleRelease, "it is there").err = err
 	if err != nil {
 		for _, t := range declared {
-			s.claims = append(s.claims, claim{rule: ruleAssetExists, subject: "release asset " + t.AssetName(r.Version), text: "the release has it", err: &restsOnError{ruleRelease}})
+			s.claims = append(s.claims, claim{rule: ruleAssetExists, subject: "release asset " + t.AssetName(r.Version), text: "the release has it", err: &restsOnError{rule: ruleRelease}})
 		}
 		return part{subjects: []*subject{s}}
 	}
@@ -90,7 +90,7 @@ func (r *run) carried(ctx context.Context, release *gh.Release, declared []thing
 		result.subjects = append(result.subjects, s)
 	}
 	for _, name := range absent(sums, assets) {
-		s := &subject{name: "release asset " + name}
+		s := &subject{name: "release asset " + name, built: name, asset: true}
 		s.add(ruleAssetChecksum, "its checksum is the listed one").err = outcome.Wrongf("its checksum is listed, and the release has no such asset")
 		result.subjects = append(result.subjects, s)
 	}
@@ -141,7 +141,7 @@ func (r *run) declaredAsset(ctx context.Context, t thing, assets []asset) *subje
 	exists := s.add(ruleAssetExists, "the release has it")
 	if i < 0 {
 		exists.err = outcome.Wrongf("the release has no such asset")
-		s.add(ruleAssetSource, "it is what the git tag makes").err = &restsOnError{ruleAssetExists}
+		s.add(ruleAssetSource, "it is what the git tag makes").err = &restsOnError{rule: ruleAssetExists}
 		return s
 	}
 	a := assets[i]

@@ -30,7 +30,7 @@ func (r *run) programs(s *subject, a asset) {
 	}
 	claim := s.add(ruleAssetBinary, "the programs in it were built from the commit", ruleAssetChecksum, r.tagKey())
 	if r.src.Tree == nil {
-		claim.err = &restsOnError{ruleGitTag}
+		claim.err = &restsOnError{rule: ruleGitTag}
 		return
 	}
 	evidence, err := r.builtOf(a)
@@ -38,6 +38,22 @@ func (r *run) programs(s *subject, a asset) {
 		evidence, err = "this run has built it", nil
 	}
 	claim.is(evidence, err)
+}
+
+// buildInfo is what a Go program says of how it was built; nil of any other
+// file. The readers of programs in Go's library may panic on what is made to
+// break them: https://pkg.go.dev/debug/elf
+func buildInfo(data []byte) (info *debug.BuildInfo, err error) {
+	defer func() {
+		if recover() != nil {
+			info, err = nil, outcome.Wrongf("it is a program that cannot be read")
+		}
+	}()
+	info, err = buildinfo.Read(bytes.NewReader(data))
+	if err != nil {
+		return nil, nil
+	}
+	return info, nil
 }
 
 func isArchive(name string) bool {
@@ -52,9 +68,9 @@ func (r *run) builtOf(a asset) (evidence string, err error) {
 	}
 	var said []string
 	err = eachFile(a.path, a.Name, func(name string, data []byte) error {
-		info, err := buildinfo.Read(bytes.NewReader(data))
-		if err != nil {
-			return nil // no Go program
+		info, err := buildInfo(data)
+		if err != nil || info == nil {
+			return err
 		}
 		how, err := want.built(info, data)
 		said = append(said, path.Base(name)+": "+how)
@@ -162,8 +178,39 @@ func setting(info *debug.BuildInfo, key string) string {
 	return info.Settings[i].Value
 }
 
-// maxProgram bounds one file that is looked at in an archive, in bytes.
-const maxProgram = 1 << 30
+// What is unpacked of an archive is bounded, in bytes: the largest file, which
+// is held in memory, and all files together. A small archive may unpack to
+// whatever its maker likes.
+const (
+	maxProgram = 512 << 20
+	maxArchive = 4 << 30
+)
+
+// errTooLarge says that a bound was reached, which is not wrong in itself.
+var errTooLarge = fmt.Errorf("unpacked, it is too large to be looked at: a file in it has more than %d bytes, or all have more than %d", maxProgram, maxArchive)
+
+// bounded reads no more than is left, over all that it is made to read.
+type bounded struct {
+	io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTooLarge
+	}
+	n, err := b.Reader.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
+
+// unreadable says that something is wrong in itself, unless it is too large.
+func unreadable(what string, err error) error {
+	if err == nil || errors.Is(err, errTooLarge) {
+		return err
+	}
+	return outcome.Wrongf("%s cannot be read: %w", what, err)
+}
 
 // eachFile reads the regular files of an archive, one by one.
 func eachFile(path, name string, look func(name string, data []byte) error) error {
@@ -177,9 +224,9 @@ func eachFile(path, name string, look func(name string, data []byte) error) erro
 	defer file.Close()
 	unzipped, err := gzip.NewReader(file)
 	if err != nil {
-		return outcome.Wrongf("it is no gzip file: %w", err)
+		return unreadable("the gzip file", err)
 	}
-	return eachOfTar(unzipped, look)
+	return eachOfTar(&bounded{unzipped, maxArchive}, look)
 }
 
 func eachOfTar(r io.Reader, look func(name string, data []byte) error) error {
@@ -190,7 +237,7 @@ func eachOfTar(r io.Reader, look func(name string, data []byte) error) error {
 			return nil
 		}
 		if err != nil {
-			return outcome.Wrongf("it is no archive that can be read: %w", err)
+			return unreadable("the archive", err)
 		}
 		if header.Typeflag != tar.TypeReg {
 			continue
@@ -204,18 +251,20 @@ func eachOfTar(r io.Reader, look func(name string, data []byte) error) error {
 func eachOfZip(path string, look func(name string, data []byte) error) error {
 	files, err := zip.OpenReader(path)
 	if err != nil {
-		return outcome.Wrongf("it is no archive that can be read: %w", err)
+		return unreadable("the zip file", err)
 	}
 	defer files.Close()
+	all := &bounded{left: maxArchive}
 	for _, f := range files.File {
 		if !f.Mode().IsRegular() {
 			continue
 		}
 		content, err := f.Open()
 		if err != nil {
-			return outcome.Wrongf("%s cannot be read: %w", f.Name, err)
+			return unreadable(f.Name, err)
 		}
-		err = lookAt(f.Name, content, look)
+		all.Reader = content
+		err = lookAt(f.Name, all, look)
 		if err = errors.Join(err, content.Close()); err != nil {
 			return err
 		}
@@ -226,10 +275,10 @@ func eachOfZip(path string, look func(name string, data []byte) error) error {
 func lookAt(name string, r io.Reader, look func(name string, data []byte) error) error {
 	data, err := io.ReadAll(io.LimitReader(r, maxProgram+1))
 	if err != nil {
-		return outcome.Wrongf("%s cannot be read: %w", name, err)
+		return unreadable(name, err)
 	}
 	if len(data) > maxProgram {
-		return fmt.Errorf("%s is larger than %d bytes", name, maxProgram)
+		return fmt.Errorf("%s: %w", name, errTooLarge)
 	}
 	return look(name, data)
 }

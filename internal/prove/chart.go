@@ -38,6 +38,7 @@ type chartClaims struct {
 func (r *run) chart(ctx context.Context, t thing) part {
 	s := &subject{name: "chart " + t.At + ":" + t.TagFor(r.Version)}
 	c := &chartClaims{run: r, subject: s, thing: t, made: r.stamping(ctx, t)}
+	defer c.made() // what it makes of temporary files is gone before the proof is told
 	if !c.fetch(ctx) {
 		return part{subjects: []*subject{s}}
 	}
@@ -72,6 +73,7 @@ func (c *chartClaims) fetch(ctx context.Context) bool {
 	c.archive, c.d, err = c.Registry.Chart(ctx, c.At, c.identify(c.At, tag))
 	if err == nil {
 		c.chart, err = chart.LoadArchive(c.At+":"+tag, c.archive)
+		err = outcome.As(outcome.Wrong, err) // it was fetched whole
 	}
 	c.subject.add(ruleChartExists, "it is there").is(c.d.Digest, c.explainAbsent(ctx, c.thing, err))
 	if why := c.d.StandIn(); err == nil && why != "" {
@@ -82,7 +84,7 @@ func (c *chartClaims) fetch(ctx context.Context) bool {
 		return true
 	}
 	for _, rule := range []string{ruleChartVersion, ruleChartRevision, ruleChartRenders, ruleChartOwn, ruleChartRuns, ruleChartFiles, ruleChartBytes} {
-		c.add(rule).err = &restsOnError{ruleChartExists}
+		c.add(rule).err = &restsOnError{rule: ruleChartExists}
 		var standIn *standInError
 		if errors.As(err, &standIn) {
 			c.claims[len(c.claims)-1].err = standIn
@@ -105,11 +107,14 @@ func (c *chartClaims) says() {
 }
 
 func (c *chartClaims) annotated() (evidence string, err error) {
-	for key, want := range map[string][]string{
-		oci.KeyRevision: {c.src.Commit}, oci.KeyVersion: {c.TagFor(c.Version)}, oci.KeySource: c.sourceOf(c.repository()),
+	for _, expected := range []struct {
+		key  string
+		want []string
+	}{
+		{oci.KeyRevision, []string{c.src.Commit}}, {oci.KeyVersion, []string{c.TagFor(c.Version)}}, {oci.KeySource, c.sourceOf(c.repository())},
 	} {
-		if got := c.d.Labels[key]; !slices.Contains(want, got) {
-			return "", outcome.Wrongf("annotation %s is %q, want %q", key, got, want[0])
+		if got := c.d.Labels[expected.key]; !slices.Contains(expected.want, got) {
+			return "", outcome.Wrongf("annotation %s is %q, want %q", expected.key, got, expected.want[0])
 		}
 	}
 	return "annotations, which say what the publisher said; the bytes are held to the tag below", nil
@@ -130,7 +135,7 @@ func (c *chartClaims) renders(ctx context.Context) {
 	if err != nil {
 		c.add(ruleChartRenders, ruleChartVersion).err = err
 		for _, rule := range []string{ruleChartOwn, ruleChartRuns} {
-			c.add(rule).err = &restsOnError{ruleChartRenders}
+			c.add(rule).err = &restsOnError{rule: ruleChartRenders}
 		}
 		return
 	}
@@ -217,14 +222,15 @@ func (c *chartClaims) own(to render.Rendering) (evidence string, err error) {
 	return report.Count(said, "place") + " of the renderings", nil
 }
 
-// exist are the claims that explain why something of our own is not there.
+// exist are the claims that explain why something of our own, or what that
+// runs in turn, is not there.
 func (c *chartClaims) exist(to render.Rendering) (keys []string) {
+	explains := map[delivery.Kind][]string{
+		delivery.Image: {ruleImageExists},
+		delivery.Chart: {ruleChartExists, ruleChartVersion, ruleChartRenders, ruleChartRuns},
+	}
 	for _, target := range to.Targets() {
-		if target.Kind == delivery.Image || target.Kind == delivery.Chart {
-			rule := ruleImageExists
-			if target.Kind == delivery.Chart {
-				rule = ruleChartExists
-			}
+		for _, rule := range explains[target.Kind] {
 			keys = append(keys, fmt.Sprintf("%s %s %s:%s", rule, target.Kind, target.At, target.Tag))
 		}
 	}
@@ -352,7 +358,7 @@ func (c *chartClaims) isOfTheTag() {
 	want, err := c.made()
 	if err != nil {
 		files.err = err
-		c.add(ruleChartBytes).err = &restsOnError{ruleChartFiles}
+		c.add(ruleChartBytes).err = &restsOnError{rule: ruleChartFiles}
 		return
 	}
 	files.is(c.sameFiles(want))
@@ -416,8 +422,11 @@ func (r *run) stamp(ctx context.Context, t thing) (apply.Stamped, error) {
 			return s, nil
 		}
 	}
-	if !r.src.Declares || t.Source == "" {
-		return apply.Stamped{}, errors.New("the tag does not say what it is made of")
+	if r.src.Tree == nil || !r.src.Declares {
+		return apply.Stamped{}, &restsOnError{ruleDeclared, "the tag does not say what it is made of"}
+	}
+	if t.Source == "" {
+		return apply.Stamped{}, errors.New("the tag does not say what it is made of: declare its source")
 	}
 	dir, err := os.MkdirTemp("", "ghhelper-prove-*")
 	if err != nil {

@@ -65,9 +65,11 @@ type standInError struct{ what string }
 func (e *standInError) Error() string { return "rests on a stand-in: " + e.what }
 
 // restsOnError says that a claim needs what another could not give.
-type restsOnError struct{ rule string }
+type restsOnError struct{ rule, why string }
 
-func (e *restsOnError) Error() string { return "rests on " + e.rule }
+func (e *restsOnError) Error() string {
+	return strings.TrimSuffix("rests on "+e.rule+": "+e.why, ": ")
+}
 
 // settle turns claims into associations. What is refuted only because another
 // claim is, is not counted a second time: it says what it follows from.
@@ -90,27 +92,34 @@ func (c claim) settled(refuted map[string]bool) report.Association {
 	}
 	a.State, a.Evidence = report.Unchecked, oneLine(c.err)
 	var standIn *standInError
-	a.StandIn = errors.As(c.err, &standIn)
+	a.StandIn = errors.As(c.err, &standIn) && !c.refuted()
 	var restsOn *restsOnError
 	if errors.As(c.err, &restsOn) {
 		a.RestsOn = restsOn.rule
 	}
-	if !c.refuted() {
-		return a
-	}
-	a.State, a.StandIn = report.Refuted, false
-	for _, key := range c.after {
-		if refuted[key] {
-			rule, _, _ := strings.Cut(key, " ")
-			a.State, a.RestsOn, a.Evidence = report.Unchecked, rule, fmt.Sprintf("follows from %s, which is refuted: %s", rule, a.Evidence)
-			return a
-		}
+	cause := c.cause(refuted)
+	switch {
+	case c.refuted() && cause == "":
+		a.State = report.Refuted
+	case cause != "" && a.RestsOn == "":
+		a.RestsOn, a.Evidence = cause, fmt.Sprintf("follows from %s, which is refuted: %s", cause, a.Evidence)
 	}
 	return a
 }
 
+// cause is the first refuted rule that explains why the claim does not hold.
+func (c claim) cause(refuted map[string]bool) string {
+	for _, key := range c.after {
+		if refuted[key] {
+			rule, _, _ := strings.Cut(key, " ")
+			return rule
+		}
+	}
+	return ""
+}
+
 func oneLine(err error) string {
-	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; ")
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 }
 
 // subject makes the claims about one thing.
@@ -148,6 +157,6 @@ func (c *claim) is(evidence string, err error) { c.evidence, c.err = evidence, e
 // missing makes claims that rest on one that failed.
 func (s *subject) missing(on string, claims map[string]string, order ...string) {
 	for _, rule := range order {
-		s.add(rule, claims[rule]).err = &restsOnError{on}
+		s.add(rule, claims[rule]).err = &restsOnError{rule: on}
 	}
 }

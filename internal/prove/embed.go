@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/kubestellar/actions/internal/oci"
@@ -47,27 +48,40 @@ func (r *run) filled(text string) string {
 // that holds another version there is wrong; what is no version at all, such as
 // a template, is passed over.
 func (r *run) occurrences(text string, data []byte) (n int, err error) {
-	before, _, _ := strings.Cut(text, "{version}")
-	want := r.Version.String()
+	before, after, _ := strings.Cut(text, "{version}")
+	if before == "" {
+		return 0, outcome.Usagef("embeds %q: want some text before {version}, by which it is found", text)
+	}
 	for {
 		i := bytes.Index(data, []byte(before))
 		if i < 0 {
 			return n, nil
 		}
 		data = data[i+len(before):]
-		// In a program's data, one text may follow another without a sign.
-		if bytes.HasPrefix(data, []byte(want)) {
-			n++
+		if versionAt(data) == "" {
 			continue
 		}
-		if len(data) > 0 && data[0] >= '0' && data[0] <= '9' {
+		rest, right := bytes.CutPrefix(data, []byte(r.Version.String()+r.filled(after)))
+		switch {
+		case !right || after == "" && prerelease.Match(rest):
 			return n, outcome.Wrongf("it holds %q, want %q", before+versionAt(data), r.filled(text))
+		case after == "" && versionAt(rest) != "":
+			return n, fmt.Errorf("it holds %q, where the version may be a longer one than %s: let some text follow {version} in embeds", before+versionAt(data), r.Version)
 		}
+		n++
 	}
 }
 
-// versionAt is what looks like a version at the begin of data.
+// prerelease is how a version goes on to be that of a prerelease. A program's
+// texts may follow each other without a sign, so whatever else follows tells
+// nothing, but for a digit, of which nobody can tell.
+var prerelease = regexp.MustCompile(`^-(rc|alpha|beta|pre|dev|unstamped)`)
+
+// versionAt is what looks like a version at the begin of data, or "".
 func versionAt(data []byte) string {
+	if len(data) == 0 || data[0] < '0' || data[0] > '9' {
+		return ""
+	}
 	end := bytes.IndexFunc(data, func(c rune) bool {
 		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && c != '.' && c != '-'
 	})

@@ -47,10 +47,10 @@ func (r *run) image(ctx context.Context, t thing, commit, tag, repository string
 	result.revisions = append(result.revisions, d.Labels[oci.KeyRevision])
 	s.add(ruleImagePlatforms, claimsOfImage[ruleImagePlatforms]).is(platforms(t, d))
 	s.add(ruleImageRevision, claimsOfImage[ruleImageRevision], tag).is(label(d, oci.KeyRevision, commit))
-	s.add(ruleImageVersion, claimsOfImage[ruleImageVersion]).is(label(d, oci.KeyVersion, r.Version.String()))
-	s.add(ruleImageSource, claimsOfImage[ruleImageSource]).is(label(d, oci.KeySource, r.sourceOf(repository)...))
+	s.add(ruleImageVersion, claimsOfImage[ruleImageVersion], ruleImageRevision).is(label(d, oci.KeyVersion, r.Version.String()))
+	s.add(ruleImageSource, claimsOfImage[ruleImageSource], ruleImageRevision).is(label(d, oci.KeySource, r.sourceOf(repository)...))
 	if len(t.Embeds) > 0 {
-		s.add(ruleImageEmbeds, claimsOfImage[ruleImageEmbeds]).is(r.embeds(ctx, t, d))
+		s.add(ruleImageEmbeds, claimsOfImage[ruleImageEmbeds], ruleImageRevision, ruleImageVersion).is(r.embeds(ctx, t, d))
 	}
 	r.seenByAnybody(ctx, s, t, d.Digest)
 	return result
@@ -114,7 +114,7 @@ func label(d oci.Description, key string, want ...string) (evidence string, err 
 			return "", outcome.Wrongf("label %s of %s is %q, want %q", key, p.Name, got, want[0])
 		}
 	}
-	if got, ok := d.Labels[key]; ok && !slices.Contains(want, got) {
+	if got, ok := d.Annotations[key]; ok && !slices.Contains(want, got) {
 		return "", outcome.Wrongf("annotation %s is %q, want %q", key, got, want[0])
 	}
 	return fmt.Sprintf("%s on %s; a label, which says what the builder said", want[0], strings.Join(d.Platforms, ", ")), nil
@@ -128,8 +128,9 @@ func (r *run) seenByAnybody(ctx context.Context, s *subject, t thing, digest str
 	seen, err := r.Anybody.Digest(ctx, t.At, t.TagFor(r.Version))
 	claim := s.add(rulePublic, "anybody can fetch it")
 	switch {
-	case errors.Is(err, oci.ErrAbsent) || err != nil && outcome.Of(err) == outcome.Unchecked:
-		claim.err = fmt.Errorf("seen with credentials only; a new package is private until it is made public in its settings: %w", outcome.As(outcome.Unchecked, errors.New(err.Error())))
+	case errors.Is(err, oci.ErrAbsent) || errors.Is(err, oci.ErrDenied):
+		// The words alone: what the one was not shown is there, as the other saw.
+		claim.err = fmt.Errorf("seen with credentials only; a new package is private until it is made public in its settings: %s", err)
 	case err == nil && seen != digest:
 		claim.err = outcome.Wrongf("without credentials it is %s, with them %s", seen, digest)
 	default:

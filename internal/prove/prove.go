@@ -176,7 +176,7 @@ func (r *run) together(tag *subject, parts []part, lockstep part) []claim {
 			claims = append(claims, s.claims...)
 		}
 	}
-	r.judgeTag(tag, revisions)
+	judgeTag(tag, r.src.Commit, revisions)
 	claims = slices.Concat(tag.claims, claims)
 	for _, s := range lockstep.subjects {
 		claims = append(claims, s.claims...)
@@ -229,6 +229,7 @@ func (r *run) lockstep(ctx context.Context) part {
 		tag := &subject{name: fmt.Sprintf("git tag %s of %s", r.Version.Tag(), c.Repository)}
 		found, err := r.findTag(ctx, c.Repository, tag)
 		all.subjects = append(all.subjects, tag)
+		var revisions []string
 		for _, artifact := range c.OfKind(delivery.Image) {
 			t := thing{name, artifact, c.Artifacts[artifact]}
 			one := r.image(ctx, t, found.Commit, tag.keyOf(ruleGitTag), c.Repository)
@@ -236,7 +237,9 @@ func (r *run) lockstep(ctx context.Context) part {
 				one.unknown(ruleImageRevision)
 			}
 			all.subjects = append(all.subjects, one.subjects...)
+			revisions = append(revisions, one.revisions...)
 		}
+		judgeTag(tag, found.Commit, revisions)
 	}
 	return all
 }
@@ -246,7 +249,7 @@ func (p part) unknown(rule string) {
 	for _, s := range p.subjects {
 		for i := range s.claims {
 			if s.claims[i].rule == rule {
-				s.claims[i].is("", &restsOnError{ruleGitTag})
+				s.claims[i].is("", &restsOnError{rule: ruleGitTag})
 			}
 		}
 	}

@@ -19,7 +19,7 @@ type Rebuilt struct {
 // rebuild builds the commit again, while all else is asked.
 func (r *run) rebuild(ctx context.Context) (made Rebuilt, err error) {
 	if r.src.Tree == nil {
-		return made, &restsOnError{ruleGitTag}
+		return made, &restsOnError{rule: ruleGitTag}
 	}
 	return r.Rebuild(ctx, r.src)
 }
@@ -62,7 +62,7 @@ func (s *subject) rebuilt(again string, ok bool, how string, err error) {
 	case err != nil:
 		claim.err = err
 	case s.digest == "":
-		claim.err = &restsOnError{s.claims[0].rule}
+		claim.err = &restsOnError{rule: s.claims[0].rule}
 	case !ok:
 		claim.err = outcome.Wrongf("the commit builds no such thing")
 	case again != s.digest:

@@ -103,14 +103,14 @@ var commitID = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
 // judgeTag holds the tag against what published things say they were made of.
 // Where two or more agree on another commit, it is the tag that has moved.
-func (r *run) judgeTag(tag *subject, revisions []string) {
+func judgeTag(tag *subject, commit string, revisions []string) {
 	revisions = slices.DeleteFunc(revisions, func(s string) bool { return !commitID.MatchString(s) })
 	slices.Sort(revisions)
 	said := len(revisions)
 	revisions = slices.Compact(revisions)
 	claim := &tag.claims[0]
-	if claim.err == nil && said > 1 && len(revisions) == 1 && revisions[0] != r.src.Commit {
-		claim.err = outcome.Wrongf("it is on commit %s, and all %d published things that name a commit name %s: the tag has moved", r.src.Commit, said, revisions[0])
+	if claim.err == nil && said > 1 && len(revisions) == 1 && revisions[0] != commit {
+		claim.err = outcome.Wrongf("it is on commit %s, and all %d published things that name a commit name %s: the tag has moved", commit, said, revisions[0])
 	}
 }
 
