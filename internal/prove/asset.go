@@ -2,7 +2,6 @@ package prove
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -10,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,6 +18,7 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/report"
 )
 
 // assets proves the GitHub release and the files that it carries.
@@ -38,7 +39,7 @@ func (r *run) assets(ctx context.Context, things []thing) part {
 	s.add(ruleRelease, "it is there").err = err
 	if err != nil {
 		for _, t := range declared {
-			s.claims = append(s.claims, claim{rule: ruleAssetExists, subject: "release asset " + t.AssetName(r.Version), text: "the release has it", err: &restsOnError{rule: ruleRelease}})
+			s.claims = append(s.claims, claim{rule: ruleAssetExists, subject: "release asset " + t.AssetName(r.Version), text: "the release has it", err: &restsOnError{ruleRelease}})
 		}
 		return part{subjects: []*subject{s}}
 	}
@@ -73,8 +74,13 @@ func (r *run) carried(ctx context.Context, release *gh.Release, declared []thing
 	}
 	defer os.RemoveAll(dir)
 	assets := r.fetch(ctx, dir, release.Assets)
-	sums, sumsErr := checksums(assets)
 	var result part
+	sums, sumsErr := checksums(assets)
+	list := &subject{name: "release asset " + listName(assets)}
+	list.add(ruleAssetChecksum, "it lists a checksum of each file").is(report.Count(len(sums), "file"), sumsErr)
+	if !errors.Is(sumsErr, errNoChecksums) {
+		result.subjects = append(result.subjects, list)
+	}
 	for _, t := range declared {
 		if s := r.declaredAsset(ctx, t, assets); s != nil {
 			result.subjects = append(result.subjects, s)
@@ -85,7 +91,7 @@ func (r *run) carried(ctx context.Context, release *gh.Release, declared []thing
 			continue
 		}
 		s := &subject{name: "release asset " + a.Name, digest: a.digest, built: a.Name, asset: true, after: []string{r.tagKey()}}
-		s.add(ruleAssetChecksum, "its checksum is the listed one").is(a.listed(sums, sumsErr))
+		s.add(ruleAssetChecksum, "its checksum is the listed one", list.keyOf(ruleAssetChecksum)).is(a.listed(sums, sumsErr))
 		r.programs(s, a)
 		result.subjects = append(result.subjects, s)
 	}
@@ -141,7 +147,7 @@ func (r *run) declaredAsset(ctx context.Context, t thing, assets []asset) *subje
 	exists := s.add(ruleAssetExists, "the release has it")
 	if i < 0 {
 		exists.err = outcome.Wrongf("the release has no such asset")
-		s.add(ruleAssetSource, "it is what the git tag makes").err = &restsOnError{rule: ruleAssetExists}
+		s.add(ruleAssetSource, "it is what the git tag makes").err = &restsOnError{ruleAssetExists}
 		return s
 	}
 	a := assets[i]
@@ -154,16 +160,9 @@ func (r *run) declaredAsset(ctx context.Context, t thing, assets []asset) *subje
 			return s
 		}
 		source.places = places(made)
-		source.is(fmt.Sprintf("byte for byte, %s stamped", placesCount(len(made.Edits))), sameBytes(a.digest, made.Data))
+		source.is(fmt.Sprintf("byte for byte, %s stamped", report.Count(len(made.Edits), "place")), sameBytes(a.digest, made.Data))
 	}
 	return s
-}
-
-func placesCount(n int) string {
-	if n == 1 {
-		return "1 place"
-	}
-	return fmt.Sprintf("%d places", n)
 }
 
 func sameBytes(digest string, want []byte) error {
@@ -180,6 +179,15 @@ func isChecksums(name string) bool {
 	return strings.HasSuffix(lower, "checksums.txt") || strings.HasPrefix(lower, "sha256sum")
 }
 
+// listName is the name of the release's list of checksums, "" without one.
+func listName(assets []asset) string {
+	i := slices.IndexFunc(assets, func(a asset) bool { return isChecksums(a.Name) })
+	if i < 0 {
+		return ""
+	}
+	return assets[i].Name
+}
+
 // errNoChecksums says that the release lists no checksums.
 var errNoChecksums = errors.New("the release has no file of checksums")
 
@@ -192,18 +200,33 @@ func checksums(assets []asset) (map[string]string, error) {
 	if assets[i].err != nil {
 		return nil, assets[i].err
 	}
-	data, err := os.ReadFile(assets[i].path)
+	file, err := os.Open(assets[i].path)
 	if err != nil {
 		return nil, err
 	}
+	defer file.Close()
+	sums, err := readChecksums(file)
+	if err != nil {
+		return nil, outcome.Wrongf("it is no list of checksums: %w", err)
+	}
+	return sums, nil
+}
+
+// checksum is a line as sha256sum writes it.
+var checksum = regexp.MustCompile(`^([0-9a-f]{64}) [ *](\S+)$`)
+
+func readChecksums(r io.Reader) (map[string]string, error) {
 	sums := map[string]string{}
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	for lines.Scan() {
-		fields := strings.Fields(lines.Text())
-		if len(fields) != 2 || len(fields[0]) != 2*sha256.Size {
-			return nil, outcome.Wrongf("%s: line %q is no SHA-256 and a name", assets[i].Name, lines.Text())
+	lines := bufio.NewScanner(r)
+	for n := 1; lines.Scan(); n++ {
+		m := checksum.FindStringSubmatch(lines.Text())
+		if m == nil {
+			return nil, fmt.Errorf("line %d is %.80q, want a SHA-256, two spaces and a name", n, lines.Text())
 		}
-		sums[strings.TrimPrefix(fields[1], "*")] = "sha256:" + fields[0]
+		if _, twice := sums[m[2]]; twice {
+			return nil, fmt.Errorf("line %d lists %q a second time", n, m[2])
+		}
+		sums[m[2]] = "sha256:" + m[1]
 	}
 	return sums, lines.Err()
 }

@@ -30,7 +30,7 @@ func (r *run) programs(s *subject, a asset) {
 	}
 	claim := s.add(ruleAssetBinary, "the programs in it were built from the commit", ruleAssetChecksum, r.tagKey())
 	if r.src.Tree == nil {
-		claim.err = &restsOnError{rule: ruleGitTag}
+		claim.err = &restsOnError{ruleGitTag}
 		return
 	}
 	evidence, err := r.builtOf(a)

@@ -84,7 +84,7 @@ func (c *chartClaims) fetch(ctx context.Context) bool {
 		return true
 	}
 	for _, rule := range []string{ruleChartVersion, ruleChartRevision, ruleChartRenders, ruleChartOwn, ruleChartRuns, ruleChartFiles, ruleChartBytes} {
-		c.add(rule).err = &restsOnError{rule: ruleChartExists}
+		c.add(rule).err = &restsOnError{ruleChartExists}
 		var standIn *standInError
 		if errors.As(err, &standIn) {
 			c.claims[len(c.claims)-1].err = standIn
@@ -113,11 +113,15 @@ func (c *chartClaims) annotated() (evidence string, err error) {
 	}{
 		{oci.KeyRevision, []string{c.src.Commit}}, {oci.KeyVersion, []string{c.TagFor(c.Version)}}, {oci.KeySource, c.sourceOf(c.repository())},
 	} {
+		if expected.want[0] == "" {
+			err = &restsOnError{ruleGitTag} // unless another is wrong
+			continue
+		}
 		if got := c.d.Labels[expected.key]; !slices.Contains(expected.want, got) {
 			return "", outcome.Wrongf("annotation %s is %q, want %q", expected.key, got, expected.want[0])
 		}
 	}
-	return "annotations, which say what the publisher said; the bytes are held to the tag below", nil
+	return "annotations, which say what the publisher said; the bytes are held to the tag below", err
 }
 
 // renders makes the claims about what the chart comes to with its own values
@@ -135,7 +139,7 @@ func (c *chartClaims) renders(ctx context.Context) {
 	if err != nil {
 		c.add(ruleChartRenders, ruleChartVersion).err = err
 		for _, rule := range []string{ruleChartOwn, ruleChartRuns} {
-			c.add(rule).err = &restsOnError{rule: ruleChartRenders}
+			c.add(rule).err = &restsOnError{ruleChartRenders}
 		}
 		return
 	}
@@ -358,7 +362,7 @@ func (c *chartClaims) isOfTheTag() {
 	want, err := c.made()
 	if err != nil {
 		files.err = err
-		c.add(ruleChartBytes).err = &restsOnError{rule: ruleChartFiles}
+		c.add(ruleChartBytes).err = &restsOnError{ruleChartFiles}
 		return
 	}
 	files.is(c.sameFiles(want))
@@ -423,7 +427,7 @@ func (r *run) stamp(ctx context.Context, t thing) (apply.Stamped, error) {
 		}
 	}
 	if r.src.Tree == nil || !r.src.Declares {
-		return apply.Stamped{}, &restsOnError{ruleDeclared, "the tag does not say what it is made of"}
+		return apply.Stamped{}, fmt.Errorf("the tag does not say what it is made of: %w", &restsOnError{ruleDeclared})
 	}
 	if t.Source == "" {
 		return apply.Stamped{}, errors.New("the tag does not say what it is made of: declare its source")

@@ -65,11 +65,9 @@ type standInError struct{ what string }
 func (e *standInError) Error() string { return "rests on a stand-in: " + e.what }
 
 // restsOnError says that a claim needs what another could not give.
-type restsOnError struct{ rule, why string }
+type restsOnError struct{ rule string }
 
-func (e *restsOnError) Error() string {
-	return strings.TrimSuffix("rests on "+e.rule+": "+e.why, ": ")
-}
+func (e *restsOnError) Error() string { return "rests on " + e.rule }
 
 // settle turns claims into associations. What is refuted only because another
 // claim is, is not counted a second time: it says what it follows from.
@@ -157,6 +155,6 @@ func (c *claim) is(evidence string, err error) { c.evidence, c.err = evidence, e
 // missing makes claims that rest on one that failed.
 func (s *subject) missing(on string, claims map[string]string, order ...string) {
 	for _, rule := range order {
-		s.add(rule, claims[rule]).err = &restsOnError{rule: on}
+		s.add(rule, claims[rule]).err = &restsOnError{on}
 	}
 }

@@ -287,9 +287,21 @@ func (s *stage) prover(t *testing.T) *prove.Prover {
 	return &prove.Prover{
 		File: s.file, Config: delivery.FileName, Component: "app", Version: parse(t, version), Repo: repo, Server: "https://github.com",
 		Registry: registry, Anybody: s.anybody(), Forge: s.forge(t, ""),
-		World:   resolve.World{Registry: registry, Server: "https://github.com", Refs: repo.Refs("https://github.com"), HTTP: s.Transport(), Brief: true},
+		World:   s.resolver(registry, repo),
 		Rebuild: func(context.Context, prove.Source) (prove.Rebuilt, error) { return s.rebuilt, nil },
 	}
+}
+
+func (s *stage) resolver(registry *oci.Registry, repo git.Repo) resolve.World {
+	return resolve.World{Registry: registry, Server: "https://github.com", Refs: repo.Refs("https://github.com"), HTTP: s.Transport(), Brief: true}
+}
+
+// owner is anybody in a clone, which spares a fetch.
+func (s *stage) owner(t *testing.T) *prove.Prover {
+	t.Helper()
+	p := s.prover(t)
+	p.Repo.Dir = s.clone
+	return p
 }
 
 // prove looks at the release as the world has it now.

@@ -46,7 +46,7 @@ func (r *run) image(ctx context.Context, t thing, commit, tag, repository string
 	s.digest, s.after = d.Digest, []string{tag}
 	result.revisions = append(result.revisions, d.Labels[oci.KeyRevision])
 	s.add(ruleImagePlatforms, claimsOfImage[ruleImagePlatforms]).is(platforms(t, d))
-	s.add(ruleImageRevision, claimsOfImage[ruleImageRevision], tag).is(label(d, oci.KeyRevision, commit))
+	s.add(ruleImageRevision, claimsOfImage[ruleImageRevision], tag).is(revision(d, commit))
 	s.add(ruleImageVersion, claimsOfImage[ruleImageVersion], ruleImageRevision).is(label(d, oci.KeyVersion, r.Version.String()))
 	s.add(ruleImageSource, claimsOfImage[ruleImageSource], ruleImageRevision).is(label(d, oci.KeySource, r.sourceOf(repository)...))
 	if len(t.Embeds) > 0 {
@@ -118,6 +118,14 @@ func label(d oci.Description, key string, want ...string) (evidence string, err 
 		return "", outcome.Wrongf("annotation %s is %q, want %q", key, got, want[0])
 	}
 	return fmt.Sprintf("%s on %s; a label, which says what the builder said", want[0], strings.Join(d.Platforms, ", ")), nil
+}
+
+// revision is label for the tag's commit, if that is known.
+func revision(d oci.Description, commit string) (evidence string, err error) {
+	if commit == "" {
+		return "", &restsOnError{ruleGitTag}
+	}
+	return label(d, oci.KeyRevision, commit)
 }
 
 // seenByAnybody claims that no credentials are needed.

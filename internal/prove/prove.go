@@ -227,32 +227,18 @@ func (r *run) lockstep(ctx context.Context) part {
 			continue
 		}
 		tag := &subject{name: fmt.Sprintf("git tag %s of %s", r.Version.Tag(), c.Repository)}
-		found, err := r.findTag(ctx, c.Repository, tag)
+		found, _ := r.findTag(ctx, c.Repository, tag) // the claim holds the error
 		all.subjects = append(all.subjects, tag)
 		var revisions []string
 		for _, artifact := range c.OfKind(delivery.Image) {
 			t := thing{name, artifact, c.Artifacts[artifact]}
 			one := r.image(ctx, t, found.Commit, tag.keyOf(ruleGitTag), c.Repository)
-			if err != nil {
-				one.unknown(ruleImageRevision)
-			}
 			all.subjects = append(all.subjects, one.subjects...)
 			revisions = append(revisions, one.revisions...)
 		}
 		judgeTag(tag, found.Commit, revisions)
 	}
 	return all
-}
-
-// unknown says that a rule could not be held to a commit.
-func (p part) unknown(rule string) {
-	for _, s := range p.subjects {
-		for i := range s.claims {
-			if s.claims[i].rule == rule {
-				s.claims[i].is("", &restsOnError{rule: ruleGitTag})
-			}
-		}
-	}
 }
 
 // identify is what a tag is asked for by: a staged one by its digest.

@@ -19,7 +19,7 @@ type Rebuilt struct {
 // rebuild builds the commit again, while all else is asked.
 func (r *run) rebuild(ctx context.Context) (made Rebuilt, err error) {
 	if r.src.Tree == nil {
-		return made, &restsOnError{rule: ruleGitTag}
+		return made, &restsOnError{ruleGitTag}
 	}
 	return r.Rebuild(ctx, r.src)
 }
@@ -47,9 +47,23 @@ func (r *run) compare(parts []part, made Rebuilt, err error) *subject {
 		return nil
 	}
 	s := &subject{name: fmt.Sprintf("GitHub release %s of %s", r.Version.Tag(), r.repository())}
-	s.add(ruleRebuild, "it carries all that the commit builds", ruleRelease, ruleAssetChecksum).
-		err = outcome.Wrongf("it lacks %v", slices.Sorted(maps.Keys(left)))
+	claim := s.add(ruleRebuild, "it carries all that the commit builds", ruleRelease, ruleAssetChecksum)
+	claim.err = outcome.Wrongf("it lacks %v", slices.Sorted(maps.Keys(left)))
+	if unseen(parts, s.name) {
+		claim.err = &restsOnError{ruleRelease}
+	}
 	return s
+}
+
+// unseen tells whether the first claim about a subject could not be proven.
+func unseen(parts []part, name string) bool {
+	for _, p := range parts {
+		i := slices.IndexFunc(p.subjects, func(s *subject) bool { return s.name == name })
+		if i >= 0 {
+			return p.subjects[i].claims[0].err != nil
+		}
+	}
+	return true
 }
 
 func (s *subject) rebuilt(again string, ok bool, how string, err error) {
@@ -62,7 +76,7 @@ func (s *subject) rebuilt(again string, ok bool, how string, err error) {
 	case err != nil:
 		claim.err = err
 	case s.digest == "":
-		claim.err = &restsOnError{rule: s.claims[0].rule}
+		claim.err = &restsOnError{s.claims[0].rule}
 	case !ok:
 		claim.err = outcome.Wrongf("the commit builds no such thing")
 	case again != s.digest:

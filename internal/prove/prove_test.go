@@ -1,0 +1,188 @@
+package prove_test
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/report"
+)
+
+// TestProve releases once, since that takes long, and looks at that release in
+// all ways. Each part leaves the world as it was.
+func TestProve(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	for _, part := range []struct {
+		name string
+		test func(*testing.T, *stage)
+	}{
+		{"asking only", onlyAsks},
+		{"with credentials", provenWithCredentials},
+		{"of a lightweight tag", provenLightweight},
+		{"of who declares nothing", undeclared},
+		{"without checksums", unlisted},
+		{"of a private package", private},
+		{"lies", tellLies},
+		{"faults", sufferFaults},
+	} {
+		t.Run(part.name, func(t *testing.T) { part.test(t, s) })
+	}
+}
+
+// onlyAsks: whoever proves needs no right to write, and no credentials.
+func onlyAsks(t *testing.T, s *stage) {
+	for _, r := range s.asked(t) {
+		if ask := r.Method == http.MethodGet || r.Method == http.MethodHead || strings.HasSuffix(r.Path, "/git-upload-pack"); !ask || r.Effect {
+			t.Errorf("%s https://%s%s", r.Method, r.Host, r.Path)
+		}
+	}
+	if refused := s.Refused(); len(refused) > 0 {
+		t.Errorf("it wanted to ask %q", refused)
+	}
+}
+
+// asked are the requests of one proof, which comes out well.
+func (s *stage) asked(t *testing.T) []world.Request {
+	t.Helper()
+	n := len(s.Requests())
+	wholly(t, s.prove(t))
+	return s.Requests()[n:]
+}
+
+func provenWithCredentials(t *testing.T, s *stage) {
+	p := s.owner(t)
+	p.Registry, p.Forge = s.registry(), s.forge(t, s.Token())
+	wholly(t, look(t, p))
+}
+
+func provenLightweight(t *testing.T, s *stage) {
+	s.moveTag(t, owned, "v0.2.0", s.commit)
+	proof := look(t, s.owner(t))
+	wholly(t, proof)
+	if says := proof.Associations[0].Evidence; says != "lightweight, on commit "+s.commit {
+		t.Errorf("the tag is %q", says)
+	}
+}
+
+// undeclared: what is expected of a tag that declares nothing is looked for,
+// and what only its source could tell is not refuted.
+func undeclared(t *testing.T, s *stage) {
+	p := s.prover(t)
+	p.Component, p.Version, p.Rebuild = "addon", parse(t, "2.0.0"), nil
+	proof := look(t, p)
+	states := map[string]report.State{}
+	for _, a := range proof.Associations {
+		states[a.Rule] = a.State
+	}
+	want := map[string]report.State{
+		"git-tag": report.Proven, "declared": report.Unchecked, "chart-exists": report.Proven, "chart-version": report.Proven, "chart-revision": report.Proven, "chart-renders": report.Proven,
+		"chart-own": report.Proven, "chart-runs": report.Proven, "chart-files": report.Unchecked, "chart-bytes": report.Unchecked, "public": report.Proven,
+	}
+	if !maps.Equal(states, want) {
+		t.Errorf("states %v, want %v", states, want)
+	}
+	if code := outcome.Of(proof.Err(true)); code != outcome.Unchecked {
+		t.Errorf("it ends with code %d, want %d", code, outcome.Unchecked)
+	}
+}
+
+// unlisted: without the list, nobody says what the archives should be.
+func unlisted(t *testing.T, s *stage) {
+	s.attach(t, "checksums.txt", nil)
+	p := s.owner(t)
+	p.Rebuild = nil
+	open(t, look(t, p), "asset-checksum", "the release has no file of checksums")
+}
+
+// private: that others see nothing does not make it wrong.
+func private(t *testing.T, s *stage) {
+	s.SetPrivate("ghcr.io", "example/charts/core-chart", true)
+	t.Cleanup(func() { s.SetPrivate("ghcr.io", "example/charts/core-chart", false) })
+	p := s.owner(t)
+	p.Registry = s.registry()
+	p.World = s.resolver(p.Registry, p.Repo)
+	open(t, look(t, p), "public", "seen with credentials only")
+	open(t, look(t, s.owner(t)), "chart-exists", "it does not exist, or is private")
+}
+
+// open fails unless something by the rule could not be checked, and nothing is
+// refuted.
+func open(t *testing.T, proof *report.Proof, rule, says string) {
+	t.Helper()
+	unrefuted(t, proof)
+	if !slices.ContainsFunc(proof.Unchecked, func(a report.Association) bool { return a.Rule == rule && strings.Contains(a.Evidence, says) }) {
+		t.Errorf("nothing by %s could not be checked, saying %q: %+v", rule, says, proof.Unchecked)
+	}
+}
+
+// unrefuted fails unless something is left open, and nothing is refuted.
+func unrefuted(t *testing.T, proof *report.Proof) {
+	t.Helper()
+	for _, a := range proof.Findings {
+		t.Errorf("%s", line(a))
+	}
+	if code := outcome.Of(proof.Err(false)); code != outcome.Unchecked {
+		t.Errorf("it ends with code %d, want %d", code, outcome.Unchecked)
+	}
+}
+
+// sufferFaults has each question of a proof fail, and each kind of question in
+// each way: who could not ask refutes nothing, and has not proven all.
+func sufferFaults(t *testing.T, s *stage) {
+	faults := []world.Fault{{Status: http.StatusInternalServerError}, {Status: http.StatusForbidden}, {CutAfter: true}}
+	for kind, questions := range questions(s.asked(t)) {
+		for i := range max(len(questions), len(faults)) {
+			t.Run(kind, func(t *testing.T) {
+				s.Intercept(failing(questions[i%len(questions)], faults[i%len(faults)]))
+				defer s.Intercept(nil)
+				p := s.owner(t)
+				if strings.HasPrefix(kind, "github.com") {
+					p = s.prover(t) // which fetches
+				}
+				unrefuted(t, look(t, p))
+			})
+		}
+	}
+	wholly(t, s.prove(t))
+}
+
+// failing has a question fail whenever it is asked.
+func failing(question world.Request, fault world.Fault) func(world.Request) world.Fault {
+	return func(r world.Request) world.Fault {
+		if sameQuestion(r, question) {
+			return fault
+		}
+		return world.Fault{}
+	}
+}
+
+func sameQuestion(a, b world.Request) bool {
+	return a.Host == b.Host && a.Path == b.Path && a.Query == b.Query
+}
+
+// questions are distinct requests by their kinds.
+func questions(requests []world.Request) map[string][]world.Request {
+	all := map[string][]world.Request{}
+	for _, r := range requests {
+		kind := kindOf(r)
+		if !slices.ContainsFunc(all[kind], func(other world.Request) bool { return sameQuestion(r, other) }) {
+			all[kind] = append(all[kind], r)
+		}
+	}
+	return all
+}
+
+// kindOf leaves out of a question what it is about.
+func kindOf(r world.Request) string {
+	for _, part := range []string{"/manifests/", "/blobs/", "/assets/", "/releases/tags/", "/info/refs", "/git-upload-pack"} {
+		if strings.Contains(r.Path, part) {
+			return r.Host + " " + part
+		}
+	}
+	return r.Host + " " + r.Path
+}
