@@ -114,6 +114,8 @@ func (d *Description) addIndex(desc *remote.Descriptor) error {
 		}
 	}
 	var group errgroup.Group
+	const atOnce = 8 // an index may list any number
+	group.SetLimit(atOnce)
 	for i := range d.Each {
 		group.Go(func() error { return d.Each[i].read(index) })
 	}

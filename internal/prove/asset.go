@@ -21,6 +21,12 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
+// claimsOfAsset are what is said of each declared asset.
+var claimsOfAsset = map[string]string{
+	ruleAssetExists: "the release has it",
+	ruleAssetSource: "it is what the git tag makes",
+}
+
 // assets proves the GitHub release and the files that it carries.
 func (r *run) assets(ctx context.Context, things []thing) part {
 	if r.Forge == nil || r.Only != "" && r.Only != delivery.Asset {
@@ -38,10 +44,13 @@ func (r *run) assets(ctx context.Context, things []thing) part {
 	}
 	s.add(ruleRelease, "it is there").err = err
 	if err != nil {
+		result := part{subjects: []*subject{s}}
 		for _, t := range declared {
-			s.claims = append(s.claims, claim{rule: ruleAssetExists, subject: "release asset " + t.AssetName(r.Version), text: "the release has it", err: &restsOnError{ruleRelease}})
+			unseen := &subject{name: "release asset " + t.AssetName(r.Version)}
+			unseen.missing(ruleRelease, claimsOfAsset, ruleAssetExists, ruleAssetSource)
+			result.subjects = append(result.subjects, unseen)
 		}
-		return part{subjects: []*subject{s}}
+		return result
 	}
 	s.claims[0].evidence = release.URL
 	result := r.carried(ctx, release, declared)
@@ -76,9 +85,10 @@ func (r *run) carried(ctx context.Context, release *gh.Release, declared []thing
 	assets := r.fetch(ctx, dir, release.Assets)
 	var result part
 	sums, sumsErr := checksums(assets)
-	list := &subject{name: "release asset " + listName(assets)}
-	list.add(ruleAssetChecksum, "it lists a checksum of each file").is(report.Count(len(sums), "file"), sumsErr)
-	if !errors.Is(sumsErr, errNoChecksums) {
+	found, ok := listOf(assets)
+	list := &subject{name: "release asset " + found.Name}
+	list.add(ruleAssetChecksum, "it is a list of checksums").is("of "+report.Count(len(sums), "file"), sumsErr)
+	if ok {
 		result.subjects = append(result.subjects, list)
 	}
 	for _, t := range declared {
@@ -144,16 +154,16 @@ func (r *run) fetchOne(ctx context.Context, path string, a gh.Asset) asset {
 func (r *run) declaredAsset(ctx context.Context, t thing, assets []asset) *subject {
 	s := &subject{name: "release asset " + t.AssetName(r.Version)}
 	i := slices.IndexFunc(assets, func(a asset) bool { return a.Name == t.AssetName(r.Version) })
-	exists := s.add(ruleAssetExists, "the release has it")
+	exists := s.add(ruleAssetExists, claimsOfAsset[ruleAssetExists])
 	if i < 0 {
 		exists.err = outcome.Wrongf("the release has no such asset")
-		s.add(ruleAssetSource, "it is what the git tag makes").err = &restsOnError{ruleAssetExists}
+		s.missing(ruleAssetExists, claimsOfAsset, ruleAssetSource)
 		return s
 	}
 	a := assets[i]
 	exists.is(a.digest, a.err)
 	if t.Source != "" || r.src.Declares {
-		source := s.add(ruleAssetSource, "it is what the git tag makes", r.tagKey())
+		source := s.add(ruleAssetSource, claimsOfAsset[ruleAssetSource], r.tagKey())
 		made, err := r.stamp(ctx, t)
 		if err = errors.Join(err, a.err); err != nil {
 			source.err = err
@@ -179,13 +189,13 @@ func isChecksums(name string) bool {
 	return strings.HasSuffix(lower, "checksums.txt") || strings.HasPrefix(lower, "sha256sum")
 }
 
-// listName is the name of the release's list of checksums, "" without one.
-func listName(assets []asset) string {
+// listOf is the release's list of checksums, if there is one.
+func listOf(assets []asset) (asset, bool) {
 	i := slices.IndexFunc(assets, func(a asset) bool { return isChecksums(a.Name) })
 	if i < 0 {
-		return ""
+		return asset{}, false
 	}
-	return assets[i].Name
+	return assets[i], true
 }
 
 // errNoChecksums says that the release lists no checksums.
@@ -193,14 +203,14 @@ var errNoChecksums = errors.New("the release has no file of checksums")
 
 // checksums reads the list of checksums, by the names of files.
 func checksums(assets []asset) (map[string]string, error) {
-	i := slices.IndexFunc(assets, func(a asset) bool { return isChecksums(a.Name) })
-	if i < 0 {
+	list, ok := listOf(assets)
+	if !ok {
 		return nil, errNoChecksums
 	}
-	if assets[i].err != nil {
-		return nil, assets[i].err
+	if list.err != nil {
+		return nil, list.err
 	}
-	file, err := os.Open(assets[i].path)
+	file, err := os.Open(list.path)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package prove
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -277,13 +278,16 @@ func (c *chartClaims) dependencies(ctx context.Context) (evidence string, err er
 	var said []string
 	for _, d := range c.chart.Dependencies() {
 		what := d.At() + ":" + d.Version
-		archive, is, err := c.Registry.Chart(ctx, d.At(), d.Version)
-		if err != nil {
-			return "", err
+		if d.At() == "" {
+			return "", outcome.Wrongf("it contains %s %s from %q, want one from a registry (oci://…)", d.Name, d.Version, d.Repository)
 		}
 		want, err := c.Dependency(d.At(), d.Version)
 		if err != nil {
 			return "", outcome.As(outcome.Wrong, err)
+		}
+		archive, is, err := c.Registry.Chart(ctx, d.At(), d.Version)
+		if err != nil {
+			return "", err
 		}
 		switch {
 		case is.StandIn() != "":
@@ -365,10 +369,16 @@ func (c *chartClaims) isOfTheTag() {
 		c.add(ruleChartBytes).err = &restsOnError{ruleChartFiles}
 		return
 	}
-	files.is(c.sameFiles(want))
+	evidence, err := c.sameFiles(want)
+	files.is(evidence, err)
 	files.places = places(want)
 	content = append(content, ruleChartFiles, ruleChartRevision)
-	c.add(ruleChartBytes, content...).is(c.sameBytes(want))
+	whole := c.add(ruleChartBytes, content...)
+	if err != nil {
+		whole.err = &restsOnError{ruleChartFiles}
+		return
+	}
+	whole.is(c.sameBytes(want))
 }
 
 func (c *chartClaims) sameFiles(want apply.Stamped) (evidence string, err error) {
@@ -393,7 +403,7 @@ func places(s apply.Stamped) []string {
 
 func (c *chartClaims) sameBytes(want apply.Stamped) (evidence string, err error) {
 	if !bytes.Equal(c.archive, want.Archive) {
-		return "", outcome.Wrongf("the package differs from the one that the tag makes: same files, other archive")
+		return "", outcome.Wrongf("the package is %x, the tag makes %x of the same files", sha256.Sum256(c.archive), sha256.Sum256(want.Archive))
 	}
 	image, err := oci.ChartImage(want.Archive, want.Chart.Metadata(), apply.Annotations(c.src.File, want, c.src.Commit))
 	if err != nil {

@@ -95,25 +95,29 @@ func (c claim) settled(refuted map[string]bool) report.Association {
 	if errors.As(c.err, &restsOn) {
 		a.RestsOn = restsOn.rule
 	}
-	cause := c.cause(refuted)
+	rule, subject := c.cause(refuted)
 	switch {
-	case c.refuted() && cause == "":
+	case c.refuted() && rule == "":
 		a.State = report.Refuted
-	case cause != "" && a.RestsOn == "":
-		a.RestsOn, a.Evidence = cause, fmt.Sprintf("follows from %s, which is refuted: %s", cause, a.Evidence)
+	case rule != "" && a.RestsOn == "":
+		cause := rule
+		if subject != c.subject {
+			cause += " of " + subject
+		}
+		a.RestsOn, a.Evidence = rule, fmt.Sprintf("follows from %s, which is refuted: %s", cause, a.Evidence)
 	}
 	return a
 }
 
-// cause is the first refuted rule that explains why the claim does not hold.
-func (c claim) cause(refuted map[string]bool) string {
+// cause is the first refuted claim that explains why this one does not hold.
+func (c claim) cause(refuted map[string]bool) (rule, subject string) {
 	for _, key := range c.after {
 		if refuted[key] {
-			rule, _, _ := strings.Cut(key, " ")
-			return rule
+			rule, subject, _ = strings.Cut(key, " ")
+			return rule, subject
 		}
 	}
-	return ""
+	return "", ""
 }
 
 func oneLine(err error) string {

@@ -35,6 +35,7 @@ func TestSettle(t *testing.T) {
 		"refuted":                           {b: wrong, state: report.Refuted, says: "other bytes"},
 		"refuted, whatever else is":         {a: wrong, b: wrong, state: report.Refuted, says: "other bytes"},
 		"a consequence":                     {a: wrong, b: wrong, after: after, state: report.Unchecked, restsOn: "a", says: "follows from a, which is refuted: other bytes"},
+		"no consequence of another subject": {a: wrong, b: wrong, after: []string{"c y", "a y"}, state: report.Refuted, says: "other bytes"},
 		"no consequence of what holds":      {b: wrong, after: after, state: report.Refuted, says: "other bytes"},
 		"no consequence of what is unknown": {a: unasked, b: wrong, after: after, state: report.Refuted, says: "other bytes"},
 		"proven beside what is refuted":     {a: wrong, after: after, state: report.Proven, says: "evidence"},

@@ -237,7 +237,7 @@ var liesOfCharts = map[string]lie{
 		"chart-runs", theAgent, "quay.io/third/sidecar:2.1.0"},
 	"a chart packaged at another time": {func(t *testing.T, s *stage) {
 		s.write(t, agentChart, version, s.packagedAt(t, agentChart, version, time.Unix(0, 0)))
-	}, "chart-bytes", theAgent, "same files, other archive"},
+	}, "chart-bytes", theAgent, "of the same files"},
 	"a chart said to be of another time": {func(t *testing.T, s *stage) {
 		s.annotate(t, agentChart, version, oci.KeyCreated, "2020-01-01T00:00:00Z")
 	}, "chart-bytes", theAgent, "of the same package"},
@@ -262,6 +262,15 @@ var liesOfCharts = map[string]lie{
 		"chart-files", theAgent, "templates/deployment.yaml differs"},
 	"a contained chart with other files": {rewrite(coreChart, "v0.2.0", "charts/store/templates/pod.yaml", "name: main", "name: other"),
 		"chart-dependency", theCore, "what it contains of " + storeChart + ":1.5.0 is not what the registry has: templates/pod.yaml differs"},
+	"a contained chart left out": {func(t *testing.T, s *stage) {
+		s.pushChart(t, coreChart, "v0.2.0", func(files fstest.MapFS) {
+			maps.DeleteFunc(files, func(name string, _ *fstest.MapFile) bool { return strings.HasPrefix(name, "charts/") })
+		})
+	}, "chart-dependency", theCore, "Chart.yaml is missing"},
+	"a contained chart of another version": {rewrite(coreChart, "v0.2.0", "Chart.yaml", "1.5.0", "1.4.0"),
+		"chart-dependency", theCore, "the chart depends on version 1.4.0 of it"},
+	"a contained chart from elsewhere": {rewrite(coreChart, "v0.2.0", "Chart.yaml", "oci://ghcr.io/third", "https://charts.example"),
+		"chart-dependency", theCore, `from "https://charts.example/charts", want one from a registry`},
 	"a contained chart too many": {func(t *testing.T, s *stage) {
 		s.pushChart(t, coreChart, "v0.2.0", func(files fstest.MapFS) {
 			files["charts/spare/Chart.yaml"] = &fstest.MapFile{Data: []byte("apiVersion: v2\nname: spare\nversion: 1.0.0\n")}
