@@ -1,6 +1,8 @@
 package prove
 
 import (
+	"archive/tar"
+	"bytes"
 	"debug/buildinfo"
 	"errors"
 	"fmt"
@@ -234,5 +236,34 @@ func TestBuildInfoOfAnything(t *testing.T) {
 				t.Errorf("byte %d as %#x: %v", i, b, err)
 			}
 		}
+	}
+}
+
+// What unpacks to more than it may is not looked at, and not called wrong.
+func TestArchivesAreBounded(t *testing.T) {
+	t.Parallel()
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	if err := w.WriteHeader(&tar.Header{Name: "zeros", Mode: 0o644, Size: 1 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	look := func(string, []byte) error { return nil }
+	for most, want := range map[int64]outcome.Code{1 << 30: outcome.Fine, 1000: outcome.Unchecked, 0: outcome.Unchecked} {
+		err := eachOfTar(&bounded{bytes.NewReader(archive.Bytes()), most}, look)
+		if outcome.Of(err) != want || want != outcome.Fine && !errors.Is(err, errTooLarge) {
+			t.Errorf("of at most %d bytes: %v, want code %d", most, err, want)
+		}
+	}
+	if err := eachOfTar(strings.NewReader("nonsense"), look); outcome.Of(err) != outcome.Wrong {
+		t.Errorf("what is no archive: %v", err)
+	}
+	if err := eachOfTar(bytes.NewReader(archive.Bytes()[:1000]), look); outcome.Of(err) != outcome.Wrong {
+		t.Errorf("half an archive: %v", err)
 	}
 }

@@ -68,8 +68,25 @@ func exposed(t *testing.T, proof *report.Proof, l lie) {
 	if !found {
 		t.Errorf("%s of %s is not refuted", l.rule, l.subject)
 	}
+	harmless(t, proof)
 	if code := outcome.Of(proof.Err(false)); code != outcome.Wrong {
 		t.Errorf("it ends with code %d, want %d", code, outcome.Wrong)
+	}
+}
+
+// harmless fails if what others have written would be taken for a command by a
+// workflow's runner, or for markup.
+func harmless(t *testing.T, proof *report.Proof) {
+	t.Helper()
+	var table strings.Builder
+	proof.Table(&table)
+	for text := range strings.Lines(table.String()) {
+		if strings.HasPrefix(strings.TrimSpace(text), "::") {
+			t.Errorf("the table holds a command: %q", text)
+		}
+	}
+	if strings.Contains(proof.Markdown(), "<b>") {
+		t.Error("the summary holds markup")
 	}
 }
 
@@ -253,6 +270,9 @@ var liesOfCharts = map[string]lie{
 	"a file too many in a chart": {func(t *testing.T, s *stage) {
 		s.pushChart(t, agentChart, version, func(files fstest.MapFS) { files["notes"] = &fstest.MapFile{Data: []byte("hello")} })
 	}, "chart-files", theAgent, "notes is too many"},
+	"a file in a chart whose name is a command": {func(t *testing.T, s *stage) {
+		s.pushChart(t, agentChart, version, func(files fstest.MapFS) { files["notes\n::error::gotcha|<b>"] = &fstest.MapFile{Data: []byte("hello")} })
+	}, "chart-files", theAgent, "gotcha|<b> is too many"},
 	"a file too few in a chart": {func(t *testing.T, s *stage) {
 		s.pushChart(t, agentChart, version, func(files fstest.MapFS) { delete(files, "README.md") })
 	}, "chart-files", theAgent, "README.md is missing"},
