@@ -7,9 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/authn/github"
-
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
@@ -40,17 +37,6 @@ var transport = sync.OnceValue(func() http.RoundTripper {
 	return web.New(t)
 })
 
-// registry reaches registries with docker's credentials, and ghcr.io with
-// GITHUB_TOKEN where docker has none.
-func registry() *oci.Registry {
-	return &oci.Registry{Keychain: authn.NewMultiKeychain(authn.DefaultKeychain, github.Keychain), Transport: transport()}
-}
-
-// anybody reaches registries without credentials.
-func anybody() *oci.Registry {
-	return &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: transport()}
-}
-
 // forge reaches GitHub, or the Enterprise server that a workflow runs on.
 func (w world) forge(tokenName string) (*gh.Client, error) {
 	c, err := gh.New(gh.Options{APIURL: w.Getenv("GITHUB_API_URL"), Token: w.Getenv(tokenName), TokenName: tokenName, Transport: transport()})
@@ -62,7 +48,8 @@ func (w world) forge(tokenName string) (*gh.Client, error) {
 
 // asker asks the world what the references in a source name.
 func (w world) asker(src source) *verify.Asker {
-	return &verify.Asker{File: src.file, World: w.resolver(src, registry()), Charts: registry().ChartArchive}
+	r := w.registry()
+	return &verify.Asker{File: src.file, World: w.resolver(src, r), Charts: r.ChartArchive}
 }
 
 // resolver asks registries, forges and module proxies.

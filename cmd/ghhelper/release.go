@@ -21,9 +21,11 @@ Nothing becomes visible under its final name before all of it has been built
 and checked. Each step looks whether it is done first, so a release that
 stopped anywhere is finished by running the same command again.
 
-Needs git, go and goreleaser on PATH, GITHUB_TOKEN, and docker credentials for
-registries other than ghcr.io. DISPATCH_TOKEN, if it is set, is used for the
-downstreams alone. "ghhelper rehearse" runs the same without any.`
+Needs git, go and goreleaser on PATH, GITHUB_TOKEN, and credentials for
+registries other than ghcr.io: those of docker, with its credential helpers, or
+for charts those of helm, in that order, before GITHUB_TOKEN. DISPATCH_TOKEN, if
+it is set, is used for the downstreams alone. "ghhelper rehearse" runs the same
+without any.`
 
 // dispatchToken names the variable with the downstreams' token; the build,
 // which runs other people's code, does not see it.
@@ -98,7 +100,7 @@ func (w world) train(ctx context.Context, flags trainFlags, versionArg string) (
 	}
 	return &release.Train{
 		Repo: src.repo, Commit: src.commit, Tree: src.tree, File: src.file, Version: v,
-		Registry: registry(), Public: anybody(), Forge: forge, Downstreams: downstreams, Server: w.server(), World: w.resolver(src, nil),
+		Registry: w.registry(), BuilderRegistry: builderRegistry(), Public: anybody(), Forge: forge, Downstreams: downstreams, Server: w.server(), World: w.resolver(src, nil),
 		Builder:        release.Builder{Command: flags.goreleaser, Dir: src.repo.Dir, Env: w.without(dispatchToken)},
 		Log:            &report.Log{Out: w.Stdout, Now: time.Now},
 		Errors:         builderSays,

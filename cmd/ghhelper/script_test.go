@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"net"
@@ -11,8 +12,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/kubestellar/actions/internal/oci"
 	wild "github.com/kubestellar/actions/internal/rehearsal/world"
 )
 
@@ -32,9 +36,12 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               inWorld,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":   exits,
-			"listen":  listen,
-			"without": without,
+			"exits":     exits,
+			"listen":    listen,
+			"password":  password,
+			"private":   private,
+			"published": published,
+			"without":   without,
 		},
 	})
 }
@@ -45,6 +52,7 @@ func inWorld(env *testscript.Env) error {
 		return err
 	}
 	env.Defer(func() { w.Close() })
+	env.Values[worldKey{}] = w
 	path := env.Getenv("PATH")
 	env.Vars = append(env.Vars, w.Env()...)
 	env.Setenv("PATH", path)
@@ -58,6 +66,37 @@ func inWorld(env *testscript.Env) error {
 	env.Setenv("SRV", w.RepositoryDir("example/tiny"))
 	return w.CreateRepository("example/tiny", wild.Repository{})
 }
+
+type worldKey struct{}
+
+func worldOf(ts *testscript.TestScript) *wild.World { return ts.Value(worldKey{}).(*wild.World) }
+
+// password HOST PASSWORD: the registry takes this one, and no longer the world's
+// token.
+func password(ts *testscript.TestScript, _ bool, args []string) {
+	worldOf(ts).SetToken(args[0], args[1])
+}
+
+// private LOCATION: none but those who log in see it from now on.
+func private(ts *testscript.TestScript, _ bool, args []string) {
+	host, repository, _ := strings.Cut(args[0], "/")
+	worldOf(ts).SetPrivate(host, repository, true)
+}
+
+// published LOCATION:TAG puts an image there, with the world's token.
+func published(ts *testscript.TestScript, _ bool, args []string) {
+	w := worldOf(ts)
+	at, tag, _ := strings.Cut(args[0], ":")
+	login := authn.FromConfig(authn.AuthConfig{Username: "u", Password: w.Token()})
+	r := &oci.Registry{Keychain: fixed{login}, Transport: w.Transport()}
+	_, err := r.PushImage(context.Background(), at, tag, empty.Image)
+	ts.Check(err)
+}
+
+// fixed is one login for all registries.
+type fixed struct{ authn.Authenticator }
+
+func (f fixed) Resolve(authn.Resource) (authn.Authenticator, error) { return f.Authenticator, nil }
 
 // exits CODE COMMAND ARG…: the command ends with this exit code.
 func exits(ts *testscript.TestScript, neg bool, args []string) {

@@ -47,7 +47,7 @@ func (w world) stamp(ctx context.Context, config, versionArg, out string, only [
 	if err != nil {
 		return err
 	}
-	stamper := apply.Stamper{Tree: src.tree, File: src.file, Version: v, Time: at, Fetch: registry().Chart, Only: only}
+	stamper := apply.Stamper{Tree: src.tree, File: src.file, Version: v, Time: at, Fetch: w.registry().Chart, Only: only}
 	stamped, err := stamper.Stamp(ctx, out)
 	for _, s := range stamped {
 		fmt.Fprintln(w.Stdout, s.Path)

@@ -81,10 +81,10 @@ func explain(doing string, ref name.Reference, err error) error {
 	if !errors.As(err, &answer) {
 		return fmt.Errorf("%s %s: could not ask: %w", doing, ref, err)
 	}
-	switch answer.StatusCode {
-	case http.StatusNotFound:
+	switch {
+	case answer.StatusCode == http.StatusNotFound:
 		return fmt.Errorf("%s %s: %w", doing, ref, ErrAbsent)
-	case http.StatusUnauthorized, http.StatusForbidden:
+	case refused(err):
 		return fmt.Errorf("%s %s: could not ask: %w (docker login %s, or GITHUB_TOKEN for ghcr.io): %w",
 			doing, ref, ErrDenied, ref.Context().RegistryStr(), err)
 	}
@@ -111,10 +111,20 @@ func (r *Registry) CheckPush(ctx context.Context, at string) error {
 		return err
 	}
 	probe := repository.Tag("probe")
-	if err := remote.CheckPushPermission(probe, r.Keychain, contextTransport{ctx, r.Transport}); err != nil {
-		return fmt.Errorf("no right to push to %s: give credentials for %s that may (docker login, or GITHUB_TOKEN with packages: write): %w", at, repository.RegistryStr(), err)
+	err = remote.CheckPushPermission(probe, r.Keychain, contextTransport{ctx, r.Transport})
+	switch {
+	case err == nil:
+		return nil
+	case refused(err):
+		return fmt.Errorf("no right to push to %s: give credentials for %s that may (docker login, helm registry login for charts, or GITHUB_TOKEN with packages: write for ghcr.io): %w", at, repository.RegistryStr(), err)
 	}
-	return nil
+	return fmt.Errorf("asking for the right to push to %s: could not ask: %w", at, err)
+}
+
+// refused tells whether a registry answered that these credentials may not.
+func refused(err error) bool {
+	var answer *transport.Error
+	return errors.As(err, &answer) && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden)
 }
 
 // contextTransport gives requests of calls that take no context one.

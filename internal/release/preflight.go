@@ -187,13 +187,30 @@ func open(answers []resolve.Answer) []report.Open {
 	return out
 }
 
-// mayPush: each place that these artifacts of ours go to may be pushed to.
+// mayPush: each place that these artifacts of ours go to may be pushed to by
+// who pushes there.
 func (t *Train) mayPush(ctx context.Context, artifacts []string) error {
 	var errs []error
 	for _, name := range artifacts {
-		if at := t.File.Own().Artifacts[name].At; at != "" {
-			errs = append(errs, t.Registry.CheckPush(ctx, at))
+		a := t.File.Own().Artifacts[name]
+		if a.At == "" {
+			continue
 		}
+		err := t.Registry.CheckPush(ctx, a.At)
+		if err == nil && a.Kind == delivery.Image {
+			err = t.builderMayPush(ctx, a.At)
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+func (t *Train) builderMayPush(ctx context.Context, at string) error {
+	if t.BuilderRegistry == nil {
+		return nil
+	}
+	if err := t.BuilderRegistry.CheckPush(ctx, at); err != nil {
+		return fmt.Errorf("goreleaser, which does not read helm's credentials: %w", err)
+	}
+	return nil
 }

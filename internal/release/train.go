@@ -34,7 +34,10 @@ type Train struct {
 	Version ref.Version
 	// Registry has our credentials; Public has none, as anybody.
 	Registry, Public *oci.Registry
-	Forge            *gh.Client
+	// BuilderRegistry has the credentials of the builder, which pushes the
+	// images; nil is those of Registry.
+	BuilderRegistry *oci.Registry
+	Forge           *gh.Client
 	// Downstreams is the forge with a token that may dispatch to them, which
 	// need not be the one that may release here.
 	Downstreams *gh.Client

@@ -73,6 +73,7 @@ func TestEdges(t *testing.T) {
 		"net/http/cgi":                                            {"internal/rehearsal/world"},
 		module + "internal/rehearsal":                             {"cmd/ghhelper", "internal/rehearsal"},
 		"github.com/google/go-containerregistry/pkg/authn/github": {"cmd/ghhelper"},
+		"github.com/docker/cli/":                                  {"cmd/ghhelper"},
 	}
 	used := map[string]bool{}
 	for _, s := range sources(t) {

@@ -60,13 +60,13 @@ func mannerOf(host string) manner {
 // to the repository they were pushed to, and the checks of manifests that real registries make.
 type registry struct {
 	manner
-	token   string // the good password
 	key     []byte // signs the bearer tokens
 	blobs   *blobStore
 	uploads *uploads
 	inner   http.Handler
 
 	mu        sync.Mutex
+	token     string          // the good password
 	published map[string]bool // repositories that ever had a manifest
 	hidden    map[string]bool // private repositories
 	denied    []string        // prefixes of repositories that cannot be pushed to
@@ -185,6 +185,15 @@ func (w *World) SetPrivate(host, repository string, private bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.hidden[repository] = private
+}
+
+// SetToken gives host a good password of its own, in place of the world's token.
+// What has been given out for the former stays good. An unknown host panics.
+func (w *World) SetToken(host, token string) {
+	r := w.mustRegistry(host)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.token = token
 }
 
 // DenyPush lets no one push to the repositories of host whose path begins with prefix, whatever

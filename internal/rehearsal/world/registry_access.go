@@ -66,7 +66,7 @@ func (r *registry) serveToken(rw http.ResponseWriter, req *http.Request) *refusa
 		return &refusal{http.StatusMethodNotAllowed, "UNSUPPORTED", "ask for a token with GET"}
 	}
 	_, password, given := req.BasicAuth()
-	known := given && subtle.ConstantTimeCompare([]byte(password), []byte(r.token)) == 1
+	known := given && r.isGood(password)
 	if given && !known || !given && req.Header.Get("Authorization") != "" {
 		return &r.badLogin
 	}
@@ -77,6 +77,12 @@ func (r *registry) serveToken(rw http.ResponseWriter, req *http.Request) *refusa
 		}
 	}
 	return r.answerToken(rw, g)
+}
+
+func (r *registry) isGood(password string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return subtle.ConstantTimeCompare([]byte(password), []byte(r.token)) == 1
 }
 
 func (r *registry) answerToken(rw http.ResponseWriter, g grant) *refusal {

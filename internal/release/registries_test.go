@@ -1,0 +1,111 @@
+package release_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/report"
+)
+
+// logins are passwords by registry.
+type logins map[string]string
+
+func (l logins) Resolve(at authn.Resource) (authn.Authenticator, error) {
+	return &authn.Basic{Username: "u", Password: l[at.RegistryStr()]}, nil
+}
+
+// docker writes the logins as docker keeps them, which goreleaser reads.
+func (l logins) docker(s *stage) {
+	s.t.Helper()
+	type entry struct {
+		Username, Password string
+	}
+	config := map[string]map[string]entry{"auths": {}}
+	for host, password := range l {
+		config["auths"][host] = entry{"u", password}
+	}
+	data, err := json.Marshal(config)
+	s.must(err)
+	s.must(os.WriteFile(filepath.Join(s.variable("DOCKER_CONFIG"), "config.json"), data, 0o600))
+}
+
+// variable is one of the clone's environment.
+func (s *stage) variable(name string) string {
+	s.t.Helper()
+	for _, entry := range s.clone.Env {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	s.t.Fatalf("the environment has no %s", name)
+	return ""
+}
+
+// An image at one registry and charts at another, each with a credential that
+// the other one refuses.
+func TestReleaseToTwoRegistries(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.change(".goreleaser.yaml", "[ghcr.io/example/tiny]", "[quay.io/example/tiny]")
+	s.change("delivery.yaml", "at: ghcr.io/example/tiny,", "at: quay.io/example/tiny,")
+	s.change("app-chart/templates/deployment.yaml", "ghcr.io/example/tiny:", "quay.io/example/tiny:")
+	right := logins{"quay.io": "of-quay", "ghcr.io": "of-ghcr"}
+	for host, password := range right {
+		s.SetToken(host, password)
+	}
+	for name, wrong := range map[string]logins{
+		"quay.io/example/tiny":              {"quay.io": "of-ghcr", "ghcr.io": "of-ghcr"},
+		"ghcr.io/example/charts/zeta-chart": {"quay.io": "of-quay", "ghcr.io": "of-quay"},
+	} {
+		if _, err := s.releaseAs(wrong); failedStep(err) != "preflight" || !strings.Contains(err.Error(), "no right to push to "+name) {
+			t.Errorf("with the credential of the other: %v, want no right to push to %s", err, name)
+		}
+	}
+	rep, err := s.releaseAs(right)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range rep.Artifacts {
+		if a.State != report.Proven {
+			t.Errorf("%s: %s: %s", a.Name, a.State, a.How)
+		}
+	}
+	for _, name := range []string{"quay.io/example/tiny:0.2.0", "ghcr.io/example/charts/zeta-chart:0.2.0"} {
+		if !mentions(rep, name) {
+			t.Errorf("the report does not tell of %s", name)
+		}
+	}
+}
+
+func (s *stage) releaseAs(l logins) (*report.Report, error) {
+	s.t.Helper()
+	l.docker(s)
+	train := s.train("0.2.0")
+	train.Registry = &oci.Registry{Keychain: l, Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
+	return train.Release(context.Background())
+}
+
+// What pushes the images must have the right to, and not only who promotes
+// them.
+func TestTheBuilderMayPush(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	train := s.train("0.2.0")
+	train.BuilderRegistry = s.anybody()
+	_, err := train.Release(context.Background())
+	const want = "goreleaser, which does not read helm's credentials: no right to push to ghcr.io/example/tiny"
+	if failedStep(err) != "preflight" || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	if strings.Contains(err.Error(), "goreleaser, which does not read helm's credentials: no right to push to ghcr.io/example/charts") {
+		t.Error("goreleaser pushes no chart")
+	}
+}
