@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # train.sh release|publish runs that command of ghhelper in the caller's
-# repository, for VERSION, or for the pushed tag if VERSION is empty; ghhelper
-# itself annotates errors and fills the job's summary. Writes the outputs version
+# repository, for VERSION, or for the pushed tag if VERSION is empty, with
+# --allow-private if ALLOW_PRIVATE is true; ghhelper itself annotates errors and
+# fills the job's summary. Writes the outputs version
 # and report-path, also when the train stopped half way.
 set -euo pipefail
 
@@ -15,9 +16,16 @@ if [[ -z $version && ${GITHUB_REF_TYPE:-} == tag ]]; then
 fi
 [[ -n $version ]] || refuse "no version: the input version is empty and ${GITHUB_REF:-this run} is no tag; give the input, or run this when a tag v* is pushed"
 
+options=()
+case ${ALLOW_PRIVATE:-false} in
+true) options=(--allow-private) ;;
+false) ;;
+*) refuse "allow-private is \"$ALLOW_PRIVATE\": want true or false" ;;
+esac
+
 report=$(mktemp -d "${RUNNER_TEMP:?}/ghhelper-report.XXXXXX")
 status=0
-ghhelper "$command" --report "$report" -- "$version" || status=$?
+ghhelper "$command" --report "$report" ${options[@]+"${options[@]}"} -- "$version" || status=$?
 
 # A report exists once ghhelper took the version for one.
 if [[ -f $report/report.md ]]; then

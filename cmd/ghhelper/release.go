@@ -38,7 +38,7 @@ as in "ghhelper release".`
 // trainFlags are the flags of the commands that ride the train.
 type trainFlags struct {
 	config, report, goreleaser string
-	verbose, standIns          bool
+	verbose, standIns, private bool
 }
 
 func (f *trainFlags) add(cmd *cobra.Command) {
@@ -46,6 +46,7 @@ func (f *trainFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.report, "report", "", "write report.md and report.json into this folder")
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what goreleaser says while it builds")
 	cmd.Flags().BoolVar(&f.standIns, "accept-stand-ins", false, "let the release rest on stand-ins, as a rehearsal does")
+	cmd.Flags().BoolVar(&f.private, "allow-private", false, "go on with packages that are private, or new and so will be; the end says which nobody else can see")
 	cmd.Flags().StringVar(&f.goreleaser, "goreleaser", "goreleaser", "the goreleaser command")
 }
 
@@ -104,7 +105,7 @@ func (w world) train(ctx context.Context, flags trainFlags, versionArg string) (
 		Builder:        release.Builder{Command: flags.goreleaser, Dir: src.repo.Dir, Env: w.without(dispatchToken)},
 		Log:            &report.Log{Out: w.Stdout, Now: time.Now},
 		Errors:         builderSays,
-		AcceptStandIns: flags.standIns, Untracked: within(src.repo.Dir, flags.report),
+		AcceptStandIns: flags.standIns, AllowPrivate: flags.private, Untracked: within(src.repo.Dir, flags.report),
 	}, nil
 }
 

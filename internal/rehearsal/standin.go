@@ -62,6 +62,9 @@ func (r *Rehearsal) standIns(ctx context.Context, w *world.World, file *delivery
 	if err := maker.all(ctx, targets); err != nil {
 		return nil, "", err
 	}
+	if err := maker.ownPackages(ctx); err != nil {
+		return nil, "", err
+	}
 	return maker, fmt.Sprintf("%d, for what others publish", len(maker.made)), r.withhold(w, maker.made)
 }
 
@@ -296,6 +299,24 @@ func (m *maker) image(ctx context.Context, target resolve.Target) error {
 	}
 	_, err := m.registry.PushIndex(ctx, target.At, target.Tag, annotated)
 	return err
+}
+
+// ownPackages makes the packages that a release publishes to as they are in
+// reality, where others came before it: there already, and public. A new one
+// would be private, which the release refuses.
+func (m *maker) ownPackages(ctx context.Context) error {
+	own := m.file.Own()
+	earlier, err := labelled("linux", "amd64", map[string]string{oci.KeyStandIn: "made by the rehearsal, for earlier releases"})
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Concat(own.OfKind(delivery.Image), own.OfKind(delivery.Chart)) {
+		if _, err := m.registry.PushImage(ctx, own.Artifacts[name].At, "stand-in", earlier); err != nil {
+			return fmt.Errorf("making a package for earlier releases: %w", err)
+		}
+		fmt.Fprintf(m.Out, "  a package with an earlier stand-in: %s\n", own.Artifacts[name].At)
+	}
+	return nil
 }
 
 func labelled(os, arch string, labels map[string]string) (v1.Image, error) {

@@ -45,6 +45,10 @@ const (
 	needed = "v0.2.0" // the lock-step component's tag
 )
 
+// packages are what the tiny repository has published to before, as in
+// reality: a new one would be private.
+var packages = []string{"ghcr.io/example/tiny", "ghcr.io/example/charts/zeta-chart", "ghcr.io/example/charts/edge-chart"}
+
 // newStage is a world in which the tiny repository can be released as 0.2.0.
 func newStage(t *testing.T) *stage {
 	t.Helper()
@@ -62,6 +66,9 @@ func newStage(t *testing.T) *stage {
 	engine := s.commitIn("example/engine", needed)
 	s.place("quay.io/example/engine", "0.2.0", map[string]string{oci.KeyRevision: engine, oci.KeyVersion: "0.2.0", oci.KeySource: "https://github.com/example/engine"})
 	s.place("quay.io/example/tool", "v1.4.0", nil)
+	for _, at := range packages {
+		s.place(at, "0.1.0", nil)
+	}
 	s.git(dir, "clone", "--quiet", "https://github.com/"+owned, s.clone.Dir)
 	return s
 }

@@ -25,9 +25,13 @@ type source struct {
 	open   []report.Open // stand-ins that it refers to
 }
 
+// rights tells whether all may be written that a run writes, and seen by those
+// whom it is for.
+type rights func(context.Context) ([]plan.Finding, error)
+
 // preflight asks everything that can be asked before anything is changed, and
 // reports all that is wrong, not the first.
-func (t *Train) preflight(ctx context.Context, rights func(context.Context) error) (source, string, error) {
+func (t *Train) preflight(ctx context.Context, rights rights) (source, string, error) {
 	src, err := t.look(ctx)
 	if err != nil {
 		return src, "", err
@@ -35,8 +39,9 @@ func (t *Train) preflight(ctx context.Context, rights func(context.Context) erro
 	seen, findings, err := t.references(ctx, src.found.References)
 	src.open = open(seen)
 	state, stateErr := t.gitState(ctx, src.commit)
-	findings = slices.Concat(plan.Errors(plan.Check(t.File, src.found)), findings, state)
-	err = errors.Join(found(findings), err, stateErr, rights(ctx))
+	private, rightsErr := rights(ctx)
+	findings = slices.Concat(plan.Errors(plan.Check(t.File, src.found)), findings, state, private)
+	err = errors.Join(found(findings), err, stateErr, rightsErr)
 	return src, fmt.Sprintf("%s, %s seen; tree, tag and rights are in order", report.Count(len(find.Pins(src.found.References)), "reference"), report.Count(len(seen), "target")), err
 }
 
@@ -52,23 +57,26 @@ func (t *Train) look(ctx context.Context) (source, error) {
 
 // mayRelease: everything that a release writes may be written, and there is
 // what builds it.
-func (t *Train) mayRelease(ctx context.Context) error {
+func (t *Train) mayRelease(ctx context.Context) ([]plan.Finding, error) {
 	own := t.File.Own()
-	rights := []error{t.mayPush(ctx, own.ArtifactNames()), t.Forge.CheckWrite(ctx, own.Repository), t.mayBuild(ctx)}
+	private, err := t.private(ctx, own.ArtifactNames())
+	rights := []error{err, t.mayPush(ctx, own.ArtifactNames()), t.Forge.CheckWrite(ctx, own.Repository), t.mayBuild(ctx)}
 	for _, downstream := range t.File.Downstreams {
 		rights = append(rights, t.Downstreams.CheckWrite(ctx, downstream))
 	}
-	return errors.Join(rights...)
+	return private, errors.Join(rights...)
 }
 
 // mayPublishCharts is mayRelease for the charts alone, which need no build and
 // tell nobody.
-func (t *Train) mayPublishCharts(ctx context.Context) error {
+func (t *Train) mayPublishCharts(ctx context.Context) ([]plan.Finding, error) {
+	charts := t.File.Own().OfKind(delivery.Chart)
+	private, privateErr := t.private(ctx, charts)
 	tagged, err := t.Repo.RemoteTag(ctx, t.remote(), t.Version.Tag())
 	if err == nil && tagged == "" {
 		err = outcome.Wrongf("%s has no tag %s: charts are published of a tag, so push it first", t.File.Own().Repository, t.Version.Tag())
 	}
-	return errors.Join(err, t.mayPush(ctx, t.File.Own().OfKind(delivery.Chart)))
+	return private, errors.Join(err, privateErr, t.mayPush(ctx, charts))
 }
 
 // mayBuild: the builder's configuration fits delivery.yaml, its commands are

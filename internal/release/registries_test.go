@@ -54,6 +54,7 @@ func (s *stage) variable(name string) string {
 func TestReleaseToTwoRegistries(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
+	s.place("quay.io/example/tiny", "0.1.0", nil)
 	s.change(".goreleaser.yaml", "[ghcr.io/example/tiny]", "[quay.io/example/tiny]")
 	s.change("delivery.yaml", "at: ghcr.io/example/tiny,", "at: quay.io/example/tiny,")
 	s.change("app-chart/templates/deployment.yaml", "ghcr.io/example/tiny:", "quay.io/example/tiny:")
@@ -103,7 +104,7 @@ func TestTheBuilderMayPush(t *testing.T) {
 	_, err := train.Release(context.Background())
 	const want = "goreleaser, which does not read helm's credentials: no right to push to ghcr.io/example/tiny"
 	if failedStep(err) != "preflight" || !strings.Contains(err.Error(), want) {
-		t.Errorf("got %v, want %q", err, want)
+		t.Fatalf("got %v, want %q", err, want)
 	}
 	if strings.Contains(err.Error(), "goreleaser, which does not read helm's credentials: no right to push to ghcr.io/example/charts") {
 		t.Error("goreleaser pushes no chart")

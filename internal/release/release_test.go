@@ -3,6 +3,7 @@ package release_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,7 +109,25 @@ func TestReleaseStops(t *testing.T) {
 		}, "preflight", "declares the image ghcr.io/example/tiny, but goreleaser builds no such", outcome.Usage},
 		"an image without a declared platform": {func(s *stage) { s.change("delivery.yaml", "[linux/amd64]", "[linux/amd64, linux/s390x]") },
 			"check", "linux/s390x is missing; it has linux/amd64", outcome.Wrong},
-		"an image that is not built": {func(s *stage) { s.change("delivery.yaml", "at: ghcr.io/example/tiny,", "at: ghcr.io/example/tinier,") },
+		"a private package": {func(s *stage) { s.SetPrivate("ghcr.io", "example/charts/edge-chart", true) },
+			"preflight", "saw package ghcr.io/example/charts/edge-chart, which is private, want a package that everybody can pull; an administrator of the package must make it public, in https://github.com/orgs/example/packages/container/charts%2Fedge-chart/settings", outcome.Wrong},
+		"a package that does not exist yet": {func(s *stage) { s.change("delivery.yaml", "charts/edge-chart,", "charts/fresh-chart,") },
+			"preflight", "saw no package ghcr.io/example/charts/fresh-chart yet, and a new one will be private, want", outcome.Wrong},
+		"a package at quay.io that does not exist yet": {func(s *stage) {
+			s.change("delivery.yaml", "ghcr.io/example/charts/edge-chart,", "quay.io/example/fresh-chart,")
+		}, "preflight", "make it public, in https://quay.io/repository/example/fresh-chart?tab=settings", outcome.Wrong},
+		"a package that nobody could be asked for": {func(s *stage) {
+			s.Intercept(func(r world.Request) world.Fault {
+				if r.Path == "/v2/example/charts/edge-chart/tags/list" {
+					return world.Fault{Status: 500}
+				}
+				return world.Fault{}
+			})
+		}, "preflight", "looking for ghcr.io/example/charts/edge-chart: could not ask: ", outcome.Unchecked},
+		"an image that is not built": {func(s *stage) {
+			s.place("ghcr.io/example/tinier", "0.1.0", nil)
+			s.change("delivery.yaml", "at: ghcr.io/example/tiny,", "at: ghcr.io/example/tinier,")
+		},
 			"preflight", "goreleaser builds the image ghcr.io/example/tiny, which delivery.yaml does not declare", outcome.Usage},
 		"a base image that is not there": {func(s *stage) { s.change(".goreleaser.yaml", "base@sha256:a", "base@sha256:b") },
 			"preflight", "base_image", outcome.Wrong},
@@ -131,6 +150,7 @@ func TestReleaseStops(t *testing.T) {
 			t.Parallel()
 			s := newStage(t)
 			test.wrong(s)
+			before := len(s.Requests())
 			rep, err := s.release("0.2.0")
 			if failedStep(err) != test.step || !strings.Contains(err.Error(), test.says) || outcome.Of(err) != test.code {
 				t.Fatalf("stopped at %q with code %d, want %q with %d, saying %q:\n%v", failedStep(err), outcome.Of(err), test.step, test.code, test.says, err)
@@ -139,7 +159,23 @@ func TestReleaseStops(t *testing.T) {
 				t.Errorf("the report says that %q failed", rep.Failed)
 			}
 			s.nothingPublic()
+			if test.step == "preflight" || test.step == "stamp" {
+				s.nothingPushed(before)
+			}
 		})
+	}
+}
+
+// nothingPushed: no manifest, no tag and no release was written since so many
+// requests.
+func (s *stage) nothingPushed(before int) {
+	s.t.Helper()
+	for _, r := range s.Requests()[before:] {
+		// Who asks for the right to push begins an upload, and gives it up.
+		asks := strings.Contains(r.Path, "/blobs/uploads/") && (r.Method == http.MethodPost || r.Method == http.MethodDelete)
+		if r.Effect && !asks {
+			s.t.Errorf("%s %s%s, though the preflight failed", r.Method, r.Host, r.Path)
+		}
 	}
 }
 
@@ -221,7 +257,9 @@ func TestReleaseOfAPrivatePackage(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.SetPrivate("ghcr.io", "example/charts/edge-chart", true)
-	rep, err := s.release("0.2.0")
+	train := s.train("0.2.0")
+	train.AllowPrivate = true
+	rep, err := train.Release(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

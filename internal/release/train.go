@@ -51,6 +51,9 @@ type Train struct {
 	// AcceptStandIns lets the release rest on what stands in for others'
 	// artifacts, which proves nothing; else a stand-in is a finding.
 	AcceptStandIns bool
+	// AllowPrivate lets the release go on with packages that nobody else can see;
+	// else such a one is a finding.
+	AllowPrivate bool
 	// Untracked are paths of the work tree that may hold files of this run.
 	Untracked []string
 	Log       *report.Log
@@ -126,7 +129,7 @@ func (t *Train) publishCharts(ctx context.Context, rep *report.Report, dir strin
 }
 
 // prepare does what changes nothing: it looks at the commit, and stamps.
-func (t *Train) prepare(ctx context.Context, rep *report.Report, dir string, rights func(context.Context) error) (source, stamped, error) {
+func (t *Train) prepare(ctx context.Context, rep *report.Report, dir string, rights rights) (source, stamped, error) {
 	src, err := step(t.Log, "preflight", func() (source, string, error) { return t.preflight(ctx, rights) })
 	rep.Commit = src.commit
 	rep.Graph = plan.Mermaid(plan.Edges(t.File, src.found.References, t.Version))

@@ -70,7 +70,7 @@ func (r runner) run(env []string, script string, args ...string) (code int, stdo
 // putGhhelper puts a program in ghhelper's place that says how it was called,
 // on stdout, and does what the rest of its script says.
 func (r runner) putGhhelper(script string) {
-	r.file(filepath.Join(r.commands, "ghhelper"), "#!/usr/bin/env bash\necho \"called $1 $2 $4 $5\"\nreport=$3\n"+script, 0o755)
+	r.file(filepath.Join(r.commands, "ghhelper"), "#!/usr/bin/env bash\necho \"called $1 $2 ${*:4}\"\nreport=$3\n"+script, 0o755)
 }
 
 func want(t *testing.T, what, got, want string) {
@@ -98,6 +98,21 @@ func TestTrainPrefersTheInput(t *testing.T) {
 	r.putGhhelper("")
 	_, out, _ := r.run([]string{"VERSION=2.0.0", "GITHUB_REF_TYPE=tag", "GITHUB_REF_NAME=v1.2.3"}, "train.sh", "release")
 	want(t, "stdout", out, "called release --report -- 2.0.0\n")
+}
+
+func TestTrainAllowsPrivatePackages(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	r.putGhhelper("")
+	_, out, _ := r.run([]string{"VERSION=2.0.0", "ALLOW_PRIVATE=true"}, "train.sh", "release")
+	want(t, "stdout", out, "called release --report --allow-private -- 2.0.0\n")
+	_, out, _ = r.run([]string{"VERSION=2.0.0", "ALLOW_PRIVATE=false"}, "train.sh", "release")
+	want(t, "stdout", out, "called release --report -- 2.0.0\n")
+	code, out, _ := r.run([]string{"VERSION=2.0.0", "ALLOW_PRIVATE=yes"}, "train.sh", "release")
+	if code != 2 || strings.Contains(out, "called") {
+		t.Errorf("saw exit code %d and %q, want 2, and ghhelper not called", code, out)
+	}
+	want(t, "stdout", out, `allow-private is "yes": want true or false`)
 }
 
 // What ghhelper answers, it means: see its exit codes.
