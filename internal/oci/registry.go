@@ -141,13 +141,30 @@ func (t contextTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 type Conflict struct {
 	Name       string // repository:tag
 	Seen, Want string // digests
+	// Raced says that the tag was free when we looked, and after our push holds
+	// what somebody else pushed at the same time.
+	Raced bool
+	// Revision is the commit that what Seen names says that it is of, if it was
+	// raced and says so.
+	Revision string
 }
 
 // Code of a conflict: something is wrong.
 func (c *Conflict) Code() outcome.Code { return outcome.Wrong }
 
 func (c *Conflict) Error() string {
+	if c.Raced {
+		return fmt.Sprintf("%s was free, and somebody else pushed it at the same time as we did, and won: it is %s now, which %s; ours is %s, which keeps its staging name: let one runner at a time release a version; if theirs is the right one, nothing is to be done, else take the next version",
+			c.Name, c.Seen, c.whose(), c.Want)
+	}
 	return fmt.Sprintf("%s is published already with other bytes: it is %s, this release would be %s; nothing published is overwritten: take the next version", c.Name, c.Seen, c.Want)
+}
+
+func (c *Conflict) whose() string {
+	if c.Revision == "" {
+		return "does not say of which commit it is"
+	}
+	return "says that it is of commit " + c.Revision
 }
 
 // Published tells whether repository:tag holds exactly the digest. Absent is
@@ -160,7 +177,7 @@ func (r *Registry) Published(ctx context.Context, at, tag, digest string) (bool,
 	case err != nil:
 		return false, err
 	case seen != digest:
-		return false, &Conflict{at + ":" + tag, seen, digest}
+		return false, &Conflict{Name: at + ":" + tag, Seen: seen, Want: digest}
 	}
 	return true, nil
 }
@@ -189,9 +206,18 @@ func (r *Registry) Promote(ctx context.Context, at, digest, tag string) error {
 	return r.confirm(ctx, at, tag, digest)
 }
 
-// confirm reads a tag back after a push.
+// confirm reads a tag back after a push. Registries have no compare-and-swap: of
+// two who push at the same time, the last one wins, and the other one sees it
+// here.
 func (r *Registry) confirm(ctx context.Context, at, tag, digest string) error {
 	done, err := r.Published(ctx, at, tag, digest)
+	var conflict *Conflict
+	if errors.As(err, &conflict) {
+		conflict.Raced = true
+		if winner, err := r.Describe(ctx, at, conflict.Seen); err == nil {
+			conflict.Revision = winner.Labels[KeyRevision]
+		}
+	}
 	if err == nil && !done {
 		err = fmt.Errorf("%s:%s was pushed and is not there: %w", at, tag, ErrAbsent)
 	}

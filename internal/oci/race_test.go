@@ -1,0 +1,103 @@
+package oci_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+// Two push one tag at the same time: both find it free, both push, and only then
+// do both look again. With equal bytes both are right. Else the last one wins,
+// and the other one is told so, with the winner.
+func TestTwoPushAtOnce(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for name, push := range map[string]func(*oci.Registry, v1.Image) (string, error){
+		"push": func(r *oci.Registry, i v1.Image) (string, error) { return r.PushImage(ctx, at, "1.0.0", i) },
+		"promote": func(r *oci.Registry, i v1.Image) (string, error) {
+			digest, err := r.PushStaged(ctx, at, "staging", i)
+			if err != nil {
+				return digest, err
+			}
+			return digest, r.Promote(ctx, at, digest, "1.0.0")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			digests, errs := race(t, push, "the commit", "the commit")
+			if digests[0] != digests[1] || errors.Join(errs...) != nil {
+				t.Errorf("equal bytes: %v, %v", digests, errs)
+			}
+			digests, errs = race(t, push, "one commit", "another commit")
+			loser := 0
+			if errs[0] == nil {
+				loser = 1
+			}
+			lost(t, digests, errs, loser, []string{"one commit", "another commit"}[1-loser])
+		})
+	}
+}
+
+func lost(t *testing.T, digests [2]string, errs []error, loser int, winner string) {
+	t.Helper()
+	var conflict *oci.Conflict
+	if errs[1-loser] != nil || !errors.As(errs[loser], &conflict) {
+		t.Fatalf("unequal bytes: %v, want a conflict for one of them", errs)
+	}
+	if conflict.Seen != digests[1-loser] || conflict.Want != digests[loser] || conflict.Revision != winner || outcome.Of(errs[loser]) != outcome.Wrong {
+		t.Errorf("got %+v, want %s to have won with revision %q", conflict, digests[1-loser], winner)
+	}
+	for _, part := range []string{"somebody else pushed it at the same time", digests[1-loser], digests[loser], "commit " + winner, "take the next version"} {
+		if !strings.Contains(conflict.Error(), part) {
+			t.Errorf("%q does not say %q", conflict, part)
+		}
+	}
+	if strings.Contains(conflict.Error(), "published already") {
+		t.Errorf("%q speaks of what was there before", conflict)
+	}
+}
+
+// race has two registries' users push images with these revisions, in step.
+func race(t *testing.T, push func(*oci.Registry, v1.Image) (string, error), revisions ...string) (digests [2]string, errs []error) {
+	t.Helper()
+	w, _ := start(t)
+	errs = make([]error, len(revisions))
+	var looks, again, together sync.WaitGroup
+	looks.Add(2)
+	again.Add(2)
+	var mu sync.Mutex
+	seen := 0
+	w.Intercept(func(r world.Request) world.Fault {
+		if r.Method != http.MethodGet || !strings.HasSuffix(r.Path, "/manifests/1.0.0") {
+			return world.Fault{}
+		}
+		mu.Lock()
+		seen++
+		meet := &looks // the first two are looks, the next two are reads after the pushes
+		if seen > 2 {
+			meet = &again
+		}
+		late := seen > 4
+		mu.Unlock()
+		if !late {
+			meet.Done()
+			meet.Wait()
+		}
+		return world.Fault{}
+	})
+	for i, revision := range revisions {
+		one := image(t, revision)
+		together.Go(func() { digests[i], errs[i] = push(as(w, w.Token()), one) })
+	}
+	together.Wait()
+	return digests, errs
+}
