@@ -45,7 +45,14 @@ type config struct {
 	Kos []struct {
 		BaseImage    string   `yaml:"base_image"`
 		Repositories []string `yaml:"repositories"`
+		Tags         []string `yaml:"tags"`
 	} `yaml:"kos"`
+	Dockers         []dockerConfig `yaml:"dockers"`
+	DockersV2       []dockerConfig `yaml:"dockers_v2"`
+	DockerManifests []dockerConfig `yaml:"docker_manifests"`
+	Release         struct {
+		Draft bool `yaml:"draft"`
+	} `yaml:"release"`
 	SBOMs []struct {
 		Command string `yaml:"cmd"`
 	} `yaml:"sboms"`

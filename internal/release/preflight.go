@@ -89,7 +89,7 @@ func (t *Train) mayBuild(ctx context.Context) error {
 	if config == nil {
 		return t.declaredImages(nil)
 	}
-	errs := []error{t.Builder.Check(*config), t.declaredImages(config.repositories())}
+	errs := []error{t.Builder.Check(*config), config.staged(), t.declaredImages(config.repositories())}
 	for _, base := range config.bases() {
 		errs = append(errs, t.mayBase(ctx, base))
 	}

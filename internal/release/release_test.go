@@ -135,6 +135,22 @@ func TestReleaseStops(t *testing.T) {
 			"preflight", "is not named by digest", outcome.Usage},
 		"no right to push the base image": {func(s *stage) { s.DenyPush("ghcr.io", "kubestellar/actions/base") },
 			"preflight", "no right to push to ghcr.io/kubestellar/actions/base", outcome.Unchecked},
+		"an image that is pushed as latest, too": {func(s *stage) {
+			s.change(".goreleaser.yaml", `tags: ["staging-{{ .Env.STAGE }}"]`, `tags: ["staging-{{ .Env.STAGE }}", latest]`)
+		}, "preflight", `kos[0] pushes the tags staging-{{ .Env.STAGE }}, latest, want the staging tag alone`, outcome.Usage},
+		"an image that is pushed by no tag of its own": {func(s *stage) {
+			s.change(".goreleaser.yaml", `    tags: ["staging-{{ .Env.STAGE }}"]
+`, "")
+		}, "preflight", `kos[0] pushes the tags latest, want the staging tag alone, which is promoted once all is checked: write tags: ["staging-{{ .Env.STAGE }}"]`, outcome.Usage},
+		"an image that is pushed by its final name": {func(s *stage) {
+			s.change(".goreleaser.yaml", `"staging-{{ .Env.STAGE }}"`, `"{{ .Version }}"`)
+		}, "preflight", `kos[0] pushes the tags {{ .Version }}, want`, outcome.Usage},
+		"an image of docker's by its final name": {func(s *stage) {
+			s.change(".goreleaser.yaml", "changelog:", `dockers: [{image_templates: ["ghcr.io/example/tiny:{{ .Version }}"]}]
+changelog:`)
+		}, "preflight", `dockers[0] pushes the tag {{ .Version }}, want the staging tag`, outcome.Usage},
+		"a release that goreleaser publishes": {func(s *stage) { s.change(".goreleaser.yaml", "  draft: true\n", "") },
+			"preflight", "release.draft is not true", outcome.Usage},
 		"SBOMs by a command that is not there": {func(s *stage) {
 			s.change(".goreleaser.yaml", "changelog:", "sboms: [{cmd: no-such-command}]\nchangelog:")
 		},

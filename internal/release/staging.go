@@ -1,0 +1,100 @@
+package release
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/outcome"
+)
+
+// dockerConfig is what we read of goreleaser's sections for docker's images: all
+// their forms, each with other keys for the names that it pushes.
+// https://goreleaser.com/customization/
+type dockerConfig struct {
+	Images         []string `yaml:"images"`          // dockers_v2, with Tags
+	Tags           []string `yaml:"tags"`            // dockers_v2
+	ImageTemplates []string `yaml:"image_templates"` // dockers, and docker_manifests for what they hold
+	NameTemplate   string   `yaml:"name_template"`   // docker_manifests
+	SkipPush       string   `yaml:"skip_push"`       // dockers and docker_manifests
+}
+
+// tags that the entry pushes.
+func (d dockerConfig) tags() []string {
+	names := d.ImageTemplates
+	if d.NameTemplate != "" {
+		names = []string{d.NameTemplate}
+	}
+	tags := slices.Clone(d.Tags)
+	for _, name := range names {
+		tags = append(tags, tagOf(name))
+	}
+	if len(tags) == 0 {
+		tags = []string{defaultTag}
+	}
+	return tags
+}
+
+// defaultTag is what goreleaser pushes where its configuration names no tag.
+const defaultTag = "latest"
+
+// tagOf is the tag of an image's name, whose registry may have a port and whose
+// templates a colon.
+func tagOf(name string) string {
+	if i := strings.LastIndex(name, "/"); i >= 0 {
+		name = name[i:]
+	}
+	if _, tag, ok := strings.Cut(name, ":"); ok {
+		return tag
+	}
+	return defaultTag
+}
+
+// stagingTag is how a configuration writes the tag under which nobody looks;
+// images of one platform may say more behind it.
+var (
+	stagingTag     = regexp.MustCompile(`^staging-\{\{-?\s*\.Env\.STAGE\s*-?\}\}$`)
+	stagingOfParts = regexp.MustCompile(`^staging-\{\{-?\s*\.Env\.STAGE\s*-?\}\}(-.+)?$`)
+)
+
+// staged: nothing that goreleaser does can be seen by a final name. It pushes
+// images by the staging tag alone, from which they are promoted once all is
+// checked, and leaves the release a draft.
+func (c config) staged() error {
+	var errs []error
+	for i, ko := range c.Kos {
+		tags := ko.Tags
+		if len(tags) == 0 {
+			tags = []string{defaultTag}
+		}
+		if len(tags) > 1 || !stagingTag.MatchString(tags[0]) {
+			errs = append(errs, outcome.Usagef(`%s: kos[%d] pushes the tags %s, want the staging tag alone, which is promoted once all is checked: write tags: ["staging-{{ .Env.STAGE }}"]`, configFile, i, strings.Join(tags, ", ")))
+		}
+	}
+	for _, section := range []struct {
+		name    string
+		entries []dockerConfig
+	}{{"dockers", c.Dockers}, {"dockers_v2", c.DockersV2}, {"docker_manifests", c.DockerManifests}} {
+		errs = append(errs, stagedDockers(section.name, section.entries))
+	}
+	if !c.Release.Draft {
+		errs = append(errs, outcome.Usagef("%s: release.draft is not true, so the release would be public before anything is checked: write release: {draft: true, use_existing_draft: true}", configFile))
+	}
+	return errors.Join(errs...)
+}
+
+func stagedDockers(section string, entries []dockerConfig) error {
+	var errs []error
+	for i, entry := range entries {
+		if entry.SkipPush == "true" {
+			continue
+		}
+		for _, tag := range entry.tags() {
+			if !stagingOfParts.MatchString(tag) {
+				errs = append(errs, outcome.Usagef(`%s: %s[%d] pushes the tag %s, want the staging tag, which is promoted once all is checked: write "staging-{{ .Env.STAGE }}" for it`, configFile, section, i, tag))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

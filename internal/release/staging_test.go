@@ -1,0 +1,44 @@
+package release
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/kubestellar/actions/internal/outcome"
+)
+
+// What goreleaser may push, and what it may not, in all sections that push
+// images. Each says what the error holds, "" for none.
+func TestStaged(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`kos: [{tags: ["staging-{{.Env.STAGE}}"]}]`:                     "",
+		`kos: [{tags: ["staging-{{ .Env.STAGE }}"]}]`:                   "",
+		`kos: [{tags: ["staging-{{ .Env.STAGE }}"]}, {tags: [latest]}]`: "kos[1] pushes the tags latest",
+		`kos: [{}]`: "kos[0] pushes the tags latest",
+		`kos: [{tags: ["staging-{{ .Env.STAGE }}-x"]}]`:                                                      "kos[0]",
+		`kos: [{tags: ["staging-{{ .Version }}"]}]`:                                                          "kos[0]",
+		`dockers: [{image_templates: ["localhost:5000/o/r:staging-{{ .Env.STAGE }}-amd64"]}]`:                "",
+		`dockers: [{image_templates: ["ghcr.io/o/r:staging-{{ .Env.STAGE }}-amd64", "ghcr.io/o/r:latest"]}]`: "dockers[0] pushes the tag latest",
+		`dockers: [{image_templates: ["localhost:5000/o/r"]}]`:                                               "dockers[0] pushes the tag latest",
+		`dockers: [{}]`: "dockers[0] pushes the tag latest",
+		`dockers: [{image_templates: ["ghcr.io/o/r:{{ .Version }}"], skip_push: true}]`:                               "",
+		`dockers: [{image_templates: ["ghcr.io/o/r:{{ .Version }}"], skip_push: auto}]`:                               "dockers[0] pushes the tag {{ .Version }}",
+		`docker_manifests: [{name_template: "ghcr.io/o/r:{{ .Version }}", image_templates: ["ghcr.io/o/r:x"]}]`:       "docker_manifests[0] pushes the tag {{ .Version }}",
+		`docker_manifests: [{name_template: "ghcr.io/o/r:staging-{{ .Env.STAGE }}", image_templates: ["ghcr.io:x"]}]`: "",
+		`dockers_v2: [{images: [ghcr.io/o/r], tags: ["v{{ .Version }}"]}]`:                                            "dockers_v2[0] pushes the tag v{{ .Version }}",
+		`dockers_v2: [{images: [ghcr.io/o/r], tags: ["staging-{{ .Env.STAGE }}"]}]`:                                   "",
+		`dockers_v2: [{images: [ghcr.io/o/r]}]`:                                                                       "dockers_v2[0] pushes the tag latest",
+	} {
+		tree := fstest.MapFS{configFile: {Data: []byte(text + "\nrelease: {draft: true}\n")}}
+		c, err := Builder{}.config(tree)
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		err = c.staged()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || outcome.Of(err) != outcome.Usage) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
