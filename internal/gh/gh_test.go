@@ -70,9 +70,16 @@ func release(t *testing.T, c *gh.Client) {
 	if none, err := c.Releases(ctx, repository, "v1.0.0"); err != nil || len(none) != 0 {
 		t.Fatalf("before: %v, %v", none, err)
 	}
-	must(c.CreateDraft(ctx, repository, "v1.0.0", "main"))
+	id, err := c.CreateDraft(ctx, repository, "v1.0.0", "main")
+	must(err)
+	second, err := c.CreateDraft(ctx, repository, "v1.0.0", "main")
+	must(err)
+	if second <= id {
+		t.Errorf("the second draft is %d, the first %d", second, id)
+	}
+	must(c.DeleteDraft(ctx, repository, second))
 	drafts, err := c.Releases(ctx, repository, "v1.0.0")
-	if err != nil || len(drafts) != 1 || !drafts[0].Draft {
+	if err != nil || len(drafts) != 1 || !drafts[0].Draft || drafts[0].ID != id {
 		t.Fatalf("the draft: %v, %v", drafts, err)
 	}
 	file := filepath.Join(t.TempDir(), "f")

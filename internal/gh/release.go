@@ -108,13 +108,24 @@ func (c *Client) get(ctx context.Context, path string, out any) error {
 	return nil
 }
 
-// CreateDraft makes an empty draft for a tag on a commit. Its name is the tag,
-// by which goreleaser finds it and fills it.
-func (c *Client) CreateDraft(ctx context.Context, repository, tag, commit string) error {
+// CreateDraft makes an empty draft for a tag on a commit, and tells its ID. Its
+// name is the tag, by which goreleaser finds it and fills it.
+func (c *Client) CreateDraft(ctx context.Context, repository, tag, commit string) (int64, error) {
 	owner, repo := split(repository)
 	draft := &github.RepositoryRelease{TagName: github.String(tag), Name: github.String(tag), TargetCommitish: github.String(commit), Draft: github.Bool(true)}
-	if _, _, err := c.api.Repositories.CreateRelease(ctx, owner, repo, draft); err != nil {
-		return c.explain("making a draft release of "+repository, err)
+	made, _, err := c.api.Repositories.CreateRelease(ctx, owner, repo, draft)
+	if err != nil {
+		return 0, c.explain("making a draft release of "+repository, err)
+	}
+	return made.GetID(), nil
+}
+
+// DeleteDraft takes an empty draft away again. It is for its maker: GitHub
+// deletes a public release as readily.
+func (c *Client) DeleteDraft(ctx context.Context, repository string, id int64) error {
+	owner, repo := split(repository)
+	if _, err := c.api.Repositories.DeleteRelease(ctx, owner, repo, id); err != nil {
+		return c.explain("deleting a draft release of "+repository, err)
 	}
 	return nil
 }

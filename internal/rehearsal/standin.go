@@ -242,7 +242,7 @@ func (m *maker) asset(ctx context.Context, target resolve.Target) error {
 func releaseOf(ctx context.Context, forge *gh.Client, target resolve.Target, commit string) (*gh.Release, error) {
 	there, err := forge.Releases(ctx, target.At, target.Tag)
 	if err == nil && len(there) == 0 {
-		if err := forge.CreateDraft(ctx, target.At, target.Tag, commit); err != nil {
+		if _, err := forge.CreateDraft(ctx, target.At, target.Tag, commit); err != nil {
 			return nil, err
 		}
 		there, err = forge.Releases(ctx, target.At, target.Tag)

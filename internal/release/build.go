@@ -214,13 +214,49 @@ func (t *Train) ensureRelease(ctx context.Context, src source) (*gh.Release, err
 	}
 	var acted error
 	if len(releases) == 0 {
-		acted = t.Forge.CreateDraft(ctx, repository, t.Version.Tag(), src.commit)
+		var made int64
+		made, acted = t.Forge.CreateDraft(ctx, repository, t.Version.Tag(), src.commit)
+		if acted == nil {
+			acted = t.settleDrafts(ctx, made)
+		}
 	}
 	release, looked := t.awaitRelease(ctx)
 	if looked != nil {
 		return nil, errors.Join(acted, looked)
 	}
 	return release, nil
+}
+
+// settleDrafts takes our new draft away again where another runner has made one
+// before it: GitHub makes as many for one tag as it is asked for. The oldest one
+// counts, so that each runner knows by itself what to do; and nobody deletes
+// what another one has made. Who has the oldest one waits for the others.
+func (t *Train) settleDrafts(ctx context.Context, made int64) error {
+	repository := t.File.Own().Repository
+	const tries = 5
+	for i := 1; i <= tries; i++ {
+		releases, err := t.Forge.Releases(ctx, repository, t.Version.Tag())
+		if err != nil || len(releases) < 2 {
+			return err
+		}
+		if slices.ContainsFunc(releases, func(r *gh.Release) bool { return !r.Draft || r.ID < made }) {
+			return t.Forge.DeleteDraft(ctx, repository, made)
+		}
+		if err := wait(ctx, time.Duration(i)*time.Second/2); err != nil {
+			return err
+		}
+	}
+	return nil // currentRelease tells of two drafts
+}
+
+// wait passes a time, unless the context ends before.
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // awaitRelease looks for the release until GitHub's list, which may lag by
@@ -232,10 +268,8 @@ func (t *Train) awaitRelease(ctx context.Context) (*gh.Release, error) {
 		if err == nil || !errors.Is(err, errNoRelease) || i == tries {
 			return release, err
 		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(time.Duration(i) * time.Second):
+		if err := wait(ctx, time.Duration(i)*time.Second); err != nil {
+			return nil, err
 		}
 	}
 }

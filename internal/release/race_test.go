@@ -1,0 +1,182 @@
+package release_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/release"
+	"github.com/kubestellar/actions/internal/report"
+)
+
+// second is another clone of the same commit in the same world, as of another
+// runner.
+func (s *stage) second() *stage {
+	s.t.Helper()
+	other := &stage{s.World, s.t, git.Repo{Dir: filepath.Join(s.t.TempDir(), "clone"), Env: s.clone.Env}}
+	s.git(filepath.Dir(other.clone.Dir), "clone", "--quiet", "https://github.com/"+owned, other.clone.Dir)
+	return other
+}
+
+// atOnce has two runners release the same version at the same time.
+func (s *stage) atOnce(ride func(*release.Train, context.Context) (*report.Report, error)) [2]error {
+	s.t.Helper()
+	trains := [2]*release.Train{s.train("0.2.0"), s.second().train("0.2.0")}
+	var errs [2]error
+	var both sync.WaitGroup
+	for i, train := range trains {
+		both.Go(func() { _, errs[i] = ride(train, context.Background()) })
+	}
+	both.Wait()
+	return errs
+}
+
+// Two runners release one commit at once. Their bytes are equal, and so
+// registries end with one set of artifacts, whoever comes first, and there is one
+// public release. GitHub has no compare-and-swap, so this may happen:
+//   - a runner finds an asset that the other one is replacing in the draft that
+//     both fill: it fails and says so; run again, it is done;
+//   - the draft becomes public while the other runner's goreleaser is about to
+//     look for it: that makes a second draft, which stays and is in nobody's way;
+//   - both look for the dispatch before either has sent it: it is sent twice,
+//     which a receiver must bear.
+func TestTwoReleasesAtOnce(t *testing.T) {
+	t.Parallel()
+	undisturbed := newStage(t)
+	if _, err := undisturbed.release("0.2.0"); err != nil {
+		t.Fatal(err)
+	}
+	want := undisturbed.state()
+	s := newStage(t)
+	errs := s.atOnce((*release.Train).Release)
+	for _, err := range errs {
+		if step := failedStep(err); err != nil && step != "build" && step != "stage" && step != "check" && step != "publish" && step != "prove" {
+			t.Errorf("failed at %q: %v", step, err)
+		}
+	}
+	if _, err := s.release("0.2.0"); err != nil {
+		t.Fatalf("run again, after %v: %v", errors.Join(errs[:]...), err)
+	}
+	got := secondDraft.ReplaceAllString(strings.Replace(s.state(), "2 dispatches", "1 dispatches", 1), "")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the world did not end as with one runner (-want +got):\n%s\nafter %v", diff, errors.Join(errs[:]...))
+	}
+}
+
+var secondDraft = regexp.MustCompile(`(?m)^release v0\.2\.0 draft=true\n(  .*\n)*`)
+
+// Both find no release and make a draft each; one counts, and the other is
+// taken away by who has made it.
+func TestTwoDraftsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	var drafts sync.WaitGroup
+	var made atomic.Int32
+	drafts.Add(2)
+	s.Intercept(func(r world.Request) world.Fault {
+		if r.Method == http.MethodPost && r.Host == "api.github.com" && strings.HasSuffix(r.Path, "/releases") {
+			if made.Add(1) <= 2 { // goreleaser may make one more, see above
+				drafts.Done()
+				drafts.Wait()
+			}
+		}
+		return world.Fault{}
+	})
+	errs := s.atOnce((*release.Train).Release)
+	deleted := slices.ContainsFunc(s.Requests(), func(r world.Request) bool {
+		return r.Method == http.MethodDelete && strings.Contains(r.Path, "/releases/") && !strings.Contains(r.Path, "/assets/")
+	})
+	if !deleted {
+		t.Errorf("no draft was taken away, after %v", errors.Join(errs[:]...))
+	}
+	for _, err := range errs {
+		if err != nil && strings.Contains(err.Error(), "drafts") {
+			t.Error(err)
+		}
+	}
+}
+
+// Registries alone need no more: both succeed, with one set of charts.
+func TestTwoPublishAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.git(s.clone.Dir, "tag", "v0.2.0")
+	s.git(s.clone.Dir, "push", "--quiet", "origin", "v0.2.0")
+	s.place("ghcr.io/example/tiny", "0.2.0", map[string]string{oci.KeyRevision: s.git(s.clone.Dir, "rev-parse", "HEAD")})
+	errs := s.atOnce((*release.Train).Publish)
+	if err := errors.Join(errs[:]...); err != nil {
+		t.Fatal(err)
+	}
+	state := s.state()
+	for at, want := range map[string]int{"ghcr.io/example/charts/zeta-chart": 3, "ghcr.io/example/charts/edge-chart": 3} {
+		if got := strings.Count(state, at+":"); got != want { // an earlier one, staging, final
+			t.Errorf("%s has %d tags, want %d:\n%s", at, got, want, state)
+		}
+	}
+}
+
+// Somebody else pushes other bytes by the final name after we have: the release
+// stops there, and says who won.
+func TestSomebodyElseWins(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	var mu sync.Mutex
+	pushed, theirs := false, ""
+	s.Intercept(func(r world.Request) world.Fault {
+		repository, tag, ok := manifest(r)
+		if !ok || repository != "ghcr.io/example/charts/zeta-chart" || tag != "0.2.0" {
+			return world.Fault{}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if pushed && theirs == "" { // we are about to read back
+			s.Intercept(nil)
+			theirs = s.overwrite(repository+":"+tag, strings.Repeat("0123456789", 4))
+		}
+		pushed = pushed || r.Method == http.MethodPut
+		return world.Fault{}
+	})
+	_, err := s.release("0.2.0")
+	var conflict *oci.Conflict
+	if failedStep(err) != "promote" || !errors.As(err, &conflict) || outcome.Of(err) != outcome.Wrong {
+		t.Fatalf("got %v, want a conflict at promote", err)
+	}
+	if !conflict.Raced || conflict.Seen != theirs || conflict.Revision != strings.Repeat("0123456789", 4) {
+		t.Errorf("got %+v, want theirs, %s", conflict, theirs)
+	}
+	if strings.Contains(s.state(), "edge-chart:v0.2.0 ") || strings.Contains(s.state(), "draft=false") {
+		t.Errorf("the release went on:\n%s", s.state())
+	}
+}
+
+// overwrite pushes an image without looking, as docker and helm do.
+func (s *stage) overwrite(at, revision string) string {
+	s.t.Helper()
+	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{Labels: map[string]string{oci.KeyRevision: revision}}})
+	s.must(err)
+	to, err := name.ParseReference(at)
+	s.must(err)
+	s.must(remote.Write(to, image, remote.WithTransport(s.Transport()), remote.WithAuth(&authn.Basic{Username: "u", Password: s.Token()})))
+	digest, err := image.Digest()
+	s.must(err)
+	return digest.String()
+}
