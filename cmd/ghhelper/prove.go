@@ -96,7 +96,7 @@ func (w world) proveNewest(ctx context.Context, f proveFlags, src source, compon
 		if err != nil {
 			return outcome.As(outcome.Usage, err)
 		}
-		v, err := prove.Newest(ctx, c, registry().Tags)
+		v, err := prove.Newest(ctx, c, w.registry().Tags)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("looking for the newest release of %s: %w", name, err))
 			continue
@@ -127,16 +127,17 @@ func (w world) proof(ctx context.Context, f proveFlags, src source, component st
 	if err != nil {
 		return nil, err
 	}
+	registry := w.registry() // one, which keeps the tokens that registries give
 	prover := &prove.Prover{
 		File: src.file, Config: src.config, Component: component, Version: v, Repo: src.repo, Server: w.server(),
-		Registry: registry(), Anybody: anybody(), World: w.resolver(src, registry()), Forge: forge,
+		Registry: registry, Anybody: anybody(), World: w.resolver(src, registry), Forge: forge,
 	}
 	if f.rebuild {
 		says := io.Discard
 		if f.verbose {
 			says = w.Stderr
 		}
-		again := rehearsal.Rebuild{Repo: src.repo, Server: w.server(), Version: v, Registry: registry(), Goreleaser: f.goreleaser, Errors: says}
+		again := rehearsal.Rebuild{Repo: src.repo, Server: w.server(), Version: v, Registry: registry, Goreleaser: f.goreleaser, Errors: says}
 		prover.Rebuild = again.Run
 	}
 	return prover.Prove(ctx)
