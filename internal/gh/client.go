@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/google/go-github/v62/github"
+
+	"github.com/kubestellar/actions/internal/outcome"
 )
 
 // Client talks to one GitHub: github.com, or an Enterprise server.
@@ -74,7 +76,22 @@ func (c *Client) explain(doing string, err error) error {
 	case http.StatusForbidden:
 		return fmt.Errorf("%s: the token (%s) lacks a right: %w", doing, c.token, err)
 	}
+	if isFinal(answer) {
+		return outcome.Wrongf("%s: GitHub keeps what an immutable release had, for ever: take the next version: %w", doing, err)
+	}
 	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// isFinal tells a refusal that will be the same at every later try: a release
+// that is immutable takes no assets, and its tag makes no second release, even
+// once it is deleted. GitHub says so in words only.
+// https://docs.github.com/en/code-security/supply-chain-security/understanding-your-software-supply-chain/immutable-releases
+func isFinal(answer *github.ErrorResponse) bool {
+	said := answer.Message
+	for _, e := range answer.Errors {
+		said += " " + e.Message
+	}
+	return answer.Response.StatusCode == http.StatusUnprocessableEntity && strings.Contains(said, "immutable release")
 }
 
 // split cuts "owner/name".

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 )
 
@@ -167,6 +168,61 @@ func TestNewRefusesWhatIsNoURL(t *testing.T) {
 	for _, url := range []string{"api.github.com", "://", "https://"} {
 		if _, err := gh.New(gh.Options{APIURL: url}); err == nil || !strings.Contains(err.Error(), "GITHUB_API_URL") {
 			t.Errorf("%q: %v", url, err)
+		}
+	}
+}
+
+func TestMakesImmutable(t *testing.T) {
+	t.Parallel()
+	w, c := start(t, world.Repository{})
+	for _, on := range []bool{false, true} {
+		if err := w.SetImmutable(repository, on); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.MakesImmutable(context.Background(), repository); got != on || err != nil {
+			t.Errorf("saw %t, %v, want %t", got, err, on)
+		}
+	}
+	w.Intercept(func(world.Request) world.Fault { return world.Fault{Status: http.StatusForbidden, Body: `{}`} })
+	if _, err := c.MakesImmutable(context.Background(), repository); err == nil {
+		t.Error("a setting that may not be read was read")
+	}
+}
+
+// What an immutable release had is gone for ever: no later try does better.
+func TestImmutableIsFinal(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	_, c := start(t, world.Repository{Immutable: true})
+	file := filepath.Join(t.TempDir(), "f")
+	if err := errors.Join(os.WriteFile(file, []byte("text"), 0o644), c.CreateDraft(ctx, repository, "v1.0.0", "main")); err != nil {
+		t.Fatal(err)
+	}
+	drafts, err := c.Releases(ctx, repository, "v1.0.0")
+	if err != nil || len(drafts) != 1 || drafts[0].Immutable {
+		t.Fatalf("the draft: %+v, %v", drafts, err)
+	}
+	id := drafts[0].ID
+	if err := errors.Join(c.Upload(ctx, repository, id, "a", file), c.Publish(ctx, repository, id, false)); err != nil {
+		t.Fatal(err)
+	}
+	public, err := c.Releases(ctx, repository, "v1.0.0")
+	if err != nil || len(public) != 1 || !public[0].Immutable {
+		t.Fatalf("published: %+v, %v", public, err)
+	}
+	if err := c.CreateDraft(ctx, repository, "v1.0.0", "main"); err != nil {
+		t.Fatal(err)
+	}
+	drafts, err = c.Releases(ctx, repository, "v1.0.0")
+	if err != nil || len(drafts) != 2 {
+		t.Fatalf("the second draft: %+v, %v", drafts, err)
+	}
+	for what, err := range map[string]error{
+		"an upload":  c.Upload(ctx, repository, id, "b", file),
+		"a deletion": c.DeleteAsset(ctx, repository, public[0].Assets[0].ID),
+	} {
+		if outcome.Of(err) != outcome.Wrong || !strings.Contains(err.Error(), "take the next version") {
+			t.Errorf("%s: code %d, %v", what, outcome.Of(err), err)
 		}
 	}
 }

@@ -18,9 +18,11 @@ type Release struct {
 	Tag   string `json:"tag_name"`
 	Draft bool   `json:"draft"`
 	// Target is the commit or branch that the release was made for.
-	Target string  `json:"target_commitish"`
-	URL    string  `json:"html_url"`
-	Assets []Asset `json:"assets"`
+	Target string `json:"target_commitish"`
+	// Immutable: GitHub changes neither its tag nor its assets any more.
+	Immutable bool    `json:"immutable"`
+	URL       string  `json:"html_url"`
+	Assets    []Asset `json:"assets"`
 }
 
 // Asset is one file of a release. go-github v62 knows no digests, so the
@@ -192,6 +194,19 @@ func (c *Client) Download(ctx context.Context, repository string, a Asset, to io
 		return fmt.Errorf("downloading %s: %w", a.Name, err)
 	}
 	return nil
+}
+
+// MakesImmutable tells whether the repository's setting is on that makes each
+// release immutable as it is published. GitHub answers 404 where it is off, and
+// so do servers that have no such setting.
+// https://docs.github.com/en/rest/repos/repos#check-if-immutable-releases-are-enabled-for-a-repository
+func (c *Client) MakesImmutable(ctx context.Context, repository string) (bool, error) {
+	var setting struct{ Enabled bool }
+	err := c.get(ctx, "repos/"+repository+"/immutable-releases", &setting)
+	if errors.Is(err, ErrAbsent) {
+		return false, nil
+	}
+	return setting.Enabled, err
 }
 
 // Publish makes a draft public, with its tag.

@@ -49,16 +49,22 @@ func (r *Registry) options(ctx context.Context) []remote.Option {
 	return []remote.Option{remote.WithContext(ctx), remote.Reuse(r.puller), remote.Reuse(r.pusher)}
 }
 
-func (r *Registry) connect() {
-	backoff := r.Backoff
-	if backoff.Steps == 0 {
-		backoff = usualBackoff
+// userAgent is how registries know us.
+const userAgent = "ghhelper"
+
+func (r *Registry) backoff() remote.Backoff {
+	if r.Backoff.Steps == 0 {
+		return usualBackoff
 	}
+	return r.Backoff
+}
+
+func (r *Registry) connect() {
 	options := []remote.Option{
 		remote.WithAuthFromKeychain(r.Keychain),
 		remote.WithTransport(r.Transport),
-		remote.WithRetryBackoff(backoff),
-		remote.WithUserAgent("ghhelper"),
+		remote.WithRetryBackoff(r.backoff()),
+		remote.WithUserAgent(userAgent),
 	}
 	r.puller, _ = remote.NewPuller(options...) // fails on contradicting options only
 	r.pusher, _ = remote.NewPusher(options...)

@@ -1,6 +1,7 @@
 package oci_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -9,10 +10,13 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
@@ -48,6 +52,64 @@ func image(t *testing.T, label string) v1.Image {
 		t.Fatal(err)
 	}
 	return i
+}
+
+// What refers to a digest is no bundle unless it says so, and the fallback tag
+// that names it is no version.
+func TestBundles(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w, r := start(t)
+	digest, err := r.PushImage(ctx, at, "1.0.0", image(t, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if none, err := r.Bundles(ctx, at, digest); err != nil || len(none) != 0 {
+		t.Errorf("before: %q, %v", none, err)
+	}
+	if none, err := as(w, w.Token()).Bundles(ctx, at, "sha256:"+strings.Repeat("0", 64)); err != nil || len(none) != 0 {
+		t.Errorf("of what is not there: %q, %v", none, err)
+	}
+	ref, err := name.NewDigest(at + "@" + digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []types.MediaType{"application/vnd.cyclonedx+json", "application/vnd.dev.sigstore.bundle.v0.3+json"} {
+		if err := refer(w, ref, kind, []byte(`{"type":"`+kind+`"}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := r.Bundles(ctx, at, digest)
+	if err != nil || len(got) != 1 || !strings.Contains(string(got[0]), "sigstore") {
+		t.Errorf("saw %q, %v, want the bundle alone", got, err)
+	}
+	manifest, err := r.Manifest(ctx, at, digest)
+	if sum, _, hashErr := v1.SHA256(bytes.NewReader(manifest)); err != nil || hashErr != nil || sum.String() != digest {
+		t.Errorf("the manifest: %s, %v, %v", sum, err, hashErr)
+	}
+	if _, err := r.Manifest(ctx, at, "sha256:"+strings.Repeat("0", 64)); !errors.Is(err, oci.ErrAbsent) {
+		t.Errorf("no manifest: %v", err)
+	}
+}
+
+// refer pushes a manifest of one layer that refers to another manifest.
+func refer(w *world.World, to name.Digest, kind types.MediaType, content []byte) error {
+	options := []remote.Option{remote.WithTransport(w.Transport()), remote.WithAuthFromKeychain(login(w.Token()))}
+	subject, err := remote.Head(to, options...)
+	if err != nil {
+		return err
+	}
+	layer := mutate.Addendum{Layer: static.NewLayer(content, kind), MediaType: kind}
+	plain, err := mutate.Append(mutate.MediaType(empty.Image, types.OCIManifestSchema1), layer)
+	if err != nil {
+		return err
+	}
+	referrer := mutate.Subject(plain, *subject).(v1.Image)
+	hash, err := referrer.Digest()
+	if err != nil {
+		return err
+	}
+	return remote.Write(to.Digest(hash.String()), referrer, options...)
 }
 
 func TestPushedOnceAndNeverMoved(t *testing.T) {

@@ -15,6 +15,8 @@ func apiEndpoints() []endpoint {
 		{"GET", "/installation/repositories", read, (*forge).listInstallation, nil},
 		{"GET", "/user", read, (*forge).getUser, nil},
 		{"GET", repoPath, read, (*forge).getRepository, nil},
+		{"GET", repoPath + "/attestations/{digest}", read, (*forge).listAttestations, nil},
+		{"GET", repoPath + "/immutable-releases", read, (*forge).getImmutableReleases, nil},
 		{"GET", repoPath + "/releases", read, (*forge).listReleases, nil},
 		{"POST", repoPath + "/releases", write, (*forge).createRelease, nil},
 		{"POST", repoPath + "/releases/generate-notes", write, (*forge).generateNotes, nil},
@@ -72,6 +74,8 @@ func (f *forge) web() http.Handler {
 			up.ServeHTTP(rw, r)
 		case gitPath.MatchString(r.URL.Path):
 			f.serveGit(rw, r)
+		case bundlePath.MatchString(r.URL.Path):
+			f.serveBundle(rw, r)
 		case downloadPath.MatchString(r.URL.Path):
 			f.serveDownload(rw, r)
 		case pagePath.MatchString(r.URL.Path):

@@ -36,12 +36,13 @@ type repository struct {
 	id          int64
 	created     time.Time
 
-	releases   []*release // oldest first
-	latest     int64      // the release that was last published as the latest one
-	burned     map[string]bool
-	dispatches []Dispatch
-	pulls      []*pull // oldest first
-	labels     []label
+	releases     []*release // oldest first
+	latest       int64      // the release that was last published as the latest one
+	burned       map[string]bool
+	dispatches   []Dispatch
+	pulls        []*pull       // oldest first
+	attestations []attestation // oldest first
+	labels       []label
 }
 
 func (r *repository) fullName() string { return r.owner + "/" + r.name }

@@ -1,0 +1,134 @@
+package world
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/klauspost/compress/snappy"
+)
+
+// attestation is a Sigstore bundle that a repository's workflow gave to the forge.
+type attestation struct {
+	id     int64
+	digest string // of the subject
+	bundle []byte
+}
+
+const attestationsPage = 30 // attestations in one answer unless the client asks for another number
+
+// Attest has the forge hold a Sigstore bundle, which is JSON, for what the repository made with
+// this digest, as actions/attest does. It returns an error if there is no such repository, or the
+// bundle is no JSON; what the bundle says is for those to judge who verify it.
+func (w *World) Attest(repository, digest string, bundle []byte) error {
+	r, found := w.forge.repository(repository)
+	if !found {
+		return fmt.Errorf("attesting %s: there is no repository %s", digest, repository)
+	}
+	if !json.Valid(bundle) {
+		return fmt.Errorf("attesting %s: the bundle is no JSON", digest)
+	}
+	w.forge.mu.Lock()
+	defer w.forge.mu.Unlock()
+	r.attestations = append(r.attestations, attestation{w.forge.nextID(), digest, slices.Clone(bundle)})
+	return nil
+}
+
+// listAttestations answers 404 where there are none, and gives of each bundle only the address, as
+// GitHub does since July 2026 (aaif-goose/goose#10557).
+func (f *forge) listAttestations(c *call) (reply, error) {
+	query := c.URL.Query()
+	if query.Has("predicate_type") || query.Has("before") {
+		return fail(&apiError{status: http.StatusNotImplemented, Message: "the rehearsal's forge lists all attestations, from the first on"})
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	after, _ := strconv.ParseInt(query.Get("after"), 10, 64) // without one, from the first on
+	var all []attestation
+	for _, a := range c.repo.attestations {
+		if a.digest == c.PathValue("digest") && a.id > after {
+			all = append(all, a)
+		}
+	}
+	if len(all) == 0 && after == 0 {
+		return fail(notFound())
+	}
+	size := min(number(c, "per_page", attestationsPage), 100)
+	page, header := all[:min(size, len(all))], http.Header(nil)
+	if len(all) > size {
+		query.Set("after", strconv.FormatInt(page[size-1].id, 10))
+		header = http.Header{"Link": {fmt.Sprintf(`<https://%s%s?%s>; rel="next"`, hostAPI, c.URL.Path, query.Encode())}}
+	}
+	return reply{http.StatusOK, map[string]any{"attestations": c.repo.attestationsJSON(page)}, header}, nil
+}
+
+func (r *repository) attestationsJSON(all []attestation) []any {
+	shown := []any{}
+	for _, a := range all {
+		address := url.URL{Scheme: "https", Host: hostWeb, Path: fmt.Sprintf("/bundles/%s/%d.json.sn", r.fullName(), a.id), RawQuery: "sig=" + nodeID("Attestation", a.id)}
+		shown = append(shown, map[string]any{"bundle_url": address.String(), "repository_id": r.id, "initiator": "user"})
+	}
+	return shown
+}
+
+var bundlePath = regexp.MustCompile(`^/bundles/([^/]+/[^/]+)/([0-9]+)\.json\.sn$`)
+
+// serveBundle takes the place of the store of bundles, which is on a host of Azure's in reality.
+// As that, it knows no token of GitHub's, and refuses who shows one.
+func (f *forge) serveBundle(rw http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") != "" {
+		http.Error(rw, "the address is signed, and takes no other authorization", http.StatusBadRequest)
+		return
+	}
+	m := bundlePath.FindStringSubmatch(r.URL.Path)
+	packed, found := f.findBundle(m[1], m[2], r.URL.Query().Get("sig"))
+	if !found {
+		http.Error(rw, "Not Found", http.StatusNotFound)
+		return
+	}
+	rw.Header().Set("Content-Type", "application/x-snappy")
+	rw.Write(packed) // a client that has gone needs no answer
+}
+
+// findBundle is the bundle in snappy's block format.
+func (f *forge) findBundle(repository, id, signature string) ([]byte, bool) {
+	r, found := f.repository(repository)
+	if !found {
+		return nil, false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, a := range r.attestations {
+		if strconv.FormatInt(a.id, 10) == id && signature == nodeID("Attestation", a.id) {
+			return snappy.Encode(nil, a.bundle), true
+		}
+	}
+	return nil, false
+}
+
+// getImmutableReleases answers 404 where the setting is off: https://docs.github.com/en/rest/repos/repos
+func (f *forge) getImmutableReleases(c *call) (reply, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !c.repo.Immutable {
+		return fail(notFound())
+	}
+	return ok(map[string]bool{"enabled": true, "enforced_by_owner": false})
+}
+
+// SetImmutable turns the repository's setting of immutable releases on or off, for releases that
+// are published from now on. It returns an error if there is no such repository.
+func (w *World) SetImmutable(repository string, on bool) error {
+	r, found := w.forge.repository(repository)
+	if !found {
+		return fmt.Errorf("setting releases of %s immutable: there is no such repository", repository)
+	}
+	w.forge.mu.Lock()
+	defer w.forge.mu.Unlock()
+	r.Immutable = on
+	return nil
+}

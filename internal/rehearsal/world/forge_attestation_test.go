@@ -1,0 +1,62 @@
+package world
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+const someDigest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+func TestAttestationsArePublic(t *testing.T) {
+	t.Parallel()
+	w, _ := seeded(t, Repository{})
+	address := "https://api.github.com/repos/" + testRepository + "/attestations/"
+	if status, body, err := get(w, address+someDigest); err != nil || status != 404 {
+		t.Errorf("without any: %d %s (%v), want 404", status, body, err)
+	}
+	if err := w.Attest(testRepository, someDigest, []byte(`{"mediaType":"x"}`)); err != nil {
+		t.Fatal(err)
+	}
+	status, body, getErr := get(w, address+someDigest)
+	var list struct {
+		Attestations []map[string]any
+	}
+	if err := json.Unmarshal([]byte(body), &list); err != nil || getErr != nil || status != 200 || len(list.Attestations) != 1 {
+		t.Fatalf("%d %s (%v, %v), want one", status, body, getErr, err)
+	}
+	at, _ := list.Attestations[0]["bundle_url"].(string)
+	if status, packed, err := get(w, at); err != nil || status != 200 || !strings.Contains(packed, `{"mediaType":"x"}`) {
+		t.Errorf("the bundle: %d %q (%v)", status, packed, err)
+	}
+	unsigned, _, _ := strings.Cut(at, "?")
+	if status, _, _ := get(w, unsigned); status != 404 {
+		t.Errorf("the bundle at an address without its signature: %d, want 404", status)
+	}
+	req, err := http.NewRequest(http.MethodGet, at, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+w.Token())
+	resp, err := (&http.Client{Transport: w.Transport()}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Body.Close(); resp.StatusCode != 400 {
+		t.Errorf("the bundle, asked for with GitHub's token: %d, want 400", resp.StatusCode)
+	}
+	if status, _, _ := get(w, address+someDigest+"?predicate_type=x"); status != 501 {
+		t.Errorf("a filter that the world lacks: %d, want 501", status)
+	}
+}
+
+func TestAttestRefuses(t *testing.T) {
+	t.Parallel()
+	w, _ := seeded(t, Repository{})
+	for _, err := range []error{w.Attest("no/such", someDigest, []byte(`{}`)), w.Attest(testRepository, someDigest, []byte(`x`)), w.SetImmutable("no/such", true)} {
+		if err == nil {
+			t.Error("nonsense was taken")
+		}
+	}
+}
