@@ -60,6 +60,10 @@ tool = $(bin)/$(1): tools/$(2)/go.mod tools/$(2)/go.sum ; \
 tools := cyclonedx-gomod helm helm-docs actionlint staticcheck gosh
 $(foreach t,$(tools),$(eval $(call tool,$(t),$(t),,-ldflags='-s -w')))
 $(eval $(call tool,goreleaser,goreleaser,,-ldflags='-s -w',github.com/goreleaser/goreleaser/v2))
+$(eval $(call tool,gh,gh,,-ldflags='-s -w'))
+# It is ours, and comes with what it is built from: an authority that attests for tests.
+$(eval $(call tool,attest-test,attest-test,attest-test,-ldflags='-s -w',.))
+$(bin)/attest-test: $(wildcard tools/attest-test/*.go)
 $(eval $(call tool,etcd,etcd,etcd,-ldflags='-s -w'))
 $(eval $(call tool,kubeflex-manager,kubeflex,kubeflex-manager,-ldflags='-s -w'))
 kubernetes := -ldflags='-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4'
@@ -68,7 +72,7 @@ $(foreach t,kubectl kube-apiserver kube-controller-manager,$(eval $(call tool,$(
 $(eval $(call tool,ko,goreleaser,,-ldflags='-s -w',github.com/google/ko))
 
 .PHONY: tools
-tools: $(bin)/goreleaser $(bin)/ko $(bin)/cyclonedx-gomod $(bin)/helm $(bin)/kubectl ## Build the pinned tools
+tools: $(bin)/goreleaser $(bin)/ko $(bin)/cyclonedx-gomod $(bin)/helm $(bin)/kubectl $(bin)/gh $(bin)/attest-test ## Build the pinned tools
 
 .PHONY: release-tools
 release-tools: $(bin)/goreleaser $(bin)/cyclonedx-gomod ## Build those of them that a release takes

@@ -69,7 +69,7 @@ func TestEdges(t *testing.T) {
 		"github.com/google/go-containerregistry/pkg/v1/remote":    {"internal/oci"},
 		"github.com/google/go-containerregistry/pkg/registry":     {"internal/rehearsal/world"},
 		"github.com/spf13/cobra":                                  {"cmd/ghhelper"},
-		"os/exec":                                                 {"internal/apply", "internal/git", "internal/release", "internal/rehearsal", "internal/rehearsal/world"},
+		"os/exec":                                                 {"internal/apply", "internal/attest", "internal/git", "internal/release", "internal/rehearsal", "internal/rehearsal/world"},
 		"net/http/cgi":                                            {"internal/rehearsal/world"},
 		module + "internal/rehearsal":                             {"cmd/ghhelper", "internal/rehearsal"},
 		"github.com/google/go-containerregistry/pkg/authn/github": {"cmd/ghhelper"},
@@ -100,7 +100,7 @@ func TestEdges(t *testing.T) {
 func TestImportsGoLeft(t *testing.T) {
 	t.Parallel()
 	order := []string{"internal/outcome", "internal/ref", "internal/delivery", "internal/find", "internal/chart", "internal/git", "internal/web", "internal/oci",
-		"internal/gh", "internal/resolve", "internal/plan", "internal/apply", "internal/report", "internal/verify", "internal/bump", "internal/release", "internal/rehearsal/world", "internal/rehearsal", "cmd/ghhelper"}
+		"internal/gh", "internal/attest", "internal/resolve", "internal/plan", "internal/apply", "internal/report", "internal/verify", "internal/bump", "internal/release", "internal/rehearsal/world", "internal/rehearsal", "cmd/ghhelper"}
 	for _, s := range sources(t) {
 		at := slices.Index(order, s.dir())
 		if at < 0 {

@@ -1,0 +1,489 @@
+package attest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+const (
+	repository = "o/app"
+	at         = "ghcr.io/o/app"
+	commit     = "0123456789abcdef0123456789abcdef01234567"
+	provenance = "https://slsa.dev/provenance/v1"
+	workflow   = "o/app/.github/workflows/release.yml"
+	bundleV03  = "application/vnd.dev.sigstore.bundle.v0.3+json"
+)
+
+var policy = Policy{Repository: repository, Tag: "v1.2.3", Commit: commit, Workflow: workflow}
+
+// request is what tools/attest-test makes an attestation of.
+type request struct {
+	File       string `json:"file"`
+	Name       string `json:"name"`
+	Digest     string `json:"digest"`
+	Predicate  string `json:"predicate"`
+	Repository string `json:"repository"`
+	Ref        string `json:"ref"`
+	Commit     string `json:"commit"`
+	Signer     string `json:"signer"`
+}
+
+// right is what a release of v1.2.3 says of a digest.
+func right(digest string) request {
+	return request{"", "app", digest, provenance, repository, "refs/tags/v1.2.3", commit, workflow + "@refs/tags/v1.2.3"}
+}
+
+// scene is a world with an image, and an authority that attests.
+type scene struct {
+	*world.World
+	t      *testing.T
+	dir    string // that holds what the authority made
+	digest string // of the image
+	v      Verifier
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	w, err := world.Start(filepath.Join(t.TempDir(), "world"), world.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	s := &scene{World: w, t: t, dir: t.TempDir()}
+	s.must(w.CreateRepository(repository, world.Repository{}))
+	forge, err := gh.New(gh.Options{Token: w.Token(), TokenName: "X_TOKEN", Transport: w.Transport()})
+	s.must(err)
+	s.v = Verifier{
+		GitHub:   forge,
+		Registry: &oci.Registry{Keychain: login(w.Token()), Transport: w.Transport(), Backoff: remote.Backoff{Steps: 1}},
+		Command:  tool(t, "gh"),
+		// Nothing answers there: gh has to do without the network.
+		Env: []string{"HTTPS_PROXY=http://127.0.0.1:1"},
+	}
+	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "arm64", Config: v1.Config{Labels: map[string]string{"of": t.Name()}}})
+	s.must(err)
+	ref, err := name.NewTag(at + ":1.2.3")
+	s.must(err)
+	s.must(remote.Write(ref, image, s.options()...))
+	hash, err := image.Digest()
+	s.must(err)
+	s.digest = hash.String()
+	return s
+}
+
+type login string
+
+func (l login) Resolve(authn.Resource) (authn.Authenticator, error) {
+	return &authn.Basic{Username: "u", Password: string(l)}, nil
+}
+
+func (s *scene) options() []remote.Option {
+	return []remote.Option{remote.WithTransport(s.Transport()), remote.WithAuthFromKeychain(login(s.Token()))}
+}
+
+func (s *scene) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// tool is one that make builds before the tests.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%s is not on PATH: run the tests by `make test`, which builds it", name)
+	}
+	return path
+}
+
+// make has an authority of its own make bundles, and trusts it from now on.
+func (s *scene) make(requests ...request) [][]byte {
+	s.t.Helper()
+	dir := s.t.TempDir()
+	for i := range requests {
+		requests[i].File = fmt.Sprintf("%d.json", i)
+	}
+	list, err := json.Marshal(requests)
+	s.must(err)
+	cmd := exec.Command(tool(s.t, "attest-test"), dir)
+	cmd.Stdin = bytes.NewReader(list)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("attest-test: %v\n%s", err, out)
+	}
+	s.v.TrustedRoot = filepath.Join(dir, "trusted_root.jsonl")
+	var bundles [][]byte
+	for _, r := range requests {
+		data, err := os.ReadFile(filepath.Join(dir, r.File))
+		s.must(err)
+		bundles = append(bundles, data)
+	}
+	return bundles
+}
+
+// inHub has GitHub hold a bundle for the image.
+func (s *scene) inHub(bundle []byte) {
+	s.t.Helper()
+	s.must(s.Attest(repository, s.digest, bundle))
+}
+
+// inRegistry lets a bundle refer to the image, as cosign does.
+func (s *scene) inRegistry(bundle []byte) {
+	s.t.Helper()
+	ref, err := name.NewDigest(at + "@" + s.digest)
+	s.must(err)
+	subject, err := remote.Head(ref, s.options()...)
+	s.must(err)
+	layer := static.NewLayer(bundle, bundleV03)
+	image, err := mutate.Append(mutate.MediaType(empty.Image, types.OCIManifestSchema1), mutate.Addendum{Layer: layer, MediaType: bundleV03})
+	s.must(err)
+	image = mutate.Subject(mutate.ConfigMediaType(image, bundleV03), *subject).(v1.Image)
+	hash, err := partial.Digest(image)
+	s.must(err)
+	s.must(remote.Write(ref.Digest(hash.String()), image, s.options()...))
+}
+
+func (s *scene) subject() Subject { return Subject{Name: at + ":1.2.3", At: at, Digest: s.digest} }
+
+func (s *scene) verify() (Result, error) {
+	return s.v.Verify(context.Background(), s.subject(), policy)
+}
+
+// wants holds an error to its code and to parts of its text.
+func wants(t *testing.T, err error, code outcome.Code, says ...string) {
+	t.Helper()
+	if outcome.Of(err) != code {
+		t.Errorf("code %d, want %d: %v", outcome.Of(err), code, err)
+	}
+	for _, part := range says {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("it does not say %q: %v", part, err)
+		}
+	}
+}
+
+func TestAttested(t *testing.T) {
+	t.Parallel()
+	const signed = workflow + "@refs/tags/v1.2.3"
+	for name, test := range map[string]struct {
+		place func(s *scene)
+		want  Result
+	}{
+		"in GitHub":       {func(s *scene) { s.inHub(s.make(right(s.digest))[0]) }, Result{1, signed, Hub}},
+		"in the registry": {func(s *scene) { s.inRegistry(s.make(right(s.digest))[0]) }, Result{1, signed, Registry}},
+		"by cosign sign": {func(s *scene) {
+			r := right(s.digest)
+			r.Predicate = "https://sigstore.dev/cosign/sign/v1"
+			s.inRegistry(s.make(r)[0])
+		}, Result{1, signed, Registry}},
+		"twice": {func(s *scene) {
+			for _, b := range s.make(right(s.digest), right(s.digest)) {
+				s.inHub(b)
+			}
+		}, Result{2, signed, Hub}},
+		"beside one of another tag": {func(s *scene) {
+			other := right(s.digest)
+			other.Ref = "refs/heads/main"
+			for _, b := range s.make(other, right(s.digest)) {
+				s.inHub(b)
+			}
+		}, Result{1, signed, Hub}},
+		"in the registry, and refuted in GitHub": {func(s *scene) {
+			other := right(s.digest)
+			other.Ref = "refs/heads/main"
+			bundles := s.make(other, right(s.digest))
+			s.inHub(bundles[0])
+			s.inRegistry(bundles[1])
+		}, Result{1, signed, Registry}},
+		"not": {func(*scene) {}, Result{}},
+		"not, but an SBOM is": {func(s *scene) {
+			r := right(s.digest)
+			r.Predicate = "https://cyclonedx.org/bom"
+			b := s.make(r)[0]
+			s.inHub(b)
+			s.inRegistry(b)
+		}, Result{}},
+		"not, where the registry sends who asks elsewhere": {func(s *scene) {
+			s.Intercept(func(r world.Request) world.Fault {
+				if strings.Contains(r.Path, "/referrers/") {
+					return world.Fault{Status: http.StatusSeeOther, Header: http.Header{"Location": {"https://github.com/"}}}
+				}
+				return world.Fault{}
+			})
+		}, Result{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			test.place(s)
+			got, err := s.verify()
+			if err != nil || got.Count == 0 && test.want.Count > 0 || got != test.want && got.Count > 0 || got.Count != test.want.Count {
+				t.Errorf("saw %+v, %v, want %+v", got, err, test.want)
+			}
+		})
+	}
+}
+
+// Each thing that an attestation has to say is looked at by itself.
+var wrong = map[string]struct {
+	change func(*request)
+	says   string
+}{
+	"digest":     {func(r *request) { r.Digest = "sha256:" + strings.Repeat("0", 64) }, "its subject is sha256:000"},
+	"repository": {func(r *request) { r.Repository = "o/fork" }, `it names repository "https://github.com/o/fork", want "https://github.com/o/app"`},
+	"tag":        {func(r *request) { r.Ref = "refs/tags/v1.2.4" }, `it names ref "refs/tags/v1.2.4", want "refs/tags/v1.2.3"`},
+	"branch":     {func(r *request) { r.Ref = "refs/heads/v1.2.3" }, `it names ref "refs/heads/v1.2.3"`},
+	"commit":     {func(r *request) { r.Commit = strings.Repeat("f", 40) }, `it names commit "ffff`},
+	"workflow": {func(r *request) { r.Signer = "o/app/.github/workflows/ci.yml@refs/tags/v1.2.3" },
+		`it names workflow "https://github.com/o/app/.github/workflows/ci.yml", want "https://github.com/o/app/.github/workflows/release.yml"`},
+	"signer": {func(r *request) { r.Signer = "x/app/.github/workflows/release.yml@refs/tags/v1.2.3" }, `it names workflow "https://github.com/x/app/`},
+}
+
+func TestRefuted(t *testing.T) {
+	t.Parallel()
+	for name, test := range wrong {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			r := right(s.digest)
+			test.change(&r)
+			b := s.make(r)[0]
+			s.inHub(b)
+			_, err := s.verify()
+			wants(t, err, outcome.Wrong, at+":1.2.3: attestation 1 in GitHub: "+test.says)
+			s.inRegistry(b)
+			_, err = s.verify()
+			wants(t, err, outcome.Wrong, "attestation 1 in registry: "+test.says)
+		})
+	}
+}
+
+// Were our own judge silent, gh would refuse the same.
+func TestGhItselfRefuses(t *testing.T) {
+	t.Parallel()
+	for name, test := range wrong {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			r := right(s.digest)
+			test.change(&r)
+			bundle := s.make(r)[0]
+			_, err := s.v.run(context.Background(), bundle, provenance, s.subject(), policy)
+			wants(t, err, outcome.Wrong, "gh attestation verify said")
+		})
+	}
+}
+
+// What nobody trusted has signed, or has not signed like this.
+func TestNotBelieved(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		bundle func(s *scene) []byte
+		says   string
+	}{
+		"a broken signature": {func(s *scene) []byte {
+			return edit(s, s.make(right(s.digest))[0], func(b map[string]any) {
+				signature := b["dsseEnvelope"].(map[string]any)["signatures"].([]any)[0].(map[string]any)
+				sig := []byte(signature["sig"].(string))
+				sig[10] ^= 'A' ^ 'B'
+				signature["sig"] = string(sig)
+			})
+		}, "its signature, certificate, time or digest does not hold"},
+		"another's statement": {func(s *scene) []byte {
+			other := right(s.digest)
+			other.Digest = "sha256:" + strings.Repeat("0", 64)
+			bundles := s.make(right(s.digest), other)
+			return edit(s, bundles[1], func(b map[string]any) {
+				var first map[string]any
+				s.must(json.Unmarshal(bundles[0], &first))
+				b["dsseEnvelope"].(map[string]any)["payload"] = first["dsseEnvelope"].(map[string]any)["payload"]
+			})
+		}, "its signature, certificate, time or digest does not hold"},
+		"an authority that is not trusted": {func(s *scene) []byte {
+			b := s.make(right(s.digest))[0]
+			s.make()
+			return b
+		}, "its signature, certificate, time or digest does not hold"},
+		"no time": {func(s *scene) []byte {
+			return edit(s, s.make(right(s.digest))[0], func(b map[string]any) {
+				delete(b["verificationMaterial"].(map[string]any), "timestampVerificationData")
+			})
+		}, "gh attestation verify said"},
+		"a key": {func(s *scene) []byte {
+			return edit(s, s.make(right(s.digest))[0], func(b map[string]any) {
+				b["verificationMaterial"] = map[string]any{"publicKey": map[string]any{"hint": "x"}}
+			})
+		}, "it holds no certificate"},
+		"a certificate that is none": {func(s *scene) []byte {
+			return edit(s, s.make(right(s.digest))[0], func(b map[string]any) {
+				b["verificationMaterial"] = map[string]any{"certificate": map[string]any{"rawBytes": "eA=="}}
+			})
+		}, "its certificate cannot be read"},
+		"no bundle": {func(s *scene) []byte { return []byte(`[]`) }, "it is no Sigstore bundle"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			s.inHub(test.bundle(s))
+			_, err := s.verify()
+			wants(t, err, outcome.Wrong, "attestation 1 in GitHub: ", test.says)
+		})
+	}
+}
+
+func edit(s *scene, data []byte, change func(map[string]any)) []byte {
+	s.t.Helper()
+	var b map[string]any
+	s.must(json.Unmarshal(data, &b))
+	change(b)
+	edited, err := json.Marshal(b)
+	s.must(err)
+	return edited
+}
+
+// What could not be asked or run is no answer, whatever else was refuted.
+func TestCouldNotCheck(t *testing.T) {
+	t.Parallel()
+	answer := func(host, path string, status int) func(*scene) {
+		return func(s *scene) {
+			s.Intercept(func(r world.Request) world.Fault {
+				if r.Host == host && strings.Contains(r.Path, path) {
+					return world.Fault{Status: status, Body: `{}`}
+				}
+				return world.Fault{}
+			})
+		}
+	}
+	for name, test := range map[string]struct {
+		spoil func(s *scene)
+		says  string
+	}{
+		"gh is missing":            {func(s *scene) { s.v.Command = "no-such-gh" }, "no command no-such-gh found on PATH: install the GitHub CLI"},
+		"nobody to trust is there": {func(s *scene) { s.v.TrustedRoot = "" }, "could not check: gh attestation verify: exit status 1"},
+		"gh is older or newer":     {func(s *scene) { s.v.Command = tool(s.t, "false") }, "could not check: gh attestation verify: exit status 1"},
+		"gh prints something else": {func(s *scene) { s.v.Command = tool(s.t, "true") }, "printed 0 entries of JSON"},
+		"GitHub forbids":           {answer("api.github.com", "/attestations/", 403), "looking for attestations in GitHub: "},
+		"GitHub fails":             {answer("api.github.com", "/attestations/", 500), "looking for attestations in GitHub: "},
+		"GitHub's store fails":     {answer("github.com", "/bundles/", 500), "the store of bundles, github.com, answered 500"},
+		"GitHub's store has other": {answer("github.com", "/bundles/", 204), "the store of bundles, github.com, answered 204"},
+		"the manifest is away":     {func(s *scene) { s.must(s.DeleteManifest("ghcr.io", "o/app", s.digest)) }, "not in the registry"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			s.inHub(s.make(right(s.digest))[0])
+			test.spoil(s)
+			_, err := s.verify()
+			code := outcome.Unchecked
+			if name == "the manifest is away" {
+				code = outcome.Wrong // there is nothing that could be attested
+			}
+			wants(t, err, code, at+":1.2.3: ", test.says)
+		})
+	}
+}
+
+func TestTheRegistryCouldNotBeAsked(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/referrers/", "/manifests/sha256-"} {
+		s := newScene(t)
+		r := right(s.digest)
+		r.Ref = "refs/tags/v9.9.9"
+		s.inHub(s.make(r)[0]) // refuted; but the registry might hold one that is not
+		s.Intercept(func(r world.Request) world.Fault {
+			if strings.Contains(r.Path, path) {
+				return world.Fault{Status: http.StatusInternalServerError}
+			}
+			return world.Fault{}
+		})
+		_, err := s.verify()
+		wants(t, err, outcome.Unchecked, "looking for attestations in registry: ", "could not ask", "v9.9.9")
+	}
+}
+
+// A release's asset is no manifest: gh is given the file.
+func TestFile(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	path := filepath.Join(s.dir, "app.tar.gz")
+	s.must(os.WriteFile(path, []byte("bytes"), 0o644))
+	s.digest = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte("bytes")))
+	s.inHub(s.make(right(s.digest))[0])
+	subject := Subject{Name: "app.tar.gz", Digest: s.digest, Path: path}
+	if got, err := s.v.Verify(context.Background(), subject, policy); err != nil || got.Count != 1 {
+		t.Errorf("saw %+v, %v", got, err)
+	}
+	s.must(os.WriteFile(path, []byte("other bytes"), 0o644))
+	_, err := s.v.Verify(context.Background(), subject, policy)
+	wants(t, err, outcome.Wrong, "app.tar.gz: attestation 1 in GitHub: ")
+	subject.Digest = "sha256:" + strings.Repeat("0", 64)
+	if got, err := s.v.Verify(context.Background(), subject, policy); err != nil || got.Count != 0 {
+		t.Errorf("of a file that nobody attested: %+v, %v", got, err)
+	}
+}
+
+// Any workflow of the repository may sign where none is named.
+func TestAnyWorkflow(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	own, foreign := right(s.digest), right(s.digest)
+	own.Signer, foreign.Signer = "o/app/.github/workflows/x.yml@refs/tags/v1.2.3", "o/application/.github/workflows/x.yml@refs/tags/v1.2.3"
+	bundles := s.make(foreign, own)
+	any := policy
+	any.Workflow = ""
+	s.inHub(bundles[0])
+	_, err := s.v.Verify(context.Background(), s.subject(), any)
+	wants(t, err, outcome.Wrong, `it was signed by "https://github.com/o/application/`, "want a workflow of o/app")
+	s.inHub(bundles[1])
+	if got, err := s.v.Verify(context.Background(), s.subject(), any); err != nil || got.Signer != own.Signer {
+		t.Errorf("saw %+v, %v", got, err)
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.inHub(s.make(right(s.digest))[0])
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := s.v.Verify(ctx, s.subject(), policy)
+	wants(t, err, outcome.Unchecked)
+	_, err = s.v.run(ctx, nil, provenance, Subject{Path: "x"}, policy)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("gh ran on: %v", err)
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	got := Environment([]string{"HTTPS_PROXY=p", "GH_TOKEN=secret", "HOME=/h", "PATH=/b", "https_proxy=q"})
+	if want := "HTTPS_PROXY=p PATH=/b https_proxy=q"; strings.Join(got, " ") != want {
+		t.Errorf("saw %q, want %q", got, want)
+	}
+}
