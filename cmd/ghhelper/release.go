@@ -15,7 +15,7 @@ import (
 )
 
 const releaseHelp = `Releases the checked-out commit: preflight, tag, build with goreleaser, stamp,
-stage, check, promote by digest, publish, prove, dispatch to the downstreams.
+stage, check, sign, promote by digest, publish, prove, dispatch to the downstreams.
 
 Nothing becomes visible under its final name before all of it has been built
 and checked. Each step looks whether it is done first, so a release that
@@ -25,7 +25,17 @@ Needs git, go and goreleaser on PATH, GITHUB_TOKEN, and credentials for
 registries other than ghcr.io: those of docker, with its credential helpers, or
 for charts those of helm, in that order, before GITHUB_TOKEN. DISPATCH_TOKEN, if
 it is set, is used for the downstreams alone. "ghhelper rehearse" runs the same
-without any.`
+without any.
+
+With --sign cosign, cosign 3 or newer signs each image and chart as the job of
+a workflow, by its OIDC token, with docker's credentials. To see that it did:
+
+  cosign verify LOCATION@DIGEST \
+    --certificate-oidc-issuer https://token.actions.githubusercontent.com \
+    --certificate-identity https://github.com/OWNER/NAME/.github/workflows/FILE@refs/tags/vVERSION
+
+Without, nothing is signed here. On github.com, actions/attest attests what
+subjects.txt lists, beside the report, and "gh attestation verify" sees to it.`
 
 // dispatchToken names the variable with the downstreams' token; the build,
 // which runs other people's code, does not see it.
@@ -38,6 +48,7 @@ as in "ghhelper release".`
 // trainFlags are the flags of the commands that ride the train.
 type trainFlags struct {
 	config, report, goreleaser string
+	sign                       string
 	verbose, standIns, private bool
 }
 
@@ -47,6 +58,7 @@ func (f *trainFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what goreleaser says while it builds")
 	cmd.Flags().BoolVar(&f.standIns, "accept-stand-ins", false, "let the release rest on stand-ins, as a rehearsal does")
 	cmd.Flags().BoolVar(&f.private, "allow-private", false, "go on with packages that are private, or new and so will be; the end says which nobody else can see")
+	cmd.Flags().StringVar(&f.sign, "sign", "", "sign images and charts by digest before they are promoted: cosign (default: do not)")
 	cmd.Flags().StringVar(&f.goreleaser, "goreleaser", "goreleaser", "the goreleaser command")
 }
 
@@ -81,6 +93,10 @@ func (w world) train(ctx context.Context, flags trainFlags, versionArg string) (
 	if err != nil {
 		return nil, err
 	}
+	signer, err := w.signer(flags.sign)
+	if err != nil {
+		return nil, err
+	}
 	src, err := w.head(ctx, ".", flags.config)
 	if err != nil {
 		return nil, err
@@ -102,7 +118,8 @@ func (w world) train(ctx context.Context, flags trainFlags, versionArg string) (
 	return &release.Train{
 		Repo: src.repo, Commit: src.commit, Tree: src.tree, File: src.file, Version: v,
 		Registry: w.registry(), BuilderRegistry: builderRegistry(), Public: anybody(), Forge: forge, Downstreams: downstreams, Server: w.server(), World: w.resolver(src, nil),
-		Builder:        release.Builder{Command: flags.goreleaser, Dir: src.repo.Dir, Env: w.without(dispatchToken)},
+		Builder:        release.Builder{Command: flags.goreleaser, Dir: src.repo.Dir, Env: w.without(dispatchToken, identityURL, identityToken)},
+		Signer:         signer,
 		Log:            &report.Log{Out: w.Stdout, Now: time.Now},
 		Errors:         builderSays,
 		AcceptStandIns: flags.standIns, AllowPrivate: flags.private, Untracked: within(src.repo.Dir, flags.report),

@@ -6,7 +6,6 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,11 +31,6 @@ func (w world) Getenv(name string) string {
 		}
 	}
 	return ""
-}
-
-// without is the environment less one variable.
-func (w world) without(name string) []string {
-	return slices.DeleteFunc(slices.Clone(w.Environ), func(entry string) bool { return strings.HasPrefix(entry, name+"=") })
 }
 
 // execute runs the command line and gives the exit code.

@@ -195,7 +195,8 @@ func TestImmutableIsFinal(t *testing.T) {
 	ctx := context.Background()
 	_, c := start(t, world.Repository{Immutable: true})
 	file := filepath.Join(t.TempDir(), "f")
-	if err := errors.Join(os.WriteFile(file, []byte("text"), 0o644), c.CreateDraft(ctx, repository, "v1.0.0", "main")); err != nil {
+	_, made := c.CreateDraft(ctx, repository, "v1.0.0", "main")
+	if err := errors.Join(os.WriteFile(file, []byte("text"), 0o644), made); err != nil {
 		t.Fatal(err)
 	}
 	drafts, err := c.Releases(ctx, repository, "v1.0.0")
@@ -210,7 +211,7 @@ func TestImmutableIsFinal(t *testing.T) {
 	if err != nil || len(public) != 1 || !public[0].Immutable {
 		t.Fatalf("published: %+v, %v", public, err)
 	}
-	if err := c.CreateDraft(ctx, repository, "v1.0.0", "main"); err != nil {
+	if _, err := c.CreateDraft(ctx, repository, "v1.0.0", "main"); err != nil {
 		t.Fatal(err)
 	}
 	drafts, err = c.Releases(ctx, repository, "v1.0.0")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/report"
 )
@@ -25,7 +26,7 @@ func (t *Train) publish(ctx context.Context, src source) (string, error) {
 		return "", err
 	}
 	if !release.Draft {
-		return release.URL + " is public already", nil
+		return release.URL + " is public already; " + t.held(release), nil
 	}
 	acted := t.Forge.Publish(ctx, t.File.Own().Repository, release.ID, t.Version.Prerelease() != "")
 	after, looked := t.publishedRelease(ctx)
@@ -35,5 +36,18 @@ func (t *Train) publish(ctx context.Context, src source) (string, error) {
 	if looked != nil {
 		return "", errors.Join(acted, looked)
 	}
-	return after.URL, t.confirmTag(ctx, t.Version.Tag(), src.commit)
+	return after.URL + "; " + t.held(after), t.confirmTag(ctx, t.Version.Tag(), src.commit)
+}
+
+// held says whether GitHub keeps a public release as it is, which is a setting
+// of the repository, and holds for what is published once it is on.
+// https://docs.github.com/en/code-security/supply-chain-security/understanding-your-software-supply-chain/immutable-releases
+func (t *Train) held(release *gh.Release) string {
+	switch {
+	case release.Immutable:
+		return "GitHub holds it immutable"
+	case t.Server != "https://github.com":
+		return "not immutable"
+	}
+	return "not immutable: for the next, turn on Settings > General > Releases > Enable release immutability"
 }

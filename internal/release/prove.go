@@ -87,7 +87,7 @@ func (t *Train) prove(ctx context.Context, src source, done stamped, files []Bui
 // rows sum up what was found of each thing that this release publishes.
 func (t *Train) rows(proof *report.Proof) []report.Artifact {
 	var rows []report.Artifact
-	for _, subject := range subjects(proof) {
+	for _, subject := range proof.Subjects() {
 		name := plainName(subject)
 		if at, _, _ := strings.Cut(name, ":"); !strings.HasPrefix(name, "release asset ") && !t.isOurs(at) {
 			continue
@@ -95,16 +95,6 @@ func (t *Train) rows(proof *report.Proof) []report.Artifact {
 		rows = append(rows, sumUp(name, proof.About(subject)))
 	}
 	return rows
-}
-
-func subjects(proof *report.Proof) []string {
-	var all []string
-	for _, a := range proof.Associations {
-		if !slices.Contains(all, a.Subject) {
-			all = append(all, a.Subject)
-		}
-	}
-	return all
 }
 
 func (t *Train) isOurs(at string) bool {

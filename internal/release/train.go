@@ -48,6 +48,8 @@ type Train struct {
 	World resolve.World
 	// Goreleaser is the command that builds; see Builder.
 	Builder Builder
+	// Signer signs what has been checked, before it is promoted.
+	Signer Signer
 	// AcceptStandIns lets the release rest on what stands in for others'
 	// artifacts, which proves nothing; else a stand-in is a finding.
 	AcceptStandIns bool
@@ -91,6 +93,9 @@ func (t *Train) release(ctx context.Context, rep *report.Report, dir string) err
 	if err != nil {
 		return err
 	}
+	if err := t.Log.Step("sign", func() (string, error) { return t.sign(ctx, artifacts, staged.files, rep) }); err != nil {
+		return err
+	}
 	if err := t.Log.Step("promote", func() (string, error) { return t.promote(ctx, artifacts) }); err != nil {
 		return err
 	}
@@ -120,6 +125,9 @@ func (t *Train) publishCharts(ctx context.Context, rep *report.Report, dir strin
 	}
 	artifacts, err := step(t.Log, "check", func() ([]artifact, string, error) { return t.checkCharts(ctx, src, stamped, charts) })
 	if err != nil {
+		return err
+	}
+	if err := t.Log.Step("sign", func() (string, error) { return t.sign(ctx, artifacts, nil, rep) }); err != nil {
 		return err
 	}
 	if err := t.Log.Step("promote", func() (string, error) { return t.promote(ctx, artifacts) }); err != nil {

@@ -59,6 +59,17 @@ func (p *Proof) OnlyStandIns() bool {
 	return !slices.ContainsFunc(p.Unchecked, func(a Association) bool { return !a.StandIn })
 }
 
+// Subjects are what the associations are about, in their order.
+func (p *Proof) Subjects() []string {
+	var all []string
+	for _, a := range p.Associations {
+		if !slices.Contains(all, a.Subject) {
+			all = append(all, a.Subject)
+		}
+	}
+	return all
+}
+
 // About are the associations of one subject.
 func (p *Proof) About(subject string) []Association {
 	return slices.DeleteFunc(slices.Clone(p.Associations), func(a Association) bool { return a.Subject != subject })

@@ -39,6 +39,14 @@ type Report struct {
 	Unchecked []Open         `json:"unchecked"`
 	Graph     string         `json:"graph"` // Mermaid
 	Proof     *Proof         `json:"proof,omitempty"`
+	// Subjects are what may be attested: all that was built, once it is checked.
+	Subjects []Subject `json:"subjects,omitempty"`
+}
+
+// Subject is something that an attestation can be about.
+type Subject struct {
+	Name   string `json:"name"`   // a location without a tag, or a file's name
+	Digest string `json:"digest"` // sha256:…
 }
 
 // Step is one thing that was done.
@@ -148,7 +156,8 @@ func short(digest string) string {
 	return digest[:min(len(digest), most)]
 }
 
-// Write writes report.json and report.md into a folder.
+// Write writes report.json and report.md into a folder and, once there is
+// something to attest, subjects.txt.
 func (r *Report) Write(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
@@ -163,7 +172,22 @@ func (r *Report) Write(dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "report.md"), []byte(r.Markdown()), 0o644); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
+	if len(r.Subjects) == 0 {
+		return nil
+	}
+	if err := os.WriteFile(filepath.Join(dir, "subjects.txt"), []byte(r.checksums()), 0o644); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
 	return nil
+}
+
+// checksums are the subjects in sha256sum's format, which actions/attest takes.
+func (r *Report) checksums() string {
+	var b strings.Builder
+	for _, s := range r.Subjects {
+		fmt.Fprintf(&b, "%s  %s\n", strings.TrimPrefix(s.Digest, "sha256:"), s.Name)
+	}
+	return b.String()
 }
 
 // Read reads the report.json of a folder.

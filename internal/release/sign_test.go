@@ -1,0 +1,296 @@
+package release_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/release"
+	"github.com/kubestellar/actions/internal/report"
+)
+
+// beCosign has this test's program take cosign's place: a keyless signature
+// takes a certificate of Fulcio, which a machine without a network cannot have.
+// Its value says what to do, and its file is where it notes how it was called.
+const beCosign = "BE_COSIGN"
+
+func TestMain(m *testing.M) {
+	if how := os.Getenv(beCosign); how != "" {
+		os.Exit(cosign(how))
+	}
+	os.Exit(m.Run())
+}
+
+// called is how a stand-in for cosign was called.
+type called struct{ Args, Env []string }
+
+func cosign(how string) int {
+	note, err := json.Marshal(called{os.Args[1:], os.Environ()})
+	if err == nil {
+		err = appendTo(os.Getenv("NOTES"), note)
+	}
+	switch {
+	case err != nil:
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	case how == "fail":
+		fmt.Fprintln(os.Stderr, "getting signer: no identity token")
+		return 1
+	case how == "idle":
+		return 0
+	}
+	if err := signs(os.Args[len(os.Args)-1]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func appendTo(path string, line []byte) error {
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = file.Write(append(line, '\n'))
+	return err
+}
+
+// signs lets a bundle refer to an artifact, with docker's credentials, as cosign does.
+func signs(reference string) error {
+	ref, err := name.NewDigest(reference)
+	if err != nil {
+		return err
+	}
+	options := []remote.Option{remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithTransport(http.DefaultTransport)}
+	subject, err := remote.Head(ref, options...)
+	if err != nil {
+		return err
+	}
+	const kind = types.MediaType("application/vnd.dev.sigstore.bundle.v0.3+json")
+	layer := static.NewLayer(fmt.Appendf(nil, `{"of":%q,"by":%d}`, reference, os.Getpid()), kind)
+	image, err := mutate.Append(mutate.MediaType(empty.Image, types.OCIManifestSchema1), mutate.Addendum{Layer: layer, MediaType: kind})
+	if err != nil {
+		return err
+	}
+	image = mutate.Subject(image, *subject).(v1.Image)
+	digest, err := image.Digest()
+	if err != nil {
+		return err
+	}
+	return remote.Write(ref.Digest(digest.String()), image, options...)
+}
+
+// signer is the stand-in for cosign, in the world's environment.
+func (s *stage) signer(how string) (release.Signer, func() []called) {
+	s.t.Helper()
+	notes := filepath.Join(s.t.TempDir(), "notes")
+	program, err := os.Executable()
+	s.must(err)
+	signer := release.Signer{Command: program, Env: append(slices.Clone(s.clone.Env), beCosign+"="+how, "NOTES="+notes)}
+	return signer, func() []called {
+		s.t.Helper()
+		var calls []called
+		data, err := os.ReadFile(notes)
+		s.must(err)
+		for line := range strings.Lines(string(data)) {
+			var c called
+			s.must(json.Unmarshal([]byte(line), &c))
+			calls = append(calls, c)
+		}
+		return calls
+	}
+}
+
+// did is what a step says that it did.
+func did(rep *report.Report, step string) string {
+	for _, s := range rep.Steps {
+		if s.Name == step {
+			return s.Did
+		}
+	}
+	return ""
+}
+
+// What is signed is signed by digest, before it has its final name; and again,
+// where a release is run again.
+func TestSignedByCosign(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	train := s.train("0.2.0")
+	var calls func() []called
+	train.Signer, calls = s.signer("sign")
+	named := false
+	s.Intercept(func(r world.Request) world.Fault {
+		tag := strings.HasSuffix(r.Path, "/manifests/0.2.0") || strings.HasSuffix(r.Path, "/manifests/v0.2.0")
+		named = named || r.Host == "ghcr.io" && r.Method == http.MethodPut && tag
+		if r.Method == http.MethodPut && strings.Contains(r.Path, "/manifests/sha256-") && named {
+			t.Errorf("signed at %s, after something had its final name", r.Path)
+		}
+		return world.Fault{}
+	})
+	rep, err := train.Release(context.Background())
+	s.must(err)
+	s.Intercept(nil)
+	if got := did(rep, "sign"); !strings.HasPrefix(got, "cosign signed 3 artifacts by digest; not signed: ") || !strings.HasSuffix(got, "assets, which are in no registry") {
+		t.Errorf("the step says %q", got)
+	}
+	var want []string
+	for _, a := range rep.Artifacts[:3] {
+		at := a.Name[:strings.LastIndex(a.Name, ":")]
+		want = append(want, at+"@"+a.Digest)
+		if bundles, err := s.registry().Bundles(context.Background(), at, a.Digest); err != nil || len(bundles) != 1 {
+			t.Errorf("%s has %d signatures, %v, want 1", at, len(bundles), err)
+		}
+	}
+	for i, c := range calls() {
+		if got := strings.Join(c.Args, " "); got != "sign --yes "+want[i] {
+			t.Errorf("cosign was called with %q, want sign --yes %s", got, want[i])
+		}
+		if !slices.Contains(c.Env, "DOCKER_CONFIG="+valueOf(s.clone.Env, "DOCKER_CONFIG")) {
+			t.Errorf("cosign saw the environment %q", c.Env)
+		}
+	}
+	if n := len(calls()); n != 3 {
+		t.Errorf("cosign was called %d times, want 3", n)
+	}
+	if _, err := train.Release(context.Background()); err != nil {
+		t.Errorf("again: %v", err)
+	}
+}
+
+func valueOf(env []string, name string) string {
+	for _, entry := range env {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// A signature that fails, or that the registry does not have, stops a release
+// while nobody can see it.
+func TestNotSignedByCosign(t *testing.T) {
+	t.Parallel()
+	for how, test := range map[string]struct {
+		says string
+		code outcome.Code
+	}{
+		"fail": {"cosign sign: exit status 1; its last words:\ngetting signer: no identity token", outcome.Unchecked},
+		"idle": {"cosign ended well, and the registry has no signature that it had not before", outcome.Wrong},
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			train := s.train("0.2.0")
+			train.Signer, _ = s.signer(how)
+			_, err := train.Release(context.Background())
+			if failedStep(err) != "sign" || !strings.Contains(err.Error(), test.says) || outcome.Of(err) != test.code || !strings.Contains(err.Error(), "signing ghcr.io/example/tiny@sha256:") {
+				t.Errorf("code %d: %v", outcome.Of(err), err)
+			}
+			s.nothingPublic()
+		})
+	}
+}
+
+// What is not signed is said so, and listed for who attests.
+func TestSubjects(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	train := s.train("0.2.0")
+	train.Signer.Why = "for a reason"
+	rep, err := train.Release(context.Background())
+	s.must(err)
+	if got := did(rep, "sign"); got != "not signed: for a reason" {
+		t.Errorf("the step says %q", got)
+	}
+	var want []string
+	for _, a := range rep.Artifacts {
+		name := strings.TrimPrefix(a.Name, "release asset ")
+		if name == a.Name {
+			name = a.Name[:strings.LastIndex(a.Name, ":")]
+		}
+		want = append(want, strings.TrimPrefix(a.Digest, "sha256:")+"  "+name)
+	}
+	dir := t.TempDir()
+	s.must(rep.Write(dir))
+	list, err := os.ReadFile(filepath.Join(dir, "subjects.txt"))
+	s.must(err)
+	if got := strings.TrimSpace(string(list)); got != strings.Join(want, "\n") || len(want) < 5 {
+		t.Errorf("subjects.txt:\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+// GitHub says of a release whether it will keep it, and never lets go of its
+// tag's name.
+func TestImmutableRelease(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	rep, err := s.release("0.2.0")
+	s.must(err)
+	if got := did(rep, "publish"); !strings.Contains(got, "; not immutable: for the next, turn on ") {
+		t.Errorf("the step says %q", got)
+	}
+	s.must(s.SetImmutable(owned, true))
+	rep, err = s.release("0.2.0")
+	s.must(err)
+	if got := did(rep, "publish"); !strings.Contains(got, "is public already; not immutable") {
+		t.Errorf("of what was published before, the step says %q", got)
+	}
+}
+
+func TestImmutableReleaseIsGoneForEver(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.must(s.SetImmutable(owned, true))
+	rep, err := s.release("0.2.0")
+	s.must(err)
+	if got := did(rep, "publish"); !strings.HasSuffix(got, "; GitHub holds it immutable") {
+		t.Errorf("the step says %q", got)
+	}
+	s.deleteRelease()
+	before := len(s.Requests())
+	_, err = s.release("0.2.0")
+	if failedStep(err) != "publish" || outcome.Of(err) != outcome.Wrong || !strings.Contains(err.Error(), "tag_name was used by an immutable release") || !strings.Contains(err.Error(), "take the next version") {
+		t.Errorf("saw code %d, %v", outcome.Of(err), err)
+	}
+	tries := 0
+	for _, r := range s.Requests()[before:] {
+		if r.Status == http.StatusUnprocessableEntity {
+			tries++
+		}
+	}
+	if tries != 1 {
+		t.Errorf("it was refused %d times, want once: the answer is final", tries)
+	}
+}
+
+// deleteRelease does what only an owner may do.
+func (s *stage) deleteRelease() {
+	s.t.Helper()
+	for _, r := range s.releases() {
+		req, err := http.NewRequest(http.MethodDelete, fmt.Sprintf("https://api.github.com/repos/%s/releases/%d", owned, r.ID), nil)
+		s.must(err)
+		req.Header.Set("Authorization", "Bearer "+s.Token())
+		resp, err := (&http.Client{Transport: s.Transport()}).Do(req)
+		s.must(err)
+		s.must(resp.Body.Close())
+	}
+}
