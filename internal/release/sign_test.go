@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -137,11 +138,13 @@ func TestSignedByCosign(t *testing.T) {
 	train := s.train("0.2.0")
 	var calls func() []called
 	train.Signer, calls = s.signer("sign")
-	named := false
+	var named atomic.Bool // requests run in parallel
 	s.Intercept(func(r world.Request) world.Fault {
 		tag := strings.HasSuffix(r.Path, "/manifests/0.2.0") || strings.HasSuffix(r.Path, "/manifests/v0.2.0")
-		named = named || r.Host == "ghcr.io" && r.Method == http.MethodPut && tag
-		if r.Method == http.MethodPut && strings.Contains(r.Path, "/manifests/sha256-") && named {
+		if r.Host == "ghcr.io" && r.Method == http.MethodPut && tag {
+			named.Store(true)
+		}
+		if r.Method == http.MethodPut && strings.Contains(r.Path, "/manifests/sha256-") && named.Load() {
 			t.Errorf("signed at %s, after something had its final name", r.Path)
 		}
 		return world.Fault{}
@@ -173,6 +176,10 @@ func TestSignedByCosign(t *testing.T) {
 	}
 	if _, err := train.Release(context.Background()); err != nil {
 		t.Errorf("again: %v", err)
+	}
+	train.Signer, _ = s.signer("idle")
+	if _, err := train.Release(context.Background()); failedStep(err) != "sign" {
+		t.Errorf("the signatures of a run before passed for new ones: %v", err)
 	}
 }
 
