@@ -2,8 +2,9 @@
 # train.sh release|publish runs that command of ghhelper in the caller's
 # repository, for VERSION, or for the pushed tag if VERSION is empty, with
 # --allow-private if ALLOW_PRIVATE is true; ghhelper itself annotates errors and
-# fills the job's summary. Writes the outputs version
-# and report-path, also when the train stopped half way.
+# fills the job's summary. Writes the outputs version and report-path, also when the
+# train stopped half way, and subjects, the file of what may be attested, once all
+# of it is published.
 set -euo pipefail
 
 # shellcheck source=actions/_lib/annotate.sh
@@ -33,5 +34,8 @@ if [[ -f $report/report.md ]]; then
     echo "version=${version#v}"
     echo "report-path=$report"
   } >>"$GITHUB_OUTPUT"
+fi
+if [[ $status -eq 0 && -f $report/subjects.txt ]]; then
+  echo "subjects=$report/subjects.txt" >>"$GITHUB_OUTPUT"
 fi
 exit "$status"

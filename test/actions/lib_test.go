@@ -3,9 +3,11 @@ package actions_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -202,4 +204,65 @@ func TestSetupRefuses(t *testing.T) {
 		t.Errorf("saw exit code %d, want 2", code)
 	}
 	want(t, "stdout", out, `::error title=ghhelper::input tools is "yes", want "true" or "false"`)
+}
+
+// What may be attested is given out once all of it is published.
+func TestTrainGivesOutWhatMayBeAttested(t *testing.T) {
+	t.Parallel()
+	for code, subjects := range map[int]bool{0: true, 1: false} {
+		r := newRunner(t)
+		r.putGhhelper(fmt.Sprintf("echo x >\"$report/report.md\"; echo y >\"$report/subjects.txt\"; exit %d", code))
+		if got, _, _ := r.run([]string{"VERSION=v1.0.0"}, "train.sh", "release"); got != code {
+			t.Errorf("saw exit code %d, want %d", got, code)
+		}
+		if got := r.wrote("output"); strings.Contains(got, "\nsubjects="+r.temp) != subjects || !strings.Contains(got, "version=1.0.0\n") {
+			t.Errorf("exit code %d: saw outputs %q, want subjects: %t", code, got, subjects)
+		}
+	}
+}
+
+func TestAttest(t *testing.T) {
+	t.Parallel()
+	can := []string{"GITHUB_SERVER_URL=https://github.com", "GITHUB_REF=refs/tags/v1.2.3", "GITHUB_REF_NAME=v1.2.3",
+		"ACTIONS_ID_TOKEN_REQUEST_URL=https://token.example", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=secret"}
+	for name, c := range map[string]struct {
+		env  []string
+		why  string // it is not attested
+		code int    // where it must be
+	}{
+		"the tag's run":            {},
+		"the version of the tag":   {env: []string{"VERSION=1.2.3"}},
+		"with its v":               {env: []string{"VERSION=v1.2.3"}},
+		"a branch's run":           {[]string{"GITHUB_REF=refs/heads/main", "VERSION=1.2.3"}, "would name refs/heads/main, which this run is of, and not the tag v1.2.3", 2},
+		"another tag's run":        {[]string{"VERSION=1.2.4"}, "and not the tag v1.2.4", 2},
+		"an Enterprise server":     {[]string{"GITHUB_SERVER_URL=https://git.example.com"}, "this is https://git.example.com", 2},
+		"without the permission":   {[]string{"ACTIONS_ID_TOKEN_REQUEST_URL="}, "give it the permissions id-token: write and attestations: write", 2},
+		"with half the permission": {[]string{"ACTIONS_ID_TOKEN_REQUEST_TOKEN="}, "the job has no OIDC token", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			decided(t, append(slices.Clone(can), c.env...), "auto", c.why, 0)
+			decided(t, append(slices.Clone(can), c.env...), "true", c.why, c.code)
+		})
+	}
+	decided(t, can, "false", `the input attest is "false"`, 0)
+	decided(t, can, "yes", `input attest is "yes", want "auto", "true" or "false"`, 2)
+	decided(t, can, "", `input attest is "", want`, 2)
+}
+
+// decided holds attest.sh to what it decides, and to say why not.
+func decided(t *testing.T, env []string, input, why string, code int) {
+	t.Helper()
+	r := newRunner(t)
+	got, out, errOut := r.run(append(slices.Clone(env), "ATTEST="+input), "attest.sh")
+	if got != code || errOut != "" {
+		t.Errorf("%s: saw exit code %d and %q, want %d", input, got, errOut, code)
+	}
+	wanted := map[bool]string{true: "wanted=true\n", false: "wanted=false\n"}[why == ""]
+	if code != 0 {
+		wanted = ""
+	}
+	if outputs := r.wrote("output"); outputs != wanted || !strings.Contains(out, why) || why == "" && out != "" {
+		t.Errorf("%s: saw outputs %q and %q, want %q and %q", input, outputs, out, wanted, why)
+	}
 }
