@@ -43,19 +43,20 @@ var policy = Policy{Repository: repository, Tag: "v1.2.3", Commit: commit, Workf
 
 // request is what tools/attest-test makes an attestation of.
 type request struct {
-	File       string `json:"file"`
-	Name       string `json:"name"`
-	Digest     string `json:"digest"`
-	Predicate  string `json:"predicate"`
-	Repository string `json:"repository"`
-	Ref        string `json:"ref"`
-	Commit     string `json:"commit"`
-	Signer     string `json:"signer"`
+	File       string   `json:"file"`
+	Name       string   `json:"name"`
+	Digest     string   `json:"digest"`
+	Predicate  string   `json:"predicate"`
+	Repository string   `json:"repository"`
+	Ref        string   `json:"ref"`
+	Commit     string   `json:"commit"`
+	Signer     string   `json:"signer"`
+	Beside     []string `json:"beside"`
 }
 
 // right is what a release of v1.2.3 says of a digest.
 func right(digest string) request {
-	return request{"", "app", digest, provenance, repository, "refs/tags/v1.2.3", commit, workflow + "@refs/tags/v1.2.3"}
+	return request{"", "app", digest, provenance, repository, "refs/tags/v1.2.3", commit, workflow + "@refs/tags/v1.2.3", nil}
 }
 
 // scene is a world with an image, and an authority that attests.
@@ -197,6 +198,11 @@ func TestAttested(t *testing.T) {
 	}{
 		"in GitHub":       {func(s *scene) { s.inHub(s.make(right(s.digest))[0]) }, Result{1, signed, Hub}},
 		"in the registry": {func(s *scene) { s.inRegistry(s.make(right(s.digest))[0]) }, Result{1, signed, Registry}},
+		"as one of many": {func(s *scene) {
+			r := right("sha256:" + strings.Repeat("0", 64))
+			r.Beside = []string{"sha256:" + strings.Repeat("1", 64), s.digest}
+			s.inHub(s.make(r)[0])
+		}, Result{1, signed, Hub}},
 		"by cosign sign": {func(s *scene) {
 			r := right(s.digest)
 			r.Predicate = "https://sigstore.dev/cosign/sign/v1"

@@ -26,14 +26,16 @@ import (
 
 // Request is one attestation to be made.
 type Request struct {
-	File       string `json:"file"`       // that its bundle is written to
-	Name       string `json:"name"`       // of the subject
-	Digest     string `json:"digest"`     // of the subject, sha256:…
-	Predicate  string `json:"predicate"`  // its type
-	Repository string `json:"repository"` // owner/name
-	Ref        string `json:"ref"`
-	Commit     string `json:"commit"`
-	Signer     string `json:"signer"` // owner/name/path/of/workflow.yml@ref
+	File   string `json:"file"`   // that its bundle is written to
+	Name   string `json:"name"`   // of the subject
+	Digest string `json:"digest"` // of the subject, sha256:…
+	// Beside are the digests of further subjects: a release is one statement.
+	Beside     []string `json:"beside"`
+	Predicate  string   `json:"predicate"`  // its type
+	Repository string   `json:"repository"` // owner/name
+	Ref        string   `json:"ref"`
+	Commit     string   `json:"commit"`
+	Signer     string   `json:"signer"` // owner/name/path/of/workflow.yml@ref
 }
 
 func main() {
@@ -85,10 +87,14 @@ const payloadType = "application/vnd.in-toto+json"
 // the certificate of the key that signed, and the time at which it did.
 // https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto
 func (a *authority) attest(r Request) (any, error) {
-	algorithm, hex, _ := strings.Cut(r.Digest, ":")
+	var subjects []object
+	for _, digest := range append([]string{r.Digest}, r.Beside...) {
+		algorithm, hex, _ := strings.Cut(digest, ":")
+		subjects = append(subjects, object{"name": r.Name, "digest": object{algorithm: hex}})
+	}
 	statement, err := json.Marshal(object{
 		"_type": "https://in-toto.io/Statement/v1", "predicateType": r.Predicate, "predicate": object{},
-		"subject": []object{{"name": r.Name, "digest": object{algorithm: hex}}},
+		"subject": subjects,
 	})
 	if err != nil {
 		return nil, err
