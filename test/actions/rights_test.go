@@ -101,6 +101,31 @@ func checkCredentials(t *tree, say report) {
 	}
 }
 
+// checkAttestations: a job that attests, itself or by an action of ours, grants
+// what that takes; else the action passes over it, where it is left to choose.
+func checkAttestations(t *tree, say report) {
+	t.jobs(func(w workflow, id string, j job) {
+		if !slices.ContainsFunc(j.Steps, t.attests) {
+			return
+		}
+		for _, scope := range []string{"id-token", "attestations"} {
+			if !j.writes(scope) {
+				say(w.document, w.line(id), "job %s attests, and does not grant %s: write", id, scope)
+			}
+		}
+	})
+}
+
+// attests looks one action deep: ours call none of ours.
+func (t *tree) attests(s step) bool {
+	folder, own := strings.CutPrefix(s.Uses.Value, "./actions/")
+	return isAttest(s) || own && slices.ContainsFunc(t.actions, func(a action) bool {
+		return a.folder() == folder && slices.ContainsFunc(a.Runs.Steps, isAttest)
+	})
+}
+
+func isAttest(s step) bool { return strings.HasPrefix(s.Uses.Value, "actions/attest@") }
+
 // releaseWorkflow is what a pushed tag starts.
 const releaseWorkflow = ".github/workflows/release.yml"
 

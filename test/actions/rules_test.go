@@ -36,6 +36,7 @@ var rules = map[string]func(*tree, report){
 	"timeout":        checkTimeout,
 	"concurrency":    checkConcurrency,
 	"credentials":    checkCredentials,
+	"attestations":   checkAttestations,
 	"release-tags":   checkReleaseTags,
 	"release-token":  checkReleaseToken,
 	"readme-tables":  checkTables,
