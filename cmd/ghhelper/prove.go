@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubestellar/actions/internal/attest"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/prove"
@@ -33,6 +36,7 @@ image or chart is published.`
 
 type proveFlags struct {
 	config, format, goreleaser string
+	root                       string
 	rebuild, standIns, verbose bool
 	newest                     bool
 }
@@ -50,6 +54,7 @@ func newProve(w world) *cobra.Command {
 	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
 	cmd.Flags().BoolVar(&f.rebuild, "rebuild", false, "build images and archives again from the tag, and compare")
 	cmd.Flags().StringVar(&f.goreleaser, "goreleaser", "goreleaser", "the goreleaser command, for --rebuild")
+	cmd.Flags().StringVar(&f.root, "trusted-root", "", "a file of who may certify attestations, as \"gh attestation trusted-root\" writes it (default: what Sigstore and GitHub publish)")
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what goreleaser says while it builds")
 	cmd.Flags().BoolVar(&f.newest, "newest", false, "prove the newest release of each component")
 	cmd.Flags().BoolVar(&f.standIns, "accept-stand-ins", false, "end well where all that could not be checked rests on stand-ins, as in a rehearsal")
@@ -127,17 +132,23 @@ func (w world) proof(ctx context.Context, f proveFlags, src source, component st
 	if err != nil {
 		return nil, err
 	}
+	home, err := os.MkdirTemp("", "ghhelper-gh-*") // gh keeps there what it has fetched of whom to trust
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(home)
 	registry := w.registry() // one, which keeps the tokens that registries give
 	prover := &prove.Prover{
 		File: src.file, Config: src.config, Component: component, Version: v, Repo: src.repo, Server: w.server(),
 		Registry: registry, Anybody: anybody(), World: w.resolver(src, registry), Forge: forge,
 	}
+	prover.Attestations = &attest.Verifier{GitHub: forge, Registry: registry, Command: "gh", Env: attest.Environment(w.Environ), TrustedRoot: f.root, Home: home}
 	if f.rebuild {
 		says := io.Discard
 		if f.verbose {
 			says = w.Stderr
 		}
-		again := rehearsal.Rebuild{Repo: src.repo, Server: w.server(), Version: v, Registry: registry, Goreleaser: f.goreleaser, Errors: says}
+		again := rehearsal.Rebuild{Repo: src.repo, Server: w.server(), Version: v, Registry: registry, Goreleaser: f.goreleaser, Errors: says, Now: time.Now}
 		prover.Rebuild = again.Run
 	}
 	return prover.Prove(ctx)

@@ -30,6 +30,7 @@ type File struct {
 // Component is a unit released by git tag from one repository.
 type Component struct {
 	Repository string              `yaml:"repository" json:"repository" jsonschema:"pattern=^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$,description=The GitHub repository (owner/name) that releases it by a tag v{version}."`
+	Signer     string              `yaml:"signer,omitempty" json:"signer,omitempty" jsonschema:"pattern=^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+/[.]github/workflows/[A-Za-z0-9._-]+$,description=The workflow (owner/name/.github/workflows/file) that attests its releases where that is none of its own repository's."`
 	License    string              `yaml:"license,omitempty" json:"license,omitempty" jsonschema:"minLength=1,description=The SPDX expression of its licence: https://spdx.org/licenses; charts that are published say it."`
 	Lockstep   string              `yaml:"lockstep,omitempty" json:"lockstep,omitempty" jsonschema:"description=Another component whose version is always this one's: references to it are placeholders."`
 	Artifacts  map[string]Artifact `yaml:"artifacts,omitempty" json:"artifacts,omitempty" jsonschema:"description=What a release publishes by a name of our choice."`

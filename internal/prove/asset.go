@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kubestellar/actions/internal/attest"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/outcome"
@@ -73,6 +74,7 @@ type asset struct {
 	gh.Asset
 	path, digest string
 	err          error
+	seal         *seal
 }
 
 // carried proves the files of the release, in the order of their names.
@@ -86,7 +88,7 @@ func (r *run) carried(ctx context.Context, release *gh.Release, declared []thing
 	var result part
 	sums, sumsErr := checksums(assets)
 	found, ok := listOf(assets)
-	list := &subject{name: "release asset " + found.Name}
+	list := &subject{name: "release asset " + found.Name, seal: found.seal}
 	list.add(ruleAssetChecksum, "it is a list of checksums").is("of "+report.Count(len(sums), "file"), sumsErr)
 	if ok {
 		result.subjects = append(result.subjects, list)
@@ -100,7 +102,7 @@ func (r *run) carried(ctx context.Context, release *gh.Release, declared []thing
 		if slices.ContainsFunc(declared, func(t thing) bool { return t.AssetName(r.Version) == a.Name }) || isChecksums(a.Name) {
 			continue
 		}
-		s := &subject{name: "release asset " + a.Name, digest: a.digest, built: a.Name, asset: true, after: []string{r.tagKey()}}
+		s := &subject{name: "release asset " + a.Name, digest: a.digest, built: a.Name, asset: true, seal: a.seal, after: []string{r.tagKey()}}
 		s.add(ruleAssetChecksum, "its checksum is the listed one", list.keyOf(ruleAssetChecksum)).is(a.listed(sums, sumsErr))
 		r.programs(s, a)
 		result.subjects = append(result.subjects, s)
@@ -147,7 +149,9 @@ func (r *run) fetchOne(ctx context.Context, path string, a gh.Asset) asset {
 	if err := r.Forge.Download(ctx, r.repository(), a, io.MultiWriter(file, hash)); err != nil {
 		return asset{Asset: a, err: err}
 	}
-	return asset{Asset: a, path: path, digest: fmt.Sprintf("sha256:%x", hash.Sum(nil))}
+	fetched := asset{Asset: a, path: path, digest: fmt.Sprintf("sha256:%x", hash.Sum(nil))}
+	fetched.seal = r.seal(ctx, attest.Subject{Name: a.Name, Digest: fetched.digest, Path: path}, r.src.Self, r.src.Commit, r.repository())()
+	return fetched
 }
 
 // declaredAsset proves a file that is made of a source in git.
@@ -161,6 +165,7 @@ func (r *run) declaredAsset(ctx context.Context, t thing, assets []asset) *subje
 		return s
 	}
 	a := assets[i]
+	s.seal, s.after = a.seal, []string{r.tagKey()}
 	exists.is(a.digest, a.err)
 	if t.Source != "" || r.src.Declares {
 		source := s.add(ruleAssetSource, claimsOfAsset[ruleAssetSource], r.tagKey())

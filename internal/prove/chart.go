@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/kubestellar/actions/internal/apply"
+	"github.com/kubestellar/actions/internal/attest"
 	"github.com/kubestellar/actions/internal/chart"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
@@ -43,11 +44,14 @@ func (r *run) chart(ctx context.Context, t thing) part {
 	if !c.fetch(ctx) {
 		return part{subjects: []*subject{s}}
 	}
+	s.after = []string{r.tagKey()}
+	seal := r.seal(ctx, attest.Subject{Name: s.name, At: t.At, Digest: c.d.Digest}, t.component, r.src.Commit, r.repository())
 	c.says()
 	c.renders(ctx)
 	c.contains(ctx)
 	c.isOfTheTag()
 	r.seenByAnybody(ctx, s, t, c.d.Digest)
+	s.seal = seal()
 	return part{subjects: []*subject{s}, revisions: []string{c.d.Labels[oci.KeyRevision]}}
 }
 

@@ -3,6 +3,7 @@ package prove
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kubestellar/actions/internal/outcome"
@@ -132,6 +133,7 @@ type subject struct {
 	// by which building again knows it.
 	digest, built string
 	asset         bool
+	seal          *seal // what its attestations came to; nil where nobody has looked
 	// after are further claims whose refutation explains that of any here.
 	after []string
 }
@@ -155,6 +157,15 @@ func (s *subject) keyOf(rule string) string {
 
 // is proves a claim by its evidence, or says why it cannot be.
 func (c *claim) is(evidence string, err error) { c.evidence, c.err = evidence, err }
+
+// afterAll are the keys of all claims so far, and of those that explain them.
+func (s *subject) afterAll() []string {
+	keys := slices.Clone(s.after)
+	for _, c := range s.claims {
+		keys = append(keys, c.key())
+	}
+	return keys
+}
 
 // missing makes claims that rest on one that failed.
 func (s *subject) missing(on string, claims map[string]string, order ...string) {

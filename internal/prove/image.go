@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubestellar/actions/internal/attest"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 )
@@ -44,6 +45,7 @@ func (r *run) image(ctx context.Context, t thing, commit, tag, repository string
 		s.built = t.At
 	}
 	s.digest, s.after = d.Digest, []string{tag}
+	seal := r.seal(ctx, attest.Subject{Name: s.name, At: t.At, Digest: d.Digest}, t.component, commit, repository)
 	result.revisions = append(result.revisions, d.Labels[oci.KeyRevision])
 	s.add(ruleImagePlatforms, claimsOfImage[ruleImagePlatforms]).is(platforms(t, d))
 	s.add(ruleImageRevision, claimsOfImage[ruleImageRevision], tag).is(revision(d, commit))
@@ -53,6 +55,7 @@ func (r *run) image(ctx context.Context, t thing, commit, tag, repository string
 		s.add(ruleImageEmbeds, claimsOfImage[ruleImageEmbeds], ruleImageRevision, ruleImageVersion).is(r.embeds(ctx, t, d))
 	}
 	r.seenByAnybody(ctx, s, t, d.Digest)
+	s.seal = seal()
 	return result
 }
 

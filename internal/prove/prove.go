@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kubestellar/actions/internal/apply"
+	"github.com/kubestellar/actions/internal/attest"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
@@ -42,6 +43,8 @@ type Prover struct {
 	World   resolve.Interface
 	// Forge is where releases and their assets are; nil looks at none.
 	Forge *gh.Client
+	// Attestations verifies those that there are; nil looks for none.
+	Attestations *attest.Verifier
 	// Only limits the proof to artifacts of one kind, and to what they name.
 	Only delivery.Kind
 	// Rebuild builds the component again from its commit; nil does not.
@@ -156,6 +159,7 @@ func (r *run) all(ctx context.Context, c delivery.Component) []claim {
 			parts = append(parts, part{subjects: []*subject{s}})
 		}
 	}
+	r.seals(append(parts, lockstep))
 	return r.together(tag, parts, lockstep)
 }
 

@@ -29,6 +29,7 @@ func TestProve(t *testing.T) {
 		{"of a private package", private},
 		{"lies", tellLies},
 		{"faults", sufferFaults},
+		{"attested", attested},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, s) })
 	}

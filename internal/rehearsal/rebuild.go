@@ -32,6 +32,7 @@ type Rebuild struct {
 	Registry   *oci.Registry // where base images are read
 	Goreleaser string        // the command
 	Errors     io.Writer     // what it says
+	Now        func() time.Time
 }
 
 // Run builds. An error says why nothing could be compared. It is never of
@@ -99,7 +100,7 @@ func (b Rebuild) in(ctx context.Context, w *world.World, dir string, src prove.S
 	train := &release.Train{
 		Repo: clone, Commit: src.Commit, Tree: src.Tree, File: src.File, Version: b.Version, Registry: registryOf(w), Forge: forge, Server: "https://github.com",
 		Builder: release.Builder{Command: b.Goreleaser, Dir: clone.Dir, Env: env},
-		Log:     &report.Log{Out: io.Discard, Now: time.Now}, Errors: b.Errors,
+		Log:     &report.Log{Out: io.Discard, Now: b.Now}, Errors: b.Errors,
 	}
 	if err := b.bases(ctx, w, train); err != nil {
 		return release.Built{}, err

@@ -1,0 +1,145 @@
+package prove_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kubestellar/actions/internal/attest"
+	"github.com/kubestellar/actions/internal/report"
+)
+
+// statement is what tools/attest-test makes an attestation of.
+type statement struct {
+	File       string `json:"file"`
+	Name       string `json:"name"`
+	Digest     string `json:"digest"`
+	Predicate  string `json:"predicate"`
+	Repository string `json:"repository"`
+	Ref        string `json:"ref"`
+	Commit     string `json:"commit"`
+	Signer     string `json:"signer"`
+}
+
+// attested: what has attestations is held to them, by the real gh; where one
+// thing of a release has none, and others have, that is said. It comes last, since
+// what is attested stays so.
+func attested(t *testing.T, s *stage) {
+	var statements []statement
+	proof := s.prove(t)
+	for i, subject := range proof.Subjects() {
+		about := proof.About(subject)
+		digest, _, _ := strings.Cut(about[0].Evidence, ";")
+		if subject == "release asset checksums.txt" {
+			digest = s.digestOf(t, "checksums.txt")
+		}
+		if !strings.HasPrefix(digest, "sha256:") {
+			continue // a tag, or the release
+		}
+		repository, commit := owned, s.commit
+		if strings.Contains(subject, engineImage) {
+			repository, commit = "example/engine", evidenced(t, about, "image-revision")
+		}
+		statements = append(statements, statement{fmt.Sprintf("%d.json", i), subject, digest, "https://slsa.dev/provenance/v1", repository,
+			"refs/tags/v" + version, commit, repository + "/.github/workflows/release.yml@refs/tags/v" + version})
+	}
+	wrong := statements[0]
+	wrong.File, wrong.Commit = "wrong.json", s.other
+	bundles, root := s.makeBundles(t, append(statements, wrong))
+	prover := s.prover(t)
+	prover.Attestations = &attest.Verifier{GitHub: s.forge(t, ""), Registry: s.anybody(), Command: tool(t, "gh"), TrustedRoot: root, Env: []string{"HTTPS_PROXY=http://127.0.0.1:1"}}
+
+	proof = look(t, prover)
+	wholly(t, proof)
+	if notes := strings.Join(proof.Notes, "\n"); !strings.Contains(notes, "Not signed: there is no attestation of "+statements[0].Name) {
+		t.Errorf("nothing is signed, and the notes say %q", notes)
+	}
+	must(t, s.Attest(wrong.Repository, wrong.Digest, bundles["wrong.json"]))
+	proof = look(t, prover)
+	for _, a := range proof.Associations {
+		switch {
+		case a.Rule == "signed" && a.Subject == wrong.Name:
+			if a.State != report.Refuted || !strings.Contains(a.Evidence, s.other) {
+				t.Errorf("an attestation of another commit: %s", line(a))
+			}
+		case a.Rule == "signed":
+			if a.State != report.Unchecked || !strings.Contains(a.Evidence, "there is none, though") {
+				t.Errorf("beside something that is attested: %s", line(a))
+			}
+		case a.State != report.Proven:
+			t.Errorf("%s", line(a))
+		}
+	}
+	for _, one := range statements {
+		must(t, s.Attest(one.Repository, one.Digest, bundles[one.File]))
+	}
+	proof = look(t, prover)
+	wholly(t, proof)
+	signed := 0
+	for _, a := range proof.Associations {
+		if a.Rule == "signed" {
+			signed++
+		}
+	}
+	if signed != len(statements) || len(proof.Notes) > 0 {
+		t.Errorf("%d of %d are signed; notes %q", signed, len(statements), proof.Notes)
+	}
+}
+
+// evidenced is the first word of the evidence for a rule.
+func evidenced(t *testing.T, about []report.Association, rule string) string {
+	t.Helper()
+	for _, a := range about {
+		if a.Rule == rule {
+			word, _, _ := strings.Cut(a.Evidence, " ")
+			return word
+		}
+	}
+	t.Fatalf("nothing is said by %s", rule)
+	return ""
+}
+
+// digestOf is the digest of a release's asset, as GitHub tells it.
+func (s *stage) digestOf(t *testing.T, name string) string {
+	t.Helper()
+	a, ok := s.published(t).Asset(name)
+	if !ok {
+		t.Fatalf("the release has no asset %s", name)
+	}
+	return a.Digest
+}
+
+// makeBundles has an authority of the test's own attest what the statements say, and
+// tells who trusts it.
+func (s *stage) makeBundles(t *testing.T, statements []statement) (bundles map[string][]byte, root string) {
+	t.Helper()
+	dir := t.TempDir()
+	list, err := json.Marshal(statements)
+	must(t, err)
+	cmd := exec.Command(tool(t, "attest-test"), dir)
+	cmd.Stdin = bytes.NewReader(list)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("attest-test: %v\n%s", err, out)
+	}
+	bundles = map[string][]byte{}
+	for _, one := range statements {
+		bundles[one.File], err = os.ReadFile(filepath.Join(dir, one.File))
+		must(t, err)
+	}
+	return bundles, filepath.Join(dir, "trusted_root.jsonl")
+}
+
+// tool is one that make builds before the tests.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%s is not on PATH: run the tests by `make test`, which builds it", name)
+	}
+	return path
+}

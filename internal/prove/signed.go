@@ -1,0 +1,72 @@
+package prove
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/attest"
+)
+
+// seal is what the attestations of one thing came to.
+type seal struct {
+	attest.Result
+	err error
+}
+
+// seal begins to look for attestations of a digest, and gives what waits for the
+// answer; nil where nobody looks.
+func (r *run) seal(ctx context.Context, what attest.Subject, component, commit, repository string) func() *seal {
+	if r.Attestations == nil {
+		return func() *seal { return nil }
+	}
+	if commit == "" {
+		return func() *seal { return &seal{err: &restsOnError{ruleGitTag}} }
+	}
+	policy := attest.Policy{Repository: repository, Tag: r.Version.Tag(), Commit: commit, Workflow: r.src.File.Components[component].Signer}
+	answer := make(chan *seal, 1)
+	go func() {
+		result, err := r.Attestations.Verify(ctx, what, policy)
+		answer <- &seal{result, err}
+	}()
+	return func() *seal { return <-answer }
+}
+
+// seals claims of each thing that has attestations that they verify, and name the
+// repository, the tag and the workflow. Where nothing has any, that is no
+// association, and is noted; where only some have, the others ask for a reason.
+func (r *run) seals(parts []part) {
+	signed, unsigned := 0, []string{}
+	each(parts, func(s *subject) {
+		switch {
+		case s.seal == nil:
+		case s.seal.err == nil && s.seal.Count == 0:
+			unsigned = append(unsigned, s.name)
+		default:
+			signed++
+		}
+	})
+	if len(unsigned) > 0 {
+		r.note("Not signed: there is no attestation of %s.", strings.Join(unsigned, ", "))
+	}
+	each(parts, func(s *subject) {
+		if s.seal == nil || signed == 0 {
+			return
+		}
+		claim := s.add(ruleSigned, "its attestations verify, and name the repository, the tag and the workflow", s.afterAll()...)
+		if s.seal.err == nil && s.seal.Count == 0 {
+			claim.err = errors.New("there is none, though other things of this release have one")
+			return
+		}
+		claim.is(fmt.Sprintf("%d at %s, signed by %s", s.seal.Count, s.seal.Source, s.seal.Signer), s.seal.err)
+	})
+}
+
+func each(parts []part, do func(*subject)) {
+	for _, p := range parts {
+		for _, s := range p.subjects {
+			do(s)
+		}
+	}
+}
