@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/report"
 )
 
 func usage(format string, args ...any) error { return outcome.Usagef(format, args...) }
@@ -12,5 +13,5 @@ func usage(format string, args ...any) error { return outcome.Usagef(format, arg
 type uncheckedError struct{ n int }
 
 func (e uncheckedError) Error() string {
-	return fmt.Sprintf("%d things could not be checked, see the table", e.n)
+	return fmt.Sprintf("%s could not be checked, see the table", report.Count(e.n, "thing"))
 }

@@ -89,7 +89,7 @@ func (r *run) carried(ctx context.Context, release *gh.Release, declared []thing
 	sums, sumsErr := checksums(assets)
 	found, ok := listOf(assets)
 	list := &subject{name: "release asset " + found.Name, seal: found.seal}
-	list.add(ruleAssetChecksum, "it is a list of checksums").is("of "+report.Count(len(sums), "file"), sumsErr)
+	list.add(ruleAssetChecksum, "it is a list of checksums").is(found.digest+", of "+report.Count(len(sums), "file"), sumsErr)
 	if ok {
 		result.subjects = append(result.subjects, list)
 	}

@@ -163,9 +163,10 @@ func TestSignedByCosign(t *testing.T) {
 			t.Errorf("%s has %d signatures, %v, want 1", at, len(bundles), err)
 		}
 	}
-	for i, c := range calls() {
-		if got := strings.Join(c.Args, " "); got != "sign --yes "+want[i] {
-			t.Errorf("cosign was called with %q, want sign --yes %s", got, want[i])
+	for _, c := range calls() {
+		what, _ := strings.CutPrefix(strings.Join(c.Args, " "), "sign --yes ")
+		if !slices.Contains(want, what) {
+			t.Errorf("cosign was called with %q, want sign --yes and one of %q", c.Args, want)
 		}
 		if !slices.Contains(c.Env, "DOCKER_CONFIG="+valueOf(s.clone.Env, "DOCKER_CONFIG")) {
 			t.Errorf("cosign saw the environment %q", c.Env)
@@ -240,8 +241,11 @@ func TestSubjects(t *testing.T) {
 	s.must(rep.Write(dir))
 	list, err := os.ReadFile(filepath.Join(dir, "subjects.txt"))
 	s.must(err)
-	if got := strings.TrimSpace(string(list)); got != strings.Join(want, "\n") || len(want) < 5 {
-		t.Errorf("subjects.txt:\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	got := strings.Split(strings.TrimSpace(string(list)), "\n")
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) || len(want) < 5 {
+		t.Errorf("subjects.txt:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

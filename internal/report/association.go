@@ -126,7 +126,7 @@ func (p *Proof) Err(acceptStandIns bool) error {
 	case len(p.Findings) > 0:
 		return &RefutedError{p.Component, p.Version, p.Findings}
 	case len(p.Unchecked) > 0 && !(acceptStandIns && p.OnlyStandIns()):
-		return fmt.Errorf("%s %s: %s could not be checked", p.Component, p.Version, Count(len(p.Unchecked), "association"))
+		return fmt.Errorf("%s %s: %s could not be checked%s", p.Component, p.Version, Count(len(p.Unchecked), "association"), listed(p.Unchecked))
 	}
 	return nil
 }
@@ -141,9 +141,17 @@ type RefutedError struct {
 func (e *RefutedError) Code() outcome.Code { return outcome.Wrong }
 
 func (e *RefutedError) Error() string {
-	text := fmt.Sprintf("%s %s: %s refuted", e.Component, e.Version, Count(len(e.Associations), "association"))
-	for _, a := range e.Associations {
-		text += fmt.Sprintf("\n  %s: %s: %s (%s)", a.Subject, a.Claim, a.Evidence, a.Rule)
+	return fmt.Sprintf("%s %s: %s refuted%s", e.Component, e.Version, Count(len(e.Associations), "association"), listed(e.Associations))
+}
+
+// listed are associations on a line each, but for those that only follow from
+// others.
+func listed(all []Association) string {
+	var b strings.Builder
+	for _, a := range all {
+		if a.RestsOn == "" {
+			fmt.Fprintf(&b, "\n  %s: %s: %s (%s)", a.Subject, a.Claim, a.Evidence, a.Rule)
+		}
 	}
-	return text
+	return b.String()
 }
