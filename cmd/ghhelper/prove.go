@@ -142,7 +142,7 @@ func (w world) proof(ctx context.Context, f proveFlags, src source, component st
 		File: src.file, Config: src.config, Component: component, Version: v, Repo: src.repo, Server: w.server(),
 		Registry: registry, Anybody: anybody(), World: w.resolver(src, registry), Forge: forge,
 	}
-	prover.Attestations = &attest.Verifier{GitHub: forge, Registry: registry, Command: "gh", Env: attest.Environment(w.Environ), TrustedRoot: f.root, Home: home}
+	prover.Attestations = &attest.Verifier{GitHub: forge.Attestations, Registry: registry, Command: "gh", Env: attest.Environment(w.Environ), TrustedRoot: f.root, Home: home}
 	if f.rebuild {
 		says := io.Discard
 		if f.verbose {

@@ -44,10 +44,9 @@ const (
 	Registry = "registry"
 )
 
-// hub is asked for what GitHub holds.
-type hub interface {
-	Attestations(ctx context.Context, repository, digest string) ([][]byte, error)
-}
+// hub is asked for what GitHub holds. It is no interface: as a value of one, a
+// client would keep all of go-github in the program, which templates could call.
+type hub func(ctx context.Context, repository, digest string) ([][]byte, error)
 
 // registry is asked for what refers to a digest, and for its bytes.
 type registry interface {
@@ -78,7 +77,7 @@ type Verifier struct {
 // there is none. An error says why none holds: with the code Wrong if each of
 // them was refuted, else Unchecked.
 func (v Verifier) Verify(ctx context.Context, s Subject, p Policy) (Result, error) {
-	fromHub, hubErr := v.verifyFrom(ctx, Hub, s, p, func() ([][]byte, error) { return v.GitHub.Attestations(ctx, p.Repository, s.Digest) })
+	fromHub, hubErr := v.verifyFrom(ctx, Hub, s, p, func() ([][]byte, error) { return v.GitHub(ctx, p.Repository, s.Digest) })
 	if fromHub.Count > 0 || s.At == "" {
 		return fromHub, verdict(s, hubErr)
 	}

@@ -80,7 +80,7 @@ func newScene(t *testing.T) *scene {
 	forge, err := gh.New(gh.Options{Token: w.Token(), TokenName: "X_TOKEN", Transport: w.Transport()})
 	s.must(err)
 	s.v = Verifier{
-		GitHub:   forge,
+		GitHub:   forge.Attestations,
 		Registry: &oci.Registry{Keychain: login(w.Token()), Transport: w.Transport(), Backoff: remote.Backoff{Steps: 1}},
 		Command:  tool(t, "gh"),
 		// Nothing answers there: gh has to do without the network.
