@@ -22,6 +22,7 @@ const (
 	ruleImageVersion   = "image-version"
 	ruleImageSource    = "image-source"
 	ruleImageEmbeds    = "image-embeds"
+	ruleImageSBOM      = "image-sbom"
 
 	ruleChartExists       = "chart-exists"
 	ruleChartVersion      = "chart-version"

@@ -19,6 +19,7 @@ var claimsOfImage = map[string]string{
 	ruleImageVersion:   "its version label is the version",
 	ruleImageSource:    "its source label is the repository",
 	ruleImageEmbeds:    "the texts embedded in its files name the version",
+	ruleImageSBOM:      "an SBOM of it is attached",
 }
 
 // image proves an image of a component: commit is that of the component's tag,
@@ -30,6 +31,10 @@ func (r *run) image(ctx context.Context, t thing, commit, tag, repository string
 	order := []string{ruleImagePlatforms, ruleImageRevision, ruleImageVersion, ruleImageSource}
 	if len(t.Embeds) > 0 {
 		order = append(order, ruleImageEmbeds)
+	}
+	attachesSBOM := tag == r.tagKey() && r.attachesSBOM(t.At)
+	if attachesSBOM {
+		order = append(order, ruleImageSBOM)
 	}
 	d, err := r.Registry.Describe(ctx, t.At, r.identify(t.At, t.TagFor(r.Version)))
 	s.add(ruleImageExists, "it is there").is(d.Digest, r.explainAbsent(ctx, t, err))
@@ -53,6 +58,9 @@ func (r *run) image(ctx context.Context, t thing, commit, tag, repository string
 	s.add(ruleImageSource, claimsOfImage[ruleImageSource], ruleImageRevision).is(label(d, oci.KeySource, r.sourceOf(repository)...))
 	if len(t.Embeds) > 0 {
 		s.add(ruleImageEmbeds, claimsOfImage[ruleImageEmbeds], ruleImageRevision, ruleImageVersion).is(r.embeds(ctx, t, d))
+	}
+	if attachesSBOM {
+		s.add(ruleImageSBOM, claimsOfImage[ruleImageSBOM], ruleImagePlatforms, ruleImageRevision, ruleImageVersion, ruleImageSource, ruleImageEmbeds).is(r.sbom(ctx, t, d))
 	}
 	r.seenByAnybody(ctx, s, t, d.Digest)
 	s.seal = seal()

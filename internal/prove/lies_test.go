@@ -175,6 +175,11 @@ var liesOfImages = map[string]lie{
 		program := s.program(t, l)
 		s.replatform(t, func(_ string, image v1.Image) v1.Image { return refill(t, image, program) })
 	}, "rebuild", theImage, "the commit builds " + "sha256:"},
+	"an image without its SBOM": {func(t *testing.T, s *stage) { s.untag(t, appImage, sbomTag(s.get(t, appImage, version).Digest)) },
+		"image-sbom", theImage, ".sbom: not in the registry"},
+	"an image with another's SBOM": {func(t *testing.T, s *stage) {
+		s.attachSBOM(t, appImage, s.get(t, appImage, version).Digest, "of another")
+	}, "image-sbom", theImage, "is attached as its SBOM, and does not name it"},
 	"a lock-step image of another commit": {func(t *testing.T, s *stage) {
 		s.write(t, engineImage, version, relabelled(t, s, oci.KeyRevision, another))
 	}, "image-revision", theEngine, `is "` + another},

@@ -85,7 +85,20 @@ func (s *stage) writeIndex(t *testing.T, at, tag string, index v1.ImageIndex) {
 	s.restore(t, at, tag)
 	ref, options := s.tag(t, at, tag)
 	must(t, remote.WriteIndex(ref, index, options...))
+	hash, err := index.Digest()
+	must(t, err)
+	s.attachSBOM(t, at, hash, hash.Hex) // who pushes another image attaches its SBOM as well
 }
+
+// attachSBOM attaches a text to an image as its SBOM.
+func (s *stage) attachSBOM(t *testing.T, at string, image v1.Hash, text string) {
+	t.Helper()
+	sbom, err := mutate.AppendLayers(empty.Image, static.NewLayer([]byte(text), "text/spdx+json"))
+	must(t, err)
+	s.write(t, at, sbomTag(image), sbom)
+}
+
+func sbomTag(image v1.Hash) string { return "sha256-" + image.Hex + ".sbom" }
 
 func (s *stage) remove(t *testing.T, at, tag string) {
 	t.Helper()
