@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Decides, before anything is released, whether what is released will be attested
 # by actions/attest, and writes that as the output wanted. Reads ATTEST ("auto",
-# "true" or "false") and VERSION; "auto" attests where it can, and says why where
+# "true" or "false"), VERSION and whether the repository is PRIVATE; "auto" attests where it can, and says why where
 # not, while "true" is refused there.
 set -euo pipefail
 
@@ -15,6 +15,9 @@ obstacle() {
     echo "attestations are kept by github.com alone, and this is ${GITHUB_SERVER_URL:-another place}"
   elif [[ -z ${ACTIONS_ID_TOKEN_REQUEST_URL:-} || -z ${ACTIONS_ID_TOKEN_REQUEST_TOKEN:-} ]]; then
     echo "the job has no OIDC token; give it the permissions id-token: write and attestations: write"
+  elif [[ $ATTEST == auto && ${PRIVATE:-} == true ]]; then
+    # https://docs.github.com/en/actions/concepts/security/artifact-attestations
+    echo "the repository is private, where GitHub attests under an Enterprise Cloud plan alone; where it does, set the input attest to \"true\""
   elif [[ ${GITHUB_REF:-} != "refs/tags/v${version#v}" ]]; then
     # Sigstore's certificate names the ref of the run, and nothing else.
     echo "an attestation would name ${GITHUB_REF:-no ref}, which this run is of, and not the tag v${version#v}; run this when the tag is pushed"

@@ -28,7 +28,13 @@ packaged again from the tag and compared byte for byte; labels, which say what
 the builder said, are called so. With --rebuild, images and archives are built
 again too: from the tag, in a clean clone in another folder, with an empty build
 cache and the recorded toolchain, in a world of its own. That takes goreleaser
-on PATH, and the time of a cold build.
+on PATH, and the time of a cold build. It runs what the tag's .goreleaser.yaml
+says, as you, on this machine: of a repository that you do not trust, do that in a
+machine to throw away.
+
+Needs git, and gh where something is attested. GITHUB_TOKEN is of use only where
+GitHub limits how much anybody may ask. Exit codes: 0 all is proven, 1 something
+is refuted, 3 something could not be checked.
 
 With --newest, no version is given: the newest release of each component that is
 named, or of all that are declared, is proven; the newest is that of which any
@@ -43,12 +49,15 @@ type proveFlags struct {
 
 func newProve(w world) *cobra.Command {
 	var f proveFlags
-	cmd := &cobra.Command{Use: "prove COMPONENT VERSION | prove --newest [COMPONENT…]", Short: "Prove a release from what was published", Long: proveHelp}
+	cmd := &cobra.Command{Use: "prove {COMPONENT VERSION | --newest [COMPONENT…]}", Short: "Prove a release from what was published", Long: proveHelp}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if f.newest {
 			return nil
 		}
-		return cobra.ExactArgs(2)(cmd, args)
+		if len(args) != 2 {
+			return fmt.Errorf("want COMPONENT and VERSION, or --newest; got %s", report.Count(len(args), "argument"))
+		}
+		return nil
 	}
 	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
 	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
@@ -112,7 +121,8 @@ func (w world) proveNewest(ctx context.Context, f proveFlags, src source, compon
 		}
 		proof, err := w.proof(ctx, f, src, name, v)
 		if err != nil {
-			return err
+			errs = append(errs, err)
+			continue
 		}
 		proofs, errs = append(proofs, proof), append(errs, proof.Err(f.standIns))
 		if f.format == "text" {
@@ -122,6 +132,9 @@ func (w world) proveNewest(ctx context.Context, f proveFlags, src source, compon
 	}
 	if f.format == "json" {
 		errs = append(errs, w.printJSON(proofs))
+	}
+	if len(proofs) == 0 {
+		errs = append(errs, errors.New("nothing was proven: no release of any of these components was found"))
 	}
 	return errors.Join(errs...)
 }

@@ -151,6 +151,14 @@ func Run(component, entry string) (string, string) {
 	return component, entry
 }
 
+// Where is what a is called at version v where people look for it.
+func (a Artifact) Where(v ref.Version) string {
+	if a.Kind == Asset {
+		return a.AssetName(v)
+	}
+	return a.At + ":" + a.TagFor(v)
+}
+
 // AssetName is the file name of the asset a at version v.
 func (a Artifact) AssetName(v ref.Version) string {
 	return strings.ReplaceAll(a.Name, "{version}", v.String())

@@ -71,12 +71,19 @@ func (c *Client) Release(ctx context.Context, repository, tag string) (*Release,
 	var published Release
 	err := c.get(ctx, fmt.Sprintf("repos/%s/releases/tags/%s", repository, tag), &published)
 	if errors.Is(err, ErrAbsent) {
-		return nil, nil
+		return nil, c.reaches(ctx, repository)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &published, nil
+}
+
+// reaches tells whether a repository can be seen at all: GitHub hides what a
+// token does not reach behind the answer that there is no such thing.
+func (c *Client) reaches(ctx context.Context, repository string) error {
+	var answer struct{}
+	return c.get(ctx, "repos/"+repository, &answer)
 }
 
 // drafts are only in the list of all releases: they have no tag yet.

@@ -252,6 +252,9 @@ func (a asset) listed(sums map[string]string, err error) (evidence string, _ err
 		return "", err
 	}
 	want, ok := sums[a.Name]
+	if signed := signedBy(a.Name, sums); !ok && signed != "" {
+		return a.digest + ", beside " + signed + "; made after the list, which does not have it", nil
+	}
 	if !ok {
 		return "", outcome.Wrongf("the list of checksums does not have it, and it is not declared")
 	}
@@ -259,6 +262,22 @@ func (a asset) listed(sums map[string]string, err error) (evidence string, _ err
 		return "", outcome.Wrongf("it is %s, and %s is listed", a.digest, want)
 	}
 	return a.digest, nil
+}
+
+// signatureSuffixes are those of what is made of a file once the list is made: by
+// cosign, gpg and others.
+var signatureSuffixes = []string{".sig", ".pem", ".asc", ".minisig", ".sigstore", ".sigstore.json", ".intoto.jsonl", ".bundle"}
+
+// signedBy is the file that a signature is of, among those that are listed and
+// the lists themselves; "" of anything else.
+func signedBy(name string, sums map[string]string) string {
+	for _, suffix := range signatureSuffixes {
+		of, ok := strings.CutSuffix(name, suffix)
+		if _, listed := sums[of]; ok && (listed || isChecksums(of)) {
+			return of
+		}
+	}
+	return ""
 }
 
 // absent are the files that are listed and not there.

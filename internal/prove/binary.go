@@ -8,6 +8,7 @@ import (
 	"debug/buildinfo"
 	"errors"
 	"fmt"
+	"go/version"
 	"io"
 	"io/fs"
 	"os"
@@ -25,7 +26,7 @@ import (
 // programs claims that the programs in an archive are those of the commit. A
 // file that is no archive makes no such claim.
 func (r *run) programs(s *subject, a asset) {
-	if a.err != nil || !isArchive(a.Name) {
+	if a.err != nil || !isArchive(a.Name) && !isOpaque(a.Name) && !isProgram(a.path) {
 		return
 	}
 	claim := s.add(ruleAssetBinary, "the programs in it were built from the commit", ruleAssetChecksum, r.tagKey())
@@ -33,8 +34,8 @@ func (r *run) programs(s *subject, a asset) {
 		claim.err = &restsOnError{ruleGitTag}
 		return
 	}
-	evidence, err := r.builtOf(a)
-	if _, here := r.Built[a.Name]; here && err != nil && outcome.Of(err) == outcome.Unchecked {
+	evidence, err := r.examine(a)
+	if r.Built[a.Name].Digest == a.digest && err != nil && outcome.Of(err) == outcome.Unchecked {
 		evidence, err = "this run has built it", nil
 	}
 	claim.is(evidence, err)
@@ -56,8 +57,47 @@ func buildInfo(data []byte) (info *debug.BuildInfo, err error) {
 	return info, nil
 }
 
+// isOpaque tells whether a file holds programs in a form that is not looked into.
+func isOpaque(name string) bool {
+	return slices.ContainsFunc([]string{".deb", ".rpm", ".apk", ".tar", ".tar.xz", ".tar.zst", ".tar.bz2", ".tar.lz4", ".7z", ".gz", ".pkg", ".dmg", ".msi"},
+		func(suffix string) bool { return strings.HasSuffix(name, suffix) && !isArchive(name) })
+}
+
+// isProgram tells by its first bytes whether a file is a program of Linux, Windows
+// or macOS.
+func isProgram(path string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	magic := make([]byte, 4)
+	if _, err := io.ReadFull(file, magic); err != nil {
+		return false
+	}
+	return slices.ContainsFunc([]string{"\x7fELF", "MZ", "\xfe\xed\xfa\xce", "\xfe\xed\xfa\xcf", "\xce\xfa\xed\xfe", "\xcf\xfa\xed\xfe", "\xca\xfe\xba\xbe"},
+		func(begin string) bool { return strings.HasPrefix(string(magic), begin) })
+}
+
 func isArchive(name string) bool {
 	return strings.HasSuffix(name, ".tar.gz") || strings.HasSuffix(name, ".tgz") || strings.HasSuffix(name, ".zip")
+}
+
+// examined is what came of looking at an archive.
+type examined struct {
+	evidence string
+	err      error
+}
+
+// examine remembers what it saw of an archive's bytes: a release looks twice.
+func (r *run) examine(a asset) (evidence string, err error) {
+	if known, ok := r.archives.Load(a.digest); ok {
+		seen := known.(examined)
+		return seen.evidence, seen.err
+	}
+	evidence, err = r.builtOf(a)
+	r.archives.Store(a.digest, examined{evidence, err})
+	return evidence, err
 }
 
 // builtOf looks at what each Go program in an archive says of itself.
@@ -65,6 +105,9 @@ func (r *run) builtOf(a asset) (evidence string, err error) {
 	want, err := r.expected()
 	if err != nil {
 		return "", err
+	}
+	if isOpaque(a.Name) {
+		return "", errors.New("files of this form are not looked into: only building it again can tell (--rebuild)")
 	}
 	var said []string
 	err = eachFile(a.path, a.Name, func(name string, data []byte) error {
@@ -139,8 +182,8 @@ func (o origin) built(info *debug.BuildInfo, data []byte) (how string, err error
 	if info.Main.Path != o.module {
 		return "", outcome.Wrongf("it is built of module %s, want %s", info.Main.Path, o.module)
 	}
-	if o.toolchain != "" && info.GoVersion != o.toolchain {
-		return "", outcome.Wrongf("it is built by %s, want %s as go.mod says", info.GoVersion, o.toolchain)
+	if o.toolchain != "" && version.Compare(info.GoVersion, o.toolchain) < 0 {
+		return "", outcome.Wrongf("it is built by %s, want %s or newer as go.mod says", info.GoVersion, o.toolchain)
 	}
 	for _, dep := range info.Deps {
 		if dep.Replace != nil {
@@ -150,7 +193,7 @@ func (o origin) built(info *debug.BuildInfo, data []byte) (how string, err error
 			return "", outcome.Wrongf("it holds %s %s, which the tag's go.sum has not with that sum", dep.Path, dep.Version)
 		}
 	}
-	base := fmt.Sprintf("module, toolchain and %s are the tag's", placesOf(len(info.Deps)))
+	base := fmt.Sprintf("module and %[2]s are the tag's, built by %[1]s", info.GoVersion, placesOf(len(info.Deps)))
 	if revision := setting(info, "vcs.revision"); revision != "" {
 		if revision != o.commit || setting(info, "vcs.modified") == "true" {
 			return "", outcome.Wrongf("it says that it is built from %s (modified: %s), want %s", revision, setting(info, "vcs.modified"), o.commit)
@@ -214,6 +257,14 @@ func unreadable(what string, err error) error {
 
 // eachFile reads the regular files of an archive, one by one.
 func eachFile(path, name string, look func(name string, data []byte) error) error {
+	if !isArchive(name) {
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		return lookAt(name, file, look)
+	}
 	if strings.HasSuffix(name, ".zip") {
 		return eachOfZip(path, look)
 	}

@@ -122,7 +122,12 @@ func (c *chartClaims) annotated() (evidence string, err error) {
 			err = &restsOnError{ruleGitTag} // unless another is wrong
 			continue
 		}
-		if got := c.d.Labels[expected.key]; !slices.Contains(expected.want, got) {
+		got, says := c.d.Labels[expected.key]
+		if !says && !c.src.Declares {
+			err = c.silent("annotation " + expected.key)
+			continue
+		}
+		if !slices.Contains(expected.want, got) {
 			return "", outcome.Wrongf("annotation %s is %q, want %q", expected.key, got, expected.want[0])
 		}
 	}
@@ -185,13 +190,19 @@ func (c *chartClaims) instantiates(to render.Rendering) {
 	for _, entry := range c.Runs {
 		component, name := delivery.Run(c.component, entry)
 		a, tag := c.src.File.Components[component].Artifacts[name], ""
-		if c.src.File.IsOwn(component) {
+		if c.isOwn(component) {
 			tag = a.TagFor(c.Version)
 		}
 		said, err := names(to, a, tag)
 		what, evidence, errs = append(what, strings.TrimSuffix(fmt.Sprintf("%s %s:%s", a.Kind, a.At, tag), ":")), append(evidence, said), append(errs, err)
 	}
 	c.subject.add(ruleChartInstantiates, "it runs "+strings.Join(what, " and "), ruleChartVersion).is(strings.Join(evidence, "; "), errors.Join(errs...))
+}
+
+// isOwn tells whether a component has the version that is proven: it itself, and
+// those in lock step with it.
+func (r *run) isOwn(component string) bool {
+	return component == r.src.Self || component != "" && r.src.File.Components[component].Lockstep == r.src.Self
 }
 
 // names looks for an artifact among what a chart names.
@@ -216,7 +227,7 @@ func names(to render.Rendering, a delivery.Artifact, tag string) (evidence strin
 func (c *chartClaims) own(to render.Rendering) (evidence string, err error) {
 	said := 0
 	for _, reference := range find.Pins(to.References) {
-		if !c.src.File.IsOwn(reference.Component) || reference.Excused != "" {
+		if !c.isOwn(reference.Component) || reference.Excused != "" {
 			continue
 		}
 		version, err := reference.Version()
@@ -265,9 +276,13 @@ func (c *chartClaims) runs(ctx context.Context, to render.Rendering) (evidence s
 		errs = append(errs, fmt.Errorf("%s: %s", open.What, open.Because))
 	}
 	if len(errs) == 0 && standIns > 0 {
-		errs = append(errs, &standInError{report.Count(standIns, "thing") + " of " + report.Count(len(asked.Answers), "thing") + " that it names, or that those run"})
+		errs = append(errs, &standInError{fmt.Sprintf("%d of the %s that it names, or that those run", standIns, report.Count(len(asked.Answers), "thing"))})
 	}
-	return report.Count(len(asked.Answers), "thing") + ", with those that they run in turn", errors.Join(errs...)
+	evidence = report.Count(len(asked.Answers), "thing") + ", with those that they run in turn"
+	if len(asked.Excused) > 0 {
+		evidence += "; excused, and not asked for: " + strings.Join(asked.Excused, ", ")
+	}
+	return evidence, errors.Join(errs...)
 }
 
 // contains holds the charts in the chart to what is recorded of them.

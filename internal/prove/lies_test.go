@@ -175,6 +175,9 @@ var liesOfImages = map[string]lie{
 		program := s.program(t, l)
 		s.replatform(t, func(_ string, image v1.Image) v1.Image { return refill(t, image, program) })
 	}, "rebuild", theImage, "the commit builds " + "sha256:"},
+	"an index of nothing": {func(t *testing.T, s *stage) {
+		s.replatform(t, func(string, v1.Image) v1.Image { return nil })
+	}, "image-exists", theImage, "what is there is no image: it is for no platform"},
 	"an image without its SBOM": {func(t *testing.T, s *stage) { s.untag(t, appImage, sbomTag(s.get(t, appImage, version).Digest)) },
 		"image-sbom", theImage, ".sbom: not in the registry"},
 	"an image with another's SBOM": {func(t *testing.T, s *stage) {

@@ -64,6 +64,7 @@ type Prover struct {
 	Built map[string]File
 
 	rendered sync.Map // digest of a package → what it renders to
+	archives sync.Map // digest of an archive → what its programs say
 }
 
 // File is a file at hand and the digest of its bytes.
@@ -200,8 +201,8 @@ func (r *run) thing(ctx context.Context, t thing) part {
 	return part{}
 }
 
-// things are the artifacts that the tag declares, and those that whoever asks
-// expects beside.
+// things are the artifacts that the tag declares or, where it declares nothing,
+// those that whoever asks expects.
 func (r *run) things() []thing {
 	var all []thing
 	own := r.src.File.Components[r.src.Self]
@@ -214,7 +215,11 @@ func (r *run) things() []thing {
 		known := slices.ContainsFunc(all, func(t thing) bool {
 			return t.Kind == a.Kind && t.At == a.At && t.TagFor(r.Version) == a.TagFor(r.Version) && t.AssetName(r.Version) == a.AssetName(r.Version)
 		})
-		if !known {
+		switch {
+		case known:
+		case r.src.Declares:
+			r.note("%s is declared here, and not by the tag: %s is no part of this release.", name, a.Where(r.Version))
+		default:
 			all = append(all, thing{r.src.Self, name, a})
 		}
 	}

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
+	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/report"
@@ -90,6 +92,28 @@ func undeclared(t *testing.T, s *stage) {
 	if code := outcome.Of(proof.Err(true)); code != outcome.Unchecked {
 		t.Errorf("it ends with code %d, want %d", code, outcome.Unchecked)
 	}
+	t.Run("silent", func(t *testing.T) {
+		s.write(t, addonChart, "2.0.0", s.repackage(t, addonChart, "2.0.0", func(fstest.MapFS) {}, func(said map[string]string) { delete(said, oci.KeyRevision) }))
+		unrefuted(t, look(t, p))
+		open(t, look(t, p), "chart-revision", "so it does not say")
+	})
+	// What counts as its own is it, not whoever asks, nor what is in lock step with that one.
+	names := func(t *testing.T, args string) {
+		s.pushChart(t, addonChart, "2.0.0", func(files fstest.MapFS) {
+			files["templates/names.yaml"] = &fstest.MapFile{Data: []byte("args: [" + args + "]\n")}
+		})
+	}
+	t.Run("names another version of itself", func(t *testing.T) {
+		names(t, `"oci://`+addonChart+`", "--version", "1.0.0"`)
+		proof := look(t, p)
+		if len(proof.Findings) != 1 || proof.Findings[0].Rule != "chart-own" {
+			t.Errorf("refuted: %v", proof.Findings)
+		}
+	})
+	t.Run("names who is in lock step with who asks", func(t *testing.T) {
+		names(t, `"`+engineImage+`:`+version+`"`)
+		unrefuted(t, look(t, p))
+	})
 }
 
 // unlisted: without the list, nobody says what the archives should be.

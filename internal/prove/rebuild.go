@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/kubestellar/actions/internal/outcome"
 )
@@ -47,8 +48,8 @@ func (r *run) compare(parts []part, made Rebuilt, err error) *subject {
 		return nil
 	}
 	s := &subject{name: fmt.Sprintf("GitHub release %s of %s", r.Version.Tag(), r.repository())}
-	claim := s.add(ruleRebuild, "it carries all that the commit builds", ruleRelease, ruleAssetChecksum)
-	claim.err = outcome.Wrongf("it lacks %v", slices.Sorted(maps.Keys(left)))
+	claim := s.add(ruleRebuild, "it carries all that the commit builds", ruleRelease)
+	claim.err = outcome.Wrongf("it lacks %s", strings.Join(slices.Sorted(maps.Keys(left)), ", "))
 	if unseen(parts, s.name) {
 		claim.err = &restsOnError{ruleRelease}
 	}
@@ -80,7 +81,7 @@ func (s *subject) rebuilt(again string, ok bool, how string, err error) {
 	case !ok:
 		claim.err = outcome.Wrongf("the commit builds no such thing")
 	case again != s.digest:
-		claim.err = outcome.Wrongf("it is %s, the commit builds %s", s.digest, again)
+		claim.err = outcome.Wrongf("it is %s, the commit builds %s (%s; the release's builder must be the same)", s.digest, again, how)
 	default:
 		claim.is(again+"; "+how, nil)
 	}

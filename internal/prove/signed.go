@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kubestellar/actions/internal/attest"
+	"github.com/kubestellar/actions/internal/outcome"
 )
 
 // seal is what the attestations of one thing came to.
@@ -43,7 +44,7 @@ func (r *run) seals(parts []part) {
 		case s.seal == nil:
 		case s.seal.err == nil && s.seal.Count == 0:
 			unsigned = append(unsigned, s.name)
-		default:
+		case s.seal.err == nil || outcome.Of(s.seal.err) == outcome.Wrong:
 			signed++
 		}
 	})
@@ -51,7 +52,7 @@ func (r *run) seals(parts []part) {
 		r.note("Not signed: there is no attestation of %s.", strings.Join(unsigned, ", "))
 	}
 	each(parts, func(s *subject) {
-		if s.seal == nil || signed == 0 {
+		if s.seal == nil || signed == 0 && s.seal.err == nil {
 			return
 		}
 		claim := s.add(ruleSigned, "its attestations verify, and name the repository, the tag and the workflow", s.afterAll()...)

@@ -40,7 +40,7 @@ func (r *run) source(ctx context.Context, c delivery.Component, tag *subject) {
 
 // findTag claims that a repository has the tag.
 func (r *run) findTag(ctx context.Context, repository string, tag *subject) (git.Tag, error) {
-	claim := tag.add(ruleGitTag, "names one commit, that of everything published")
+	claim := tag.add(ruleGitTag, "it names a commit, and nothing published agrees on another")
 	found, err := r.Repo.FindTag(ctx, git.Remote(r.Server+"/"+repository), r.Version.Tag())
 	if err == nil && found.Commit == "" {
 		err = outcome.Wrongf("%s has no such tag", repository)

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kubestellar/actions/internal/gh"
@@ -67,11 +69,25 @@ func (b Rebuild) run(ctx context.Context, src prove.Source) (prove.Rebuilt, erro
 		return prove.Rebuilt{}, err
 	}
 	toolchain, err := release.Toolchain(src.Tree)
-	again := prove.Rebuilt{How: "built with an empty cache by toolchain " + toolchain, Images: built.Images, Files: map[string]string{}}
+	again := prove.Rebuilt{How: "built with an empty cache by toolchain " + toolchain + " and goreleaser " + b.goreleaser(ctx), Images: built.Images, Files: map[string]string{}}
 	for _, file := range built.Files {
 		again.Files[file.Name] = file.Digest
 	}
 	return again, err
+}
+
+// goreleaser is the version that the builder says it has.
+func (b Rebuild) goreleaser(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, b.Goreleaser, "--version").Output()
+	if err != nil {
+		return "of unknown version"
+	}
+	for line := range strings.Lines(string(out)) {
+		if version, ok := strings.CutPrefix(line, "GitVersion:"); ok {
+			return strings.TrimSpace(version)
+		}
+	}
+	return "of unknown version"
 }
 
 // in clones the tag out of the world, and builds it there.

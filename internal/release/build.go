@@ -53,7 +53,9 @@ type config struct {
 	Release         struct {
 		Draft bool `yaml:"draft"`
 	} `yaml:"release"`
-	SBOMs []struct {
+	// Others are all sections that have no field here.
+	Others map[string]any `yaml:",inline"`
+	SBOMs  []struct {
 		Command string `yaml:"cmd"`
 	} `yaml:"sboms"`
 }
@@ -349,7 +351,7 @@ func Toolchain(tree fs.FS) (string, error) {
 
 func (b Builder) run(ctx context.Context, w io.Writer, env []string) error {
 	var said bytes.Buffer
-	cmd := exec.CommandContext(ctx, b.Command, "release", "--clean", "--config", configFile)
+	cmd := exec.CommandContext(ctx, b.Command, "release", "--clean", "--skip=announce", "--config", configFile)
 	cmd.Dir, cmd.Env = b.Dir, env
 	cmd.Stdout = io.MultiWriter(&said, w)
 	cmd.Stderr = cmd.Stdout

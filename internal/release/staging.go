@@ -2,6 +2,7 @@ package release
 
 import (
 	"errors"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -58,6 +59,13 @@ var (
 	stagingOfParts = regexp.MustCompile(`^staging-\{\{-?\s*\.Env\.STAGE\s*-?\}\}(-.+)?$`)
 )
 
+// harmlessSections are those that build, or say how; every other one, also one
+// that goreleaser is yet to get, may put something where people see it.
+// https://goreleaser.com/customization/
+var harmlessSections = []string{"version", "project_name", "dist", "env", "builds", "archives", "checksum", "signs", "binary_signs", "changelog", "snapshot",
+	"source", "universal_binaries", "upx", "before", "git", "gomod", "github_urls", "metadata", "report_sizes", "retry", "nfpms", "makeselfs",
+	"docker_digest", "force_token", "notarize"}
+
 // staged: nothing that goreleaser does can be seen by a final name. It pushes
 // images by the staging tag alone, from which they are promoted once all is
 // checked, and leaves the release a draft.
@@ -77,6 +85,11 @@ func (c config) staged() error {
 		entries []dockerConfig
 	}{{"dockers", c.Dockers}, {"dockers_v2", c.DockersV2}, {"docker_manifests", c.DockerManifests}} {
 		errs = append(errs, stagedDockers(section.name, section.entries))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Others)) {
+		if !slices.Contains(harmlessSections, name) {
+			errs = append(errs, outcome.Usagef("%s: %s may publish before anything is checked: take the section out, and do what it does once the release is public", configFile, name))
+		}
 	}
 	if !c.Release.Draft {
 		errs = append(errs, outcome.Usagef("%s: release.draft is not true, so the release would be public before anything is checked: write release: {draft: true, use_existing_draft: true}", configFile))

@@ -46,7 +46,7 @@ type Train struct {
 	// World says how files and modules are asked for; its other fields are
 	// filled in from here.
 	World resolve.World
-	// Goreleaser is the command that builds; see Builder.
+	// Builder builds.
 	Builder Builder
 	// Signer signs what has been checked, before it is promoted.
 	Signer Signer

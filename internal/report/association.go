@@ -126,7 +126,7 @@ func (p *Proof) Err(acceptStandIns bool) error {
 	case len(p.Findings) > 0:
 		return &RefutedError{p.Component, p.Version, p.Findings}
 	case len(p.Unchecked) > 0 && !(acceptStandIns && p.OnlyStandIns()):
-		return fmt.Errorf("%s %s: %s could not be checked%s", p.Component, p.Version, Count(len(p.Unchecked), "association"), listed(p.Unchecked))
+		return fmt.Errorf("%s %s: %s could not be checked; those that do not follow from another:%s", p.Component, p.Version, Count(len(p.Unchecked), "association"), listed(p.Unchecked))
 	}
 	return nil
 }

@@ -28,5 +28,5 @@ func Plain(line string) string {
 // Cell is text, somebody else's perhaps, in its place in a table of Markdown:
 // it breaks neither out of the table nor into a link.
 func Cell(text string) string {
-	return strings.NewReplacer("|", `\|`, "\n", "<br>", "\r", "", "<", "&lt;", "`", "'", "[", `\[`).Replace(text)
+	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "\n", "<br>", "\r", "", "<", "&lt;", "`", "'", "[", `\[`).Replace(text)
 }

@@ -4,7 +4,7 @@ import "testing"
 
 func TestCell(t *testing.T) {
 	t.Parallel()
-	if got, want := Cell("a|`b`\r\n[c](d)<e>"), `a\|'b'<br>\[c](d)&lt;e>`; got != want {
+	if got, want := Cell("a|`b`\r\n[c](d)<e>\\[f](g)"), `a\|'b'<br>\[c](d)&lt;e>\\\[f](g)`; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

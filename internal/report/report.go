@@ -4,8 +4,10 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -72,10 +74,11 @@ type Open struct {
 	StandIn bool `json:"stand_in,omitempty"`
 }
 
-// Open adds what could not be checked, each thing once, in the order of names.
+// Open adds what could not be checked, each thing and reason once, in the order
+// of names.
 func (r *Report) Open(open []Open) {
 	for _, o := range open {
-		if !r.IsOpen(o.What) {
+		if !slices.Contains(r.Unchecked, o) {
 			r.Unchecked = append(r.Unchecked, o)
 		}
 	}
@@ -136,7 +139,7 @@ func (r *Report) Table(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "ARTIFACT\tDIGEST\tSTATE\tCHECKED")
 	for _, a := range r.Artifacts {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", a.Name, short(a.Digest), a.State, a.How)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", Plain(a.Name), short(a.Digest), a.State, Plain(a.How))
 	}
 	_ = t.Flush() // w keeps its own errors
 	if len(r.Unchecked) > 0 {
@@ -172,7 +175,11 @@ func (r *Report) Write(dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "report.md"), []byte(r.Markdown()), 0o644); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
-	if len(r.Subjects) == 0 {
+	if len(r.Subjects) == 0 || r.Failed != "" {
+		// One of an earlier run would be attested for this one.
+		if err := os.Remove(filepath.Join(dir, "subjects.txt")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("writing the report: %w", err)
+		}
 		return nil
 	}
 	if err := os.WriteFile(filepath.Join(dir, "subjects.txt"), []byte(r.checksums()), 0o644); err != nil {
@@ -212,7 +219,7 @@ func (r *Report) Markdown() string {
 	}
 	b.WriteString("\n| artifact | digest | state | checked |\n|---|---|---|---|\n")
 	for _, a := range r.Artifacts {
-		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", a.Name, a.Digest, a.State, Cell(a.How))
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", Cell(a.Name), a.Digest, a.State, Cell(a.How))
 	}
 	if len(r.Unchecked) > 0 {
 		b.WriteString("\n## Could not check\n\n| what | because |\n|---|---|\n")

@@ -80,6 +80,8 @@ type Asked struct {
 	Answers   map[resolve.Target]resolve.Answer
 	Findings  []plan.Finding
 	Unchecked []report.Open
+	// Excused are what was not asked for, each with the reason.
+	Excused []string
 }
 
 // place is where a target is named: at a reference, perhaps by way of a chart
@@ -123,6 +125,11 @@ func (a Asker) ask(ctx context.Context, next map[resolve.Target]place) (Asked, m
 			a.judge(&asked, answer, next[answer.Target])
 		}
 		next = a.runs(ctx, &asked, answers, next)
+	}
+	for i, e := range a.File.Ignore {
+		if used[i] {
+			asked.Excused = append(asked.Excused, fmt.Sprintf("%s (%s)", e.Target, e.Because))
+		}
 	}
 	return asked, used
 }
