@@ -30,7 +30,7 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	for _, measure := range []func(string) error{size, startUp, search, targets, rehearsal} {
+	for _, measure := range []func(string) error{size, startUp, search, targets, charts, proof, rehearsals} {
 		if err := measure(dir); err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func row(what string, got, limit float64, unit, beside string) {
 	if got > limit {
 		verdict = "OVER"
 	}
-	fmt.Printf("%-28s %8.1f %-3s  %-6s %5.0f %-3s  %s\n", what, got, unit, verdict, limit, unit, beside)
+	fmt.Printf("%-28s %8.1f %-3s  %-6s %5g %-3s  %s\n", what, got, unit, verdict, limit, unit, beside)
 }
 
 func size(string) error {
@@ -97,9 +97,9 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// rehearsal is timed beside what one could do without it: a snapshot, which
+// rehearsals are timed beside what one could do without it: a snapshot, which
 // builds the archives alone and publishes nothing.
-func rehearsal(dir string) error {
+func rehearsals(dir string) error {
 	const rounds = 3
 	var whole, build, snapshot []float64
 	peak := 0.0

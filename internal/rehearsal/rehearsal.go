@@ -106,22 +106,8 @@ func isLoopback(host string) bool {
 // in tells the whole story of a rehearsal.
 func (r *Rehearsal) in(ctx context.Context, w *world.World, clone string) (*report.Report, error) {
 	log := &report.Log{Out: r.Out, Now: r.Now}
-	if err := log.Step("world", func() (string, error) { return r.found(ctx, w) }); err != nil {
-		return nil, err
-	}
-	env := r.env(w)
-	here := git.Repo{Dir: clone, Env: env}
-	if err := log.Step("clone", func() (string, error) { return r.clone(ctx, here) }); err != nil {
-		return nil, err
-	}
-	if err := log.Step("modules", func() (string, error) { return r.modules(ctx, clone) }); err != nil {
-		return nil, err
-	}
-	var made *maker
-	if err := log.Step("stand-ins", func() (did string, err error) {
-		made, did, err = r.standIns(ctx, w, r.File, clone)
-		return did, err
-	}); err != nil {
+	made, here, err := r.scene(ctx, log, w, clone)
+	if err != nil {
 		return nil, err
 	}
 	rep, err := r.acts(ctx, log, made, here)
@@ -129,9 +115,35 @@ func (r *Rehearsal) in(ctx context.Context, w *world.World, clone string) (*repo
 		fmt.Fprintf(r.Out, "refused: the world has no %s; something asked for it\n", strings.Join(refused, ", "))
 	}
 	if rep != nil && r.Kept != nil && ctx.Err() == nil {
-		r.Kept(ctx, r.kept(w, r.File, env, err != nil))
+		r.Kept(ctx, r.kept(w, r.File, here.Env, err != nil))
 	}
 	return rep, err
+}
+
+// Stage sets a rehearsal's scene in a world of the caller's, who acts in it: a
+// clone, and a stand-in for all that others publish. It gives the environment of
+// a process there.
+func (r *Rehearsal) Stage(ctx context.Context, w *world.World, clone string) (env []string, err error) {
+	_, here, err := r.scene(ctx, &report.Log{Out: r.Out, Now: r.Now}, w, clone)
+	return here.Env, err
+}
+
+func (r *Rehearsal) scene(ctx context.Context, log *report.Log, w *world.World, clone string) (made *maker, here git.Repo, err error) {
+	if err := log.Step("world", func() (string, error) { return r.found(ctx, w) }); err != nil {
+		return nil, here, err
+	}
+	here = git.Repo{Dir: clone, Env: r.env(w)}
+	if err := log.Step("clone", func() (string, error) { return r.clone(ctx, here) }); err != nil {
+		return nil, here, err
+	}
+	if err := log.Step("modules", func() (string, error) { return r.modules(ctx, clone) }); err != nil {
+		return nil, here, err
+	}
+	err = log.Step("stand-ins", func() (did string, err error) {
+		made, did, err = r.standIns(ctx, w, r.File, clone)
+		return did, err
+	})
+	return made, here, err
 }
 
 // acts are what is rehearsed: the release, and that of an upstream's arrival.
