@@ -186,21 +186,28 @@ func (t *Train) seen(ctx context.Context, c chart, by resolve.Interface, counts 
 	}
 	answers := resolve.All(ctx, by, resolve.Sorted(places))
 	findings, err := t.judge(answers, places)
-	return answers, errors.Join(found(append(findings, t.ownRevisions(answers)...)), err)
+	others, revisionErr := t.ownRevisions(ctx, answers)
+	return answers, errors.Join(found(append(findings, others...)), err, revisionErr)
 }
 
 // ownRevisions: an image of ours that is published already, and that a chart
-// of this release runs, was built from this commit.
-func (t *Train) ownRevisions(answers []resolve.Answer) []plan.Finding {
+// of this release runs, was built from this commit. Each is asked for its labels,
+// which the answers need not have: those of its platforms are not in its manifest.
+func (t *Train) ownRevisions(ctx context.Context, answers []resolve.Answer) ([]plan.Finding, error) {
 	var findings []plan.Finding
+	var errs []error
 	for _, a := range answers {
-		published := a.Component == t.File.Self && a.Kind == delivery.Image && a.Err == nil && !a.Staged
-		if published && a.Revision != t.Commit {
-			findings = append(findings, plan.Finding{Rule: "revision", Component: a.Component, Saw: fmt.Sprintf("%s with revision %q", a.Target, a.Revision),
+		if a.Component != t.File.Self || a.Kind != delivery.Image || a.Err != nil || a.Staged {
+			continue
+		}
+		d, err := t.Registry.Describe(ctx, a.At, a.Digest)
+		errs = append(errs, err)
+		if revision := d.Labels[oci.KeyRevision]; err == nil && revision != t.Commit {
+			findings = append(findings, plan.Finding{Rule: "revision", Component: a.Component, Saw: fmt.Sprintf("%s with revision %q", a.Target, revision),
 				Want: "revision " + t.Commit, Help: "the image of this version was built from another commit"})
 		}
 	}
-	return findings
+	return findings, errors.Join(errs...)
 }
 
 // stageHooks adds what goreleaser does not know, the stamped hooks, to the
