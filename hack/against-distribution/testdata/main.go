@@ -1,0 +1,6 @@
+// Command tiny is what is released.
+package main
+
+var commit string
+
+func main() { println("tiny", commit) }
