@@ -25,7 +25,9 @@ func fold(b byte) byte {
 
 func newAutomaton(words []string) *automaton {
 	a := &automaton{columns: 1} // column 0: bytes that no word holds
+	rows := 1
 	for _, word := range words {
+		rows += len(word)
 		a.lengths = append(a.lengths, len(word))
 		for i := range len(word) {
 			if b := fold(word[i]); a.class[b] == 0 {
@@ -37,6 +39,7 @@ func newAutomaton(words []string) *automaton {
 	for b := range 256 {
 		a.class[b] = a.class[fold(byte(b))]
 	}
+	a.next = make([]uint32, 0, rows*int(a.columns)) // at most: words share their begins
 	a.grow()
 	for i, word := range words {
 		a.add(i, word)
@@ -49,7 +52,7 @@ func newAutomaton(words []string) *automaton {
 // grow adds a row and returns where it begins.
 func (a *automaton) grow() uint32 {
 	row := uint32(len(a.next))
-	a.next = append(a.next, make([]uint32, a.columns)...)
+	a.next = a.next[:row+a.columns]
 	a.ends = append(a.ends, nil)
 	return row
 }
@@ -59,7 +62,7 @@ func (a *automaton) add(id int, word string) {
 	for i := range len(word) {
 		cell := row + a.class[word[i]]
 		if a.next[cell] == 0 {
-			to := a.grow() // may move the table
+			to := a.grow()
 			a.next[cell] = to
 		}
 		row = a.next[cell]

@@ -92,7 +92,7 @@ func (p *Prover) Prove(ctx context.Context) (*report.Proof, error) {
 		return nil, outcome.As(outcome.Usage, err)
 	}
 	proof := &report.Proof{Component: p.Component, Version: p.Version.String(), Repository: c.Repository, Associations: []report.Association{}}
-	run := &run{Prover: p, by: resolve.Table{Digests: p.Staged, Next: p.World}}
+	run := &run{Prover: p, by: resolve.Table{Digests: p.Staged, Next: &resolve.Once{By: p.World}}} // several charts name the same
 	proof.Associations = settle(run.all(ctx, c))
 	proof.Commit, proof.Notes = run.src.Commit, run.notes
 	slices.Sort(proof.Notes)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/kubestellar/actions/internal/delivery"
@@ -36,10 +37,15 @@ func (t *Train) preflight(ctx context.Context, rights rights) (source, string, e
 	if err != nil {
 		return src, "", err
 	}
-	seen, findings, err := t.references(ctx, src.found.References)
+	var seen []resolve.Answer
+	var findings, state, private []plan.Finding
+	var stateErr, rightsErr error
+	var group sync.WaitGroup // each asks somebody else
+	group.Go(func() { seen, findings, err = t.references(ctx, src.found.References) })
+	group.Go(func() { state, stateErr = t.gitState(ctx, src.commit) })
+	group.Go(func() { private, rightsErr = rights(ctx) })
+	group.Wait()
 	src.open = open(seen)
-	state, stateErr := t.gitState(ctx, src.commit)
-	private, rightsErr := rights(ctx)
 	findings = slices.Concat(plan.Errors(plan.Check(t.File, src.found)), findings, state, private)
 	err = errors.Join(found(findings), err, stateErr, rightsErr)
 	return src, fmt.Sprintf("%s, %s seen; tree, tag and rights are in order", report.Count(len(find.Pins(src.found.References)), "reference"), report.Count(len(seen), "target")), err
@@ -139,9 +145,13 @@ func (t *Train) references(ctx context.Context, all []ref.Reference) ([]resolve.
 	for _, target := range lockstep {
 		named[target] = delivery.FileName + " (lock step with " + t.File.Self + ")"
 	}
-	answers := resolve.All(ctx, t.world(), resolve.Sorted(named))
+	var wrong []plan.Finding
+	var tagErr error
+	var group sync.WaitGroup
+	group.Go(func() { wrong, tagErr = t.lockstep(ctx) })
+	answers := resolve.All(ctx, t.recent, resolve.Sorted(named))
+	group.Wait()
 	findings, err := t.judge(answers, named)
-	wrong, tagErr := t.lockstep(ctx)
 	return answers, append(findings, wrong...), errors.Join(err, tagErr)
 }
 

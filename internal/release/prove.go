@@ -11,30 +11,23 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/report"
-	"github.com/kubestellar/actions/internal/resolve"
 )
 
 // prover looks at this release as anybody can, and knows what was made here.
 func (t *Train) prover(src source, done stamped, files []BuiltFile, only delivery.Kind) *prove.Prover {
 	if t.looker == nil {
 		t.looker = &prove.Prover{
-			File: t.File, Component: t.File.Self, Version: t.Version, Repo: t.Repo, Server: t.Server, Registry: t.Registry, World: t.asked(), Forge: t.Forge,
+			File: t.File, Component: t.File.Self, Version: t.Version, Repo: t.Repo, Server: t.Server, Registry: t.Registry, Forge: t.Forge,
 		}
 	}
 	p := t.looker
+	p.World = t.recent
 	p.Source = &prove.Source{Commit: src.commit, Time: src.time, Tree: t.Tree, File: t.File, Self: t.File.Self, Declares: true}
 	p.Only, p.Stamped, p.Built = only, done.copies(), map[string]prove.File{}
 	for _, f := range files {
 		p.Built[f.Name] = prove.File{Path: f.Path, Digest: f.Digest}
 	}
 	return p
-}
-
-// asked is the world, asked only whether something is there.
-func (t *Train) asked() resolve.World {
-	w := t.world()
-	w.Brief = true
-	return w
 }
 
 // copies are all that was stamped.
@@ -70,6 +63,7 @@ func (t *Train) proveStaged(ctx context.Context, src source, done stamped, files
 
 // prove proves the release by its final names, as anybody sees them.
 func (t *Train) prove(ctx context.Context, src source, done stamped, files []BuiltFile, only delivery.Kind, rep *report.Report) (string, error) {
+	t.afresh()
 	p := t.prover(src, done, files, only)
 	p.Draft, p.Anybody, p.Staged = nil, t.Public, nil
 	proof, err := p.Prove(ctx)

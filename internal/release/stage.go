@@ -54,7 +54,7 @@ func (t *Train) stamp(ctx context.Context, src source, dir string) (stamped, str
 		return done, "", err
 	}
 	for _, c := range done.charts {
-		answers, err := t.seen(ctx, c, t.world(), t.othersPublish)
+		answers, err := t.seen(ctx, c, t.recent, t.othersPublish)
 		done.open = append(done.open, open(answers)...)
 		if err != nil {
 			return done, "", err
@@ -92,10 +92,11 @@ func (t *Train) stage(ctx context.Context, src source, done stamped, built Built
 // after everything that its rendering refers to was seen, in the world or
 // among what this release has staged.
 func (t *Train) stageCharts(ctx context.Context, src source, done stamped, built Built) ([]stagedChart, string, error) {
+	t.afresh()
 	table := t.imageTable(built)
 	var charts []stagedChart
 	for _, c := range done.charts {
-		if _, err := t.seen(ctx, c, resolve.Table{Digests: table, Next: t.world()}, everything); err != nil {
+		if _, err := t.seen(ctx, c, resolve.Table{Digests: table, Next: t.recent}, everything); err != nil {
 			return nil, "", fmt.Errorf("staging %s: %w", c.Artifact, err)
 		}
 		image, err := oci.ChartImage(c.Archive, c.Chart.Metadata(), apply.Annotations(t.File, c.Stamped, src.commit))

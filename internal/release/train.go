@@ -62,6 +62,9 @@ type Train struct {
 	Errors    io.Writer // what the builder says of itself
 
 	looker *prove.Prover // remembers between check and prove what charts render to
+	// recent is the world, asked once for each thing by steps that follow each
+	// other at once; see afresh.
+	recent *resolve.Once
 }
 
 // remote is the declared repository: a clone's origin may be a fork of it.
@@ -138,6 +141,7 @@ func (t *Train) publishCharts(ctx context.Context, rep *report.Report, dir strin
 
 // prepare does what changes nothing: it looks at the commit, and stamps.
 func (t *Train) prepare(ctx context.Context, rep *report.Report, dir string, rights rights) (source, stamped, error) {
+	t.afresh()
 	src, err := step(t.Log, "preflight", func() (source, string, error) { return t.preflight(ctx, rights) })
 	rep.Commit = src.commit
 	rep.Graph = plan.Mermaid(plan.Edges(t.File, src.found.References, t.Version))
@@ -203,6 +207,10 @@ func (f *Findings) Error() string {
 	}
 	return text
 }
+
+// afresh forgets what the world has answered: before the first step, after the
+// build, which takes its time, and before the last look.
+func (t *Train) afresh() { t.recent = &resolve.Once{By: t.world()} }
 
 // world resolves what is published, outside this release.
 func (t *Train) world() resolve.World {
