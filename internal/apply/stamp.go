@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/kubestellar/actions/internal/chart"
@@ -40,6 +41,8 @@ type Stamper struct {
 	Recorded bool
 	// Only names the artifacts to stamp; empty, all of them.
 	Only []string
+
+	finder *find.Finder
 }
 
 // Stamped is one artifact in its stamped form.
@@ -76,6 +79,7 @@ func (s Stamper) Stamp(ctx context.Context, out string) ([]Stamped, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(work)
+	s.finder = find.New(s.File)
 	stamped, err := s.all(ctx, work)
 	if err != nil {
 		return nil, err
@@ -143,18 +147,23 @@ func moveInto(from, to string) error {
 }
 
 func (s Stamper) all(ctx context.Context, work string) ([]Stamped, error) {
-	var all []Stamped
 	own := s.File.Own()
 	names, err := s.names()
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range names {
-		stamped, err := s.one(ctx, work, name, own.Artifacts[name])
-		if err != nil {
-			return nil, fmt.Errorf("stamping %s: %w", name, err)
-		}
-		all = append(all, stamped)
+	all, errs := make([]Stamped, len(names)), make([]error, len(names))
+	var group sync.WaitGroup
+	for i, name := range names {
+		group.Go(func() {
+			if all[i], errs[i] = s.one(ctx, work, name, own.Artifacts[name]); errs[i] != nil {
+				errs[i] = fmt.Errorf("stamping %s: %w", name, errs[i])
+			}
+		})
+	}
+	group.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	return all, nil
 }
@@ -384,9 +393,8 @@ func (s Stamper) copyFile(from, to string) (copied, error) {
 	if err != nil {
 		return copied{}, err
 	}
-	finder := find.New(s.File)
-	edits := plan.Stamp(s.File, finder.Text(from, data), s.Version)
-	stamped, err := Edits(finder, from, data, edits)
+	edits := plan.Stamp(s.File, s.finder.Text(from, data), s.Version)
+	stamped, err := Edits(s.finder, from, data, edits)
 	if err != nil {
 		return copied{}, err
 	}

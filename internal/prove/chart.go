@@ -144,7 +144,7 @@ func (c *chartClaims) renders(ctx context.Context) {
 	}
 	var to render.Rendering
 	if err == nil {
-		to, err = c.rendering(sets)
+		to, err = c.Renderings.Archive(c.src.File, c.At+":"+c.TagFor(c.Version), c.archive, c.Version, sets...)
 	}
 	if err != nil {
 		c.add(ruleChartRenders, ruleChartVersion).err = err
@@ -157,19 +157,6 @@ func (c *chartClaims) renders(ctx context.Context) {
 	c.add(ruleChartRenders, ruleChartVersion).is(report.Count(len(sets), "set")+" of values", findings(to))
 	c.add(ruleChartOwn, ruleChartVersion, ruleChartInstantiates, ruleChartRenders).is(c.own(to))
 	c.add(ruleChartRuns, append(c.exist(to), ruleChartVersion, ruleChartInstantiates, ruleChartRenders, ruleChartOwn)...).is(c.runs(ctx, to))
-}
-
-// rendering remembers what a package comes to: a release looks twice.
-func (c *chartClaims) rendering(sets []render.Values) (render.Rendering, error) {
-	key := fmt.Sprintf("%s %d", c.d.Digest, len(sets))
-	if known, ok := c.rendered.Load(key); ok {
-		return known.(render.Rendering), nil
-	}
-	to, err := render.Chart(c.src.File, c.chart, c.Version, sets...)
-	if err == nil {
-		c.rendered.Store(key, to)
-	}
-	return to, err
 }
 
 func findings(to render.Rendering) error {
@@ -259,7 +246,7 @@ func (c *chartClaims) exist(to render.Rendering) (keys []string) {
 
 // runs asks for all that the chart names, and for what that runs in turn.
 func (c *chartClaims) runs(ctx context.Context, to render.Rendering) (evidence string, err error) {
-	asker := verify.Asker{File: c.src.File, World: c.by, Own: c.Version, Charts: func(ctx context.Context, at, tag string) ([]byte, error) {
+	asker := verify.Asker{File: c.src.File, World: c.by, Own: c.Version, Renderings: c.Renderings, Charts: func(ctx context.Context, at, tag string) ([]byte, error) {
 		return c.Registry.ChartArchive(ctx, at, c.identify(at, tag))
 	}}
 	asked := asker.Things(ctx, to.Named)

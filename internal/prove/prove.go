@@ -21,6 +21,7 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/render"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
 )
@@ -40,7 +41,8 @@ type Prover struct {
 	Registry *oci.Registry
 	// Anybody is a registry's edge without credentials; nil asks nobody else.
 	Anybody *oci.Registry
-	World   resolve.Interface
+	// World may be a *resolve.Once, which knows then what is found here.
+	World resolve.Interface
 	// Forge is where releases and their assets are; nil looks at none.
 	Forge *gh.Client
 	// Attestations verifies those that there are; nil looks for none.
@@ -63,8 +65,9 @@ type Prover struct {
 	// Built are the files that its assets were made of, by name.
 	Built map[string]File
 
-	rendered sync.Map // digest of a package → what it renders to
 	archives sync.Map // digest of an archive → what its programs say
+	// Renderings remembers what packages render to; nil is one of the proof's own.
+	Renderings *render.Memo
 }
 
 // File is a file at hand and the digest of its bytes.
@@ -92,7 +95,8 @@ func (p *Prover) Prove(ctx context.Context) (*report.Proof, error) {
 		return nil, outcome.As(outcome.Usage, err)
 	}
 	proof := &report.Proof{Component: p.Component, Version: p.Version.String(), Repository: c.Repository, Associations: []report.Association{}}
-	run := &run{Prover: p, by: resolve.Table{Digests: p.Staged, Next: &resolve.Once{By: p.World}}} // several charts name the same
+	run := p.run()
+	run.by = resolve.Table{Digests: p.Staged, Next: run.once}
 	proof.Associations = settle(run.all(ctx, c))
 	proof.Commit, proof.Notes = run.src.Commit, run.notes
 	slices.Sort(proof.Notes)
@@ -103,7 +107,8 @@ func (p *Prover) Prove(ctx context.Context) (*report.Proof, error) {
 // Lockstep proves what is released in lock step with the source alone, which
 // must be known.
 func (p *Prover) Lockstep(ctx context.Context) []report.Association {
-	run := &run{Prover: p, by: p.World, src: *p.Source}
+	run := p.run()
+	run.src = *p.Source
 	var claims []claim
 	for _, s := range run.lockstep(ctx).subjects {
 		claims = append(claims, s.claims...)
@@ -111,10 +116,23 @@ func (p *Prover) Lockstep(ctx context.Context) []report.Association {
 	return settle(claims)
 }
 
+// run begins a proof. Several charts name the same things, which are asked for once.
+func (p *Prover) run() *run {
+	once, ok := p.World.(*resolve.Once)
+	if !ok {
+		once = &resolve.Once{By: p.World}
+	}
+	if p.Renderings == nil {
+		p.Renderings = &render.Memo{}
+	}
+	return &run{Prover: p, by: once, once: once}
+}
+
 // run is one proof while it is made.
 type run struct {
 	*Prover
 	by    resolve.Interface
+	once  *resolve.Once // what by asks
 	src   Source
 	mu    sync.Mutex // guards notes
 	notes []string
@@ -236,7 +254,7 @@ func (r *run) lockstep(ctx context.Context) part {
 			continue
 		}
 		tag := &subject{name: fmt.Sprintf("git tag %s of %s", r.Version.Tag(), c.Repository)}
-		found, _ := r.findTag(ctx, c.Repository, tag) // the claim holds the error
+		found, _ := r.findTag(ctx, name, c.Repository, tag) // the claim holds the error
 		all.subjects = append(all.subjects, tag)
 		var revisions []string
 		for _, artifact := range c.OfKind(delivery.Image) {

@@ -12,6 +12,7 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/resolve"
 )
 
 // source finds out what the release was made of. Whatever fails, r.src holds a
@@ -22,7 +23,7 @@ func (r *run) source(ctx context.Context, c delivery.Component, tag *subject) {
 	} else {
 		r.src = Source{File: r.File, Self: r.Component}
 	}
-	found, err := r.findTag(ctx, c.Repository, tag)
+	found, err := r.findTag(ctx, r.Component, c.Repository, tag)
 	if err != nil || r.Source != nil {
 		if r.Source != nil && err == nil && found.Commit != r.Source.Commit {
 			tag.claims[0].err = outcome.Wrongf("it is on commit %s, want %s, which is released", found.Commit, r.Source.Commit)
@@ -38,12 +39,15 @@ func (r *run) source(ctx context.Context, c delivery.Component, tag *subject) {
 	files.is(r.declaration(c))
 }
 
-// findTag claims that a repository has the tag.
-func (r *run) findTag(ctx context.Context, repository string, tag *subject) (git.Tag, error) {
+// findTag claims that a component's repository has the tag.
+func (r *run) findTag(ctx context.Context, component, repository string, tag *subject) (git.Tag, error) {
 	claim := tag.add(ruleGitTag, "it names a commit, and nothing published agrees on another")
 	found, err := r.Repo.FindTag(ctx, git.Remote(r.Server+"/"+repository), r.Version.Tag())
 	if err == nil && found.Commit == "" {
 		err = outcome.Wrongf("%s has no such tag", repository)
+	}
+	if err == nil {
+		r.once.Know(resolve.Answer{Target: resolve.Target{Component: component, At: repository, Tag: r.Version.Tag()}, Revision: found.Commit})
 	}
 	how := "lightweight"
 	if found.Annotated() {

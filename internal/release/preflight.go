@@ -78,11 +78,20 @@ func (t *Train) mayRelease(ctx context.Context) ([]plan.Finding, error) {
 func (t *Train) mayPublishCharts(ctx context.Context) ([]plan.Finding, error) {
 	charts := t.File.Own().OfKind(delivery.Chart)
 	private, privateErr := t.private(ctx, charts)
-	tagged, err := t.Repo.RemoteTag(ctx, t.remote(), t.Version.Tag())
+	tagged, err := t.remoteTag(ctx)
 	if err == nil && tagged == "" {
 		err = outcome.Wrongf("%s has no tag %s: charts are published of a tag, so push it first", t.File.Own().Repository, t.Version.Tag())
 	}
 	return private, errors.Join(err, privateErr, t.mayPush(ctx, charts))
+}
+
+// remoteTag is the commit of this version's tag in the repository, "" without one.
+func (t *Train) remoteTag(ctx context.Context) (string, error) {
+	answer := t.recent.Resolve(ctx, resolve.Target{Component: t.File.Self, At: t.File.Own().Repository, Tag: t.Version.Tag()})
+	if answer.Absent() {
+		return "", nil
+	}
+	return answer.Revision, answer.Err
 }
 
 // mayBuild: the builder's configuration fits delivery.yaml, its commands are
@@ -119,7 +128,7 @@ func (t *Train) gitState(ctx context.Context, commit string) ([]plan.Finding, er
 			Want: "a commit of main or of a release-* branch", Help: "merge it first"})
 	}
 	here, localErr := t.Repo.LocalTag(ctx, t.Version.Tag())
-	remote, remoteErr := t.Repo.RemoteTag(ctx, t.remote(), t.Version.Tag())
+	remote, remoteErr := t.remoteTag(ctx)
 	for _, tag := range []struct{ where, commit string }{{"here", here}, {"at " + t.File.Own().Repository, remote}} {
 		if tag.commit != "" && tag.commit != commit {
 			findings = append(findings, plan.Finding{Rule: "tag-moves", Saw: fmt.Sprintf("tag %s %s on commit %s", t.Version.Tag(), tag.where, tag.commit),

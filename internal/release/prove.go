@@ -15,13 +15,10 @@ import (
 
 // prover looks at this release as anybody can, and knows what was made here.
 func (t *Train) prover(src source, done stamped, files []BuiltFile, only delivery.Kind) *prove.Prover {
-	if t.looker == nil {
-		t.looker = &prove.Prover{
-			File: t.File, Component: t.File.Self, Version: t.Version, Repo: t.Repo, Server: t.Server, Registry: t.Registry, Forge: t.Forge,
-		}
+	p := &prove.Prover{
+		File: t.File, Component: t.File.Self, Version: t.Version, Repo: t.Repo, Server: t.Server, Registry: t.Registry, World: t.recent, Forge: t.Forge,
+		Renderings: &t.renderings,
 	}
-	p := t.looker
-	p.World = t.recent
 	p.Source = &prove.Source{Commit: src.commit, Time: src.time, Tree: t.Tree, File: t.File, Self: t.File.Self, Declares: true}
 	p.Only, p.Stamped, p.Built = only, done.copies(), map[string]prove.File{}
 	for _, f := range files {

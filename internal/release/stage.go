@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/kubestellar/actions/internal/apply"
 	"github.com/kubestellar/actions/internal/delivery"
@@ -92,7 +93,6 @@ func (t *Train) stage(ctx context.Context, src source, done stamped, built Built
 // after everything that its rendering refers to was seen, in the world or
 // among what this release has staged.
 func (t *Train) stageCharts(ctx context.Context, src source, done stamped, built Built) ([]stagedChart, string, error) {
-	t.afresh()
 	table := t.imageTable(built)
 	var charts []stagedChart
 	for _, c := range done.charts {
@@ -129,14 +129,13 @@ func (t *Train) imageTable(built Built) map[string]string {
 func (t *Train) orderCharts(copies []apply.Stamped) ([]chart, error) {
 	needs := map[string][]string{}
 	byName := map[string]chart{}
-	for _, s := range copies {
-		if s.Kind != delivery.Chart {
-			continue
-		}
-		named, err := t.rendered(s)
-		if err != nil {
-			return nil, err
-		}
+	copies = slices.DeleteFunc(slices.Clone(copies), func(s apply.Stamped) bool { return s.Kind != delivery.Chart })
+	rendered, err := t.allRendered(copies)
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range copies {
+		named := rendered[i]
 		for _, target := range resolve.Sorted(named) {
 			if target.Component == t.File.Self {
 				needs[s.Artifact] = append(needs[s.Artifact], target.Artifact)
@@ -153,6 +152,17 @@ func (t *Train) orderCharts(copies []apply.Stamped) ([]chart, error) {
 	return charts, err
 }
 
+// allRendered is rendered for several charts.
+func (t *Train) allRendered(charts []apply.Stamped) ([]map[resolve.Target]string, error) {
+	named, errs := make([]map[resolve.Target]string, len(charts)), make([]error, len(charts))
+	var group sync.WaitGroup
+	for i, c := range charts {
+		group.Go(func() { named[i], errs[i] = t.rendered(c) })
+	}
+	group.Wait()
+	return named, errors.Join(errs...)
+}
+
 // rendered is what a chart names when it is rendered with its own values and
 // those that it is tested with. What must never be in a rendering is a finding.
 func (t *Train) rendered(s apply.Stamped) (map[resolve.Target]string, error) {
@@ -160,14 +170,15 @@ func (t *Train) rendered(s apply.Stamped) (map[resolve.Target]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	to, err := render.Chart(t.File, s.Chart, t.Version, sets...)
+	to, err := t.renderings.Archive(t.File, s.Artifact, s.Archive, t.Version, sets...)
 	if err != nil {
 		return nil, err
 	}
-	for i := range to.Findings {
-		to.Findings[i].Saw += " in the rendering of " + s.Artifact
+	findings := slices.Clone(to.Findings)
+	for i := range findings {
+		findings[i].Saw += " in the rendering of " + s.Artifact
 	}
-	return to.Named, found(to.Findings)
+	return to.Named, found(findings)
 }
 
 // othersPublish tells whether a target is not this release's own.

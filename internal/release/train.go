@@ -19,8 +19,8 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/plan"
-	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/render"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
 )
@@ -61,7 +61,7 @@ type Train struct {
 	Log       *report.Log
 	Errors    io.Writer // what the builder says of itself
 
-	looker *prove.Prover // remembers between check and prove what charts render to
+	renderings render.Memo // of charts, which several steps look at
 	// recent is the world, asked once for each thing by steps that follow each
 	// other at once; see afresh.
 	recent *resolve.Once
@@ -88,6 +88,7 @@ func (t *Train) release(ctx context.Context, rep *report.Report, dir string) err
 	if err != nil {
 		return err
 	}
+	t.afresh()
 	staged, err := step(t.Log, "stage", func() (staged, string, error) { return t.stage(ctx, src, stamped, built) })
 	if err != nil {
 		return err

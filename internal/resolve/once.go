@@ -30,3 +30,12 @@ func (o *Once) Resolve(ctx context.Context, t Target) Answer {
 	}
 	return *known.answer
 }
+
+// Know takes an answer that came by another way.
+func (o *Once) Know(answer Answer) {
+	entry, _ := o.asked.LoadOrStore(answer.Target, &asked{})
+	known := entry.(*asked)
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	known.answer = &answer
+}

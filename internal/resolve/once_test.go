@@ -27,6 +27,10 @@ func TestOnce(t *testing.T) {
 	for tag, want := range map[string]int32{"1.0.0": 1, "gone": 3} {
 		var world counted
 		once := &resolve.Once{By: &world}
+		once.Know(resolve.Answer{Target: resolve.Target{Tag: "told"}, Digest: "sha256:1"})
+		if answer := once.Resolve(context.Background(), resolve.Target{Tag: "told"}); answer.Digest != "sha256:1" {
+			t.Errorf("what it was told is not known: %+v", answer)
+		}
 		var group sync.WaitGroup
 		for range 3 {
 			group.Go(func() {

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/kubestellar/actions/internal/chart"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/outcome"
@@ -45,6 +44,8 @@ func Offline(f *delivery.File, found find.Found) Result {
 type Asker struct {
 	File  *delivery.File
 	World resolve.Interface
+	// Renderings remembers what packages render to; nil remembers nothing.
+	Renderings *render.Memo
 	// Charts brings a chart's package, to see what the chart runs.
 	Charts func(ctx context.Context, at, tag string) (archive []byte, err error)
 	// Own is the version that stands for placeholders; zero leaves what they
@@ -201,11 +202,7 @@ func (a Asker) render(ctx context.Context, t resolve.Target) rendering {
 	if err != nil {
 		return rendering{err: err}
 	}
-	c, err := chart.LoadArchive(t.At+":"+t.Tag, archive)
-	if err != nil {
-		return rendering{err: err}
-	}
-	r, err := render.Chart(a.File, c, a.Own, render.Values{})
+	r, err := a.Renderings.Archive(a.File, t.At+":"+t.Tag, archive, a.Own, render.Values{})
 	return rendering{r, err}
 }
 
