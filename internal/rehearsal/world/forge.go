@@ -21,12 +21,14 @@ import (
 
 // forge is the GitHub of the world: its REST API, its git and its downloads.
 type forge struct {
-	over    context.Context // done when the world is closed
-	dir     string
-	token   string
-	now     func() time.Time
-	env     []string // of git processes
-	backend string   // path of git's HTTP backend
+	over     context.Context // done when the world is closed
+	dir      string
+	token    string
+	now      func() time.Time
+	born     time.Time
+	env      []string // of git processes
+	backend  string   // path of git's HTTP backend
+	accounts accounts
 
 	// mu guards all below and each repository's memory, also while git runs for a request, so
 	// that what a handler has looked up stays true until it has answered.
@@ -49,10 +51,12 @@ func newForge(over context.Context, dir string, o Options) (*forge, error) {
 	if _, err := os.Stat(backend); err != nil {
 		return nil, fmt.Errorf("git has no HTTP backend: %w; install a git with git-http-backend", err)
 	}
-	return &forge{
-		over: over, dir: dir, token: o.Token, now: o.Now, backend: backend,
+	f := &forge{
+		over: over, dir: dir, token: o.Token, now: o.Now, born: o.Now(), backend: backend,
 		env: gitEnv(dir), repositories: map[string]*repository{},
-	}, nil
+	}
+	f.accounts.meet(mainAccount)
+	return f, nil
 }
 
 // nextID is called with mu held.
@@ -85,6 +89,9 @@ func sees(known bool, r *repository) bool {
 func writes(known bool, r *repository) bool { return known && r.Rights == rightsWrite }
 
 func (c *call) writes() bool { return writes(c.known, c.repo) }
+
+// who is the account that the caller acts for.
+func (c *call) who() account { return mainAccount }
 
 // reply is a successful answer of the API; a nil body is no body.
 type reply struct {

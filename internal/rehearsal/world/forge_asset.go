@@ -26,6 +26,7 @@ type asset struct {
 	downloads         int
 	created           time.Time
 	file              string
+	by                account
 }
 
 // An upload that broke off leaves an asset in state starter, which blocks its name until it is
@@ -38,7 +39,7 @@ const (
 func (f *forge) uploadAsset(c *call) (reply, error) {
 	a := &asset{
 		name: strings.ReplaceAll(c.URL.Query().Get("name"), " ", "."), label: c.URL.Query().Get("label"),
-		kind: cmp.Or(c.Header.Get("Content-Type"), "application/octet-stream"), state: stateStarter, created: f.now(),
+		kind: cmp.Or(c.Header.Get("Content-Type"), "application/octet-stream"), state: stateStarter, created: f.now(), by: c.who(),
 	}
 	if a.name == "" || strings.ContainsAny(a.name, `/\`) {
 		return fail(invalid("ReleaseAsset", "missing_field", "name", ""))
@@ -213,7 +214,7 @@ func (r *repository) assetJSON(rel *release, a *asset) map[string]any {
 		"id": a.id, "node_id": nodeID("ReleaseAsset", a.id), "name": a.name, "label": a.label, "state": a.state,
 		"url": r.api("/releases/assets/%d", a.id), "browser_download_url": r.page("/releases/download/%s/%s", rel.slug(), a.name),
 		"content_type": a.kind, "size": a.size, "digest": nil, "download_count": a.downloads,
-		"created_at": stamp(a.created), "updated_at": stamp(a.created), "uploader": bot(),
+		"created_at": stamp(a.created), "updated_at": stamp(a.created), "uploader": a.by.json(),
 	}
 	if a.digest != "" {
 		shown["digest"] = a.digest

@@ -3,44 +3,70 @@ package world
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 const comparePage = 250 // commits in one answer unless the client asks for another number
 
 // commit is what the API shows of one.
 type commit struct {
-	sha, tree                    string
-	parents                      []string
-	author, committer            [2]string // name, mail
-	authored, committed, message string
+	sha, tree         string
+	parents           []string
+	author, committer person
+	message           string
+	signature         string // as it stands in the object; "" if there is none
+	payload           string // what a signature is made over
 }
-
-// commitFormat separates its parts by NUL, which no commit can hold.
-const commitFormat = "--format=tformat:%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B"
 
 // commits reads those that a revision range of checked SHAs names, oldest first.
 func (r *repository) commits(args ...string) ([]commit, error) {
-	out, err := r.run("", append([]string{"log", "-z", "--reverse", commitFormat}, args...)...)
+	list, err := r.run("", append([]string{"rev-list", "--reverse"}, args...)...)
+	if err != nil || list == "" {
+		return nil, err
+	}
+	out, err := r.run(list, "cat-file", "--batch")
 	if err != nil {
 		return nil, err
 	}
-	fields := strings.Split(strings.TrimSuffix(out, "\x00"), "\x00")
 	var all []commit
-	for part := range slices.Chunk(fields, 10) {
-		if len(part) < 10 {
-			break // the one empty field of an empty range
+	for rest := out; rest != ""; {
+		head, body, _ := strings.Cut(rest, "\n")
+		fields := strings.Fields(head) // name, kind, size
+		size, err := strconv.Atoi(fields[len(fields)-1])
+		if err != nil || size >= len(body) {
+			return nil, fmt.Errorf("reading commits: git says %q", head)
 		}
-		all = append(all, commit{
-			sha: part[0], tree: part[1], parents: strings.Fields(part[2]),
-			author: [2]string{part[3], part[4]}, authored: part[5],
-			committer: [2]string{part[6], part[7]}, committed: part[8], message: strings.TrimRight(part[9], "\n"),
-		})
+		all, rest = append(all, parseCommit(fields[0], body[:size])), body[size+1:]
 	}
 	return all, nil
+}
+
+// parseCommit reads a commit as git stores it.
+func parseCommit(sha, raw string) commit {
+	c := commit{sha: sha}
+	head, message, _ := strings.Cut(raw, "\n\n")
+	var signed, kept []string // the lines of the signature, and all others
+	for line := range strings.SplitSeq(head, "\n") {
+		key, value, _ := strings.Cut(line, " ")
+		switch {
+		case key == "gpgsig", key == "" && len(signed) > 0:
+			signed = append(signed, value)
+			continue
+		case key == "tree":
+			c.tree = value
+		case key == "parent":
+			c.parents = append(c.parents, value)
+		case key == "author":
+			c.author = parsePerson(value)
+		case key == "committer":
+			c.committer = parsePerson(value)
+		}
+		kept = append(kept, line)
+	}
+	c.signature, c.payload = strings.Join(signed, "\n"), strings.Join(kept, "\n")+"\n\n"+message
+	c.message = strings.TrimRight(message, "\n")
+	return c
 }
 
 func (r *repository) commit(sha string) (commit, error) {
@@ -70,14 +96,14 @@ func (f *forge) getCommit(c *call) (reply, error) {
 	if err != nil {
 		return fail(err)
 	}
-	return ok(c.repo.commitJSON(one))
+	return ok(f.commitJSON(c.repo, one))
 }
 
 // text is an answer that is no JSON.
 type text struct{ kind, body string }
 
 // commitJSON leaves out the files and the statistics, which are optional in the API.
-func (r *repository) commitJSON(c commit) map[string]any {
+func (f *forge) commitJSON(r *repository, c commit) map[string]any {
 	parents := []any{}
 	for _, p := range c.parents {
 		parents = append(parents, map[string]any{"sha": p, "url": r.api("/commits/%s", p), "html_url": r.page("/commit/%s", p)})
@@ -85,20 +111,13 @@ func (r *repository) commitJSON(c commit) map[string]any {
 	return map[string]any{
 		"sha": c.sha, "node_id": nodeID("Commit", c.sha), "url": r.api("/commits/%s", c.sha),
 		"html_url": r.page("/commit/%s", c.sha), "comments_url": r.api("/commits/%s/comments", c.sha),
-		"author": nil, "committer": nil, "parents": parents,
+		"author": f.accountOf(c.author), "committer": f.accountOf(c.committer), "parents": parents,
 		"commit": map[string]any{
-			"author": personJSON(c.author, c.authored), "committer": personJSON(c.committer, c.committed),
+			"author": c.author.json(), "committer": c.committer.json(),
 			"message": c.message, "tree": map[string]any{"sha": c.tree, "url": r.api("/git/trees/%s", c.tree)},
-			"url": r.api("/git/commits/%s", c.sha), "comment_count": 0, "verification": unsigned(),
+			"url": r.api("/git/commits/%s", c.sha), "comment_count": 0, "verification": c.verification(),
 		},
 	}
-}
-
-func personJSON(who [2]string, when string) map[string]any {
-	if t, err := time.Parse(time.RFC3339, when); err == nil {
-		when = stamp(t)
-	}
-	return map[string]any{"name": who[0], "email": who[1], "date": when}
 }
 
 func (f *forge) getBranch(c *call) (reply, error) {
@@ -116,7 +135,7 @@ func (f *forge) getBranch(c *call) (reply, error) {
 	}
 	at := c.repo.api("/branches/%s", name)
 	return ok(map[string]any{
-		"name": name, "commit": c.repo.commitJSON(head), "protected": false,
+		"name": name, "commit": f.commitJSON(c.repo, head), "protected": false,
 		"protection":     map[string]any{"enabled": false, "required_status_checks": map[string]any{"enforcement_level": "off", "contexts": []string{}, "checks": []string{}}},
 		"protection_url": at + "/protection",
 		"_links":         map[string]any{"self": at, "html": c.repo.page("/tree/%s", name)},
@@ -143,7 +162,7 @@ func (f *forge) compare(c *call) (reply, error) {
 	if err != nil {
 		return fail(err)
 	}
-	return c.compareReply(s, all)
+	return f.compareReply(c, s, all)
 }
 
 // measure finds the commits of a span and how far they are apart.
@@ -203,7 +222,7 @@ func (s span) status() string {
 	return "diverged"
 }
 
-func (c *call) compareReply(s span, all []commit) (reply, error) {
+func (f *forge) compareReply(c *call, s span, all []commit) (reply, error) {
 	base, err := c.repo.commit(s.base)
 	if err != nil {
 		return fail(err)
@@ -215,13 +234,13 @@ func (c *call) compareReply(s span, all []commit) (reply, error) {
 	items, header := paged(c, all, comparePage)
 	shown := []any{}
 	for _, one := range items {
-		shown = append(shown, c.repo.commitJSON(one))
+		shown = append(shown, f.commitJSON(c.repo, one))
 	}
 	page := c.repo.page("/compare/%s...%s", s.baseName, s.headName)
 	return reply{http.StatusOK, map[string]any{
 		"url": c.repo.api("/compare/%s...%s", s.baseName, s.headName), "html_url": page,
 		"permalink_url": c.repo.page("/compare/%s...%s", s.base, s.head), "diff_url": page + ".diff", "patch_url": page + ".patch",
-		"base_commit": c.repo.commitJSON(base), "merge_base_commit": c.repo.commitJSON(merge),
+		"base_commit": f.commitJSON(c.repo, base), "merge_base_commit": f.commitJSON(c.repo, merge),
 		"status": s.status(), "ahead_by": s.ahead, "behind_by": s.behind, "total_commits": s.ahead, "commits": shown,
 	}, header}, nil
 }

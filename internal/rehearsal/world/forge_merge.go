@@ -35,15 +35,23 @@ func (f *forge) mergePull(c *call) (reply, error) {
 	if err := ask.refusal(p); err != nil {
 		return fail(err)
 	}
-	sha, err := f.mergeCommit(c.repo, p, ask)
+	if err := f.join(c.repo, p, ask, c.who()); err != nil {
+		return fail(err)
+	}
+	return ok(map[string]any{"sha": p.MergeCommit, "merged": true, "message": "Pull Request successfully merged"})
+}
+
+// join merges an open pull request; it is called with mu held.
+func (f *forge) join(r *repository, p *pull, ask mergeAsk, by account) error {
+	sha, err := f.mergeCommit(r, p, ask, by)
 	if err != nil {
-		return fail(err)
+		return err
 	}
-	if err := c.repo.moveRef("refs/heads/"+p.Base, sha, p.baseSHA); err != nil {
-		return fail(err)
+	if err := r.moveRef("refs/heads/"+p.Base, sha, p.baseSHA); err != nil {
+		return err
 	}
-	p.merge(sha, f.now())
-	return ok(map[string]any{"sha": sha, "merged": true, "message": "Pull Request successfully merged"})
+	p.merge(sha, f.now(), by)
+	return nil
 }
 
 // refusal is why a pull request cannot be merged as asked for, as far as that is known before git is asked.
@@ -66,9 +74,8 @@ func (a mergeAsk) refusal(p *pull) error {
 	return nil
 }
 
-// mergeCommit writes the commit of a merge; no branch leads to it yet. It is written as an
-// object, since commit-tree takes the time from the machine's clock and not from the forge's.
-func (f *forge) mergeCommit(r *repository, p *pull, ask mergeAsk) (string, error) {
+// mergeCommit writes the commit of a merge; no branch leads to it yet.
+func (f *forge) mergeCommit(r *repository, p *pull, ask mergeAsk, by account) (string, error) {
 	tree, clean, err := r.mergeTree(p.baseSHA, p.HeadSHA)
 	if err != nil {
 		return "", err
@@ -86,10 +93,7 @@ func (f *forge) mergeCommit(r *repository, p *pull, ask mergeAsk) (string, error
 	set(&title, ask.Title)
 	set(&message, ask.Message)
 	text := strings.TrimSpace(title + "\n\n" + message)
-	who := f.signature(nil)
-	sha, err := r.run(fmt.Sprintf("tree %s\nparent %s\nauthor %s\ncommitter %s\n\n%s\n", tree, strings.Join(parents, "\nparent "), who, who, text),
-		"hash-object", "-t", "commit", "-w", "--stdin")
-	return strings.TrimSpace(sha), err
+	return f.writeCommit(r, commit{tree: tree, parents: parents, author: by.person(), committer: webFlow, message: text}, true)
 }
 
 // squashed is what GitHub writes by default: the text of the only commit, or all of them below

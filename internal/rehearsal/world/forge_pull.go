@@ -27,8 +27,11 @@ type PullRequest struct {
 	// MergeCommit is what brought the changes to Base, or "".
 	MergeCommit string
 	Labels      []string
-	// Comments are their texts, oldest first.
-	Comments []string
+	// Author and MergedBy are the logins of who opened and who merged it; MergedBy is "" also
+	// where a push did.
+	Author, MergedBy string
+	// Comments are their texts, oldest first; Commenters are the logins of who wrote them.
+	Comments, Commenters []string
 }
 
 // pull is a pull request of the forge; its comments stand here, with their times.
@@ -38,6 +41,7 @@ type pull struct {
 	baseSHA                          string
 	created, updated, closed, merged time.Time
 	remarks                          []remark
+	author, merger                   account
 }
 
 // PullRequests lists the pull requests of a repository, oldest first; none if there is no such
@@ -64,8 +68,9 @@ func (p *pull) shown() PullRequest {
 	shown := p.PullRequest
 	shown.Labels = slices.Clone(p.Labels)
 	for _, c := range p.remarks {
-		shown.Comments = append(shown.Comments, c.body)
+		shown.Comments, shown.Commenters = append(shown.Comments, c.body), append(shown.Commenters, c.by.login)
 	}
+	shown.Author, shown.MergedBy = p.author.login, p.merger.login
 	return shown
 }
 
@@ -108,7 +113,7 @@ func (r *repository) settleOn(p *pull, base, seen string, headFound bool, now ti
 	}
 	switch {
 	case offersNothing && arrived:
-		p.merge(p.HeadSHA, now)
+		p.merge(p.HeadSHA, now, account{})
 	case offersNothing || !headFound:
 		p.close(now)
 	default:
@@ -124,8 +129,10 @@ func (b *bare) contains(history, sha string) (bool, error) {
 
 func (p *pull) close(now time.Time) { p.State, p.closed, p.updated = stateClosed, now, now }
 
-func (p *pull) merge(sha string, now time.Time) {
+// merge is told nobody where a push did it.
+func (p *pull) merge(sha string, now time.Time, by account) {
 	p.close(now)
+	p.merger = by
 	p.Merged, p.MergeCommit, p.merged = true, sha, now
 }
 

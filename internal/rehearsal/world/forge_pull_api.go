@@ -35,7 +35,7 @@ func (f *forge) createPull(c *call) (reply, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p := &pull{created: f.now(), updated: f.now(), PullRequest: PullRequest{
+	p := &pull{author: c.who(), created: f.now(), updated: f.now(), PullRequest: PullRequest{
 		Title: ask.Title, Body: ask.Body, Base: ask.Base, Draft: ask.Draft, State: stateOpen,
 		Head: strings.TrimPrefix(ask.Head, c.repo.owner+":"),
 	}}
@@ -213,6 +213,25 @@ func (f *forge) listPullFiles(c *call) (reply, error) {
 	return reply{http.StatusOK, shown, header}, nil
 }
 
+func (f *forge) listPullCommits(c *call) (reply, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p, err := f.pull(c)
+	if err != nil {
+		return fail(err)
+	}
+	all, err := c.repo.commits(p.baseSHA + ".." + p.HeadSHA)
+	if err != nil {
+		return fail(err)
+	}
+	items, header := paged(c, all, pullsPage)
+	shown := []any{}
+	for _, one := range items {
+		shown = append(shown, f.commitJSON(c.repo, one))
+	}
+	return reply{http.StatusOK, shown, header}, nil
+}
+
 // pullSimpleJSON is a pull request as lists show it.
 func (c *call) pullSimpleJSON(p *pull) map[string]any {
 	r := c.repo
@@ -221,7 +240,7 @@ func (c *call) pullSimpleJSON(p *pull) map[string]any {
 	link := func(to string) map[string]string { return map[string]string{"href": to} }
 	return map[string]any{
 		"id": p.id, "node_id": nodeID("PullRequest", p.id), "number": p.Number, "state": p.State, "title": p.Title, "body": orNull(p.Body),
-		"user": bot(), "author_association": "CONTRIBUTOR", "draft": p.Draft, "locked": false, "active_lock_reason": nil,
+		"user": p.author.json(), "author_association": "CONTRIBUTOR", "draft": p.Draft, "locked": false, "active_lock_reason": nil,
 		"url": at, "html_url": page, "diff_url": page + ".diff", "patch_url": page + ".patch", "issue_url": issue,
 		"commits_url": at + "/commits", "review_comments_url": at + "/comments", "review_comment_url": r.api("/pulls/comments{/number}"),
 		"comments_url": issue + "/comments", "statuses_url": statuses,
@@ -269,8 +288,8 @@ func (c *call) pullJSON(p *pull) (map[string]any, error) {
 	} {
 		shown[key] = value
 	}
-	if p.Merged {
-		shown["merged_by"] = bot()
+	if p.merger.login != "" {
+		shown["merged_by"] = p.merger.json()
 	}
 	return shown, nil
 }

@@ -71,7 +71,7 @@ func TestPullRequestIsMerged(t *testing.T) {
 		t.Fatalf("merge: %v (%v)", result, err)
 	}
 	git(t, w, clone, "pull", "--quiet", "--ff-only", "origin", "main")
-	want := strings.Join([]string{result.GetSHA(), base + " " + head, identityName, "2026-01-02T03:04:05+00:00", "Merge pull request #1 from kubestellar/bump", "Bump kubestellar:bump"}, "\n")
+	want := strings.Join([]string{result.GetSHA(), base + " " + head, mainAccount.login, "2026-01-02T03:04:05+00:00", "Merge pull request #1 from kubestellar/bump", "Bump kubestellar:bump"}, "\n")
 	if got := git(t, w, clone, "log", "-1", "--format=%H%n%P%n%an%n%cI%n%s%n%b"); got != want {
 		t.Errorf("main is\n%s\nwant\n%s", got, want)
 	}
@@ -80,7 +80,7 @@ func TestPullRequestIsMerged(t *testing.T) {
 	}
 	git(t, w, w.RepositoryDir(testRepository), "fsck", "--strict")
 	p, _, err = hub(w).PullRequests.Get(t.Context(), owner, repo, 1)
-	if err != nil || !p.GetMerged() || p.GetState() != "closed" || p.GetMergeCommitSHA() != result.GetSHA() || p.MergedAt == nil || p.GetMergedBy().GetLogin() != botLogin || p.GetCommits() != 1 {
+	if err != nil || !p.GetMerged() || p.GetState() != "closed" || p.GetMergeCommitSHA() != result.GetSHA() || p.MergedAt == nil || p.GetMergedBy().GetLogin() != mainAccount.login || p.GetCommits() != 1 {
 		t.Errorf("merged %v (%v)", p, err)
 	}
 	if merged, _, err := hub(w).PullRequests.IsMerged(t.Context(), owner, repo, 1); err != nil || !merged {

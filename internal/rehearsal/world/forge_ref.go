@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
-	"time"
 )
 
 func (f *forge) getRef(c *call) (reply, error) {
@@ -58,6 +60,102 @@ func (f *forge) createRefs(c *call) (reply, error) {
 	return made(c.repo.refJSON(ref{ask.Ref, ask.SHA, kind}))
 }
 
+// updateRef moves a ref; without force only forwards.
+func (f *forge) updateRef(c *call) (reply, error) {
+	ask, err := decode[struct {
+		SHA   *string
+		Force bool
+	}](c.Request)
+	if err != nil {
+		return fail(err)
+	}
+	if ask.SHA == nil {
+		return fail(missing("sha"))
+	}
+	now, found, err := c.repo.ref("refs/" + c.PathValue("ref"))
+	if err != nil {
+		return fail(err)
+	}
+	if !found {
+		return fail(unprocessable("Reference does not exist"))
+	}
+	kind, err := c.repo.checkMove(now, *ask.SHA, ask.Force)
+	if err != nil {
+		return fail(err)
+	}
+	if _, err := c.repo.run("", "update-ref", now.name, *ask.SHA, now.sha); err != nil {
+		return fail(unprocessable("Reference cannot be updated"))
+	}
+	return ok(c.repo.refJSON(ref{now.name, *ask.SHA, kind}))
+}
+
+// checkMove refuses to move a ref to where it may not go, and tells what kind of object is there.
+func (r *repository) checkMove(now ref, to string, force bool) (kind string, err error) {
+	if kind, err = r.kind(to); err != nil {
+		return "", err
+	}
+	switch {
+	case kind == "":
+		return "", unprocessable("Object does not exist")
+	case strings.HasPrefix(now.name, "refs/heads/") && kind != "commit":
+		return "", unprocessable("Object is not a commit")
+	case r.locked(now.name):
+		return "", lockedRef(now.name)
+	case force || now.sha == to:
+		return kind, nil
+	}
+	forward, err := r.isForward(now, to)
+	if err == nil && !forward {
+		err = unprocessable("Update is not a fast forward")
+	}
+	return kind, err
+}
+
+// isForward says whether a ref's history is part of the other's; what is no commit has none.
+func (r *repository) isForward(now ref, to string) (bool, error) {
+	from, leads, err := r.commitOf(now.name)
+	if err != nil || !leads {
+		return false, err
+	}
+	out, err := r.run("", "rev-parse", "--verify", "--quiet", to+"^{commit}")
+	if err != nil {
+		return false, nil
+	}
+	return r.contains(strings.TrimSpace(out), from)
+}
+
+// locked says whether a ref is the tag of an immutable release.
+func (r *repository) locked(name string) bool {
+	tag, is := strings.CutPrefix(name, "refs/tags/")
+	if !is {
+		return false
+	}
+	list, err := os.ReadFile(filepath.Join(r.dir, "locked-tags"))
+	return err == nil && slices.Contains(strings.Split(string(list), "\n"), "refs/tags/"+tag)
+}
+
+func lockedRef(name string) *apiError {
+	return unprocessable(fmt.Sprintf("%s belongs to an immutable release: it neither moves nor goes away", name))
+}
+
+func (f *forge) deleteRef(c *call) (reply, error) {
+	now, found, err := c.repo.ref("refs/" + c.PathValue("ref"))
+	switch {
+	case err != nil:
+		return fail(err)
+	case !found:
+		return fail(unprocessable("Reference does not exist"))
+	case now.name == "refs/heads/main":
+		return fail(unprocessable("Cannot delete the default branch"))
+	case c.repo.locked(now.name):
+		return fail(lockedRef(now.name))
+	}
+	if _, err := c.repo.run("", "update-ref", "-d", now.name, now.sha); err != nil {
+		return fail(unprocessable("Reference cannot be updated"))
+	}
+	return noContent()
+}
+
 func (r *repository) refJSON(of ref) map[string]any {
 	return map[string]any{
 		"ref": of.name, "node_id": nodeID("Ref", of.name),
@@ -86,12 +184,6 @@ func (c *call) showTag(sha string, status int) (reply, error) {
 	return reply{status: status, body: shown}, err
 }
 
-type person struct {
-	Name  string     `json:"name"`
-	Email string     `json:"email"`
-	Date  *time.Time `json:"date"`
-}
-
 func (f *forge) createTag(c *call) (reply, error) {
 	ask, err := decode[struct {
 		Tag, Message, Object, Type string
@@ -100,6 +192,8 @@ func (f *forge) createTag(c *call) (reply, error) {
 	if err != nil {
 		return fail(err)
 	}
+	tagger := c.who().person()
+	set(&tagger, ask.Tagger)
 	kind, err := c.repo.kind(ask.Object)
 	if err != nil {
 		return fail(err)
@@ -107,24 +201,12 @@ func (f *forge) createTag(c *call) (reply, error) {
 	if kind == "" || kind != ask.Type {
 		return fail(unprocessable(fmt.Sprintf("Object %q is of type %q, want %q", ask.Object, kind, ask.Type)))
 	}
-	text := fmt.Sprintf("object %s\ntype %s\ntag %s\ntagger %s\n\n%s\n", ask.Object, kind, ask.Tag, f.signature(ask.Tagger), strings.TrimSuffix(ask.Message, "\n"))
+	text := fmt.Sprintf("object %s\ntype %s\ntag %s\ntagger %s\n\n%s\n", ask.Object, kind, ask.Tag, f.line(tagger), strings.TrimSuffix(ask.Message, "\n"))
 	sha, err := c.repo.run(text, "mktag")
 	if err != nil {
 		return fail(unprocessable(err.Error()))
 	}
 	return c.showTag(strings.TrimSpace(sha), http.StatusCreated)
-}
-
-// signature is a person and time as git writes them; nobody means the token's own account, now.
-func (f *forge) signature(p *person) string {
-	if p == nil {
-		p = &person{Name: identityName, Email: identityEmail}
-	}
-	at := f.now()
-	if p.Date != nil {
-		at = *p.Date
-	}
-	return fmt.Sprintf("%s <%s> %d %s", p.Name, p.Email, at.Unix(), at.Format("-0700"))
 }
 
 // tagJSON shows an annotated tag.
@@ -141,20 +223,7 @@ func (r *repository) tagJSON(sha string) (map[string]any, error) {
 	}
 	return map[string]any{
 		"sha": sha, "node_id": nodeID("Tag", sha), "url": r.api("/git/tags/%s", sha),
-		"tag": fields["tag"], "message": strings.TrimSuffix(message, "\n"), "tagger": parseSignature(fields["tagger"]),
+		"tag": fields["tag"], "message": strings.TrimSuffix(message, "\n"), "tagger": parsePerson(fields["tagger"]).json(),
 		"object": r.objectJSON(fields["object"], fields["type"]), "verification": unsigned(),
 	}, nil
-}
-
-func parseSignature(s string) map[string]any {
-	name, rest, _ := strings.Cut(s, " <")
-	email, when, _ := strings.Cut(rest, "> ")
-	var unix int64
-	fmt.Sscan(when, &unix) // a tag without a tagger shows the epoch
-	return map[string]any{"name": name, "email": email, "date": stamp(time.Unix(unix, 0))}
-}
-
-// unsigned is what GitHub says of an object without a signature; the world signs nothing.
-func unsigned() map[string]any {
-	return map[string]any{"verified": false, "reason": "unsigned", "signature": nil, "payload": nil, "verified_at": nil}
 }

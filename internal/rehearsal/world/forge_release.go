@@ -22,6 +22,7 @@ type release struct {
 	immutable                   bool
 	created, published, updated time.Time
 	assets                      []*asset
+	author                      account
 }
 
 // releaseEdit is the body of a create or an edit; nil means "not given".
@@ -46,7 +47,7 @@ func (f *forge) createRelease(c *call) (reply, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	rel := &release{target: "main", created: f.now(), draft: true}
+	rel := &release{author: c.who(), target: "main", created: f.now(), draft: true}
 	publish := edit.Draft == nil || !*edit.Draft
 	edit.Draft = nil
 	if err := f.revise(c.repo, rel, edit, publish); err != nil {
@@ -293,7 +294,7 @@ func (r *repository) releaseJSON(rel *release) map[string]any {
 	shown := map[string]any{
 		"id": rel.id, "node_id": nodeID("Release", rel.id), "url": at, "assets_url": at + "/assets",
 		"upload_url": fmt.Sprintf("https://%s/repos/%s/releases/%d/assets{?name,label}", hostUploads, r.fullName(), rel.id),
-		"html_url":   r.page("/releases/tag/%s", rel.slug()), "author": bot(), "assets": assets,
+		"html_url":   r.page("/releases/tag/%s", rel.slug()), "author": rel.author.json(), "assets": assets,
 		"tag_name": rel.tag, "target_commitish": rel.target, "name": nil, "body": rel.body,
 		"draft": rel.draft, "prerelease": rel.prerelease, "immutable": rel.immutable,
 		"created_at": stamp(rel.created), "updated_at": stamp(rel.updated), "published_at": nil,

@@ -94,6 +94,7 @@ func (f *forge) addRepository(r *repository) error {
 	}
 	r.id = f.nextID()
 	f.repositories[r.fullName()] = r
+	f.accounts.meet(account{r.owner, kindOrganization})
 	return nil
 }
 
