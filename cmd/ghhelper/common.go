@@ -39,7 +39,7 @@ var transport = sync.OnceValue(func() http.RoundTripper {
 
 // forge reaches GitHub, or the Enterprise server that a workflow runs on.
 func (w world) forge(tokenName string) (*gh.Client, error) {
-	c, err := gh.New(gh.Options{APIURL: w.Getenv("GITHUB_API_URL"), Token: w.Getenv(tokenName), TokenName: tokenName, Transport: transport()})
+	c, err := gh.New(gh.Options{APIURL: w.Getenv("GITHUB_API_URL"), Token: w.Getenv(tokenName), TokenName: tokenName, Transport: transport(), Now: time.Now})
 	if err != nil {
 		return nil, outcome.As(outcome.Usage, err)
 	}

@@ -8,16 +8,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 
 	"github.com/klauspost/compress/snappy"
 )
 
 // Bounds of what is read of attestations: bytes of one bundle, unpacked, and
-// pages of bundles of one digest.
+// bundles of one digest.
 const (
-	maxBundle = 16 << 20
-	maxPages  = 10
+	maxBundle  = 16 << 20
+	maxBundles = 1000
 )
 
 // attestation is one item of GitHub's list. Since July 2026 a bundle is not in
@@ -33,16 +32,9 @@ type attestation struct {
 // no attestations, is an empty list; an error means that it could not be asked.
 // https://docs.github.com/en/rest/repos/attestations
 func (c *Client) Attestations(ctx context.Context, repository, digest string) ([][]byte, error) {
-	const size = 100
+	type page struct{ Attestations []attestation }
 	var bundles [][]byte
-	after := ""
-	for range maxPages {
-		query := url.Values{"per_page": {fmt.Sprint(size)}}
-		if after != "" {
-			query.Set("after", after)
-		}
-		var page struct{ Attestations []attestation }
-		next, err := c.page(ctx, "repos/"+repository+"/attestations/"+digest+"?"+query.Encode(), &page)
+	for page, err := range pages[page](ctx, c, "repos/"+repository+"/attestations/"+digest+"?per_page=100") {
 		if errors.Is(err, ErrAbsent) {
 			return bundles, nil
 		}
@@ -56,25 +48,11 @@ func (c *Client) Attestations(ctx context.Context, repository, digest string) ([
 			}
 			bundles = append(bundles, bundle)
 		}
-		if next == "" {
-			return bundles, nil
+		if len(bundles) > maxBundles {
+			return nil, fmt.Errorf("reading attestations of %s: %s holds more than %d, which is more than are read", digest, repository, maxBundles)
 		}
-		after = next
 	}
-	return nil, fmt.Errorf("reading attestations of %s: %s holds more than %d, which is more than are read", digest, repository, maxPages*size)
-}
-
-// page reads one page, and tells by what to ask for the next one.
-func (c *Client) page(ctx context.Context, path string, out any) (after string, err error) {
-	req, err := c.api.NewRequest(http.MethodGet, path, nil)
-	if err != nil {
-		return "", err
-	}
-	res, err := c.api.Do(ctx, req, out)
-	if err != nil {
-		return "", c.explain("reading "+path, err)
-	}
-	return res.After, nil
+	return bundles, nil
 }
 
 // bundle is in the list, or at the address that the list gives.
@@ -108,14 +86,6 @@ func (c *Client) fetchBundle(ctx context.Context, address string) ([]byte, error
 		return nil, fmt.Errorf("could not ask: %w", err)
 	}
 	return unpack(packed)
-}
-
-// bare is the cause alone: the address holds a signature, which no message shall.
-func bare(err error) error {
-	if outer := new(url.Error); errors.As(err, &outer) {
-		return outer.Err
-	}
-	return err
 }
 
 // unpack undoes snappy's block format, unless what came is JSON as it is. Of the

@@ -4,22 +4,22 @@ package gh
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/go-github/v62/github"
-
-	"github.com/kubestellar/actions/internal/outcome"
 )
 
 // Client talks to one GitHub: github.com, or an Enterprise server.
 type Client struct {
 	api   *github.Client
 	plain *http.Client // without the token, for where GitHub redirects to
-	token string       // the name of the token, for messages
+	wire  *transport
+	token string // the name of the token, for messages
 }
 
 // Options say where and as whom to call.
@@ -29,69 +29,74 @@ type Options struct {
 	// Token is the bearer token; "" calls anonymously. TokenName is where it
 	// comes from, for messages.
 	Token, TokenName string
-	// Transport carries the requests.
+	// Transport carries the requests; nil is http.DefaultTransport.
 	Transport http.RoundTripper
+
+	// Now tells the time, by which writes are paced; nil paces none.
+	Now func() time.Time
+	// Wait passes a time before something is tried or looked for again; nil is
+	// web.Wait.
+	Wait func(ctx context.Context, d time.Duration) error
+	// Random is from 0 to 1, and spreads the waits of many; nil is
+	// rand.Float64.
+	Random func() float64
+	// Longest is what one request waits in all before it is given up, Slow what
+	// one answer may take; 0 is 5 minutes, and 1.
+	Longest, Slow time.Duration
 }
 
 // New makes a client; only a malformed APIURL is an error.
 func New(o Options) (*Client, error) {
-	api := github.NewClient(&http.Client{Transport: o.Transport})
+	wire := newTransport(o)
+	api := github.NewClient(&http.Client{Transport: wire, CheckRedirect: stay})
 	api.UserAgent = "ghhelper"
-	if o.Token != "" {
-		api = api.WithAuthToken(o.Token)
+	if err := address(api, o.APIURL); err != nil {
+		return nil, err
 	}
-	client := &Client{api, &http.Client{Transport: o.Transport}, o.TokenName}
-	if o.APIURL == "" || o.APIURL == "https://api.github.com" {
-		return client, nil
-	}
-	base, err := url.Parse(strings.TrimSuffix(o.APIURL, "/") + "/")
-	if err != nil || base.Host == "" {
-		return nil, fmt.Errorf("GITHUB_API_URL %q is no URL, want one such as https://api.github.com or https://HOST/api/v3", o.APIURL)
-	}
-	api.BaseURL = base
-	// An Enterprise server takes uploads beside its API:
-	// https://docs.github.com/en/enterprise-server/rest/releases/assets
-	uploads := *base
-	uploads.Path = strings.TrimSuffix(base.Path, "v3/") + "uploads/"
-	api.UploadURL = &uploads
-	return client, nil
+	anonymous := o
+	anonymous.Token = ""
+	wire.token, wire.origins = o.Token, []string{originOf(api.BaseURL), originOf(api.UploadURL)}
+	return &Client{api, &http.Client{Transport: newTransport(anonymous)}, wire, o.TokenName}, nil
 }
 
-// ErrAbsent is what errors.Is finds where GitHub answered 404: there is no
-// such thing, or the token does not reach it. GitHub does not tell which.
-var ErrAbsent = errors.New("not there, or out of this token's reach")
+// stay leaves redirects to the transport.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// explain says what was being done, and what to do where GitHub's answer
-// tells.
-func (c *Client) explain(doing string, err error) error {
-	var answer *github.ErrorResponse
-	if !errors.As(err, &answer) {
-		return fmt.Errorf("%s: could not ask: %w", doing, err)
+// address sets where the API is, and where it takes uploads.
+func address(api *github.Client, apiURL string) error {
+	text := strings.TrimRight(apiURL, "/")
+	if text == "" || text == "https://api.github.com" {
+		return nil
 	}
-	switch answer.Response.StatusCode {
-	case http.StatusNotFound:
-		return fmt.Errorf("%s: %w", doing, ErrAbsent)
-	case http.StatusUnauthorized:
-		return fmt.Errorf("%s: the token (%s) is missing, wrong or expired: %w", doing, c.token, err)
-	case http.StatusForbidden:
-		return fmt.Errorf("%s: the token (%s) lacks a right: %w", doing, c.token, err)
+	base, err := url.Parse(text + "/")
+	if err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" || base.Scheme != "https" && base.Scheme != "http" {
+		return fmt.Errorf("GITHUB_API_URL %s is no URL of an API, want one such as https://api.github.com or https://HOST/api/v3", shown(base, text))
 	}
-	if isFinal(answer) {
-		return outcome.Wrongf("%s: GitHub keeps what an immutable release had, for ever: take the next version: %w", doing, err)
-	}
-	return fmt.Errorf("%s: %w", doing, err)
+	api.BaseURL, api.UploadURL = base, uploads(*base)
+	return nil
 }
 
-// isFinal tells a refusal that will be the same at every later try: a release
-// that is immutable takes no assets, and its tag makes no second release, even
-// once it is deleted. GitHub says so in words only.
-// https://docs.github.com/en/code-security/supply-chain-security/understanding-your-software-supply-chain/immutable-releases
-func isFinal(answer *github.ErrorResponse) bool {
-	said := answer.Message
-	for _, e := range answer.Errors {
-		said += " " + e.Message
+// shown is a URL for a message; what cannot be read may hold a password.
+func shown(u *url.URL, text string) string {
+	if u != nil {
+		return strconv.Quote(u.Redacted())
 	}
-	return answer.Response.StatusCode == http.StatusUnprocessableEntity && strings.Contains(said, "immutable release")
+	if strings.Contains(text, "@") {
+		return "(not shown, it may hold a password)"
+	}
+	return strconv.Quote(text)
+}
+
+// uploads is where releases take assets: beside the API of an Enterprise server,
+// and at a host of its own where the API has one.
+// https://docs.github.com/en/enterprise-server/rest/releases/assets
+func uploads(base url.URL) *url.URL {
+	if rest, ok := strings.CutPrefix(base.Host, "api."); ok {
+		base.Host = "uploads." + rest
+		return &base
+	}
+	base.Path = strings.TrimSuffix(base.Path, "v3/") + "uploads/"
+	return &base
 }
 
 // split cuts "owner/name".

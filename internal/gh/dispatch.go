@@ -42,7 +42,9 @@ func (c *Client) Dispatched(ctx context.Context, repository string, e Event) (bo
 	return false, nil
 }
 
-// Dispatch sends the event to a repository.
+// Dispatch sends the event to a repository. Where nobody knows whether it has
+// come, a run that shows the event's ID tells; without any it is sent again, which
+// a receiver must bear.
 func (c *Client) Dispatch(ctx context.Context, repository string, e Event) error {
 	payload, err := json.Marshal(e)
 	if err != nil {
@@ -50,7 +52,11 @@ func (c *Client) Dispatch(ctx context.Context, repository string, e Event) error
 	}
 	owner, name := split(repository)
 	message := json.RawMessage(payload)
-	if _, _, err := c.api.Repositories.Dispatch(ctx, owner, name, github.DispatchRequestOptions{EventType: EventType, ClientPayload: &message}); err != nil {
+	err = c.write(ctx, func() error {
+		_, _, err := c.api.Repositories.Dispatch(ctx, owner, name, github.DispatchRequestOptions{EventType: EventType, ClientPayload: &message})
+		return err
+	}, func(ctx context.Context) (bool, error) { return c.Dispatched(ctx, repository, e) })
+	if err != nil {
 		return c.explain(fmt.Sprintf("dispatching %q to %s", e.ID, repository), err)
 	}
 	return nil

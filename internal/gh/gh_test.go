@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
@@ -38,9 +39,12 @@ func start(t *testing.T, o world.Repository) (*world.World, *gh.Client) {
 	return w, client(t, w, w.Token(), "")
 }
 
+// atOnce waits for nothing.
+func atOnce(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
 func client(t *testing.T, w *world.World, token, url string) *gh.Client {
 	t.Helper()
-	c, err := gh.New(gh.Options{APIURL: url, Token: token, TokenName: "X_TOKEN", Transport: w.Transport()})
+	c, err := gh.New(gh.Options{APIURL: url, Token: token, TokenName: "X_TOKEN", Transport: w.Transport(), Wait: atOnce})
 	if err != nil {
 		t.Fatal(err)
 	}

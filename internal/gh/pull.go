@@ -34,17 +34,32 @@ func (c *Client) OpenPull(ctx context.Context, repository, branch string) (*Pull
 // CreatePull opens a pull request.
 func (c *Client) CreatePull(ctx context.Context, repository string, p Proposal) (*Pull, error) {
 	owner, name := split(repository)
-	made, _, err := c.api.PullRequests.Create(ctx, owner, name, &github.NewPullRequest{Title: &p.Title, Body: &p.Body, Head: &p.Head, Base: &p.Base})
+	var open *Pull
+	err := c.write(ctx, func() error {
+		made, _, err := c.api.PullRequests.Create(ctx, owner, name, &github.NewPullRequest{Title: &p.Title, Body: &p.Body, Head: &p.Head, Base: &p.Base})
+		open = pullOf(made)
+		return err
+	}, func(ctx context.Context) (seen bool, err error) {
+		open, err = c.OpenPull(ctx, repository, p.Head)
+		return open != nil, err
+	})
 	if err != nil {
 		return nil, c.explain(fmt.Sprintf("opening a pull request from %s in %s", p.Head, repository), err)
 	}
-	return pullOf(made), nil
+	return open, nil
 }
 
 // MergePull merges a pull request whose head is still the commit that p says.
 func (c *Client) MergePull(ctx context.Context, repository string, p *Pull) error {
 	owner, name := split(repository)
-	if _, _, err := c.api.PullRequests.Merge(ctx, owner, name, p.Number, "", &github.PullRequestOptions{SHA: p.Head, MergeMethod: "merge"}); err != nil {
+	err := c.write(ctx, func() error {
+		_, _, err := c.api.PullRequests.Merge(ctx, owner, name, p.Number, "", &github.PullRequestOptions{SHA: p.Head, MergeMethod: "merge"})
+		return err
+	}, func(ctx context.Context) (bool, error) {
+		now, _, err := c.api.PullRequests.Get(ctx, owner, name, p.Number)
+		return now.GetMerged(), err
+	})
+	if err != nil {
 		return c.explain(fmt.Sprintf("merging pull request %d of %s", p.Number, repository), err)
 	}
 	return nil

@@ -1,15 +1,20 @@
 package gh
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
+	"slices"
 
 	"github.com/google/go-github/v62/github"
+
+	"github.com/kubestellar/actions/internal/outcome"
 )
 
 // Release is a GitHub release with its assets.
@@ -88,42 +93,33 @@ func (c *Client) reaches(ctx context.Context, repository string) error {
 
 // drafts are only in the list of all releases: they have no tag yet.
 func (c *Client) drafts(ctx context.Context, repository, tag string) ([]*Release, error) {
-	const size = 100
-	var drafts []*Release
-	for page := 1; ; page++ {
-		var batch []*Release
-		if err := c.get(ctx, fmt.Sprintf("repos/%s/releases?per_page=%d&page=%d", repository, size, page), &batch); err != nil {
-			return nil, err
-		}
-		for _, r := range batch {
-			if r.Draft && r.Tag == tag {
-				drafts = append(drafts, r)
-			}
-		}
-		if len(batch) < size {
-			return drafts, nil
-		}
-	}
+	all, err := list[*Release](ctx, c, "repos/"+repository+"/releases?per_page=100")
+	return slices.DeleteFunc(all, func(r *Release) bool { return !r.Draft || r.Tag != tag }), err
 }
 
 func (c *Client) get(ctx context.Context, path string, out any) error {
-	req, err := c.api.NewRequest(http.MethodGet, path, nil)
-	if err != nil {
-		return err
-	}
-	if _, err := c.api.Do(ctx, req, out); err != nil {
-		return c.explain("reading "+path, err)
-	}
-	return nil
+	_, err := c.read(ctx, path, out)
+	return err
 }
 
 // CreateDraft makes an empty draft for a tag on a commit, and tells its ID. Its
-// name is the tag, by which goreleaser finds it and fills it.
+// name is the tag, by which goreleaser finds it and fills it. GitHub makes as many
+// as it is asked for, and so a draft that is seen after a lost answer may be
+// another runner's: that is Uncertain still, and Releases has it.
 func (c *Client) CreateDraft(ctx context.Context, repository, tag, commit string) (int64, error) {
 	owner, repo := split(repository)
 	draft := &github.RepositoryRelease{TagName: github.String(tag), Name: github.String(tag), TargetCommitish: github.String(commit), Draft: github.Bool(true)}
-	made, _, err := c.api.Repositories.CreateRelease(ctx, owner, repo, draft)
-	if err != nil {
+	var made *github.RepositoryRelease
+	var lost error
+	err := c.write(ctx, func() (err error) {
+		made, _, err = c.api.Repositories.CreateRelease(ctx, owner, repo, draft)
+		lost = err
+		return err
+	}, func(ctx context.Context) (bool, error) {
+		there, err := c.Releases(ctx, repository, tag)
+		return len(there) > 0, err
+	})
+	if err = cmp.Or(err, lost); err != nil {
 		return 0, c.explain("making a draft release of "+repository, err)
 	}
 	return made.GetID(), nil
@@ -133,34 +129,120 @@ func (c *Client) CreateDraft(ctx context.Context, repository, tag, commit string
 // deletes a public release as readily.
 func (c *Client) DeleteDraft(ctx context.Context, repository string, id int64) error {
 	owner, repo := split(repository)
-	if _, err := c.api.Repositories.DeleteRelease(ctx, owner, repo, id); err != nil {
+	err := c.write(ctx, func() error {
+		_, err := c.api.Repositories.DeleteRelease(ctx, owner, repo, id)
+		return err
+	}, c.absent(releasePath(repository, id)))
+	if err != nil {
 		return c.explain("deleting a draft release of "+repository, err)
 	}
 	return nil
 }
 
+func releasePath(repository string, id int64) string {
+	return fmt.Sprintf("repos/%s/releases/%d", repository, id)
+}
+
+// absent looks whether there is nothing at a path any more.
+func (c *Client) absent(path string) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		var answer struct{}
+		err := c.get(ctx, path, &answer)
+		if errors.Is(err, ErrAbsent) {
+			return true, nil
+		}
+		return false, err
+	}
+}
+
 // Upload adds a file to a release under a name.
 func (c *Client) Upload(ctx context.Context, repository string, release int64, name, path string) error {
-	file, err := os.Open(path)
+	repeated := false
+	err := c.write(ctx, func() error {
+		if repeated {
+			if err := c.clear(ctx, repository, release, name); err != nil {
+				return err
+			}
+		}
+		repeated = true
+		return c.upload(ctx, repository, release, name, path)
+	}, func(ctx context.Context) (bool, error) { return c.holds(ctx, repository, release, name, path) })
 	if err != nil {
-		return err
-	}
-	defer file.Close()
-	owner, repo := split(repository)
-	options := &github.UploadOptions{Name: name, MediaType: "application/octet-stream"}
-	if _, _, err := c.api.Repositories.UploadReleaseAsset(ctx, owner, repo, release, options, file); err != nil {
 		return c.explain(fmt.Sprintf("uploading %s to a release of %s", name, repository), err)
 	}
 	return nil
 }
 
+// upload sends the file, which can be opened again if it must be sent again.
+func (c *Client) upload(ctx context.Context, repository string, release int64, name, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	about, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	address := releasePath(repository, release) + "/assets?" + url.Values{"name": {name}}.Encode()
+	req, err := c.api.NewUploadRequest(address, file, about.Size(), octets)
+	if err != nil {
+		return err
+	}
+	req.GetBody = func() (io.ReadCloser, error) { return os.Open(path) }
+	_, err = c.api.Do(ctx, req, nil)
+	return err
+}
+
+// asset looks for an asset of a release that may be a draft.
+func (c *Client) asset(ctx context.Context, repository string, release int64, name string) (Asset, bool, error) {
+	assets, err := list[Asset](ctx, c, releasePath(repository, release)+"/assets?per_page=100")
+	found, ok := (&Release{Assets: assets}).Asset(name)
+	return found, ok, err
+}
+
+// holds tells whether a release has a file under a name, whole. Other bytes under
+// that name are another's.
+func (c *Client) holds(ctx context.Context, repository string, release int64, name, path string) (bool, error) {
+	asset, ok, err := c.asset(ctx, repository, release, name)
+	if err != nil || !ok || !asset.Complete() {
+		return false, err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return false, err
+	}
+	digest, err := c.AssetDigest(ctx, repository, asset)
+	if want := fmt.Sprintf("sha256:%x", sha256.Sum256(data)); err == nil && digest != want {
+		err = outcome.Wrongf("release asset %s has the digest %s, want %s: somebody else uploads it, too", name, digest, want)
+	}
+	return err == nil, err
+}
+
+// clear takes away what an upload that broke off has left: it keeps the name.
+func (c *Client) clear(ctx context.Context, repository string, release int64, name string) error {
+	asset, ok, err := c.asset(ctx, repository, release, name)
+	if err != nil || !ok || asset.Complete() {
+		return err
+	}
+	return c.DeleteAsset(ctx, repository, asset.ID)
+}
+
 // DeleteAsset takes a file from a release that is still a draft.
 func (c *Client) DeleteAsset(ctx context.Context, repository string, asset int64) error {
 	owner, repo := split(repository)
-	if _, err := c.api.Repositories.DeleteReleaseAsset(ctx, owner, repo, asset); err != nil {
+	err := c.write(ctx, func() error {
+		_, err := c.api.Repositories.DeleteReleaseAsset(ctx, owner, repo, asset)
+		return err
+	}, c.absent(assetPath(repository, asset)))
+	if err != nil {
 		return c.explain("deleting an asset of "+repository, err)
 	}
 	return nil
+}
+
+func assetPath(repository string, id int64) string {
+	return fmt.Sprintf("repos/%s/releases/assets/%d", repository, id)
 }
 
 // AssetDigest is the SHA-256 of an asset's bytes, as GitHub tells it or, where
@@ -184,8 +266,7 @@ const maxAsset = 2 << 30
 // Download writes an asset's bytes. What has been written before an error counts
 // for nothing.
 func (c *Client) Download(ctx context.Context, repository string, a Asset, to io.Writer) error {
-	owner, repo := split(repository)
-	body, _, err := c.api.Repositories.DownloadReleaseAsset(ctx, owner, repo, a.ID, c.plain)
+	body, err := c.openAsset(ctx, repository, a)
 	if err != nil {
 		return c.explain("downloading "+a.Name, err)
 	}
@@ -201,6 +282,45 @@ func (c *Client) Download(ctx context.Context, repository string, a Asset, to io
 		return fmt.Errorf("downloading %s: %w", a.Name, err)
 	}
 	return nil
+}
+
+// openAsset asks the API, which gives the bytes or, as github.com does, a signed
+// address elsewhere. There, the token is not shown.
+func (c *Client) openAsset(ctx context.Context, repository string, a Asset) (io.ReadCloser, error) {
+	req, err := c.api.NewRequest(http.MethodGet, assetPath(repository, a.ID), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", octets)
+	res, err := c.api.BareDo(ctx, req)
+	if err == nil {
+		return res.Body, nil
+	}
+	if res == nil || res.StatusCode/100 != 3 {
+		return nil, err
+	}
+	to, gone := res.Location()
+	if gone != nil {
+		return nil, err
+	}
+	return c.openElsewhere(ctx, to)
+}
+
+func (c *Client) openElsewhere(ctx context.Context, to *url.URL) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), nil)
+	if err != nil {
+		return nil, bare(err)
+	}
+	req.Header.Set("Accept", octets)
+	res, err := c.plain.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode != http.StatusOK {
+		res.Body.Close()
+		return nil, fmt.Errorf("the store of assets, %s, answered %s", to.Host, res.Status)
+	}
+	return res.Body, nil
 }
 
 // MakesImmutable tells whether the repository's setting is on that makes each
@@ -222,7 +342,15 @@ func (c *Client) Publish(ctx context.Context, repository string, release int64, 
 	// "legacy" leaves it to the versions which release is the latest; the
 	// default would make it this one, though it may be of an older line.
 	change := &github.RepositoryRelease{Draft: github.Bool(false), Prerelease: github.Bool(prerelease), MakeLatest: github.String("legacy")}
-	if _, _, err := c.api.Repositories.EditRelease(ctx, owner, repo, release, change); err != nil {
+	err := c.write(ctx, func() error {
+		_, _, err := c.api.Repositories.EditRelease(ctx, owner, repo, release, change)
+		return err
+	}, func(ctx context.Context) (bool, error) {
+		var now Release
+		err := c.get(ctx, releasePath(repository, release), &now)
+		return err == nil && !now.Draft, err
+	})
+	if err != nil {
 		return c.explain("publishing the release of "+repository, err)
 	}
 	return nil

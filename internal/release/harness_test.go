@@ -181,6 +181,9 @@ func (s *stage) release(version string) (*report.Report, error) {
 	return s.train(version).Release(context.Background())
 }
 
+// noWait waits for nothing.
+func noWait(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
 func (s *stage) train(version string) *release.Train {
 	s.t.Helper()
 	v, err := ref.ParseVersion(version)
@@ -191,7 +194,7 @@ func (s *stage) train(version string) *release.Train {
 	s.must(err)
 	file, err := delivery.Load(tree, delivery.FileName)
 	s.must(err)
-	forge, err := gh.New(gh.Options{Token: s.Token(), Transport: s.Transport()})
+	forge, err := gh.New(gh.Options{Token: s.Token(), Transport: s.Transport(), Wait: noWait})
 	s.must(err)
 	return &release.Train{
 		Repo: s.clone, Commit: commit, Tree: tree, File: file, Version: v, Registry: s.registry(), Public: s.anybody(), Forge: forge, Downstreams: forge, Server: "https://github.com",

@@ -23,10 +23,11 @@ type Transport struct {
 
 // New makes a Transport.
 func New(next http.RoundTripper) *Transport {
-	return &Transport{next: next, turn: make(chan struct{}, AtOnce), Wait: wait}
+	return &Transport{next: next, turn: make(chan struct{}, AtOnce), Wait: Wait}
 }
 
-func wait(ctx context.Context, d time.Duration) error {
+// Wait passes a time, unless the context ends before.
+func Wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -37,17 +38,23 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
+type once struct{}
+
+// Once marks requests that are carried one time whatever is answered: who sends
+// them knows better when to send them again.
+func Once(ctx context.Context) context.Context { return context.WithValue(ctx, once{}, true) }
+
 const (
 	tries   = 4                // of one request
 	longest = 30 * time.Second // that is waited for a server
 )
 
-// RoundTrip carries one request. A request with a body that cannot be sent
-// again is not repeated.
+// RoundTrip carries one request. A request that is marked with Once, or has a
+// body that cannot be sent again, is not repeated.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	for try := 1; ; try++ {
 		res, err := t.once(req)
-		if err != nil || res.StatusCode != http.StatusTooManyRequests || try == tries {
+		if err != nil || res.StatusCode != http.StatusTooManyRequests || try == tries || req.Context().Value(once{}) != nil {
 			return res, err
 		}
 		again, pause, ok := repeat(req, res)

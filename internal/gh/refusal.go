@@ -1,0 +1,97 @@
+package gh
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/go-github/v62/github"
+
+	"github.com/kubestellar/actions/internal/outcome"
+)
+
+// ErrAbsent is what errors.Is finds where GitHub answered 404: there is no
+// such thing, or the token does not reach it. GitHub does not tell which.
+var ErrAbsent = errors.New("not there, or out of this token's reach")
+
+// explain says what was being done, and what to do where GitHub's answer
+// tells.
+func (c *Client) explain(doing string, err error) error {
+	answer, ok := errors.AsType[*github.ErrorResponse](err)
+	if !ok {
+		return fmt.Errorf("%s: %s%w", doing, unasked(err), bare(err))
+	}
+	switch status := answer.Response.StatusCode; {
+	case status == http.StatusNotFound:
+		return fmt.Errorf("%s: %w", doing, ErrAbsent)
+	case status == http.StatusUnauthorized:
+		return fmt.Errorf("%s: the token (%s) is missing, wrong or expired: %w", doing, c.token, err)
+	case status == http.StatusForbidden:
+		return fmt.Errorf("%s: the token (%s) %s: %w", doing, c.token, c.lacks(answer.Response.Header), err)
+	case status/100 == 3 && status != http.StatusNotModified:
+		return fmt.Errorf("%s: GitHub redirects to another server (%s), which is not followed: is GITHUB_API_URL right? %w", doing, hostOf(answer.Response), err)
+	}
+	if isFinal(answer) {
+		return outcome.Wrongf("%s: GitHub keeps what an immutable release had, for ever: take the next version: %w", doing, err)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// unasked introduces an error that does not say for itself that nothing came of
+// a request.
+func unasked(err error) string {
+	if _, limited := errors.AsType[*Limited](err); limited || isUncertain(err) {
+		return ""
+	}
+	return "could not ask: "
+}
+
+const headerSSO = "X-GitHub-SSO"
+
+// lacks says of what kind a 403 is that is no limit. Which permissions would do,
+// GitHub tells in a header; classic tokens have scopes instead.
+// https://docs.github.com/en/rest/authentication/authenticating-to-the-rest-api
+func (c *Client) lacks(header http.Header) string {
+	if sso := header.Get(headerSSO); strings.HasPrefix(sso, "required") {
+		_, address, _ := strings.Cut(sso, "url=")
+		return fmt.Sprintf("is not authorized for the organisation's single sign-on: authorize it at %s", c.wire.hide(address))
+	}
+	if wanted := header.Get("X-Accepted-GitHub-Permissions"); wanted != "" {
+		return "lacks a right: GitHub wants the permission " + c.wire.hide(wanted)
+	}
+	if wanted := header.Get("X-Accepted-OAuth-Scopes"); wanted != "" {
+		return "lacks a right: GitHub wants one of the scopes " + c.wire.hide(wanted)
+	}
+	return "lacks a right"
+}
+
+// hostOf is where an answer redirects to; the rest of the address may be signed.
+func hostOf(res *http.Response) string {
+	to, err := url.Parse(res.Header.Get("Location"))
+	if err != nil || to.Host == "" {
+		return "unknown"
+	}
+	return to.Host
+}
+
+// isFinal tells a refusal that will be the same at every later try: a release
+// that is immutable takes no assets, and its tag makes no second release, even
+// once it is deleted. GitHub says so in words only.
+// https://docs.github.com/en/code-security/supply-chain-security/understanding-your-software-supply-chain/immutable-releases
+func isFinal(answer *github.ErrorResponse) bool {
+	said := answer.Message
+	for _, e := range answer.Errors {
+		said += " " + e.Message
+	}
+	return answer.Response.StatusCode == http.StatusUnprocessableEntity && strings.Contains(said, "immutable release")
+}
+
+// bare is the cause alone, without the address, which may be signed.
+func bare(err error) error {
+	if outer, ok := errors.AsType[*url.Error](err); ok {
+		return outer.Err
+	}
+	return err
+}

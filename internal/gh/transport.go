@@ -1,0 +1,341 @@
+package gh
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/kubestellar/actions/internal/web"
+)
+
+// The bounds of one request.
+const (
+	maxTries   = 5               // of one request, whatever went wrong
+	maxAnswer  = 64 << 20        // bytes of an answer that is no download
+	slowUpload = 64 << 10        // bytes a second, below which an upload is given up
+	longest    = 5 * time.Minute // that one request waits in all, unless Options say otherwise
+	slow       = time.Minute     // for a whole answer, unless Options say otherwise
+)
+
+// The pace of writes: some at once, then one a second. GitHub asks for a second
+// between writes, and refuses above 80 that make content in a minute.
+// https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+const burst = 10
+
+// transport carries requests to one GitHub. It repeats what is safe to repeat,
+// sends writes one at a time, reads answers to their end, and shows the token to
+// no other host. What it gives up on is an error that says how far it came:
+// Uncertain, Limited, or a read that failed.
+type transport struct {
+	next    http.RoundTripper
+	token   string
+	origins []string      // "https://api.github.com": who may see the token
+	turn    chan struct{} // of the one write
+	pace    *rate.Limiter
+	moved   moved
+
+	now           func() time.Time // nil: no pace
+	wait          func(ctx context.Context, d time.Duration) error
+	random        func() float64 // from 0 to 1
+	longest, slow time.Duration
+}
+
+func newTransport(o Options) *transport {
+	t := &transport{next: o.Transport, turn: make(chan struct{}, 1), pace: rate.NewLimiter(1, burst),
+		now: o.Now, wait: o.Wait, random: o.Random, longest: cmp.Or(o.Longest, longest), slow: cmp.Or(o.Slow, slow)}
+	if t.next == nil {
+		t.next = http.DefaultTransport
+	}
+	if t.wait == nil {
+		t.wait = web.Wait
+	}
+	if t.random == nil {
+		t.random = rand.Float64
+	}
+	return t
+}
+
+func isWrite(method string) bool { return method != http.MethodGet && method != http.MethodHead }
+
+// RoundTrip carries one request, with all that is repeated of it.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = t.signed(req)
+	if isWrite(req.Method) {
+		if err := t.enter(req.Context()); err != nil {
+			closeBody(req)
+			return nil, err
+		}
+		defer func() { <-t.turn }()
+	}
+	res, err := t.follow(req)
+	if err == nil {
+		// The limits are obeyed here: go-github would refuse requests by what it
+		// reads of them, and by the machine's clock.
+		res.Header.Del(headerRemaining)
+		res.Header.Del(headerReset)
+	}
+	return res, err
+}
+
+// signed is the request with the token, if its host may see it; and with word
+// to those below that it is repeated here.
+func (t *transport) signed(req *http.Request) *http.Request {
+	req = req.Clone(web.Once(req.Context()))
+	req.Header.Del("Authorization")
+	for _, origin := range t.origins {
+		if t.token != "" && origin == originOf(req.URL) {
+			req.Header.Set("Authorization", "Bearer "+t.token)
+		}
+	}
+	return req
+}
+
+// enter waits until no other write is under way and the pace allows one more.
+func (t *transport) enter(ctx context.Context) error {
+	select {
+	case t.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if t.now == nil {
+		return nil
+	}
+	now := t.now()
+	pause := t.pace.ReserveN(now, 1).DelayFrom(now)
+	if pause <= 0 {
+		return nil
+	}
+	err := t.wait(ctx, pause)
+	if err != nil {
+		<-t.turn
+	}
+	return err
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		req.Body.Close()
+	}
+}
+
+// persist sends a request until it is answered, as often and as long as that is
+// safe and within bounds.
+func (t *transport) persist(req *http.Request) (*http.Response, error) {
+	var waited time.Duration
+	for try := 1; ; try++ {
+		res, err := t.once(req)
+		if cause := context.Cause(req.Context()); err != nil && cause != nil {
+			return nil, cause
+		}
+		pause, limit := t.pause(req, res, err, try)
+		switch {
+		case limit == nil && pause == 0:
+			return t.verdict(req, res, err)
+		case limit != nil && (try == maxTries || waited+pause > t.longest):
+			return nil, limit
+		case try == maxTries || waited+pause > t.longest:
+			return t.verdict(req, res, err)
+		}
+		if req, err = rewound(req, err); err != nil {
+			return nil, err
+		}
+		if err := t.wait(req.Context(), pause); err != nil {
+			return nil, err
+		}
+		waited += pause
+	}
+}
+
+// pause is for how long to wait before the request is sent again; 0 means never.
+// Where GitHub limits requests, limit says so.
+func (t *transport) pause(req *http.Request, res *http.Response, err error, try int) (time.Duration, *Limited) {
+	if limit := t.limitOf(res, try); limit != nil {
+		return limit.pause, limit
+	}
+	if !failed(res, err) || isHopeless(err) || isWrite(req.Method) && wasSent(err) {
+		return 0, nil
+	}
+	pause := time.Second << (try - 1)
+	if after, ok := t.retryAfter(res); ok {
+		return max(after, time.Second), nil
+	}
+	return pause/2 + time.Duration(t.random()*float64(pause/2)), nil
+}
+
+// verdict is what comes of a request that is not repeated any more. A write
+// whose answer was lost, or says that the server failed, may have been done.
+func (t *transport) verdict(req *http.Request, res *http.Response, err error) (*http.Response, error) {
+	if !isWrite(req.Method) || !failed(res, err) || !wasSent(err) {
+		return res, err
+	}
+	if err == nil {
+		err = fmt.Errorf("GitHub answered %d: %s", res.StatusCode, messageOf(res))
+	}
+	return nil, &Uncertain{Method: req.Method, Path: req.URL.Path, Err: err}
+}
+
+// failed tells whether there is no answer, or one that a later try may not get.
+// 501 is an answer: there is no such thing to ask for.
+func failed(res *http.Response, err error) bool {
+	return err != nil || res.StatusCode >= http.StatusInternalServerError && res.StatusCode != http.StatusNotImplemented
+}
+
+// isHopeless tells of what no later try will change.
+func isHopeless(err error) bool {
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	return untrusted
+}
+
+// rewound is the request with its body from the beginning.
+func rewound(req *http.Request, why error) (*http.Request, error) {
+	again := req.Clone(req.Context())
+	if req.Body == nil || req.Body == http.NoBody {
+		return again, nil
+	}
+	if req.GetBody == nil {
+		return nil, errors.Join(fmt.Errorf("%s %s: the body cannot be sent again", req.Method, req.URL.Path), why)
+	}
+	body, err := req.GetBody()
+	again.Body = body
+	return again, err
+}
+
+// broken is a try without a whole answer.
+type broken struct {
+	error
+	sent bool // GitHub may have seen the request
+}
+
+func (b *broken) Unwrap() error { return b.error }
+
+func wasSent(err error) bool {
+	b, ok := errors.AsType[*broken](err)
+	return !ok || b.sent
+}
+
+var errSlow = errors.New("no whole answer came in time")
+
+// once sends the request one time and reads the answer to its end, unless it is
+// a download.
+func (t *transport) once(req *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(req.Context())
+	allowed := t.slow + time.Duration(max(0, req.ContentLength)/slowUpload)*time.Second
+	clock := time.AfterFunc(allowed, func() { cancel(fmt.Errorf("%w (%s)", errSlow, allowed)) })
+	stop := func() { clock.Stop(); cancel(nil) }
+	var asked, reached atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { reached.Store(true) },
+	})
+	res, err := t.next.RoundTrip(req.WithContext(ctx))
+	if err == nil && isDownload(req, res) {
+		res.Body = &download{res.Body, ctx, clock, t.slow, stop}
+		return res, nil
+	}
+	if err == nil {
+		err = t.readWhole(req, res)
+	}
+	err = slowness(ctx, err)
+	stop()
+	if err != nil {
+		// A request is sent once there is a connection; who tells of none at all
+		// may have sent it.
+		return nil, &broken{t.hidden(err), !asked.Load() || reached.Load()}
+	}
+	return res, nil
+}
+
+// slowness is why an answer ended early, if it was for being slow.
+func slowness(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errSlow) {
+		return cause
+	}
+	return err
+}
+
+// isDownload tells whether an answer is a file, which can be large.
+func isDownload(req *http.Request, res *http.Response) bool {
+	return req.Header.Get("Accept") == octets && res.StatusCode == http.StatusOK
+}
+
+const octets = "application/octet-stream"
+
+// readWhole puts the whole body in place of the stream. A refusal is one even
+// where its text breaks off.
+func (t *transport) readWhole(req *http.Request, res *http.Response) error {
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	res.Body.Close()
+	refused := res.StatusCode >= 400 && res.StatusCode < 500
+	switch {
+	case err != nil && !refused:
+		return fmt.Errorf("the answer broke off after %d bytes: %w", len(data), err)
+	case len(data) > maxAnswer:
+		return fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
+	case isCut(req, res, data):
+		return fmt.Errorf("the answer broke off after %d bytes: they are not whole JSON", len(data))
+	}
+	if res.StatusCode >= 400 {
+		data = []byte(t.hide(string(data)))
+	}
+	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(data)), int64(len(data))
+	return nil
+}
+
+// isCut tells of JSON that ends early where the connection does not show it, as
+// with proxies that end an answer by closing.
+func isCut(req *http.Request, res *http.Response, data []byte) bool {
+	if req.Method == http.MethodHead || res.StatusCode >= 300 || res.StatusCode == http.StatusNoContent {
+		return false
+	}
+	return strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") && !json.Valid(data)
+}
+
+// download is the body of a file: each part of it must come in time.
+type download struct {
+	io.ReadCloser
+	ctx   context.Context // of the request that it answers
+	clock *time.Timer
+	slow  time.Duration
+	stop  func()
+}
+
+func (d *download) Read(b []byte) (int, error) {
+	d.clock.Reset(d.slow)
+	n, err := d.ReadCloser.Read(b)
+	return n, slowness(d.ctx, err)
+}
+
+func (d *download) Close() error {
+	defer d.stop()
+	return d.ReadCloser.Close()
+}
+
+// hide takes the token out of a text: a server, or what stands before it, may
+// say again what it was sent.
+func (t *transport) hide(text string) string {
+	if t.token == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, t.token, "***")
+}
+
+// hidden is an error without the token in its text.
+func (t *transport) hidden(err error) error {
+	if text := err.Error(); t.hide(text) != text {
+		return errors.New(t.hide(text))
+	}
+	return err
+}
