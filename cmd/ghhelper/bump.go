@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -68,7 +69,10 @@ func newBump(w world) *cobra.Command {
 }
 
 func (w world) bump(ctx context.Context, f bumpFlags, component, version string) error {
-	src, err := w.bumped(ctx, f)
+	if f.pullRequest {
+		return w.propose(ctx, f, component, version)
+	}
+	src, err := w.folder(ctx, f.dir, f.config)
 	if err != nil {
 		return err
 	}
@@ -76,51 +80,56 @@ func (w world) bump(ctx context.Context, f bumpFlags, component, version string)
 	if err != nil {
 		return err
 	}
-	b := bump.Bump{File: src.file, Tree: src.tree, Names: src.names, Wish: wish, AcceptStandIns: f.standIns, Env: w.Environ}
-	if !f.offline {
-		b.Ask = w.asker(src)
-	}
-	p, err := b.Plan(ctx)
+	p, err := w.plan(ctx, f, src, wish, !f.offline)
 	if err != nil {
 		return err
 	}
 	failed := p.Err(f.standIns)
-	if failed == nil && !f.dryRun && !f.pullRequest {
+	if failed == nil && !f.dryRun {
 		if err := apply.Write(src.repo.Dir, p.Changes); err != nil {
 			return err
 		}
 	}
-	if err := w.printBump(ctx, src.repo, p, f); err != nil {
+	return errors.Join(w.printBump(ctx, src.repo, p, f), failed)
+}
+
+func (w world) plan(ctx context.Context, f bumpFlags, src source, wish plan.Wish, asking bool) (*bump.Plan, error) {
+	b := bump.Bump{File: src.file, Tree: src.tree, Names: src.names, Wish: wish, AcceptStandIns: f.standIns, Env: w.Environ}
+	if asking {
+		b.Ask = w.asker(src)
+	}
+	return b.Plan(ctx)
+}
+
+// propose keeps the component's pull request, whatever is checked out.
+func (w world) propose(ctx context.Context, f bumpFlags, component, version string) error {
+	src, err := w.head(ctx, orElse(f.dir, "."), f.config)
+	if err != nil {
 		return err
 	}
-	if failed == nil && f.pullRequest && len(p.Changes) > 0 {
-		return w.propose(ctx, src, p)
+	wish, err := wishOf(src.file, f, component, version)
+	if err != nil {
+		return err
 	}
-	return failed
-}
-
-// bumped is the tree to move: a folder or, for a pull request, the commit that
-// is checked out.
-func (w world) bumped(ctx context.Context, f bumpFlags) (source, error) {
-	if f.pullRequest {
-		return w.head(ctx, orElse(f.dir, "."), f.config)
-	}
-	return w.folder(ctx, f.dir, f.config)
-}
-
-func (w world) propose(ctx context.Context, src source, p *bump.Plan) error {
 	forge, err := w.forge("GITHUB_TOKEN")
 	if err != nil {
 		return err
 	}
-	proposer := bump.Proposer{Forge: forge, Repo: src.repo, Repository: src.file.Own().Repository, Server: w.server(),
-		Upstream: src.file.Components[p.Wish.Component].Repository}
-	pull, err := proposer.Propose(ctx, p)
-	if err != nil {
-		return err
+	proposer := bump.Proposer{Forge: forge, Repo: src.repo, Repository: src.file.Own().Repository, Server: w.server(), Component: component,
+		Upstream: src.file.Components[component].Repository, Bumps: src.file.Bumps, AcceptStandIns: f.standIns,
+		Plan: func(ctx context.Context, tree string, asking bool) (*bump.Plan, error) {
+			there, err := w.at(ctx, src.repo, tree, f.config)
+			if err != nil {
+				return nil, err
+			}
+			return w.plan(ctx, f, there, wish, asking)
+		},
 	}
-	fmt.Fprintf(w.Stdout, "pull request %d: %s\n", pull.Number, pull.URL)
-	return nil
+	done, err := proposer.Propose(ctx)
+	if done.Plan != nil {
+		err = errors.Join(w.printProposal(ctx, src.repo, done, f), err)
+	}
+	return err
 }
 
 func wishOf(file *delivery.File, f bumpFlags, component, version string) (plan.Wish, error) {
@@ -152,6 +161,36 @@ func (w world) printBump(ctx context.Context, repo git.Repo, p *bump.Plan, f bum
 		return err
 	}
 	return w.describeBump(p, f)
+}
+
+// printProposal says what was planned, and what became of it.
+func (w world) printProposal(ctx context.Context, repo git.Repo, done bump.Proposed, f bumpFlags) error {
+	switch f.format {
+	case "json":
+		data, err := done.JSON()
+		fmt.Fprintf(w.Stdout, "%s", data)
+		return err
+	case "diff":
+		err := w.printBump(ctx, repo, done.Plan, f)
+		printPull(w.Stderr, done)
+		return err
+	}
+	err := w.describeBump(done.Plan, f)
+	printPull(w.Stdout, done)
+	return err
+}
+
+// printPull prints nothing where it did not come to a proposal.
+func printPull(out io.Writer, done bump.Proposed) {
+	if done.Commit.ID != "" {
+		fmt.Fprintf(out, "commit %s: %s, author %s\n", done.Commit.ID, report.Plain(done.Commit.Signature()), report.Plain(done.Commit.Author))
+	}
+	switch {
+	case done.Because != "":
+		fmt.Fprintf(out, "%s: %s\n", done.State, report.Plain(done.Because))
+	case done.Pull != nil:
+		fmt.Fprintf(out, "pull request %d %s: %s\n", done.Pull.Number, done.State, report.Plain(done.Pull.URL))
+	}
 }
 
 func patchOf(ctx context.Context, repo git.Repo, changes []apply.Change) (string, error) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -41,7 +42,11 @@ type Plan struct {
 	Left      []plan.Left
 	Findings  []plan.Finding
 	Unchecked []report.Open
-	Changes   []apply.Change
+	// Holds are the versions that the component's pins hold now.
+	Holds []ref.Version
+	// Seen is what was asked for and is there, by its name.
+	Seen    []resolve.Answer
+	Changes []apply.Change
 	// Underived are commands that were not run, since they may ask the world.
 	Underived []string
 	// Lines are those of the edits, as they are and as they will be.
@@ -57,7 +62,9 @@ func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 		return nil, err
 	}
 	p := &Plan{Wish: b.Wish}
-	p.Edits, p.Left = plan.Bump(b.File, find.Pins(found.References), b.Wish)
+	pins := find.Pins(found.References)
+	p.Edits, p.Left = plan.Bump(b.File, pins, b.Wish)
+	p.Holds = b.held(pins)
 	for _, s := range found.Suspects {
 		if s.Component == b.Wish.Component {
 			p.Left = append(p.Left, plan.Left{Reference: s, Because: "looks like a version of it, but is written in no form that is known"})
@@ -82,6 +89,17 @@ func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 		return p, nil
 	}
 	return p, b.change(ctx, finder, p)
+}
+
+// held are the versions of the component's pins.
+func (b Bump) held(pins []ref.Reference) []ref.Version {
+	var versions []ref.Version
+	for _, r := range pins {
+		if v, err := r.Version(); err == nil && r.Component == b.Wish.Component {
+			versions = append(versions, v)
+		}
+	}
+	return versions
 }
 
 // somethingIsMeant looks whether a place holds the version that alone is to be
@@ -110,6 +128,7 @@ func (b Bump) resolve(ctx context.Context, p *Plan) error {
 		}
 		asked := b.Ask.Ask(ctx, named)
 		answers, p.Findings, p.Unchecked = asked.Answers, asked.Findings, append(p.Unchecked, asked.Unchecked...)
+		p.Seen = seen(answers)
 		p.Findings = slices.DeleteFunc(p.Findings, func(f plan.Finding) bool { return f.Rule == "idle-excuse" })
 	}
 	if b.Ask == nil {
@@ -126,6 +145,13 @@ func (b Bump) resolve(ctx context.Context, p *Plan) error {
 		}
 	}
 	return nil
+}
+
+// seen are the answers that say that something is there.
+func seen(answers map[resolve.Target]resolve.Answer) []resolve.Answer {
+	there := slices.DeleteFunc(slices.Collect(maps.Values(answers)), func(a resolve.Answer) bool { return a.Err != nil || a.Absent() })
+	slices.SortFunc(there, func(a, b resolve.Answer) int { return strings.Compare(a.Name(), b.Name()) })
+	return there
 }
 
 // leaveLocks leaves the places that carry a digest or commit, which only the
@@ -186,6 +212,25 @@ func (b Bump) lock(e plan.Edit, answers map[resolve.Target]resolve.Answer) (lock
 		return a.Digest, ""
 	}
 	return plan.LockOf(e.Reference, a), ""
+}
+
+// isAheadOf tells whether a tree holds more pins than another one at a version
+// beyond some version, or at what is newer than that.
+func (p *Plan) isAheadOf(other *Plan, beyond ref.Version) bool {
+	return slices.ContainsFunc(p.Holds, func(v ref.Version) bool {
+		return (beyond.IsZero() || v.Compare(beyond) > 0) && p.from(v) > other.from(v)
+	})
+}
+
+// from is how many pins hold a version or a newer one.
+func (p *Plan) from(v ref.Version) int {
+	count := 0
+	for _, held := range p.Holds {
+		if held.Compare(v) >= 0 {
+			count++
+		}
+	}
+	return count
 }
 
 // blocked tells whether something forbids to write.

@@ -20,6 +20,20 @@ type document struct {
 	Left      []left         `json:"left"`
 	Findings  []plan.Finding `json:"findings"`
 	Unchecked []report.Open  `json:"unchecked"`
+	// Proposal is what became of a pull request, with --pull-request.
+	Proposal *proposal `json:"proposal,omitempty"`
+}
+
+type proposal struct {
+	State   State  `json:"state"`
+	Because string `json:"because,omitempty"`
+	Number  int    `json:"number,omitempty"`
+	URL     string `json:"url,omitempty"`
+	// Commit is the one that was made, if any.
+	Commit   string `json:"commit,omitempty"`
+	Author   string `json:"author,omitempty"`
+	Verified bool   `json:"verified,omitempty"`
+	Reason   string `json:"reason,omitempty"`
 }
 
 type edit struct {
@@ -49,10 +63,21 @@ type derived struct {
 	By   string `json:"by"`
 }
 
+// JSON is the plan, and what was proposed, as --format json prints them.
+func (d Proposed) JSON() ([]byte, error) {
+	made := &proposal{State: d.State, Because: d.Because, Commit: d.Commit.ID, Author: d.Commit.Author, Verified: d.Commit.Verified, Reason: d.Commit.Reason}
+	if d.Pull != nil {
+		made.Number, made.URL = d.Pull.Number, d.Pull.URL
+	}
+	return d.Plan.json(made)
+}
+
 // JSON is the plan as --format json prints it.
-func (p *Plan) JSON() ([]byte, error) {
+func (p *Plan) JSON() ([]byte, error) { return p.json(nil) }
+
+func (p *Plan) json(made *proposal) ([]byte, error) {
 	out := document{Component: p.Wish.Component, Version: p.Wish.Version.String(), Edits: []edit{}, Derived: []derived{}, Underived: p.Underived, Left: []left{},
-		Findings: append([]plan.Finding{}, p.Findings...), Unchecked: append([]report.Open{}, p.Unchecked...)}
+		Findings: append([]plan.Finding{}, p.Findings...), Unchecked: append([]report.Open{}, p.Unchecked...), Proposal: made}
 	for i, e := range p.Edits {
 		out.Edits = append(out.Edits, edit{e.File, e.Line, e.Column, e.Syntax, e.Written, e.To, p.Lines[i].Before, p.Lines[i].After, e.Behind})
 	}

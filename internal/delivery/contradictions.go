@@ -29,6 +29,7 @@ func (d document) contradictions(f *File) []error {
 		}
 		errs = append(errs, d.componentContradictions(f, f.Components[name], child(components, name))...)
 	}
+	errs = append(errs, d.bumpsContradictions(f.Bumps)...)
 	errs = append(errs, d.ruleContradictions(f)...)
 	errs = append(errs, d.excuseContradictions(f)...)
 	return append(errs, d.sharedLocations(f, components)...)
@@ -36,6 +37,22 @@ func (d document) contradictions(f *File) []error {
 
 // RuleNames are the rules whose level can be set.
 var RuleNames = []string{"agreement", "dependency", "digest", "idle-excuse", "latest", "looks-like", "self-reference", "unexpanded", "v-prefix"}
+
+// issueNumber is what GitHub makes a link of, in titles too.
+var issueNumber = regexp.MustCompile(`#[0-9]`)
+
+func (d document) bumpsContradictions(b Bumps) []error {
+	var errs []error
+	at := child(d.root, "bumps")
+	// https://git-scm.com/docs/git-check-ref-format
+	if name := b.BranchFor("x"); strings.HasPrefix(name, "-") || strings.HasPrefix(name, ".") || strings.Contains(name, "..") || strings.HasSuffix(name, ".") || strings.HasSuffix(name, ".lock") {
+		errs = append(errs, d.problem(child(at, "branch"), "bumps: git takes no branch called %q: want letters, digits, dashes and single dots, with a letter or digit at both ends", b.Branch))
+	}
+	if issueNumber.MatchString(b.Title) || strings.ContainsAny(b.Title, "\r\n") {
+		errs = append(errs, d.problem(child(at, "title"), "bumps: the title %q is to be one line, without the number of an issue", b.Title))
+	}
+	return errs
+}
 
 func (d document) ruleContradictions(f *File) []error {
 	var errs []error

@@ -3,6 +3,7 @@
 package delivery
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -24,7 +25,34 @@ type File struct {
 	Components  map[string]Component `yaml:"components" json:"components" jsonschema:"minProperties=1,description=The components by name: our own and all that this repository refers to."`
 	Rules       map[string]Rule      `yaml:"rules,omitempty" json:"rules,omitempty" jsonschema:"description=Rules of verify by name that only warn here and why."`
 	Ignore      []Excuse             `yaml:"ignore,omitempty" json:"ignore,omitempty" jsonschema:"description=References that are left alone and why."`
+	Bumps       Bumps                `yaml:"bumps,omitempty" json:"bumps,omitempty" jsonschema:"description=What the pull requests are like that move references to others' releases."`
 	Downstreams []string             `yaml:"downstreams,omitempty" json:"downstreams,omitempty" jsonschema:"pattern=^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$,description=Repositories (owner/name) that are told of each release."`
+}
+
+// Bumps says what pull requests are like that move a component's references. In
+// its texts {component} and {version} stand for those.
+type Bumps struct {
+	Branch string   `yaml:"branch,omitempty" json:"branch,omitempty" jsonschema:"pattern=^[A-Za-z0-9.-]*[{]component[}][A-Za-z0-9.-]*$,description=The branch of a component's one pull request. Default bump-{component}."`
+	Title  string   `yaml:"title,omitempty" json:"title,omitempty" jsonschema:"pattern=[{]version[}],description=The title of the pull request and of its commit. Default ✨ Bump {component} to {version}."`
+	Body   string   `yaml:"body,omitempty" json:"body,omitempty" jsonschema:"minLength=1,description=Markdown that the text of the pull request begins with."`
+	Labels []string `yaml:"labels,omitempty" json:"labels,omitempty" jsonschema:"minLength=1,maxLength=50,description=Labels of the pull request. Default none."`
+}
+
+// BranchFor is the branch of a component's pull request.
+func (b Bumps) BranchFor(component string) string {
+	return strings.ReplaceAll(cmp.Or(b.Branch, "bump-{component}"), "{component}", component)
+}
+
+// TitleFor is the title of the pull request that moves a component to a version.
+func (b Bumps) TitleFor(component string, v ref.Version) string {
+	return b.fill(cmp.Or(b.Title, "✨ Bump {component} to {version}"), component, v)
+}
+
+// BodyFor is what the text of such a pull request begins with, "" for nothing.
+func (b Bumps) BodyFor(component string, v ref.Version) string { return b.fill(b.Body, component, v) }
+
+func (b Bumps) fill(text, component string, v ref.Version) string {
+	return strings.NewReplacer("{component}", component, "{version}", v.String()).Replace(text)
 }
 
 // Component is a unit released by git tag from one repository.

@@ -16,6 +16,13 @@ import (
 // such thing, or the token does not reach it. GitHub does not tell which.
 var ErrAbsent = errors.New("not there, or out of this token's reach")
 
+// ErrDenied is what errors.Is finds where GitHub knows the token, and refuses.
+var ErrDenied = errors.New("denied")
+
+// ErrConflict is what errors.Is finds where GitHub refuses because of what is
+// there, which may have changed: it exists already, or has moved.
+var ErrConflict = errors.New("in conflict with what is there, or not valid")
+
 // explain says what was being done, and what to do where GitHub's answer
 // tells.
 func (c *Client) explain(doing string, err error) error {
@@ -29,12 +36,15 @@ func (c *Client) explain(doing string, err error) error {
 	case status == http.StatusUnauthorized:
 		return fmt.Errorf("%s: the token (%s) is missing, wrong or expired: %w", doing, c.token, err)
 	case status == http.StatusForbidden:
-		return fmt.Errorf("%s: the token (%s) %s: %w", doing, c.token, c.lacks(answer.Response.Header), err)
+		return fmt.Errorf("%s: %w: the token (%s) %s: %w", doing, ErrDenied, c.token, c.lacks(answer.Response.Header), err)
 	case status/100 == 3 && status != http.StatusNotModified:
 		return fmt.Errorf("%s: GitHub redirects to another server (%s), which is not followed: is GITHUB_API_URL right? %w", doing, hostOf(answer.Response), err)
 	}
 	if isFinal(answer) {
 		return outcome.Wrongf("%s: GitHub keeps what an immutable release had, for ever: take the next version: %w", doing, err)
+	}
+	if status := answer.Response.StatusCode; status == http.StatusConflict || status == http.StatusUnprocessableEntity {
+		return fmt.Errorf("%s: %w: %w", doing, ErrConflict, err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

@@ -55,6 +55,16 @@ func (c *Client) write(ctx context.Context, act func() error, done func(context.
 	return err
 }
 
+// twice acts where twice is the same as once, as it is with what nobody can see
+// yet, or with what has one state only.
+func (c *Client) twice(act func() error) error {
+	err := act()
+	for acts := 1; isUncertain(err) && acts < maxActs; acts++ {
+		err = act()
+	}
+	return err
+}
+
 // look looks until it is seen or was looked for long enough.
 func (c *Client) look(ctx context.Context, done func(context.Context) (bool, error)) (bool, error) {
 	for _, lag := range lags {

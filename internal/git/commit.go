@@ -2,7 +2,6 @@ package git
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,23 +12,7 @@ import (
 // data is taken away. Neither the work tree nor any branch changes. The message
 // is signed off by the identity that commits.
 func (r Repo) CommitFiles(ctx context.Context, parent, message string, files []File) (commit string, err error) {
-	dir, err := os.MkdirTemp("", "ghhelper-index-*")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
-	index := r
-	index.Env = append(r.environment(), "GIT_INDEX_FILE="+filepath.Join(dir, "index"))
-	index.own = true
-	if _, err := index.Run(ctx, "read-tree", parent); err != nil {
-		return "", err
-	}
-	for _, f := range files {
-		if err := index.stage(ctx, f); err != nil {
-			return "", fmt.Errorf("staging %s: %w", f.Name, err)
-		}
-	}
-	tree, err := index.Run(ctx, "write-tree")
+	tree, err := r.WriteTree(ctx, parent, files)
 	if err != nil {
 		return "", err
 	}
@@ -38,6 +21,28 @@ func (r Repo) CommitFiles(ctx context.Context, parent, message string, files []F
 		return "", err
 	}
 	return r.Run(ctx, "commit-tree", "-p", parent, "-m", message, "-m", "Signed-off-by: "+who, tree)
+}
+
+// WriteTree makes a tree of another, or of a commit's, with some files changed;
+// one without data is taken away. The work tree stays as it is.
+func (r Repo) WriteTree(ctx context.Context, of string, files []File) (tree string, err error) {
+	dir, err := os.MkdirTemp("", "ghhelper-index-*")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	index := r
+	index.Env = append(r.environment(), "GIT_INDEX_FILE="+filepath.Join(dir, "index"))
+	index.own = true
+	if _, err := index.Run(ctx, "read-tree", of); err != nil {
+		return "", err
+	}
+	for _, f := range files {
+		if err := index.stage(ctx, f); err != nil {
+			return "", fmt.Errorf("staging %s: %w", f.Name, err)
+		}
+	}
+	return index.Run(ctx, "write-tree")
 }
 
 // stage puts a file into the index, with the mode that it has there.
@@ -69,37 +74,4 @@ func (r Repo) Committer(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("git var GIT_COMMITTER_IDENT says %q, want Name <mail> and a time", ident)
 	}
 	return ident[:end+1], nil
-}
-
-// PushBranch makes the remote's branch hold the commit. It creates the branch
-// or moves it forward, and never moves it elsewhere.
-func (r Repo) PushBranch(ctx context.Context, remote Remote, commit, branch string) error {
-	_, err := r.Run(ctx, "push", "--quiet", "--no-follow-tags", "--recurse-submodules=no", string(remote), commit+":refs/heads/"+branch)
-	return err
-}
-
-// RemoteBranch is the commit of a branch at the remote, "" without one.
-func (r Repo) RemoteBranch(ctx context.Context, remote Remote, branch string) (string, error) {
-	return r.remoteRef(ctx, remote, "refs/heads/"+branch)
-}
-
-// SameTree tells whether two commits hold the same files. A commit that is not
-// here is fetched from the remote.
-func (r Repo) SameTree(ctx context.Context, remote Remote, a, b string) (bool, error) {
-	var trees [2]string
-	for i, commit := range []string{a, b} {
-		tree, err := r.Run(ctx, "rev-parse", "--verify", "--quiet", commit+"^{tree}")
-		var failed *Error
-		if errors.As(err, &failed) {
-			if _, err := r.Run(ctx, "fetch", "--quiet", "--no-tags", string(remote), commit); err != nil {
-				return false, err
-			}
-			tree, err = r.Run(ctx, "rev-parse", "--verify", commit+"^{tree}")
-		}
-		if err != nil {
-			return false, err
-		}
-		trees[i] = tree
-	}
-	return trees[0] == trees[1], nil
 }

@@ -53,6 +53,15 @@ func modeOf(mode string) fs.FileMode {
 	return 0o644
 }
 
+// Blob is the content of a file by its object's id.
+func (r Repo) Blob(ctx context.Context, id string) ([]byte, error) {
+	contents, err := r.blobs(ctx, []string{id})
+	if err != nil {
+		return nil, err
+	}
+	return contents[0], nil
+}
+
 // blobs reads objects by their ids, in one run of git.
 func (r Repo) blobs(ctx context.Context, ids []string) ([][]byte, error) {
 	var stdout, stderr bytes.Buffer

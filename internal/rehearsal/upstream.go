@@ -59,7 +59,7 @@ func (r *Rehearsal) arrival(ctx context.Context, log *report.Log, made *maker, h
 		{"upstream", func() (string, error) { return r.publishUpstream(ctx, made, forge, up) }},
 		{"clone", func() (string, error) { return r.clone(ctx, here) }},
 		{"receive", func() (string, error) { return r.receive(ctx, made, here) }},
-		{"merge", func() (string, error) { return r.merge(ctx, forge, here, own, branchOf(up)) }},
+		{"merge", func() (string, error) { return r.merge(ctx, forge, here, own, r.File.Bumps.BranchFor(up.Component)) }},
 		{"verify", func() (string, error) {
 			return "no findings; what rests on stand-ins is not proven", r.ghhelper(ctx, here, "verify", "--config", r.Config, "--accept-stand-ins")
 		}},
@@ -70,9 +70,6 @@ func (r *Rehearsal) arrival(ctx context.Context, log *report.Log, made *maker, h
 	}
 	return nil
 }
-
-// branchOf is the branch on which bump proposes a release.
-func branchOf(up Upstream) string { return fmt.Sprintf("bump-%s-%s", up.Component, up.Version) }
 
 // publishUpstream makes stand-ins for what the release publishes, and tells us.
 func (r *Rehearsal) publishUpstream(ctx context.Context, made *maker, forge *gh.Client, up Upstream) (string, error) {

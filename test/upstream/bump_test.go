@@ -10,7 +10,6 @@ import (
 	"github.com/kubestellar/actions/internal/bump"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
-	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
@@ -184,62 +183,5 @@ func TestDerives(t *testing.T) {
 				t.Errorf("derived.yaml is %q", got)
 			}
 		})
-	}
-}
-
-// One pull request, on the tip of main, in one signed-off commit; the same
-// again is the same pull request.
-func TestProposes(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
-	work := s.git(t.TempDir())
-	for _, args := range [][]string{{"clone", "--quiet", "https://github.com/o/us", "."}, {"commit", "--quiet", "--allow-empty", "--message", "first"}} {
-		if _, err := work.Run(t.Context(), args...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	script := filepath.Join(work.Dir, "pull.sh")
-	if err := os.WriteFile(script, []byte("docker pull ghcr.io/o/up:1.0.0\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for _, args := range [][]string{{"add", "."}, {"commit", "--quiet", "--message", "second"}, {"push", "--quiet", "origin", "HEAD:refs/heads/main"}} {
-		if _, err := work.Run(t.Context(), args...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	forge, err := gh.New(gh.Options{Token: s.Token(), TokenName: "the test's", Transport: s.Transport()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := parsed(t, declared)
-	_, p, err := s.planned(t, f, work.Dir, "1.2.3")
-	if err != nil || p.Err(false) != nil {
-		t.Fatal(err, p.Err(false))
-	}
-	proposer := bump.Proposer{Forge: forge, Repo: work, Repository: "o/us", Server: "https://github.com", Upstream: "o/up"}
-	var numbers []int
-	for range 2 {
-		pull, err := proposer.Propose(t.Context(), p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		numbers = append(numbers, pull.Number)
-	}
-	all := s.PullRequests("o/us")
-	if len(all) != 1 || numbers[0] != numbers[1] || all[0].Title != "✨ Bump up to 1.2.3" || all[0].Base != "main" || !strings.Contains(all[0].Body, "`pull.sh:1` | `1.0.0` | `1.2.3`") {
-		t.Fatalf("pull requests %+v, numbers %v", all, numbers)
-	}
-	shown, err := s.git(s.RepositoryDir("o/us")).Run(t.Context(), "show", "--raw", "--format=%B", all[0].HeadSHA)
-	if err != nil || !strings.Contains(shown, "Signed-off-by: ") || !strings.Contains(shown, ":100755 100755 ") {
-		t.Errorf("%v: %s", err, shown)
-	}
-	if dirty, err := work.Dirty(t.Context()); err != nil || len(dirty) > 0 {
-		t.Errorf("the work tree changed: %v, %v", dirty, err)
-	}
-	if _, err := s.git(s.RepositoryDir("o/us")).Run(t.Context(), "update-ref", "refs/heads/"+all[0].Head, "main"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := proposer.Propose(t.Context(), p); err == nil || !strings.Contains(err.Error(), "is there with other contents") {
-		t.Errorf("onto somebody's branch: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ package upstream_test
 
 import (
 	"context"
+	"math/rand"
 	"os"
 	"path/filepath"
 	"testing"
@@ -49,7 +50,7 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	w, err := wild.Start(filepath.Join(t.TempDir(), "world"), wild.Options{})
+	w, err := wild.Start(filepath.Join(t.TempDir(), "world"), wild.Options{Now: func() time.Time { return time.Unix(1_800_000_000, 0) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +84,7 @@ func newStage(t *testing.T) *stage {
 // image publishes an image of o/up, and returns its digest.
 func (s *stage) image(t *testing.T, tag string) string {
 	t.Helper()
-	image, err := random.Image(64, 1)
+	image, err := random.Image(64, 1, random.WithSource(rand.NewSource(int64(len(tag)))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +97,7 @@ func (s *stage) image(t *testing.T, tag string) string {
 
 // git is a folder in which git runs in the world.
 func (s *stage) git(dir string) git.Repo {
-	return git.Repo{Dir: dir, Env: append(s.Env(), "PATH="+os.Getenv("PATH"))}
+	return git.Repo{Dir: dir, Env: append(s.Env(), "PATH="+os.Getenv("PATH"), "GIT_AUTHOR_DATE=1800000000 +0000", "GIT_COMMITTER_DATE=1800000000 +0000")}
 }
 
 // asker asks the world.

@@ -1,0 +1,142 @@
+package bump
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/report"
+)
+
+func (p Proposer) title(plan *Plan) string { return p.Bumps.TitleFor(p.Component, plan.Wish.Version) }
+
+// signOff certifies that the change may be given: https://developercertificate.org
+const signOff = "Signed-off-by: "
+
+// message is what the commit says; who signs it off, "" for nobody yet.
+func (p Proposer) message(plan *Plan, tree, who string) string {
+	text := fmt.Sprintf("%s\n\n%s %s in %s.\n", p.title(plan), p.Component, plan.Wish.Version, report.Count(len(plan.Edits), "place"))
+	for _, c := range plan.Changes {
+		if c.By != "" {
+			text += fmt.Sprintf("%s is derived by %s.\n", report.Plain(c.File), report.Plain(c.By))
+		}
+	}
+	text += "\n" + treeTrailer + tree + "\n"
+	if who != "" {
+		text += signOff + who + "\n"
+	}
+	return text
+}
+
+// longestBody is how many bytes of a text GitHub's pull requests surely take:
+// their limit is 65536 characters.
+const longestBody = 60_000
+
+// body is what the pull request says.
+func (p Proposer) body(plan *Plan, tree string) string {
+	var parts []string
+	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	if own := p.Bumps.BodyFor(p.Component, plan.Wish.Version); own != "" {
+		add("%s", own)
+	}
+	add("%s [%s](%s/releases/tag/%s) is released%s.", p.Component, plan.Wish.Version, p.upstream(), plan.Wish.Version.Tag(), p.changes(plan))
+	parts = append(parts, plan.moved()...)
+	parts = append(parts, plan.derived()...)
+	parts = append(parts, plan.seen()...)
+	parts = append(parts, plan.stays()...)
+	end := "<!-- " + treeTrailer + tree + " -->"
+	text := ""
+	for i, part := range parts {
+		if len(text)+len(part)+len(end) > longestBody {
+			text += fmt.Sprintf("And %d lines more, for which there is no room here: the commit has them all, and `ghhelper bump --dry-run` prints them.\n\n", len(parts)-i)
+			break
+		}
+		text += part + "\n"
+	}
+	return text + "\n" + end + "\n"
+}
+
+// isAbout tells whether the pull request's text was written for a tree of ours.
+func isAbout(pull *gh.Pull, tree string) bool { return strings.Contains(pull.Body, treeTrailer+tree) }
+
+func (p Proposer) upstream() string { return p.Server + "/" + p.Upstream }
+
+// changes links to what has changed since the versions that are replaced.
+func (p Proposer) changes(plan *Plan) string {
+	var from []ref.Version
+	for _, e := range plan.Edits {
+		if v, err := e.Version(); err == nil && !slices.ContainsFunc(from, func(o ref.Version) bool { return o.Compare(v) == 0 }) {
+			from = append(from, v)
+		}
+	}
+	slices.SortFunc(from, func(a, b ref.Version) int { return b.Compare(a) })
+	var links []string
+	for _, v := range from {
+		links = append(links, fmt.Sprintf("[%s](%s/compare/%s...%s)", v, p.upstream(), v.Tag(), plan.Wish.Version.Tag()))
+	}
+	if len(links) == 0 {
+		return ""
+	}
+	return ": what has changed since " + strings.Join(links, ", ")
+}
+
+// moved is the table of the places.
+func (p *Plan) moved() []string {
+	lines := []string{"\n| place | from | to |", "|---|---|---|"}
+	for _, e := range p.Edits {
+		note := ""
+		if e.Behind {
+			note = ", behind the others"
+		}
+		lines = append(lines, fmt.Sprintf("| `%s:%d` | `%s`%s | `%s` |", code(e.File), e.Line, code(e.Written), note, code(e.To)))
+	}
+	return lines
+}
+
+func (p *Plan) derived() []string {
+	var lines []string
+	for _, c := range p.Changes {
+		if c.By != "" {
+			lines = append(lines, fmt.Sprintf("\n`%s` is derived by `%s`.", code(c.File), code(c.By)))
+		}
+	}
+	return lines
+}
+
+// seen says what the proposal rests on.
+func (p *Plan) seen() []string {
+	if len(p.Seen) == 0 {
+		return nil
+	}
+	lines := []string{"\nSeen before this was proposed, by name, with what its charts run:\n"}
+	for _, a := range p.Seen {
+		lines = append(lines, fmt.Sprintf("- `%s`, `%s`", code(a.String()), code(cmp.Or(a.Digest, a.Revision, "there"))))
+	}
+	for _, open := range p.Unchecked {
+		lines = append(lines, fmt.Sprintf("- not proven: %s (%s)", cell(open.What), cell(open.Because)))
+	}
+	return lines
+}
+
+// stays is the table of what is left alone.
+func (p *Plan) stays() []string {
+	if len(p.Left) == 0 {
+		return nil
+	}
+	lines := []string{"\nLeft alone:\n", "| place | version | because |", "|---|---|---|"}
+	for _, l := range p.Left {
+		lines = append(lines, fmt.Sprintf("| `%s:%d` | `%s` | %s |", code(l.File), l.Line, code(l.Written), cell(l.Because)))
+	}
+	return lines
+}
+
+// code is text of somebody else's, such as a file's name, within backquotes.
+func code(text string) string { return report.Cell(report.Plain(text)) }
+
+// cell is such text outside of them, where nobody is to be called by it.
+func cell(text string) string {
+	return strings.ReplaceAll(report.Cell(report.Plain(text)), "@", "@\u200b")
+}

@@ -1,0 +1,182 @@
+package gh
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/go-github/v62/github"
+)
+
+// File is one file of a tree to be made. Content is put there as it is; without
+// it, ID names a blob that the repository has, and without both the file goes.
+type File struct {
+	Name, Mode string // mode as git writes it: 100644, 100755, 120000, 160000
+	Content    []byte
+	ID         string
+}
+
+// treeEntries is how many files GitHub takes in one request for a tree.
+// https://docs.github.com/en/rest/git/trees#create-a-tree
+const treeEntries = 100
+
+// CreateTree makes a tree of another one with some files changed, and tells its
+// id. A tree that is there already is the same one.
+func (c *Client) CreateTree(ctx context.Context, repository, base string, files []File) (id string, err error) {
+	owner, name := split(repository)
+	for len(files) > 0 {
+		part := files[:min(len(files), treeEntries)]
+		files = files[len(part):]
+		entries, err := c.entries(ctx, repository, part)
+		if err != nil {
+			return "", err
+		}
+		var tree *github.Tree
+		err = c.twice(func() (err error) {
+			tree, _, err = c.api.Git.CreateTree(ctx, owner, name, base, entries)
+			return err
+		})
+		if err != nil {
+			return "", c.explain(fmt.Sprintf("making a tree of %s", repository), err)
+		}
+		base = tree.GetSHA()
+	}
+	return base, nil
+}
+
+func (c *Client) entries(ctx context.Context, repository string, files []File) ([]*github.TreeEntry, error) {
+	var entries []*github.TreeEntry
+	for _, f := range files {
+		entry := &github.TreeEntry{Path: &f.Name, Mode: &f.Mode, Type: github.String("blob")}
+		if f.Mode == "160000" {
+			entry.Type = github.String("commit")
+		}
+		id := f.ID
+		if f.Content != nil && !isText(f.Content) {
+			var err error
+			if id, err = c.createBlob(ctx, repository, f); err != nil {
+				return nil, err
+			}
+		}
+		switch {
+		case id != "":
+			entry.SHA = &id
+		case f.Content != nil:
+			entry.Content = github.String(string(f.Content))
+		}
+		entries = append(entries, entry)
+	}
+	return entries, nil
+}
+
+// isText tells whether content may stand in a request for a tree as it is: JSON
+// holds no other bytes than those of UTF-8.
+func isText(content []byte) bool { return utf8.Valid(content) }
+
+func (c *Client) createBlob(ctx context.Context, repository string, f File) (id string, err error) {
+	owner, name := split(repository)
+	blob := &github.Blob{Content: github.String(base64.StdEncoding.EncodeToString(f.Content)), Encoding: github.String("base64")}
+	var made *github.Blob
+	err = c.twice(func() (err error) {
+		made, _, err = c.api.Git.CreateBlob(ctx, owner, name, blob)
+		return err
+	})
+	if err != nil {
+		return "", c.explain(fmt.Sprintf("storing %s in %s", f.Name, repository), err)
+	}
+	return made.GetSHA(), nil
+}
+
+// Commit is a commit that GitHub made.
+type Commit struct {
+	ID string
+	// Author is the identity that the token stands for: Name <mail>.
+	Author string
+	// Verified tells whether GitHub signed it, and Reason what GitHub says of its
+	// signature: https://docs.github.com/en/rest/git/commits#create-a-commit
+	Verified bool
+	Reason   string
+}
+
+// Signature is the commit's signature in words.
+func (c Commit) Signature() string {
+	if c.Verified {
+		return "signed by GitHub (" + c.Reason + ")"
+	}
+	return "not signed (" + c.Reason + ")"
+}
+
+// CreateCommit makes a commit, which is on no branch yet. No author is given:
+// GitHub then takes the identity that acts, and signs for it if that is a bot.
+func (c *Client) CreateCommit(ctx context.Context, repository, message, tree string, parents []string) (Commit, error) {
+	owner, name := split(repository)
+	commit := &github.Commit{Message: &message, Tree: &github.Tree{SHA: &tree}}
+	for _, p := range parents {
+		commit.Parents = append(commit.Parents, &github.Commit{SHA: &p})
+	}
+	var made *github.Commit
+	err := c.twice(func() (err error) {
+		made, _, err = c.api.Git.CreateCommit(ctx, owner, name, commit, nil)
+		return err
+	})
+	if err != nil {
+		return Commit{}, c.explain("making a commit in "+repository, err)
+	}
+	who := made.GetAuthor()
+	author := fmt.Sprintf("%s <%s>", who.GetName(), who.GetEmail())
+	if who.GetEmail() == "" || strings.ContainsAny(author, "\r\n") {
+		return Commit{}, fmt.Errorf("making a commit in %s: GitHub says that its author is %q, want Name <mail>", repository, author)
+	}
+	return Commit{made.GetSHA(), author, made.GetVerification().GetVerified(), made.GetVerification().GetReason()}, nil
+}
+
+// CreateBranch makes a branch on a commit. One that is there already is a conflict.
+func (c *Client) CreateBranch(ctx context.Context, repository, branch, commit string) error {
+	owner, name := split(repository)
+	ref := reference(branch, commit)
+	err := c.write(ctx, func() error {
+		_, _, err := c.api.Git.CreateRef(ctx, owner, name, ref)
+		return err
+	}, c.stands(repository, branch, commit))
+	if err != nil {
+		return c.explain(fmt.Sprintf("making branch %s of %s", branch, repository), err)
+	}
+	return nil
+}
+
+// MoveBranch moves a branch to a commit. Unless it is forced, it is a conflict if
+// that would drop a commit from the branch; if it is, GitHub drops whatever is
+// there.
+func (c *Client) MoveBranch(ctx context.Context, repository, branch, commit string, force bool) error {
+	owner, name := split(repository)
+	ref := reference(branch, commit)
+	err := c.write(ctx, func() error {
+		_, _, err := c.api.Git.UpdateRef(ctx, owner, name, ref, force)
+		return err
+	}, c.stands(repository, branch, commit))
+	if err != nil {
+		return c.explain(fmt.Sprintf("moving branch %s of %s", branch, repository), err)
+	}
+	return nil
+}
+
+func reference(branch, commit string) *github.Reference {
+	return &github.Reference{Ref: github.String("refs/heads/" + branch), Object: &github.GitObject{SHA: &commit}}
+}
+
+// stands looks whether a branch is on a commit.
+func (c *Client) stands(repository, branch, commit string) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		var ref struct {
+			Object struct{ SHA string }
+		}
+		err := c.get(ctx, fmt.Sprintf("repos/%s/git/ref/heads/%s", repository, branch), &ref)
+		if errors.Is(err, ErrAbsent) {
+			return false, nil
+		}
+		return ref.Object.SHA == commit, err
+	}
+}

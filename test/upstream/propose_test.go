@@ -1,0 +1,612 @@
+package upstream_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubestellar/actions/internal/bump"
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/ref"
+	wild "github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+const (
+	us     = "o/us"
+	branch = "bump-up"
+)
+
+// downstream is o/us, which refers to o/up, in a world of its own.
+type downstream struct {
+	*stage
+	t    *testing.T
+	work git.Repo // a clone, of an early state
+}
+
+// newDownstream has main hold these files, beside its delivery.yaml.
+func newDownstream(t *testing.T, files map[string]string) *downstream {
+	t.Helper()
+	d := &downstream{stage: newStage(t), t: t}
+	for _, v := range []string{"1.2.4", "1.3.0"} {
+		d.image(t, v)
+		d.released(t, v, "ghcr.io/o/up:"+v)
+	}
+	d.work = d.git(t.TempDir())
+	d.run(d.work, "clone", "--quiet", "https://github.com/"+us, ".")
+	d.commit("HEAD", map[string]string{"delivery.yaml": declared + "bumps: {labels: [dependencies]}\n"})
+	d.commit("HEAD", files)
+	return d
+}
+
+func (d *downstream) run(in git.Repo, args ...string) string {
+	d.t.Helper()
+	out, err := in.Run(d.t.Context(), args...)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return out
+}
+
+// commit pushes files to main, as somebody with a clone would; .sh files are
+// executable.
+func (d *downstream) commit(_ string, files map[string]string) {
+	d.t.Helper()
+	for name, text := range files {
+		mode := os.FileMode(0o644)
+		if strings.HasSuffix(name, ".sh") {
+			mode = 0o755
+		}
+		if err := os.WriteFile(d.work.Dir+"/"+name, []byte(text), mode); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	d.run(d.work, "add", ".")
+	d.run(d.work, "commit", "--quiet", "--message", "files")
+	d.run(d.work, "push", "--quiet", "origin", "HEAD:refs/heads/main")
+}
+
+// bare is git on the repository itself.
+func (d *downstream) bare(args ...string) string {
+	d.t.Helper()
+	return d.run(d.git(d.RepositoryDir(us)), args...)
+}
+
+// file is what a branch holds.
+func (d *downstream) file(branch, name string) string {
+	d.t.Helper()
+	return d.bare("show", branch+":"+name)
+}
+
+func (d *downstream) theOne() wild.PullRequest {
+	d.t.Helper()
+	all := d.PullRequests(us)
+	if len(all) != 1 {
+		d.t.Fatalf("there are %d pull requests, want 1: %+v", len(all), all)
+	}
+	return all[0]
+}
+
+// propose does what `ghhelper bump up VERSION --pull-request` does.
+func (d *downstream) propose(version string) (bump.Proposed, error) {
+	d.t.Helper()
+	v, err := ref.ParseVersion(version)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return d.wish(plan.Wish{Component: "up", Version: v})
+}
+
+func (d *downstream) wish(wish plan.Wish) (bump.Proposed, error) {
+	forge, err := gh.New(gh.Options{Token: d.Token(), TokenName: "the test's", Transport: d.Transport(), Wait: func(context.Context, time.Duration) error { return nil }})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	p := bump.Proposer{Forge: forge, Repo: d.work, Repository: us, Server: "https://github.com", Component: wish.Component, Upstream: "o/up",
+		Plan: func(ctx context.Context, tree string, asking bool) (*bump.Plan, error) {
+			return d.planIn(ctx, tree, wish, asking)
+		}}
+	tree, err := d.work.Snapshot(d.t.Context(), "HEAD")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	file, err := delivery.Load(tree, delivery.FileName)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	p.Bumps = file.Bumps
+	return p.Propose(d.t.Context())
+}
+
+func (d *downstream) planIn(ctx context.Context, id string, wish plan.Wish, asking bool) (*bump.Plan, error) {
+	tree, err := d.work.Snapshot(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	names, err := find.Names(tree)
+	if err != nil {
+		return nil, err
+	}
+	f, err := delivery.Load(tree, delivery.FileName)
+	if err != nil {
+		return nil, err
+	}
+	b := bump.Bump{File: f, Tree: tree, Names: names, Wish: wish, Env: d.work.Env}
+	if asking {
+		b.Ask = d.asker(d.t, f)
+	}
+	return b.Plan(ctx)
+}
+
+// must proposes, and wants this to come of it.
+func (d *downstream) must(version string, want bump.State) bump.Proposed {
+	d.t.Helper()
+	done, err := d.propose(version)
+	if err != nil || done.State != want {
+		d.t.Fatalf("proposing %s: %s, %s, %v; want %s", version, done.State, done.Because, err, want)
+	}
+	return done
+}
+
+// asked are the requests to the API, with or without those that only read, since
+// there were so many.
+func (d *downstream) asked(since int, effects bool) []string {
+	var all []string
+	for _, r := range d.Requests()[since:] {
+		if r.Host == "api.github.com" && (r.Effect || !effects) {
+			all = append(all, fmt.Sprintf("%s %s %d", r.Method, r.Path, r.Status))
+		}
+	}
+	return all
+}
+
+var pulls = map[string]string{"pull.sh": "docker pull ghcr.io/o/up:1.2.3\n", "values.yaml": "image: ghcr.io/o/up:1.2.3\n"}
+
+// One pull request, on the tip of main, in one signed-off commit; the same again
+// is the same one, and changes nothing.
+func TestProposes(t *testing.T) {
+	t.Parallel()
+	d := newDownstream(t, pulls)
+	done := d.must("1.2.4", bump.Opened)
+	one := d.theOne()
+	if one.Title != "✨ Bump up to 1.2.4" || one.Base != "main" || one.Head != branch || one.Author != "rehearsal[bot]" || !slices.Equal(one.Labels, []string{"dependencies"}) {
+		t.Errorf("it is %+v", one)
+	}
+	for _, want := range []string{"| `pull.sh:1` | `1.2.3` | `1.2.4` |", "https://github.com/o/up/releases/tag/v1.2.4", "https://github.com/o/up/compare/v1.2.3...v1.2.4", "`image ghcr.io/o/up:1.2.4`, `sha256:"} {
+		if !strings.Contains(one.Body, want) {
+			t.Errorf("its text lacks %q:\n%s", want, one.Body)
+		}
+	}
+	shown := d.bare("show", "--raw", "--format=%P%n%an <%ae>%n%B", branch)
+	author := strings.Split(shown, "\n")[1]
+	if !strings.HasPrefix(shown, d.bare("rev-parse", "main")+"\n") || !strings.Contains(shown, "\nSigned-off-by: "+author+"\n") || !strings.Contains(author, "+rehearsal[bot]@users.noreply.github.com>") || !strings.Contains(shown, ":100755 100755 ") {
+		t.Errorf("its commit is %s", shown)
+	}
+	if !done.Commit.Verified || done.Commit.Signature() != "signed by GitHub (valid)" || done.Commit.Author != author {
+		t.Errorf("GitHub made %+v", done.Commit)
+	}
+	if dirty, err := d.work.Dirty(t.Context()); err != nil || len(dirty) > 0 {
+		t.Errorf("the work tree changed: %v, %v", dirty, err)
+	}
+	since := len(d.Requests())
+	d.must("1.2.4", bump.Unchanged)
+	if did := d.asked(since, true); len(did) > 0 {
+		t.Errorf("the same again did %q", did)
+	}
+}
+
+// At most seven requests to the API, for a hundred files, labels included.
+func TestRequestsAreFew(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{}
+	for i := range 100 {
+		files[fmt.Sprintf("values-%d.yaml", i)] = "image: ghcr.io/o/up:1.2.3\n"
+	}
+	d := newDownstream(t, files)
+	for _, step := range []struct {
+		version string
+		want    bump.State
+	}{{"1.2.4", bump.Opened}, {"1.3.0", bump.Replaced}} {
+		since := len(d.Requests())
+		if done := d.must(step.version, step.want); len(done.Plan.Changes) != 100 {
+			t.Fatalf("%d files changed, want 100", len(done.Plan.Changes))
+		}
+		if asked := d.asked(since, false); len(asked) > 7 {
+			t.Errorf("%s took %d requests: %s", step.version, len(asked), strings.Join(asked, "\n"))
+		}
+	}
+}
+
+// A newer release takes the place of the one that is proposed; an older one does not.
+func TestProposesInPlace(t *testing.T) {
+	t.Parallel()
+	d := newDownstream(t, pulls)
+	d.must("1.2.4", bump.Opened)
+	d.must("1.3.0", bump.Replaced)
+	one := d.theOne()
+	if one.Title != "✨ Bump up to 1.3.0" || strings.Contains(one.Body, "1.2.4") || d.bare("rev-list", "--count", "main.."+branch) != "1" || !strings.Contains(d.file(branch, "pull.sh"), ":1.3.0") {
+		t.Errorf("it is %+v", one)
+	}
+	since := len(d.Requests())
+	if done := d.must("1.2.4", bump.Nothing); !strings.Contains(done.Because, "pull request 1 proposes a newer version") {
+		t.Errorf("the older one: %q", done.Because)
+	}
+	if did := d.asked(since, true); len(did) > 0 {
+		t.Errorf("the older one did %q", did)
+	}
+}
+
+// What people have made of a proposal stays, with ours on top of it.
+func TestPeoplesCommitsStay(t *testing.T) {
+	t.Parallel()
+	for name, touch := range map[string]func(d *downstream){
+		"a commit": func(d *downstream) {
+			d.pushes("fix", map[string]string{"fix.txt": "by hand\n"})
+		},
+		"a comment": func(d *downstream) { d.mustDo(d.Person("ada").Comment(us, 1, "why?")) },
+		"an amended commit": func(d *downstream) {
+			tree := d.bare("rev-parse", branch+"^{tree}")
+			message := strings.Replace(d.bare("show", "--no-patch", "--format=%B", branch), "✨", "🌱", 1)
+			amended := d.bare("commit-tree", "-p", "main", "-m", message, tree)
+			d.bare("update-ref", "refs/heads/"+branch, amended)
+		},
+		"a squashed commit": func(d *downstream) {
+			d.pushes("fix", map[string]string{"fix.txt": "by hand\n"})
+			message := d.bare("show", "--no-patch", "--format=%B", branch+"^")
+			squashed := d.bare("commit-tree", "-p", "main", "-m", message, d.bare("rev-parse", branch+"^{tree}"))
+			d.bare("update-ref", "refs/heads/"+branch, squashed)
+		},
+		"main has moved too": func(d *downstream) {
+			d.pushes("fix", map[string]string{"fix.txt": "by hand\n"})
+			d.commit("main", map[string]string{"late.yaml": "image: ghcr.io/o/up:1.2.3\n"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDownstream(t, pulls)
+			d.must("1.2.4", bump.Opened)
+			touch(d)
+			head, files := d.bare("rev-parse", branch), d.bare("ls-tree", "--name-only", branch)
+			d.must("1.3.0", bump.Added)
+			if d.bare("merge-base", head, branch) != head {
+				t.Error("the branch was moved by force")
+			}
+			if now := d.bare("ls-tree", "--name-only", branch); !strings.HasPrefix(now, strings.Split(files, "\n")[0]) || !strings.Contains(d.file(branch, "pull.sh"), ":1.3.0") {
+				t.Errorf("the branch holds %s, want all of %s", now, files)
+			}
+			if strings.Contains(files, "fix.txt") && d.file(branch, "fix.txt") != "by hand" {
+				t.Error("what was added by hand has gone")
+			}
+			tree := d.bare("merge-tree", "--write-tree", "main", branch)
+			for _, name := range strings.Fields(d.bare("ls-tree", "--name-only", tree)) {
+				if text := d.bare("show", tree+":"+name); strings.Contains(text, "o/up:1.2.") {
+					t.Errorf("merged, %s holds %s", name, text)
+				}
+			}
+			if one := d.theOne(); one.Title != "✨ Bump up to 1.3.0" {
+				t.Errorf("it is %+v", one)
+			}
+			since := len(d.Requests())
+			d.must("1.3.0", bump.Unchanged)
+			if did := d.asked(since, true); len(did) > 0 {
+				t.Errorf("the same again did %q", did)
+			}
+		})
+	}
+}
+
+func (d *downstream) mustDo(err error) {
+	d.t.Helper()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *downstream) pushes(message string, files map[string]string) {
+	d.t.Helper()
+	_, err := d.Person("ada").Push(us, branch, message, files)
+	d.mustDo(err)
+}
+
+// Bots talk; that is not people.
+func TestBotsDoNotCount(t *testing.T) {
+	t.Parallel()
+	d := newDownstream(t, pulls)
+	d.must("1.2.4", bump.Opened)
+	forge, err := gh.New(gh.Options{Token: d.Token(), Transport: d.Transport()})
+	d.mustDo(err)
+	d.mustDo(forge.AddLabels(t.Context(), us, 1, []string{"more"}))
+	req := strings.NewReader(`{"body":"a check has passed"}`)
+	d.post("/repos/"+us+"/issues/1/comments", req)
+	since := len(d.Requests())
+	d.must("1.3.0", bump.Replaced)
+	if asked := d.asked(since, false); len(asked) > 7 {
+		t.Errorf("it took %d requests: %s", len(asked), strings.Join(asked, "\n"))
+	}
+	if one := d.theOne(); !slices.Equal(one.Labels, []string{"dependencies", "more"}) || len(one.Comments) != 1 {
+		t.Errorf("it is %+v", one)
+	}
+}
+
+// A conflict is for people, and nothing is changed.
+func TestConflictsAreReported(t *testing.T) {
+	t.Parallel()
+	d := newDownstream(t, pulls)
+	d.must("1.2.4", bump.Opened)
+	d.pushes("fix", map[string]string{"pull.sh": "docker pull --quiet ghcr.io/o/up:1.2.4\n"})
+	d.commit("main", map[string]string{"pull.sh": "podman pull ghcr.io/o/up:1.2.3\n"})
+	head, since := d.bare("rev-parse", branch), len(d.Requests())
+	done, err := d.propose("1.3.0")
+	if outcome.Of(err) != outcome.Wrong || !strings.Contains(err.Error(), "both have changed pull.sh; merge main into it") {
+		t.Errorf("%+v, %v", done, err)
+	}
+	if did := d.asked(since, true); len(did) > 0 || d.bare("rev-parse", branch) != head {
+		t.Errorf("it did %q", did)
+	}
+}
+
+// A branch of people without a pull request is theirs.
+func TestABranchOfPeopleIsLeft(t *testing.T) {
+	t.Parallel()
+	d := newDownstream(t, pulls)
+	d.bare("branch", branch, "main")
+	d.pushes("mine", map[string]string{"mine.txt": "x"})
+	since := len(d.Requests())
+	if _, err := d.propose("1.2.4"); outcome.Of(err) != outcome.Wrong || !strings.Contains(err.Error(), "holds commits of people, and no pull request is open from it") {
+		t.Error(err)
+	}
+	if did := d.asked(since, true); len(did) > 0 {
+		t.Errorf("it did %q", did)
+	}
+}
+
+// Where main or the branch moves meanwhile, the change is made anew, a few times.
+func TestMovesMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		at    string // the request before whose answer it moves
+		moves int
+		where string
+		want  bump.State // "" is that it gives up
+	}{
+		{"/git/commits", 1, "main", bump.Replaced}, {"/git/trees", 1, "main", bump.Replaced}, {"/git/refs/heads/" + branch, 1, "main", bump.Replaced},
+		{"/git/commits", 3, "main", ""}, {"/git/commits", 1, branch, bump.Added}, {"/pulls/1", 1, branch, bump.Added},
+	} {
+		t.Run(fmt.Sprintf("%s of %s, %d times", strings.ReplaceAll(test.where, "/", "|"), strings.ReplaceAll(test.at, "/", "|"), test.moves), func(t *testing.T) {
+			t.Parallel()
+			d := newDownstream(t, pulls)
+			d.must("1.2.4", bump.Opened)
+			moves := 0
+			d.Intercept(func(r wild.Request) wild.Fault {
+				if r.Effect && strings.HasSuffix(r.Path, test.at) && moves < test.moves {
+					moves++
+					name := fmt.Sprintf("%s-%d.yaml", test.where, moves)
+					if _, err := d.Person("ada").Push(us, test.where, "meanwhile", map[string]string{name: "image: ghcr.io/o/up:1.2.3\n"}); err != nil {
+						t.Error(err)
+					}
+				}
+				return wild.Fault{}
+			})
+			done, err := d.propose("1.3.0")
+			d.Intercept(nil)
+			if moves != test.moves {
+				t.Fatalf("it moved %d times, want %d", moves, test.moves)
+			}
+			if test.want == "" {
+				if outcome.Of(err) != outcome.Unchecked || !strings.Contains(err.Error(), "moved each of the 3 times") {
+					t.Fatalf("%+v, %v", done, err)
+				}
+				return
+			}
+			if err != nil || done.State != test.want {
+				t.Fatalf("%s, %s, %v", done.State, done.Because, err)
+			}
+			tree := d.bare("merge-tree", "--write-tree", "main", branch)
+			for i := range moves {
+				if got := d.bare("show", fmt.Sprintf("%s:%s-%d.yaml", tree, test.where, i+1)); got != "image: ghcr.io/o/up:1.3.0" {
+					t.Errorf("what came meanwhile holds %q", got)
+				}
+			}
+			if test.want == bump.Replaced && d.bare("rev-parse", branch+"^") != d.bare("rev-parse", "main") {
+				t.Error("its commit is not on the tip of main")
+			}
+		})
+	}
+}
+
+// A pull request that has become needless is closed, with a reason.
+func TestClosesWhatIsNeedless(t *testing.T) {
+	t.Parallel()
+	d := newDownstream(t, pulls)
+	d.must("1.2.4", bump.Opened)
+	d.commit("main", map[string]string{"pull.sh": "docker pull ghcr.io/o/up:1.2.4\n", "values.yaml": "image: ghcr.io/o/up:1.2.4\n"})
+	d.must("1.2.4", bump.Closed)
+	one := d.theOne()
+	if one.State != "closed" || one.Merged || len(one.Comments) != 1 || !strings.Contains(one.Comments[0], "main holds up 1.2.4 or newer") {
+		t.Errorf("it is %+v", one)
+	}
+	since := len(d.Requests())
+	d.must("1.2.4", bump.Nothing)
+	if did := d.asked(since, true); len(did) > 0 {
+		t.Errorf("the same again did %q", did)
+	}
+	d.must("1.3.0", bump.Opened)
+	if all := d.PullRequests(us); len(all) != 2 || all[1].State != "open" {
+		t.Errorf("there are %+v", all)
+	}
+}
+
+// What stays open though there is nothing to do on main.
+func TestStaysOpen(t *testing.T) {
+	t.Parallel()
+	d := newDownstream(t, pulls)
+	d.must("1.3.0", bump.Opened)
+	d.commit("main", map[string]string{"pull.sh": "docker pull ghcr.io/o/up:1.2.4\n", "values.yaml": "image: ghcr.io/o/up:1.2.4\n"})
+	if done := d.must("1.2.4", bump.Nothing); !strings.Contains(done.Because, "proposes a newer version") {
+		t.Error(done.Because)
+	}
+	d.pushes("fix", map[string]string{"fix.txt": "by hand\n"})
+	d.commit("main", map[string]string{"pull.sh": "docker pull ghcr.io/o/up:1.3.0\n", "values.yaml": "image: ghcr.io/o/up:1.3.0\n"})
+	if done := d.must("1.3.0", bump.Nothing); !strings.Contains(done.Because, "holds commits of people, and stays open") {
+		t.Error(done.Because)
+	}
+	if one := d.theOne(); one.State != "open" {
+		t.Errorf("it is %+v", one)
+	}
+}
+
+// What people have closed is not opened again, unless there is something new.
+func TestClosedByPeople(t *testing.T) {
+	t.Parallel()
+	d := newDownstream(t, pulls)
+	d.must("1.2.4", bump.Opened)
+	d.mustDo(d.Person("ada").Close(us, 1))
+	if done := d.must("1.2.4", bump.Nothing); !strings.Contains(done.Because, "pull request 1 proposed the same, and was closed") {
+		t.Error(done.Because)
+	}
+	d.must("1.3.0", bump.Opened)
+}
+
+// Merged, with the branch left where it was, is over.
+func TestAfterTheMerge(t *testing.T) {
+	t.Parallel()
+	d := newDownstream(t, pulls)
+	d.must("1.2.4", bump.Opened)
+	d.mustDo(d.Person("ada").Merge(us, 1))
+	d.must("1.2.4", bump.Nothing)
+	d.must("1.3.0", bump.Opened)
+	if all := d.PullRequests(us); len(all) != 2 || !all[0].Merged || d.bare("rev-list", "--count", "main.."+branch) != "1" {
+		t.Errorf("there are %+v", all)
+	}
+}
+
+// Contents that are no text, and what a commit takes away, arrive as they are.
+func TestAnyBytes(t *testing.T) {
+	t.Parallel()
+	latin := "# caf\xe9\nimage: ghcr.io/o/up:1.2.3\n"
+	d := newDownstream(t, map[string]string{"latin.yaml": latin})
+	d.must("1.2.4", bump.Opened)
+	if got := d.file(branch, "latin.yaml") + "\n"; got != strings.Replace(latin, "1.2.3", "1.2.4", 1) {
+		t.Errorf("it holds %q", got)
+	}
+}
+
+// The process or the host dies at each request with an effect: before it, and
+// after it with the answer lost. Run again, the end is that of an undisturbed
+// run. The requests are those of a recording.
+func TestProposalsNeverHalfHappen(t *testing.T) {
+	t.Parallel()
+	for name, stage := range map[string]struct {
+		before func(d *downstream)
+		want   bump.State
+	}{
+		"opened":   {func(*downstream) {}, bump.Opened},
+		"replaced": {func(d *downstream) { d.must("1.2.4", bump.Opened) }, bump.Replaced},
+		"added to": {func(d *downstream) {
+			d.must("1.2.4", bump.Opened)
+			d.pushes("fix", map[string]string{"fix.txt": "by hand\n"})
+		}, bump.Added},
+		"closed": {func(d *downstream) {
+			d.must("1.2.4", bump.Opened)
+			d.commit("main", map[string]string{"pull.sh": "docker pull ghcr.io/o/up:1.3.0\n", "values.yaml": "image: ghcr.io/o/up:1.3.0\n"})
+		}, bump.Closed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDownstream(t, pulls)
+			stage.before(d)
+			since := len(d.Requests())
+			d.must("1.3.0", stage.want)
+			want, effects := d.state(), len(d.asked(since, true))
+			if effects < 2 {
+				t.Fatalf("the recording has %d requests with an effect", effects)
+			}
+			for i := range effects {
+				for _, fault := range []wild.Fault{{CutBefore: true}, {CutAfter: true}} {
+					d := newDownstream(t, pulls)
+					stage.before(d)
+					d.dieAt(i, fault)
+					_, died := d.propose("1.3.0")
+					d.Intercept(nil)
+					if _, err := d.propose("1.3.0"); err != nil {
+						t.Fatalf("request %d, %+v: run again: %v; before: %v", i, fault, err, died)
+					}
+					if diff := cmp.Diff(want, d.state()); diff != "" {
+						t.Errorf("request %d, %+v (-undisturbed +got):\n%s\nbefore: %v", i, fault, diff, died)
+					}
+				}
+			}
+		})
+	}
+}
+
+// dieAt lets the nth request with an effect suffer the fault, and every request
+// after it fail: the process has died.
+func (d *downstream) dieAt(n int, fault wild.Fault) {
+	seen := 0
+	d.Intercept(func(r wild.Request) wild.Fault {
+		if r.Host != "api.github.com" {
+			return wild.Fault{}
+		}
+		if seen > n {
+			return wild.Fault{CutBefore: true}
+		}
+		if r.Effect {
+			seen++
+		}
+		if seen > n {
+			return fault
+		}
+		return wild.Fault{}
+	})
+}
+
+// state is all that the downstream shows.
+func (d *downstream) state() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", d.bare("for-each-ref", "--format=%(refname) %(tree) %(subject)"))
+	for _, p := range d.PullRequests(us) {
+		fmt.Fprintf(&b, "%+v\n", p)
+	}
+	return b.String()
+}
+
+func (d *downstream) post(path string, body *strings.Reader) {
+	d.t.Helper()
+	data := new(bytes.Buffer)
+	_, err := data.ReadFrom(body)
+	d.mustDo(err)
+	d.mustDo(postJSON(d.t.Context(), d.World, path, data.Bytes()))
+}
+
+var errStatus = errors.New("unexpected status")
+
+func postJSON(ctx context.Context, w *wild.World, path string, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://api.github.com"+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+w.Token())
+	res, err := w.Transport().RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusCreated {
+		return fmt.Errorf("%w %d", errStatus, res.StatusCode)
+	}
+	return nil
+}
