@@ -2,12 +2,12 @@ package world
 
 import (
 	"context"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -29,6 +29,7 @@ type forge struct {
 	env      []string // of git processes
 	backend  string   // path of git's HTTP backend
 	accounts accounts
+	tokens   tokens
 
 	// mu guards all below and each repository's memory, also while git runs for a request, so
 	// that what a handler has looked up stays true until it has answered.
@@ -52,10 +53,11 @@ func newForge(over context.Context, dir string, o Options) (*forge, error) {
 		return nil, fmt.Errorf("git has no HTTP backend: %w; install a git with git-http-backend", err)
 	}
 	f := &forge{
-		over: over, dir: dir, token: o.Token, now: o.Now, born: o.Now(), backend: backend,
+		over: over, dir: dir, now: o.Now, born: o.Now(), backend: backend,
 		env: gitEnv(dir), repositories: map[string]*repository{},
 	}
 	f.accounts.meet(mainAccount)
+	f.tokens.add(&token{secret: o.Token, account: mainAccount, main: true})
 	return f, nil
 }
 
@@ -76,22 +78,21 @@ func (f *forge) repository(fullName string) (*repository, bool) {
 // call is one request to the API: who asks, and about which repository.
 type call struct {
 	*http.Request
-	known bool        // the caller showed the token
+	by    *token      // that the caller showed; nil for none
+	known bool        // the caller showed a token
 	repo  *repository // nil on paths that name none
 }
 
-// sees says whether the caller may know that a repository exists.
-func sees(known bool, r *repository) bool {
-	return !r.Private || known && r.Rights != rightsNone
-}
-
-// writes says whether the caller may change a repository.
-func writes(known bool, r *repository) bool { return known && r.Rights == rightsWrite }
-
-func (c *call) writes() bool { return writes(c.known, c.repo) }
+// writes says whether the caller may change the repository's contents.
+func (c *call) writes() bool { return c.by.may(c.repo, []string{"contents"}, true) }
 
 // who is the account that the caller acts for.
-func (c *call) who() account { return mainAccount }
+func (c *call) who() account {
+	if c.by == nil {
+		return account{}
+	}
+	return c.by.account
+}
 
 // reply is a successful answer of the API; a nil body is no body.
 type reply struct {
@@ -163,6 +164,7 @@ func (f *forge) dispatcher(prefix string, all []endpoint) http.Handler {
 	return http.StripPrefix(prefix, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		f.decorate(rw.Header())
 		answer, err := f.dispatch(all, r)
+		maps.Copy(rw.Header(), answer.header)
 		if err != nil {
 			writeError(rw, err)
 			return
@@ -173,7 +175,7 @@ func (f *forge) dispatcher(prefix string, all []endpoint) http.Handler {
 
 // dispatch refuses with 501 what the world does not know: a 404 would read as "absent".
 func (f *forge) dispatch(all []endpoint, r *http.Request) (reply, error) {
-	known, refused := f.authenticate(r)
+	by, refused := f.authenticate(r)
 	if refused != nil {
 		return fail(refused)
 	}
@@ -185,7 +187,7 @@ func (f *forge) dispatch(all []endpoint, r *http.Request) (reply, error) {
 		for i, name := range e.pattern.SubexpNames()[1:] {
 			r.SetPathValue(name, values[i+1])
 		}
-		return f.admit(e, &call{Request: r, known: known})
+		return f.admit(e, &call{Request: r, by: by, known: by != nil})
 	}
 	return fail(&apiError{status: http.StatusNotImplemented, Message: fmt.Sprintf("the rehearsal's forge has no %s %s", r.Method, r.URL.Path)})
 }
@@ -200,30 +202,30 @@ func (f *forge) admit(e endpoint, c *call) (reply, error) {
 		return e.serve(f, c)
 	}
 	r, found := f.repository(c.PathValue("owner") + "/" + c.PathValue("repo"))
-	if !found || !sees(c.known, r) {
+	if !found || !c.by.sees(r) {
 		return fail(notFound())
 	}
 	if e.write && !c.known {
 		return fail(&apiError{status: http.StatusUnauthorized, Message: "Requires authentication"})
 	}
-	if e.write && !writes(c.known, r) {
-		return fail(&apiError{status: http.StatusForbidden, Message: "Resource not accessible by integration"})
+	if !c.by.may(r, e.permissions(), e.write) {
+		return reply{header: http.Header{"X-Accepted-Github-Permissions": {e.accepted()}}}, c.by.denial()
 	}
 	c.repo = r
 	return e.serve(f, c)
 }
 
-// authenticate tells whether the caller showed the token; a wrong one is refused everywhere,
-// also where none is needed.
-func (f *forge) authenticate(r *http.Request) (bool, *apiError) {
+// authenticate finds the token that the caller showed, nil for none; a wrong one is refused
+// everywhere, also where none is needed.
+func (f *forge) authenticate(r *http.Request) (*token, *apiError) {
 	secret := credential(r)
 	if secret == "" && r.Header.Get("Authorization") == "" {
-		return false, nil
+		return nil, nil
 	}
-	if subtle.ConstantTimeCompare([]byte(secret), []byte(f.token)) == 1 {
-		return true, nil
+	if t, good := f.tokens.find(secret, f.now()); good {
+		return t, nil
 	}
-	return false, &apiError{status: http.StatusUnauthorized, Message: "Bad credentials"}
+	return nil, &apiError{status: http.StatusUnauthorized, Message: "Bad credentials"}
 }
 
 // credential is the secret in any of the forms that GitHub takes.
@@ -249,9 +251,7 @@ func (f *forge) decorate(h http.Header) {
 }
 
 func writeReply(rw http.ResponseWriter, a reply) {
-	for key, values := range a.header {
-		rw.Header()[key] = values
-	}
+	maps.Copy(rw.Header(), a.header)
 	switch body := a.body.(type) {
 	case nil:
 		rw.WriteHeader(a.status)

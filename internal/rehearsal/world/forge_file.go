@@ -126,10 +126,10 @@ func plainError(rw http.ResponseWriter, err error) {
 
 // visit finds a repository that the caller of a web address may read.
 func (f *forge) visit(r *http.Request, fullName string) (*repository, bool) {
-	known, refused := f.authenticate(r)
+	by, refused := f.authenticate(r)
 	repo, found := f.repository(fullName)
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	return repo, reads && refused == nil && found && sees(known, repo)
+	return repo, reads && refused == nil && found && by.sees(repo) && by.may(repo, []string{"contents"}, false)
 }
 
 // escaped is a path as it stands in an address.

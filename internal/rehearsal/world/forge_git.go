@@ -19,35 +19,36 @@ var gitPath = regexp.MustCompile(`^/([^/]+)/([^/]+?)(?:\.git)?/(info/refs|git-up
 func (f *forge) serveGit(rw http.ResponseWriter, r *http.Request) {
 	m := gitPath.FindStringSubmatch(r.URL.Path)
 	write := m[3] == "git-receive-pack" || r.URL.Query().Get("service") == "git-receive-pack"
-	known, refused := f.authenticate(r)
+	by, refused := f.authenticate(r)
 	repo, found := f.repository(m[1] + "/" + m[2])
-	switch visible := found && sees(known, repo); {
-	case refused != nil, !known && (!visible || write):
+	switch visible := found && by.sees(repo); {
+	case refused != nil, by == nil && (!visible || write):
 		rw.Header().Set("WWW-Authenticate", `Basic realm="GitHub"`)
 		http.Error(rw, "Authentication failed: no good credentials were shown.", http.StatusUnauthorized)
 	case !visible:
 		http.Error(rw, "Repository not found.", http.StatusNotFound)
-	case write && !writes(known, repo):
-		http.Error(rw, fmt.Sprintf("Permission to %s.git denied to %s.", repo.fullName(), tokenUser), http.StatusForbidden)
+	case !by.may(repo, []string{"contents"}, write):
+		http.Error(rw, fmt.Sprintf("Permission to %s.git denied to %s.", repo.fullName(), by.account.login), http.StatusForbidden)
 	default:
-		f.runBackend(rw, r, repo, m[3])
+		f.runBackend(rw, r, repo, m[3], by)
 	}
 }
 
-func (f *forge) runBackend(rw http.ResponseWriter, r *http.Request, repo *repository, service string) {
+func (f *forge) runBackend(rw http.ResponseWriter, r *http.Request, repo *repository, service string, by *token) {
 	if err := f.spool(r); err != nil {
 		http.Error(rw, err.Error(), http.StatusBadRequest)
 		return
 	}
 	defer r.Body.Close()
 	r.URL.Path = "/" + repo.fullName() + ".git/" + service
+	env := append([]string{"GIT_PROJECT_ROOT=" + filepath.Join(f.dir, "git"), "GIT_HTTP_EXPORT_ALL=1"}, f.env...)
+	if !by.touchesWorkflows(repo) {
+		env = append(env, "FORGE_GUARDS="+workflowFolder) // the update hook reads it
+	}
 	(&cgi.Handler{
 		Path: f.backend,
 		Dir:  f.dir,
-		Env: append([]string{
-			"GIT_PROJECT_ROOT=" + filepath.Join(f.dir, "git"),
-			"GIT_HTTP_EXPORT_ALL=1",
-		}, f.env...),
+		Env:  env,
 		// What git has to say goes to the client within the protocol.
 		Logger: log.New(io.Discard, "", 0),
 		Stderr: io.Discard,

@@ -31,9 +31,13 @@ func repositoryJSON(c *call) map[string]any {
 	return shown
 }
 
+// permissions are what the API tells of the caller's rights: an App hears that it has none,
+// whatever it may do.
 func permissions(c *call) map[string]bool {
-	read := c.known && c.repo.Rights != rightsNone
-	return map[string]bool{"admin": false, "maintain": false, "push": c.writes(), "triage": c.writes(), "pull": read || !c.repo.Private}
+	if c.by.isInstallation() {
+		return map[string]bool{"admin": false, "maintain": false, "push": false, "triage": false, "pull": false}
+	}
+	return map[string]bool{"admin": false, "maintain": false, "push": c.writes(), "triage": c.writes(), "pull": c.by.may(c.repo, []string{"metadata"}, false)}
 }
 
 // repositoryLinks are the addresses below a repository, name=path.

@@ -116,11 +116,19 @@ func (r *repository) init() error {
 	return os.WriteFile(filepath.Join(r.dir, "hooks", "update"), []byte(updateHook), 0o755)
 }
 
-// updateHook keeps the tags of immutable releases where they are.
+// updateHook keeps the tags of immutable releases where they are, and refuses new commits that
+// touch a folder which the token may not write to.
 const updateHook = `#!/bin/sh
 if test -f locked-tags && grep -Fxq -e "$1" locked-tags; then
 	echo "$1 belongs to an immutable release: it neither moves nor goes away" >&2
 	exit 1
+fi
+if test -n "$FORGE_GUARDS" && test "$3" != "0000000000000000000000000000000000000000"; then
+	file=$(git log --format= --name-only "$3" --not --all -- "$FORGE_GUARDS" | head -n 1) || exit 1
+	if test -n "$file"; then
+		echo "refusing to allow a GitHub App to create or update workflow '$file' without 'workflows' permission" >&2
+		exit 1
+	fi
 fi
 `
 
