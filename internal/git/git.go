@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -29,13 +31,30 @@ func (r Repo) Input(data []byte) Repo {
 	return r
 }
 
-// Error is a git command that failed, with all that git said.
+// Error is a git command that failed, with all that git said, but for what
+// stands before the host in a URL.
 type Error struct {
 	Args   []string
 	Status int // git's exit status, or -1 if it could not be run
 	Stderr string
 	Err    error
 }
+
+// failure is the Error of a command that ended.
+func failure(args []string, state *os.ProcessState, stderr string, err error) *Error {
+	shown := slices.Clone(args)
+	for i := range shown {
+		shown[i] = hide(shown[i])
+	}
+	return &Error{shown, state.ExitCode(), hide(stderr), err}
+}
+
+// secret is what a URL has before its host, which is a token in what CI systems
+// write into .git/config: git prints it in most of its errors. It ends at the last
+// @, since not everybody escapes those of a password.
+var secret = regexp.MustCompile(`://[^\s'"]*@`)
+
+func hide(text string) string { return secret.ReplaceAllString(text, "://***@") }
 
 func (e *Error) Error() string {
 	said := strings.TrimSpace(e.Stderr)
@@ -70,7 +89,7 @@ func (r Repo) Raw(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = r.Dir, r.environment(), bytes.NewReader(r.input), &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return stdout.String(), &Error{args, cmd.ProcessState.ExitCode(), stderr.String(), err}
+		return stdout.String(), failure(args, cmd.ProcessState, stderr.String(), err)
 	}
 	return stdout.String(), nil
 }

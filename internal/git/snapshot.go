@@ -69,7 +69,7 @@ func (r Repo) blobs(ctx context.Context, ids []string) ([][]byte, error) {
 	cmd.Dir, cmd.Env = r.Dir, r.environment()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(strings.Join(ids, "\n")+"\n"), &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return nil, &Error{[]string{"cat-file", "--batch"}, cmd.ProcessState.ExitCode(), stderr.String(), err}
+		return nil, failure(cmd.Args[1:], cmd.ProcessState, stderr.String(), err)
 	}
 	in := bufio.NewReader(&stdout)
 	var contents [][]byte

@@ -1,0 +1,67 @@
+package git_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+// A remote's URL holds a token, as CI systems write it into .git/config, and git
+// fails in its ways: the error tells where and why, and no token.
+func TestErrorsHoldNoToken(t *testing.T) {
+	t.Parallel()
+	const token = "ghs_known_0123456789"
+	w, err := world.Start(filepath.Join(t.TempDir(), "world"), world.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	if err := w.CreateRepository("o/app", world.Repository{Private: true}); err != nil {
+		t.Fatal(err)
+	}
+	repo := git.Repo{Dir: t.TempDir(), Env: append(w.Env(), "PATH="+os.Getenv("PATH"))}
+	run(t, repo, "init", "--quiet")
+	run(t, repo, "commit", "--quiet", "--allow-empty", "-m", "begin")
+	head := run(t, repo, "rev-parse", "HEAD")
+	for name, url := range map[string]string{
+		"a wrong token":          "https://x-access-token:" + token + "@github.com/o/app",
+		"a token alone":          "https://" + token + "@github.com/o/none",
+		"an @ in the password":   "https://me:" + token + "@me@github.com/o/app",
+		"no such repository":     "https://x-access-token:" + token + "@github.com/o/none",
+		"no such host":           "https://x-access-token:" + token + "@elsewhere.example/o/app",
+		"a scheme of nobody":     "nobody://x-access-token:" + token + "@github.com/o/app",
+		"a / in the password":    "https://me:" + token + "/more@github.com/o/app",
+		"a port that is no port": "https://x-access-token:" + token + "@github.com:port/o/app",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			there := git.Repo{Dir: t.TempDir(), Env: repo.Env}
+			run(t, there, "clone", "--quiet", repo.Dir, ".")
+			run(t, there, "remote", "add", "named", url)
+			for _, remote := range []git.Remote{git.Remote(url), "named"} {
+				ctx := context.Background()
+				_, listed := there.RemoteTag(ctx, remote, "v1.0.0")
+				_, fetched := there.Fetched(ctx, t.TempDir(), git.Remote(url), "refs/heads/main")
+				_, ran := there.Run(ctx, "clone", "--quiet", url, "new")
+				for what, err := range map[string]error{"list": listed, "fetch": fetched, "clone": ran, "push": there.PushBranch(ctx, remote, head, "b")} {
+					if err == nil || outcome.Of(err) != outcome.Unchecked {
+						t.Errorf("%s: %v, want an error", what, err)
+					}
+					for ; err != nil; err = errors.Unwrap(err) {
+						if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, "known_0123456789") {
+							t.Errorf("%s by %.5s: the token is in %s", what, remote, text)
+						}
+					}
+				}
+			}
+		})
+	}
+}
