@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -68,6 +69,9 @@ type scene struct {
 	v      Verifier
 }
 
+// noWait waits for nothing.
+func noWait(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
 func newScene(t *testing.T) *scene {
 	t.Helper()
 	w, err := world.Start(filepath.Join(t.TempDir(), "world"), world.Options{})
@@ -77,7 +81,7 @@ func newScene(t *testing.T) *scene {
 	t.Cleanup(func() { w.Close() })
 	s := &scene{World: w, t: t, dir: t.TempDir()}
 	s.must(w.CreateRepository(repository, world.Repository{}))
-	forge, err := gh.New(gh.Options{Token: w.Token(), TokenName: "X_TOKEN", Transport: w.Transport()})
+	forge, err := gh.New(gh.Options{Token: w.Token(), TokenName: "X_TOKEN", Transport: w.Transport(), Wait: noWait})
 	s.must(err)
 	s.v = Verifier{
 		GitHub:   forge.Attestations,

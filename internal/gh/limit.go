@@ -120,12 +120,12 @@ func (t *transport) date(res *http.Response) (time.Time, bool) {
 // messageOf is what GitHub says in an answer that was read whole; it leaves the
 // body to be read again.
 func messageOf(res *http.Response) string {
-	seeker, ok := res.Body.(io.ReadSeeker)
+	body, ok := res.Body.(whole)
 	if !ok {
 		return ""
 	}
-	data, _ := io.ReadAll(seeker) // of a buffer
-	seeker.Seek(0, io.SeekStart)  // within a buffer
+	data, _ := io.ReadAll(body) // from memory, as is Seek
+	body.Seek(0, io.SeekStart)
 	var said struct{ Message string }
 	if json.Unmarshal(data, &said) != nil {
 		return ""

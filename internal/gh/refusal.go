@@ -26,9 +26,15 @@ var ErrConflict = errors.New("in conflict with what is there, or not valid")
 // explain says what was being done, and what to do where GitHub's answer
 // tells.
 func (c *Client) explain(doing string, err error) error {
+	if open, is := errors.AsType[*Uncertain](err); is {
+		return fmt.Errorf("%s: %w", doing, open)
+	}
+	if limited, is := errors.AsType[*Limited](err); is {
+		return fmt.Errorf("%s: %w", doing, limited)
+	}
 	answer, ok := errors.AsType[*github.ErrorResponse](err)
 	if !ok {
-		return fmt.Errorf("%s: %s%w", doing, unasked(err), bare(err))
+		return fmt.Errorf("%s: could not ask: %w", doing, bare(err))
 	}
 	switch status := answer.Response.StatusCode; {
 	case status == http.StatusNotFound:
@@ -47,15 +53,6 @@ func (c *Client) explain(doing string, err error) error {
 		return fmt.Errorf("%s: %w: %w", doing, ErrConflict, err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
-}
-
-// unasked introduces an error that does not say for itself that nothing came of
-// a request.
-func unasked(err error) string {
-	if _, limited := errors.AsType[*Limited](err); limited || isUncertain(err) {
-		return ""
-	}
-	return "could not ask: "
 }
 
 const headerSSO = "X-GitHub-SSO"
@@ -100,7 +97,7 @@ func isFinal(answer *github.ErrorResponse) bool {
 
 // bare is the cause alone, without the address, which may be signed.
 func bare(err error) error {
-	if outer, ok := errors.AsType[*url.Error](err); ok {
+	if outer, ok := err.(*url.Error); ok {
 		return outer.Err
 	}
 	return err

@@ -290,9 +290,14 @@ func (t *transport) readWhole(req *http.Request, res *http.Response) error {
 	if res.StatusCode >= 400 {
 		data = []byte(t.hide(string(data)))
 	}
-	res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(data)), int64(len(data))
+	res.Body, res.ContentLength = whole{bytes.NewReader(data)}, int64(len(data))
 	return nil
 }
+
+// whole is a body that was read.
+type whole struct{ *bytes.Reader }
+
+func (whole) Close() error { return nil }
 
 // isCut tells of JSON that ends early where the connection does not show it, as
 // with proxies that end an answer by closing.

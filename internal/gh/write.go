@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/kubestellar/actions/internal/outcome"
 )
 
 // Uncertain is a write of which nobody knows whether it was done: the answer was
@@ -12,17 +14,42 @@ import (
 type Uncertain struct {
 	Method, Path string
 	Err          error
+	// Looked is why looking did not tell either; nil if nobody looked.
+	Looked error
 }
 
 func (u *Uncertain) Error() string {
-	return fmt.Sprintf("GitHub may or may not have done %s %s: look before you repeat it: %v", u.Method, u.Path, u.Err)
+	text := fmt.Sprintf("GitHub may or may not have done %s %s: look before you repeat it: %v", u.Method, u.Path, u.Err)
+	if u.Looked != nil {
+		text += fmt.Sprintf("; and then, %v", u.Looked)
+	}
+	return text
 }
 
+// Unwrap leaves out what looking said: that something else is absent, say, is no
+// answer to the write.
 func (u *Uncertain) Unwrap() error { return u.Err }
+
+// Code is that of what was seen in looking.
+func (u *Uncertain) Code() outcome.Code {
+	if u.Looked == nil {
+		return outcome.Unchecked
+	}
+	return outcome.Of(u.Looked)
+}
 
 func isUncertain(err error) bool {
 	_, is := errors.AsType[*Uncertain](err)
 	return is
+}
+
+// unseen is an uncertain write with what came of looking for it.
+func unseen(err, looked error) error {
+	open, _ := errors.AsType[*Uncertain](err)
+	if looked == nil {
+		looked = errors.New("it was not to be seen, each time that it was looked for")
+	}
+	return &Uncertain{open.Method, open.Path, open.Err, looked}
 }
 
 // lags are the pauses between looks: what GitHub shows lags some seconds behind
@@ -42,7 +69,7 @@ func (c *Client) write(ctx context.Context, act func() error, done func(context.
 			return nil
 		}
 		if looked != nil || acts == maxActs {
-			return errors.Join(err, looked)
+			return unseen(err, looked)
 		}
 		err = act()
 		if err == nil || isUncertain(err) {

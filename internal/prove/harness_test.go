@@ -272,9 +272,12 @@ func (s *stage) anybody() *oci.Registry {
 	return &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
 }
 
+// noWait waits for nothing.
+func noWait(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
 func (s *stage) forge(t *testing.T, token string) *gh.Client {
 	t.Helper()
-	forge, err := gh.New(gh.Options{Token: token, Transport: s.Transport()})
+	forge, err := gh.New(gh.Options{Token: token, Transport: s.Transport(), Wait: noWait})
 	must(t, err)
 	return forge
 }

@@ -1,0 +1,530 @@
+package gh_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/web"
+)
+
+// waits notes for how long was waited, and takes no time.
+type waits struct {
+	mu  sync.Mutex
+	all []time.Duration
+}
+
+func (w *waits) wait(ctx context.Context, d time.Duration) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all = append(w.all, d)
+	return ctx.Err()
+}
+
+func (w *waits) sum() (sum time.Duration) {
+	for _, d := range w.all {
+		sum += d
+	}
+	return sum
+}
+
+// careful is a client of the world whose waits are noted, and not spread.
+func careful(t *testing.T, w *world.World, over func(http.RoundTripper) http.RoundTripper) (*gh.Client, *waits) {
+	t.Helper()
+	noted := &waits{}
+	c, err := gh.New(gh.Options{Token: w.Token(), TokenName: "X_TOKEN", Transport: over(w.Transport()), Wait: noted.wait, Random: func() float64 { return 0 }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, noted
+}
+
+func asItIs(next http.RoundTripper) http.RoundTripper { return next }
+
+// first lets the first n requests of a method suffer a fault.
+func first(w *world.World, n int, method string, fault world.Fault) {
+	var mu sync.Mutex
+	w.Intercept(func(r world.Request) world.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Method != method || n == 0 {
+			return world.Fault{}
+		}
+		n--
+		return fault
+	})
+}
+
+func header(pairs ...string) http.Header {
+	h := http.Header{}
+	for i := 0; i < len(pairs); i += 2 {
+		h.Set(pairs[i], pairs[i+1])
+	}
+	return h
+}
+
+const (
+	denied    = `{"message":"Resource not accessible by integration"}`
+	tooMany   = `{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}`
+	exhausted = `{"message":"API rate limit exceeded for installation ID 1."}`
+)
+
+// What comes of a fault that passes, by reads and by writes, and what is waited.
+func TestFaultsThatPass(t *testing.T) {
+	t.Parallel()
+	const date = "Tue, 24 Nov 2026 20:00:00 GMT"
+	s := time.Second
+	for name, test := range map[string]struct {
+		fault       world.Fault
+		times       int
+		read, write []time.Duration // nil: it is not repeated
+	}{
+		"cut before":                  {world.Fault{CutBefore: true}, 2, []time.Duration{s / 2, s}, nil},
+		"an answer lost":              {world.Fault{CutAfter: true}, 1, []time.Duration{s / 2}, nil},
+		"500":                         {world.Fault{Status: 500}, 1, []time.Duration{s / 2}, nil},
+		"502":                         {world.Fault{Status: 502}, 1, []time.Duration{s / 2}, nil},
+		"503 that says when":          {world.Fault{Status: 503, Header: header("Retry-After", "7")}, 1, []time.Duration{7 * s}, nil},
+		"504":                         {world.Fault{Status: 504}, 4, []time.Duration{s / 2, s, 2 * s, 4 * s}, nil},
+		"broken JSON":                 {world.Fault{Status: 200, Header: header("Content-Type", "application/json"), Body: `{"id":1,"na`}, 1, []time.Duration{s / 2}, nil},
+		"429":                         {world.Fault{Status: 429, Header: header("Retry-After", "2")}, 1, []time.Duration{2 * s}, []time.Duration{2 * s}},
+		"429 with a date":             {world.Fault{Status: 429, Header: header("Retry-After", "Tue, 24 Nov 2026 20:00:09 GMT", "Date", date)}, 1, []time.Duration{9 * s}, []time.Duration{9 * s}},
+		"429, nothing said":           {world.Fault{Status: 429}, 2, []time.Duration{60 * s, 120 * s}, []time.Duration{60 * s, 120 * s}},
+		"a secondary limit":           {world.Fault{Status: 403, Header: header("Retry-After", "30"), Body: tooMany}, 1, []time.Duration{30 * s}, []time.Duration{30 * s}},
+		"a secondary limit, in words": {world.Fault{Status: 403, Body: tooMany}, 1, []time.Duration{60 * s}, []time.Duration{60 * s}},
+		"a primary limit": {world.Fault{Status: 403, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1795550430", "Date", date), Body: exhausted}, 1,
+			[]time.Duration{31 * s}, []time.Duration{31 * s}}, // 20:00:30
+		"a primary limit by 429": {world.Fault{Status: 429, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1795550430", "Date", date)}, 1,
+			[]time.Duration{31 * s}, []time.Duration{31 * s}},
+		"no right": {world.Fault{Status: 403, Body: denied}, 1, nil, nil},
+		"401":      {world.Fault{Status: 401}, 1, nil, nil},
+		"404":      {world.Fault{Status: 404}, 1, nil, nil},
+		"501":      {world.Fault{Status: 501}, 1, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := start(t, world.Repository{})
+			c, noted := careful(t, w, asItIs)
+			first(w, test.times, http.MethodGet, test.fault)
+			_, err := c.DefaultBranch(context.Background(), repository)
+			if !slices.Equal(noted.all, test.read) || (err == nil) != (test.read != nil) {
+				t.Errorf("a read waited %v and said %v, want %v", noted.all, err, test.read)
+			}
+			// A pull request from nowhere cannot be opened, so no write is done.
+			c, noted = careful(t, w, asItIs)
+			first(w, test.times, http.MethodPost, test.fault)
+			before := len(w.Requests())
+			_, err = c.CreatePull(context.Background(), repository, gh.Proposal{Title: "t", Head: "none", Base: "main"})
+			if err == nil || test.write != nil && (!slices.Equal(noted.all, test.write) || !strings.Contains(err.Error(), "422")) {
+				t.Errorf("a write waited %v and said %v, want %v", noted.all, err, test.write)
+			}
+			if after := w.Requests()[before+1:]; test.write == nil && len(after) > 0 && after[0].Method != http.MethodGet {
+				t.Errorf("the write was repeated before anybody looked: %+v", after)
+			}
+		})
+	}
+}
+
+// What does not pass is given up, and said: by whom, until when.
+func TestFaultsThatStay(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fault    world.Fault
+		says     string
+		requests int
+	}{
+		"an hour":     {world.Fault{Status: 403, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1795554000", "Date", "Tue, 24 Nov 2026 20:00:00 GMT"), Body: exhausted}, "primary limit (requests an hour); run again after 2026-11-24 21:00:01 UTC: API rate limit exceeded", 1},
+		"ten minutes": {world.Fault{Status: 429, Header: header("Retry-After", "600")}, "secondary limit", 1},
+		"for ever":    {world.Fault{Status: 429, Header: header("Retry-After", "99999999999999")}, "secondary limit", 1},
+		"minutes":     {world.Fault{Status: 429}, "secondary limit", 3}, // after 1 and 2 of them, 4 are too many
+		"seconds":     {world.Fault{Status: 429, Header: header("Retry-After", "1")}, "secondary limit", 5},
+		"502":         {world.Fault{Status: 502}, "502", 5},
+		"cuts":        {world.Fault{CutAfter: true}, "could not ask: ", 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := start(t, world.Repository{})
+			// internal/web waits for its hosts, too; that must not multiply.
+			c, noted := careful(t, w, func(next http.RoundTripper) http.RoundTripper { return web.New(next) })
+			w.Intercept(func(world.Request) world.Fault { return test.fault })
+			_, err := c.DefaultBranch(context.Background(), repository)
+			if err == nil || !strings.Contains(err.Error(), test.says) || outcome.Of(err) != outcome.Unchecked {
+				t.Errorf("said %v (code %d), want %q", err, outcome.Of(err), test.says)
+			}
+			limited, is := errors.AsType[*gh.Limited](err)
+			if is != strings.Contains(test.says, "limit") || is && limited.Until.IsZero() {
+				t.Errorf("%v is a limit: %t", err, is)
+			}
+			// net/http by itself repeats a read whose connection broke.
+			if got := len(w.Requests()); got != test.requests && !test.fault.CutAfter || noted.sum() > 5*time.Minute {
+				t.Errorf("%d requests and waits of %v, want %d", got, noted.all, test.requests)
+			}
+		})
+	}
+}
+
+// go-github refuses by itself what comes after the last request of a budget, by
+// its machine's clock; here the server is asked.
+func TestTheServerTellsOfItsLimits(t *testing.T) {
+	t.Parallel()
+	w, _ := start(t, world.Repository{})
+	c, _ := careful(t, w, asItIs)
+	first(w, 1, http.MethodGet, world.Fault{Status: 200, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "99999999999"), Body: `{}`})
+	for range 2 {
+		if _, err := c.DefaultBranch(context.Background(), repository); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := len(w.Requests()); got != 2 {
+		t.Errorf("%d requests, want 2", got)
+	}
+}
+
+// What a refusal means, and what to do.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fault world.Fault
+		says  string
+	}{
+		"a permission":         {world.Fault{Status: 403, Header: header("X-Accepted-GitHub-Permissions", "contents=write"), Body: denied}, "the token (X_TOKEN) lacks a right: GitHub wants the permission contents=write: "},
+		"a scope":              {world.Fault{Status: 403, Header: header("X-Accepted-OAuth-Scopes", "repo"), Body: denied}, "lacks a right: GitHub wants one of the scopes repo: "},
+		"nothing said":         {world.Fault{Status: 403, Body: denied}, "the token (X_TOKEN) lacks a right: "},
+		"single sign-on":       {world.Fault{Status: 403, Header: header("X-GitHub-SSO", "required; url=https://github.com/orgs/o/sso?authorization_request=1")}, "the token (X_TOKEN) is not authorized for the organisation's single sign-on: authorize it at https://github.com/orgs/o/sso?authorization_request=1: "},
+		"a token that is none": {world.Fault{Status: 401, Body: `{"message":"Bad credentials"}`}, "the token (X_TOKEN) is missing, wrong or expired: "},
+		"absent or hidden":     {world.Fault{Status: 404}, "not there, or out of this token's reach"},
+		"another server":       {world.Fault{Status: 302, Header: header("Location", "https://elsewhere.example/x?sig=secret")}, "GitHub redirects to another server (elsewhere.example), which is not followed: is GITHUB_API_URL right? "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, c := start(t, world.Repository{})
+			w.Intercept(func(world.Request) world.Fault { return test.fault })
+			_, read := c.DefaultBranch(context.Background(), repository)
+			write := c.Publish(context.Background(), repository, 1, false)
+			for _, err := range []error{read, write} {
+				if err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "secret") {
+					t.Errorf("said %v, want %q", err, test.says)
+				}
+			}
+			if got := len(w.Requests()); got != 2 {
+				t.Errorf("%d requests, want 2", got)
+			}
+		})
+	}
+}
+
+// server is a GitHub for what the world does not do: it breaks off and stalls.
+func server(t *testing.T, o gh.Options, answer http.HandlerFunc) *gh.Client {
+	t.Helper()
+	s := httptest.NewServer(answer)
+	t.Cleanup(s.Close)
+	o.APIURL, o.Transport = s.URL, &http.Transport{}
+	if o.Wait == nil {
+		o.Wait = atOnce
+	}
+	c, err := gh.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// An answer that stalls, or ends early, is no answer.
+func TestAnswersThatDoNotEnd(t *testing.T) {
+	t.Parallel()
+	stall := func(rw http.ResponseWriter, r *http.Request) {
+		rw.Write([]byte(`{"default_branch":`))
+		rw.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}
+	for name, test := range map[string]struct {
+		answer http.HandlerFunc
+		says   string
+	}{
+		"silence": {func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); <-r.Context().Done() }, "no whole answer came in time (100ms)"},
+		"a stall": {stall, "no whole answer came in time (100ms)"},
+		"a cut": {func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Content-Length", "100")
+			rw.Write([]byte(`{"default_branch":"main"}`))
+		}, "the answer broke off after 25 bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			asked := map[string]int{}
+			ask := func(sound int) *gh.Client {
+				return server(t, gh.Options{Slow: 100 * time.Millisecond}, func(rw http.ResponseWriter, r *http.Request) {
+					mu.Lock()
+					asked[r.Method]++
+					n := asked[r.Method]
+					mu.Unlock()
+					if n >= sound {
+						io.WriteString(rw, `{"default_branch":"main","draft":true}`)
+						return
+					}
+					test.answer(rw, r)
+				})
+			}
+			if got, err := ask(3).DefaultBranch(context.Background(), repository); got != "main" || err != nil {
+				t.Errorf("the third answer was %q, %v", got, err)
+			}
+			if _, err := ask(99).DefaultBranch(context.Background(), repository); err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("said %v, want %q", err, test.says)
+			}
+			clear(asked)
+			// Nothing that can be looked at says that it was done.
+			err := ask(99).Publish(context.Background(), repository, 1, false)
+			if _, is := errors.AsType[*gh.Uncertain](err); !is || !strings.Contains(err.Error(), test.says) || asked["PATCH"] != 1 {
+				t.Errorf("%d writes, and said %v", asked["PATCH"], err)
+			}
+		})
+	}
+}
+
+// Each part of a download must come in time, and all of it.
+func TestDownloadsThatStall(t *testing.T) {
+	t.Parallel()
+	c := server(t, gh.Options{Slow: 100 * time.Millisecond}, func(rw http.ResponseWriter, r *http.Request) {
+		for range 4 { // which takes longer in all than one part may
+			rw.Write([]byte("text"))
+			rw.(http.Flusher).Flush()
+			time.Sleep(50 * time.Millisecond)
+		}
+		if strings.HasSuffix(r.URL.Path, "/2") {
+			<-r.Context().Done()
+		}
+	})
+	ctx := context.Background()
+	var b strings.Builder
+	if err := c.Download(ctx, repository, gh.Asset{ID: 1, Name: "a", Size: 16}, &b); err != nil || b.Len() != 16 {
+		t.Errorf("%d bytes, %v", b.Len(), err)
+	}
+	if err := c.Download(ctx, repository, gh.Asset{ID: 2, Name: "a"}, io.Discard); err == nil || !strings.Contains(err.Error(), "in time") {
+		t.Errorf("a stall: %v", err)
+	}
+}
+
+// A redirect is followed with the same method and body on GitHub's own host. No
+// other host sees the token, nor anything that is written.
+func TestRedirects(t *testing.T) {
+	t.Parallel()
+	const token = "ghs_known"
+	var mu sync.Mutex
+	var elsewhere []string
+	other := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		elsewhere = append(elsewhere, r.Method+" "+r.Header.Get("Authorization"))
+		io.WriteString(rw, "text")
+	}))
+	t.Cleanup(other.Close)
+	var seen []string
+	status := 0
+	c := server(t, gh.Options{Token: token}, func(rw http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		seen = append(seen, fmt.Sprintf("%s %s %t %d", r.Method, r.URL.Path, r.Header.Get("Authorization") == "Bearer "+token, len(body)))
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/repos/o/far"):
+			rw.Header().Set("Location", other.URL+"/file?sig=secret")
+			rw.WriteHeader(status)
+		case strings.HasPrefix(r.URL.Path, "/repos/o/round"):
+			rw.Header().Set("Location", r.URL.Path)
+			rw.WriteHeader(status)
+		case strings.HasPrefix(r.URL.Path, "/repos/o/old"):
+			rw.Header().Set("Location", strings.Replace(r.URL.Path, "/repos/o/old", "/repositories/7", 1))
+			rw.WriteHeader(status)
+		default:
+			io.WriteString(rw, `{"full_name":"o/new","default_branch":"main"}`)
+		}
+	})
+	ctx := context.Background()
+	for _, status = range []int{301, 302, 307, 308} {
+		seen, elsewhere = nil, nil
+		err := c.Dispatch(ctx, "o/old", gh.Event{ID: "x"})
+		if err != nil || len(seen) != 2 || seen[0] != strings.Replace(seen[1], "/repositories/7", "/repos/o/old", 1) || !strings.HasPrefix(seen[1], "POST /repositories/7/dispatches true ") || strings.HasSuffix(seen[1], " 0") {
+			t.Errorf("%d: %v by %q", status, err, seen)
+		}
+		if branch, err := c.DefaultBranch(ctx, "o/old"); branch != "main" || err != nil {
+			t.Errorf("%d: a read: %q, %v", status, branch, err)
+		}
+		err = c.Dispatch(ctx, "o/far", gh.Event{ID: "x"})
+		if err == nil || len(elsewhere) != 0 || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%d: %v, and another host saw %q", status, err, elsewhere)
+		}
+		if err := c.Dispatch(ctx, "o/round", gh.Event{ID: "x"}); err == nil || !strings.Contains(err.Error(), "redirects more than 5 times") {
+			t.Errorf("%d: in circles: %v", status, err)
+		}
+		var b strings.Builder
+		if err := c.Download(ctx, "o/far", gh.Asset{ID: 1, Name: "a"}, &b); err != nil || b.String() != "text" || !slices.Equal(elsewhere, []string{"GET "}) {
+			t.Errorf("%d: a download: %q, %v, and another host saw %q", status, b.String(), err, elsewhere)
+		}
+	}
+	if names, err := c.Renamed(ctx); err == nil || len(names) != 0 {
+		t.Errorf("o/round, which has no name, was renamed: %v, %v", names, err)
+	}
+}
+
+// A repository that has another name now is found, and the name is told.
+func TestRenamed(t *testing.T) {
+	t.Parallel()
+	c := server(t, gh.Options{}, func(rw http.ResponseWriter, r *http.Request) {
+		if rest, old := strings.CutPrefix(r.URL.Path, "/repos/o/old"); old {
+			http.Redirect(rw, r, "/repositories/7"+rest, http.StatusMovedPermanently)
+			return
+		}
+		io.WriteString(rw, `{"full_name":"o/new"}`)
+	})
+	ctx := context.Background()
+	for _, name := range []string{"o/old", "o/app"} {
+		if _, err := c.DefaultBranch(ctx, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if names, err := c.Renamed(ctx); err != nil || len(names) != 1 || names["o/old"] != "o/new" {
+		t.Errorf("saw %v, %v", names, err)
+	}
+}
+
+// Writes go one at a time: ten at once, then one a second. Reads do not wait.
+func TestWritesArePaced(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	now, began := time.Unix(1_800_000_000, 0), time.Unix(1_800_000_000, 0)
+	clock := func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
+	pass := func(ctx context.Context, d time.Duration) error {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(d)
+		return ctx.Err()
+	}
+	open, most, written := 0, 0, 0
+	c := server(t, gh.Options{Now: clock, Wait: pass}, func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			return
+		}
+		mu.Lock()
+		open++
+		written++
+		most = max(most, open)
+		mu.Unlock()
+		time.Sleep(2 * time.Millisecond)
+		mu.Lock()
+		open--
+		mu.Unlock()
+		rw.WriteHeader(http.StatusNoContent)
+	})
+	var group sync.WaitGroup
+	const writes = 40
+	for range writes {
+		group.Go(func() {
+			_, read := c.DefaultBranch(context.Background(), repository)
+			if err := errors.Join(read, c.Dispatch(context.Background(), repository, gh.Event{ID: "x"})); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if took := now.Sub(began); written != writes || most != 1 || took < 29*time.Second || took > 31*time.Second {
+		t.Errorf("%d writes, %d at once, in %s", written, most, took)
+	}
+}
+
+// Who ends a run does not wait for the pace, nor for what is to be tried again.
+func TestWaitsEnd(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	c := server(t, gh.Options{Wait: web.Wait}, func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Retry-After", "100")
+		rw.WriteHeader(http.StatusTooManyRequests)
+		time.AfterFunc(20*time.Millisecond, cancel)
+	})
+	if _, err := c.DefaultBranch(ctx, repository); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// A list is read to its end, and from GitHub alone.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	const drafts = 230
+	w, c := start(t, world.Repository{})
+	for range drafts {
+		if _, err := c.CreateDraft(context.Background(), repository, "v1.0.0", "main"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all, err := c.Releases(context.Background(), repository, "v1.0.0"); err != nil || len(all) != drafts {
+		t.Errorf("saw %d drafts, %v, want %d", len(all), err, drafts)
+	}
+	for name, test := range map[string]struct {
+		header http.Header
+		says   string
+	}{
+		"another host":     {header("Link", `<https://elsewhere.example/x>; rel="next"`), "names a next page that is not at api.github.com"},
+		"a user":           {header("Link", `<https://me:pw@api.github.com/x>; rel="next"`), "names a next page that is not at"},
+		"no address":       {header("Link", `<:>; rel="next"`), "names a next page that is not at"},
+		"without an end":   {header("Link", `<https://api.github.com/repos/o/app/releases?page=2>; rel="next", <https://api.github.com/x>; rel="last"`), "more than 100 pages"},
+		"a part of it all": {header("X-GitHub-SSO", "partial-results; organizations=1,2"), "shows a part only"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.Intercept(func(r world.Request) world.Fault {
+				if strings.HasSuffix(r.Path, "/releases") {
+					return world.Fault{Status: 200, Header: test.header, Body: `[]`}
+				}
+				return world.Fault{}
+			})
+			if _, err := c.Releases(context.Background(), repository, "v1.0.0"); err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "pw") {
+				t.Errorf("said %v, want %q", err, test.says)
+			}
+		})
+	}
+}
+
+// addresses notes where requests go.
+type addresses []string
+
+func (a *addresses) RoundTrip(req *http.Request) (*http.Response, error) {
+	*a = append(*a, req.URL.String())
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+}
+
+// Every request follows GITHUB_API_URL, uploads too.
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string][2]string{
+		"":                             {"https://api.github.com/", "https://uploads.github.com/"},
+		"https://api.github.com/":      {"https://api.github.com/", "https://uploads.github.com/"},
+		"https://ghe.example/api/v3":   {"https://ghe.example/api/v3/", "https://ghe.example/api/uploads/"},
+		"https://ghe.example/api/v3//": {"https://ghe.example/api/v3/", "https://ghe.example/api/uploads/"},
+		"https://api.tenant.ghe.com":   {"https://api.tenant.ghe.com/", "https://uploads.tenant.ghe.com/"},
+	} {
+		var asked addresses
+		c, err := gh.New(gh.Options{APIURL: url, Transport: &asked})
+		if err != nil {
+			t.Errorf("%q: %v", url, err)
+			continue
+		}
+		_, read := c.DefaultBranch(context.Background(), repository)
+		if err := errors.Join(read, c.Upload(context.Background(), repository, 1, "a b", "transport_test.go")); err != nil {
+			t.Errorf("%q: %v", url, err)
+		}
+		if !slices.Equal(asked, []string{want[0] + "repos/o/app", want[1] + "repos/o/app/releases/1/assets?name=a+b"}) {
+			t.Errorf("%q: asked %q", url, asked)
+		}
+	}
+	for _, url := range []string{"ftp://ghe.example", "https://me:pw@ghe.example", "https://me:p%w@ghe.example", "https://ghe.example?x=1"} {
+		if _, err := gh.New(gh.Options{APIURL: url}); err == nil || strings.Contains(err.Error(), "pw") || strings.Contains(err.Error(), "p%w") {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+}

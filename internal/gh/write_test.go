@@ -1,0 +1,264 @@
+package gh_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+// writes does everything once that a client writes. Where a draft's fate is open
+// it looks, as a release does.
+func writes(t *testing.T, c *gh.Client) error {
+	ctx := context.Background()
+	file := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(file, []byte("text"), 0o644); err != nil {
+		return err
+	}
+	var ids []int64
+	for _, tag := range []string{"v1.0.0", "v2.0.0"} {
+		_, err := c.CreateDraft(ctx, repository, tag, "main")
+		if _, open := errors.AsType[*gh.Uncertain](err); err != nil && !open {
+			return err
+		}
+		there, err := c.Releases(ctx, repository, tag)
+		if err != nil || len(there) != 1 {
+			return fmt.Errorf("%d drafts for %s, %v", len(there), tag, err)
+		}
+		ids = append(ids, there[0].ID)
+	}
+	if err := errors.Join(c.DeleteDraft(ctx, repository, ids[1]), c.Upload(ctx, repository, ids[0], "a.txt", file), c.Upload(ctx, repository, ids[0], "b.txt", file)); err != nil {
+		return err
+	}
+	there, err := c.Releases(ctx, repository, "v1.0.0")
+	if err != nil || len(there) != 1 {
+		return fmt.Errorf("%d drafts, %v", len(there), err)
+	}
+	old, _ := there[0].Asset("b.txt")
+	pull, err := c.CreatePull(ctx, repository, gh.Proposal{Title: "t", Body: "b", Head: "change", Base: "main"})
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.DeleteAsset(ctx, repository, old.ID), c.Publish(ctx, repository, ids[0], false),
+		c.MergePull(ctx, repository, pull), c.Dispatch(ctx, repository, gh.Event{Component: "us", ID: "us 1.0.0"}))
+}
+
+// scene is a world with a branch to propose.
+func scene(t *testing.T) (*world.World, *gh.Client) {
+	t.Helper()
+	w, c := start(t, world.Repository{})
+	bare := git.Repo{Dir: w.RepositoryDir(repository), Env: append(w.Env(), "PATH="+os.Getenv("PATH"), "GIT_AUTHOR_DATE=2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z")}
+	ctx := context.Background()
+	id, err := bare.Input([]byte("new")).Run(ctx, "hash-object", "-w", "--stdin")
+	if err == nil {
+		id, err = bare.Input([]byte("100644 blob "+id+"\tnew\n")).Run(ctx, "mktree")
+	}
+	if err == nil {
+		id, err = bare.Run(ctx, "commit-tree", "-p", "main", "-m", "change", id)
+	}
+	if err == nil {
+		_, err = bare.Run(ctx, "update-ref", "refs/heads/change", id)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w, c
+}
+
+// state is what anybody can see of the repository, without what differs between
+// two worlds that saw the same.
+func state(t *testing.T, w *world.World) string {
+	t.Helper()
+	w.Intercept(nil)
+	var b strings.Builder
+	for _, path := range []string{"releases?per_page=100", "pulls?state=all"} {
+		var items []struct {
+			Tag    string `json:"tag_name"`
+			Draft  bool
+			Merged string `json:"merged_at"`
+			Title  string
+			Assets []struct{ Name, State, Digest string }
+		}
+		req, err := http.NewRequest(http.MethodGet, "https://api.github.com/repos/"+repository+"/"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+w.Token())
+		res, err := w.Transport().RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = json.NewDecoder(res.Body).Decode(&items)
+		res.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range items {
+			fmt.Fprintf(&b, "%s %t %s merged=%t %v\n", i.Tag, i.Draft, i.Title, i.Merged != "", i.Assets)
+		}
+	}
+	fmt.Fprintf(&b, "%d dispatches\n", len(w.Dispatches(repository)))
+	return b.String()
+}
+
+// Each write that a recording shows goes wrong in each way: not done and not
+// known, done and not known. Nothing is done twice, nothing is lost.
+func TestEachWriteOfUnknownFate(t *testing.T) {
+	t.Parallel()
+	w, c := scene(t)
+	before := len(w.Requests())
+	if err := writes(t, c); err != nil {
+		t.Fatal(err)
+	}
+	requests, want := w.Requests()[before:], state(t, w)
+	tried := 0
+	for i, r := range requests {
+		if !r.Effect {
+			continue
+		}
+		for name, fault := range map[string]world.Fault{"cut before": {CutBefore: true}, "cut after": {CutAfter: true}, "502": {Status: http.StatusBadGateway}} {
+			tried++
+			t.Run(fmt.Sprintf("%02d %s %s", i, r.Method, name), func(t *testing.T) {
+				t.Parallel()
+				w, c := scene(t)
+				at := len(w.Requests()) + 1 + i
+				w.Intercept(func(r world.Request) world.Fault {
+					if r.N != at {
+						return world.Fault{}
+					}
+					if !r.Effect {
+						t.Errorf("request %d only reads: %s %s", i, r.Method, r.Path)
+					}
+					return fault
+				})
+				if err := writes(t, c); err != nil {
+					t.Error(err)
+				}
+				if diff := cmp.Diff(want, state(t, w)); diff != "" {
+					t.Errorf("the world did not end as undisturbed (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+	if tried != 10*3 {
+		t.Errorf("%d faults were tried, want those of 10 writes", tried)
+	}
+}
+
+// What GitHub shows lags: a write whose answer was lost is looked for again, and
+// one that shows only after all looks is refused as there already.
+func TestReadsThatLag(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ stale, writes int }{
+		"not at all":         {0, 1},
+		"by some looks":      {3, 1},
+		"by more than looks": {5, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := scene(t)
+			c, noted := careful(t, w, asItIs)
+			stale, posts := test.stale, 0
+			var mu sync.Mutex
+			w.Intercept(func(r world.Request) world.Fault {
+				mu.Lock()
+				defer mu.Unlock()
+				if r.Method == http.MethodPost {
+					posts++
+					return world.Fault{CutAfter: posts == 1}
+				}
+				if stale > 0 && posts > 0 {
+					stale--
+					return world.Fault{Status: http.StatusOK, Body: "[]"}
+				}
+				return world.Fault{}
+			})
+			pull, err := c.CreatePull(context.Background(), repository, gh.Proposal{Title: "t", Head: "change", Base: "main"})
+			if err != nil || pull.Number != 1 || posts != test.writes {
+				t.Errorf("%d writes made %+v, %v, after waits of %v", posts, pull, err, noted.all)
+			}
+			if test.stale > 0 && noted.sum() < 7e9 {
+				t.Errorf("waited %v, which is less than GitHub lags", noted.all)
+			}
+		})
+	}
+}
+
+// Where it cannot be looked, the write stays of unknown fate: it is not repeated.
+func TestUnknownStaysUnknown(t *testing.T) {
+	t.Parallel()
+	w, c := scene(t)
+	posts := 0
+	w.Intercept(func(r world.Request) world.Fault {
+		if r.Method == http.MethodPost {
+			posts++
+			return world.Fault{CutAfter: true}
+		}
+		return world.Fault{Status: http.StatusForbidden}
+	})
+	err := c.Dispatch(context.Background(), repository, gh.Event{ID: "us 1.0.0"})
+	open, is := errors.AsType[*gh.Uncertain](err)
+	if !is || posts != 1 || open.Method != http.MethodPost || !strings.Contains(err.Error(), "may or may not have done POST /repos/o/app/dispatches: look before you repeat it") || !strings.Contains(err.Error(), "lacks a right") {
+		t.Errorf("%d writes, and said %v", posts, err)
+	}
+}
+
+// An upload that broke off keeps the asset's name: it is cleared away before the
+// file is sent again. A file of other bytes is another's, and stays.
+func TestUploadsThatBrokeOff(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		asset string // that is seen after the upload's answer was lost
+		says  string
+		wrote []string
+	}{
+		"a broken one": {`{"id":7,"name":"a.txt","state":"starter"}`, "", []string{"POST", "DELETE", "POST"}},
+		"another's":    {`{"id":7,"name":"a.txt","state":"uploaded","digest":"sha256:other"}`, "somebody else uploads it", []string{"POST"}},
+		"another name": {`{"id":7,"name":"b.txt","state":"uploaded","digest":"sha256:other"}`, "", []string{"POST", "POST"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, c := scene(t)
+			id, err := c.CreateDraft(context.Background(), repository, "v1.0.0", "main")
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(t.TempDir(), "f")
+			if err := os.WriteFile(file, []byte("text"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			var wrote []string
+			w.Intercept(func(r world.Request) world.Fault {
+				if r.Effect {
+					wrote = append(wrote, r.Method)
+				}
+				switch {
+				case r.Method == http.MethodDelete:
+					return world.Fault{Status: http.StatusNoContent}
+				case len(wrote) == 1 && r.Effect:
+					return world.Fault{CutBefore: true}
+				case strings.HasSuffix(r.Path, "/assets") && !r.Effect:
+					return world.Fault{Status: http.StatusOK, Body: "[" + test.asset + "]"}
+				}
+				return world.Fault{}
+			})
+			err = c.Upload(context.Background(), repository, id, "a.txt", file)
+			if !slices.Equal(wrote, test.wrote) || (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
+				t.Errorf("wrote %q, and said %v", wrote, err)
+			}
+		})
+	}
+}
