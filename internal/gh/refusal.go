@@ -63,13 +63,13 @@ const headerSSO = "X-GitHub-SSO"
 func (c *Client) lacks(header http.Header) string {
 	if sso := header.Get(headerSSO); strings.HasPrefix(sso, "required") {
 		_, address, _ := strings.Cut(sso, "url=")
-		return fmt.Sprintf("is not authorized for the organisation's single sign-on: authorize it at %s", c.wire.hide(address))
+		return fmt.Sprintf("is not authorized for the organisation's single sign-on: authorize it at %s", address)
 	}
 	if wanted := header.Get("X-Accepted-GitHub-Permissions"); wanted != "" {
-		return "lacks a right: GitHub wants the permission " + c.wire.hide(wanted)
+		return "lacks a right: GitHub wants the permission " + wanted
 	}
 	if wanted := header.Get("X-Accepted-OAuth-Scopes"); wanted != "" {
-		return "lacks a right: GitHub wants one of the scopes " + c.wire.hide(wanted)
+		return "lacks a right: GitHub wants one of the scopes " + wanted
 	}
 	return "lacks a right"
 }

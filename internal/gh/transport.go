@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -82,12 +83,27 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	res, err := t.follow(req)
 	if err == nil {
-		// The limits are obeyed here: go-github would refuse requests by what it
-		// reads of them, and by the machine's clock.
-		res.Header.Del(headerRemaining)
-		res.Header.Del(headerReset)
+		res.Header = t.handed(res.Header)
 	}
 	return res, err
+}
+
+// handed is the header without what those above must not see. The limits are
+// obeyed here: go-github would refuse requests by what it reads of them, and by
+// the machine's clock. And net/http prints a Location that it cannot read.
+func (t *transport) handed(header http.Header) http.Header {
+	handed := header.Clone()
+	handed.Del(headerRemaining)
+	handed.Del(headerReset)
+	for _, values := range handed {
+		for i := range values {
+			values[i] = t.hide(values[i])
+		}
+	}
+	if _, err := url.Parse(handed.Get("Location")); err != nil {
+		handed.Del("Location")
+	}
+	return handed
 }
 
 // signed is the request with the token, if its host may see it; and with word
@@ -287,7 +303,7 @@ func (t *transport) readWhole(req *http.Request, res *http.Response) error {
 	case isCut(req, res, data):
 		return fmt.Errorf("the answer broke off after %d bytes: they are not whole JSON", len(data))
 	}
-	if res.StatusCode >= 400 {
+	if res.StatusCode >= 300 {
 		data = []byte(t.hide(string(data)))
 	}
 	res.Body, res.ContentLength = whole{bytes.NewReader(data)}, int64(len(data))
