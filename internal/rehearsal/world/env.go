@@ -25,15 +25,15 @@ func (w *World) place(name string) string { return filepath.Join(w.dir, "home", 
 // GOCACHE and GOMODCACHE from its caller, or starts with empty ones.
 func (w *World) Env() []string {
 	proxy := "http://" + w.Addr()
-	pem := filepath.Join(w.dir, "ca.pem")
+	pem, none := filepath.Join(w.dir, "ca.pem"), w.place("no-certificates")
 	return []string{
 		"HTTPS_PROXY=" + proxy, "https_proxy=" + proxy,
 		"HTTP_PROXY=" + proxy, "http_proxy=" + proxy,
 		"ALL_PROXY=", "all_proxy=",
 		"NO_PROXY=", "no_proxy=",
 		"SSL_CERT_FILE=" + pem,
-		"SSL_CERT_DIR=" + w.place("no-certificates"),
-		"GIT_SSL_CAINFO=" + pem,
+		"SSL_CERT_DIR=" + none,
+		"GIT_SSL_CAINFO=" + pem, "GIT_SSL_CAPATH=" + none, // git with GnuTLS reads all of /etc/ssl/certs else, each time
 		"CURL_CA_BUNDLE=" + pem,
 		"GIT_CONFIG_NOSYSTEM=1",
 		"GIT_CONFIG_GLOBAL=" + w.place("gitconfig"),

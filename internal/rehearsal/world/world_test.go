@@ -448,9 +448,10 @@ func TestEnvironmentTrustsNothingElse(t *testing.T) {
 		key, value, _ := strings.Cut(pair, "=")
 		env[key] = value
 	}
-	entries, err := os.ReadDir(env["SSL_CERT_DIR"])
-	if err != nil || len(entries) != 0 {
-		t.Errorf("SSL_CERT_DIR holds %v (%v), want nothing", entries, err)
+	for _, key := range []string{"SSL_CERT_DIR", "GIT_SSL_CAPATH"} {
+		if entries, err := os.ReadDir(env[key]); err != nil || len(entries) != 0 {
+			t.Errorf("%s holds %v (%v), want nothing", key, entries, err)
+		}
 	}
 	pem, err := os.ReadFile(env["SSL_CERT_FILE"])
 	if err != nil || bytes.Count(pem, []byte("BEGIN")) != 1 || bytes.Contains(pem, []byte("PRIVATE")) {
