@@ -154,7 +154,13 @@ type thing struct {
 // all makes every claim, in the order in which they are read.
 func (r *run) all(ctx context.Context, c delivery.Component) []claim {
 	tag := &subject{name: fmt.Sprintf("git tag %s of %s", r.Version.Tag(), c.Repository)}
-	r.source(ctx, c, tag)
+	var group errgroup.Group
+	if r.Source == nil {
+		r.source(ctx, c, tag)
+	} else {
+		r.src = *r.Source
+		group.Go(func() error { r.confirmTag(ctx, c, tag); return nil }) // all else knows its source already
+	}
 	things := r.things()
 	if len(things) == 0 {
 		r.note("Nothing is declared that a release of %s publishes.", r.Component)
@@ -163,7 +169,6 @@ func (r *run) all(ctx context.Context, c delivery.Component) []claim {
 	var lockstep part
 	var made Rebuilt
 	var rebuildErr error
-	var group errgroup.Group
 	for i, t := range things {
 		group.Go(func() error { parts[i] = r.thing(ctx, t); return nil })
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/report"
 )
@@ -26,6 +27,7 @@ func TestProve(t *testing.T) {
 		{"asking only", onlyAsks},
 		{"with credentials", provenWithCredentials},
 		{"of a lightweight tag", provenLightweight},
+		{"of a known source", holdsTheTag},
 		{"of who declares nothing", undeclared},
 		{"without checksums", unlisted},
 		{"of a private package", private},
@@ -69,6 +71,22 @@ func provenLightweight(t *testing.T, s *stage) {
 	wholly(t, proof)
 	if says := proof.Associations[0].Evidence; says != "lightweight, on commit "+s.commit {
 		t.Errorf("the tag is %q", says)
+	}
+}
+
+// holdsTheTag: a release in the making knows its source, and holds the tag to it.
+func holdsTheTag(t *testing.T, s *stage) {
+	p := s.owner(t)
+	at, err := p.Repo.CommitTime(t.Context(), s.commit)
+	must(t, err)
+	tree, err := p.Repo.Snapshot(t.Context(), s.commit)
+	must(t, err)
+	p.Source = &prove.Source{Commit: s.commit, Time: at, Tree: tree, File: s.file, Self: "app", Declares: true}
+	wholly(t, look(t, p))
+	p.Source.Commit = s.other
+	tag := look(t, p).Associations[0]
+	if want := "it is on commit " + s.commit + ", want " + s.other; tag.State != report.Refuted || !strings.HasPrefix(tag.Evidence, want) {
+		t.Errorf("%s; want it refuted, saying %q", line(tag), want)
 	}
 }
 

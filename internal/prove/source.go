@@ -18,16 +18,9 @@ import (
 // source finds out what the release was made of. Whatever fails, r.src holds a
 // declaration afterwards.
 func (r *run) source(ctx context.Context, c delivery.Component, tag *subject) {
-	if r.Source != nil {
-		r.src = *r.Source
-	} else {
-		r.src = Source{File: r.File, Self: r.Component}
-	}
+	r.src = Source{File: r.File, Self: r.Component}
 	found, err := r.findTag(ctx, r.Component, c.Repository, tag)
-	if err != nil || r.Source != nil {
-		if r.Source != nil && err == nil && found.Commit != r.Source.Commit {
-			tag.claims[0].err = outcome.Wrongf("it is on commit %s, want %s, which is released", found.Commit, r.Source.Commit)
-		}
+	if err != nil {
 		return
 	}
 	r.src.Tag, r.src.Commit = found, found.Commit
@@ -37,6 +30,14 @@ func (r *run) source(ctx context.Context, c delivery.Component, tag *subject) {
 		return
 	}
 	files.is(r.declaration(c))
+}
+
+// confirmTag claims that the tag is on the commit that is released.
+func (r *run) confirmTag(ctx context.Context, c delivery.Component, tag *subject) {
+	found, err := r.findTag(ctx, r.Component, c.Repository, tag)
+	if err == nil && found.Commit != r.src.Commit {
+		tag.claims[0].err = outcome.Wrongf("it is on commit %s, want %s, which is released", found.Commit, r.src.Commit)
+	}
 }
 
 // findTag claims that a component's repository has the tag.
