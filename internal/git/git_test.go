@@ -79,13 +79,18 @@ func TestReleasedFrom(t *testing.T) {
 	if branch, err := one.ReleasedFrom(ctx, git.Origin, patch); branch != "" || err != nil {
 		t.Errorf("a commit that is nowhere: %q, %v", branch, err)
 	}
-	run(t, one, "push", "--quiet", "origin", "HEAD:other")
+	run(t, one, "push", "--quiet", "origin", "HEAD:other", "HEAD:refs/heads/x/refs/heads/release-1.0", "HEAD:refs/heads/released")
 	if branch, err := one.ReleasedFrom(ctx, git.Origin, patch); branch != "" || err != nil {
 		t.Errorf("a commit on another branch: %q, %v", branch, err)
 	}
 	run(t, one, "push", "--quiet", "origin", "HEAD:release-1.0")
 	if branch, err := one.ReleasedFrom(ctx, git.Origin, patch); branch != "release-1.0" || err != nil {
 		t.Errorf("a commit on a release branch: %q, %v", branch, err)
+	}
+	run(t, one, "commit", "--quiet", "--allow-empty", "-m", "more")
+	run(t, one, "push", "--quiet", "origin", "HEAD:release-1.0")
+	if branch, err := one.ReleasedFrom(ctx, git.Origin, patch); branch != "release-1.0" || err != nil {
+		t.Errorf("a commit below the head of a release branch: %q, %v", branch, err)
 	}
 	if branch, err := two.ReleasedFrom(ctx, git.Origin, run(t, two, "rev-parse", "HEAD")); branch != "main" || err != nil {
 		t.Errorf("a commit on main: %q, %v", branch, err)

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -132,9 +134,25 @@ func (r Repo) LocalTag(ctx context.Context, tag string) (string, error) {
 	return commit, err
 }
 
-// ReleasedFrom finds the branch at the remote, main or release-*, that holds
+// ReleasedFrom finds a branch at the remote, main or release-*, that holds
 // the commit; "" if none does.
 func (r Repo) ReleasedFrom(ctx context.Context, remote Remote, commit string) (string, error) {
+	heads, err := r.listed(ctx, remote, "refs/heads/main", "refs/heads/release-*")
+	if err != nil {
+		return "", fmt.Errorf("listing main and the release branches: %w", err)
+	}
+	for _, full := range slices.Sorted(maps.Keys(heads)) {
+		name, _ := strings.CutPrefix(full, "refs/heads/")
+		if heads[full] == commit && (name == "main" || strings.HasPrefix(name, "release-")) {
+			return name, nil
+		}
+	}
+	return r.holding(ctx, remote, commit)
+}
+
+// holding is ReleasedFrom for a commit that no branch ends in: what else a branch
+// holds shows once it is fetched.
+func (r Repo) holding(ctx context.Context, remote Remote, commit string) (string, error) {
 	const kept = "refs/ghhelper/"
 	if _, err := r.Run(ctx, "fetch", "--quiet", "--no-tags", "--prune", string(remote),
 		"+refs/heads/main:"+kept+"main", "+refs/heads/release-*:"+kept+"release-*"); err != nil {

@@ -114,28 +114,33 @@ func (t *Train) mayBuild(ctx context.Context) error {
 // gitState: the tree is clean, the tag free or on this commit, the commit on
 // main or a release branch.
 func (t *Train) gitState(ctx context.Context, commit string) ([]plan.Finding, error) {
+	var dirty []string
+	var branch, here, remote string
+	errs := make([]error, 4)
+	var group sync.WaitGroup // each waits for a git of its own
+	group.Go(func() { dirty, errs[0] = t.Repo.Dirty(ctx, t.Untracked...) })
+	group.Go(func() { branch, errs[1] = t.Repo.ReleasedFrom(ctx, t.remote(), commit) })
+	group.Go(func() { here, errs[2] = t.Repo.LocalTag(ctx, t.Version.Tag()) })
+	group.Go(func() { remote, errs[3] = t.remoteTag(ctx) })
+	group.Wait()
 	var findings []plan.Finding
-	dirty, dirtyErr := t.Repo.Dirty(ctx, t.Untracked...)
 	if len(dirty) > 0 {
 		const enough = 10
 		named := strings.Join(dirty[:min(enough, len(dirty))], ", ")
 		findings = append(findings, plan.Finding{Rule: "clean-tree", Saw: fmt.Sprintf("%s: %s", report.Count(len(dirty), "changed or untracked file"), named),
 			Want: "a clean tree", Help: "commit, stash or remove them: only what a commit holds can be released"})
 	}
-	branch, branchErr := t.Repo.ReleasedFrom(ctx, t.remote(), commit)
-	if branch == "" && branchErr == nil {
+	if branch == "" && errs[1] == nil {
 		findings = append(findings, plan.Finding{Rule: "on-main", Saw: "commit " + commit + " on no such branch of " + t.File.Own().Repository,
 			Want: "a commit of main or of a release-* branch", Help: "merge it first"})
 	}
-	here, localErr := t.Repo.LocalTag(ctx, t.Version.Tag())
-	remote, remoteErr := t.remoteTag(ctx)
 	for _, tag := range []struct{ where, commit string }{{"here", here}, {"at " + t.File.Own().Repository, remote}} {
 		if tag.commit != "" && tag.commit != commit {
 			findings = append(findings, plan.Finding{Rule: "tag-moves", Saw: fmt.Sprintf("tag %s %s on commit %s", t.Version.Tag(), tag.where, tag.commit),
 				Want: "no such tag, or one on " + commit, Help: "a tag never moves: take the next version"})
 		}
 	}
-	return findings, errors.Join(dirtyErr, branchErr, localErr, remoteErr)
+	return findings, errors.Join(errs...)
 }
 
 // references: everything that the tree refers to, outside this release, is
