@@ -173,6 +173,16 @@ func (c *Client) MergePull(ctx context.Context, repository string, p *Pull) erro
 	return nil
 }
 
+// DefaultBranch is the branch that a repository's pull requests are for.
+func (c *Client) DefaultBranch(ctx context.Context, repository string) (string, error) {
+	owner, name := split(repository)
+	repo, _, err := c.api.Repositories.Get(ctx, owner, name)
+	if err != nil {
+		return "", c.explain("looking at "+repository, err)
+	}
+	return repo.GetDefaultBranch(), nil
+}
+
 func pullOf(p *github.PullRequest) *Pull {
 	pull := &Pull{Number: p.GetNumber(), URL: p.GetHTMLURL(), Head: p.GetHead().GetSHA(), Open: p.GetState() == "open",
 		Merged: p.MergedAt != nil, Title: p.GetTitle(), Body: p.GetBody()}

@@ -30,7 +30,6 @@ func TestErrorsHoldNoToken(t *testing.T) {
 	repo := git.Repo{Dir: t.TempDir(), Env: append(w.Env(), "PATH="+os.Getenv("PATH"))}
 	run(t, repo, "init", "--quiet")
 	run(t, repo, "commit", "--quiet", "--allow-empty", "-m", "begin")
-	head := run(t, repo, "rev-parse", "HEAD")
 	for name, url := range map[string]string{
 		"a wrong token":          "https://x-access-token:" + token + "@github.com/o/app",
 		"a token alone":          "https://" + token + "@github.com/o/none",
@@ -46,12 +45,13 @@ func TestErrorsHoldNoToken(t *testing.T) {
 			there := git.Repo{Dir: t.TempDir(), Env: repo.Env}
 			run(t, there, "clone", "--quiet", repo.Dir, ".")
 			run(t, there, "remote", "add", "named", url)
+			run(t, there, "tag", "v1.0.0")
 			for _, remote := range []git.Remote{git.Remote(url), "named"} {
 				ctx := context.Background()
 				_, listed := there.RemoteTag(ctx, remote, "v1.0.0")
 				_, fetched := there.Fetched(ctx, t.TempDir(), git.Remote(url), "refs/heads/main")
 				_, ran := there.Run(ctx, "clone", "--quiet", url, "new")
-				for what, err := range map[string]error{"list": listed, "fetch": fetched, "clone": ran, "push": there.PushBranch(ctx, remote, head, "b")} {
+				for what, err := range map[string]error{"list": listed, "fetch": fetched, "clone": ran, "push": there.PushTag(ctx, remote, "v1.0.0")} {
 					if err == nil || outcome.Of(err) != outcome.Unchecked {
 						t.Errorf("%s: %v, want an error", what, err)
 					}
