@@ -36,12 +36,13 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               inWorld,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":     exits,
-			"listen":    listen,
-			"password":  password,
-			"private":   private,
-			"published": published,
-			"without":   without,
+			"exits":      exits,
+			"listen":     listen,
+			"password":   password,
+			"private":    private,
+			"published":  published,
+			"repository": repository,
+			"without":    without,
 		},
 	})
 }
@@ -91,6 +92,11 @@ func published(ts *testscript.TestScript, _ bool, args []string) {
 	r := &oci.Registry{Keychain: fixed{login}, Transport: w.Transport()}
 	_, err := r.PushImage(context.Background(), at, tag, empty.Image)
 	ts.Check(err)
+}
+
+// repository OWNER/NAME makes an empty one.
+func repository(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(worldOf(ts).CreateRepository(args[0], wild.Repository{}))
 }
 
 // fixed is one login for all registries.
