@@ -55,7 +55,7 @@ func newBump(w world) *cobra.Command {
 	cmd.Flags().BoolVar(&f.offline, "offline", false, "ask nothing of the world")
 	cmd.Flags().BoolVar(&f.allowDowngrade, "allow-downgrade", false, "move pins that are newer, too")
 	cmd.Flags().BoolVar(&f.standIns, "accept-stand-ins", false, "let stand-ins count as there, as a rehearsal does")
-	cmd.Flags().BoolVar(&f.pullRequest, "pull-request", false, "open a pull request with the change, and leave the work tree as it is; needs GITHUB_TOKEN")
+	cmd.Flags().BoolVar(&f.pullRequest, "pull-request", false, "keep a pull request with the change to the tip of the default branch, and leave the clone as it is; needs GITHUB_TOKEN")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := oneOf(f.format, "text", "json", "diff"); err != nil {
 			return err
