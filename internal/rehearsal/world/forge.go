@@ -35,6 +35,8 @@ type forge struct {
 	// that what a handler has looked up stays true until it has answered.
 	mu           sync.Mutex
 	repositories map[string]*repository
+	renamed      map[string]*repository // by a name that it had before
+	lag          Lag
 	lastID       int64
 }
 
@@ -54,7 +56,7 @@ func newForge(over context.Context, dir string, o Options) (*forge, error) {
 	}
 	f := &forge{
 		over: over, dir: dir, now: o.Now, born: o.Now(), backend: backend,
-		env: gitEnv(dir), repositories: map[string]*repository{},
+		env: gitEnv(dir), repositories: map[string]*repository{}, renamed: map[string]*repository{},
 	}
 	f.accounts.meet(mainAccount)
 	f.tokens.add(&token{secret: o.Token, account: mainAccount, main: true})
@@ -81,6 +83,7 @@ type call struct {
 	by    *token      // that the caller showed; nil for none
 	known bool        // the caller showed a token
 	repo  *repository // nil on paths that name none
+	base  string      // the address of the API as the caller wrote it
 }
 
 // writes says whether the caller may change the repository's contents.
@@ -163,7 +166,7 @@ func (f *forge) dispatcher(prefix string, all []endpoint) http.Handler {
 	all = compile(all)
 	return http.StripPrefix(prefix, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		f.decorate(rw.Header())
-		answer, err := f.dispatch(all, r)
+		answer, err := f.dispatch(all, r, "https://"+r.Host+prefix)
 		maps.Copy(rw.Header(), answer.header)
 		if err != nil {
 			writeError(rw, err)
@@ -174,10 +177,15 @@ func (f *forge) dispatcher(prefix string, all []endpoint) http.Handler {
 }
 
 // dispatch refuses with 501 what the world does not know: a 404 would read as "absent".
-func (f *forge) dispatch(all []endpoint, r *http.Request) (reply, error) {
+func (f *forge) dispatch(all []endpoint, r *http.Request, base string) (reply, error) {
 	by, refused := f.authenticate(r)
 	if refused != nil {
 		return fail(refused)
+	}
+	if strings.HasPrefix(r.URL.Path, byNumber) {
+		if r.URL.Path = f.unnumbered(r.URL.Path); r.URL.Path == "" {
+			return fail(notFound())
+		}
 	}
 	for _, e := range all {
 		values := e.pattern.FindStringSubmatch(r.URL.Path)
@@ -187,7 +195,7 @@ func (f *forge) dispatch(all []endpoint, r *http.Request) (reply, error) {
 		for i, name := range e.pattern.SubexpNames()[1:] {
 			r.SetPathValue(name, values[i+1])
 		}
-		return f.admit(e, &call{Request: r, by: by, known: by != nil})
+		return f.admit(e, &call{Request: r, by: by, known: by != nil, base: base})
 	}
 	return fail(&apiError{status: http.StatusNotImplemented, Message: fmt.Sprintf("the rehearsal's forge has no %s %s", r.Method, r.URL.Path)})
 }
@@ -201,8 +209,12 @@ func (f *forge) admit(e endpoint, c *call) (reply, error) {
 	if c.PathValue("owner") == "" {
 		return e.serve(f, c)
 	}
-	r, found := f.repository(c.PathValue("owner") + "/" + c.PathValue("repo"))
+	name := c.PathValue("owner") + "/" + c.PathValue("repo")
+	r, found := f.repository(name)
 	if !found || !c.by.sees(r) {
+		if moved, has := f.movedFrom(c.by, name); has {
+			return c.forward(moved)
+		}
 		return fail(notFound())
 	}
 	if e.write && !c.known {
@@ -211,8 +223,22 @@ func (f *forge) admit(e endpoint, c *call) (reply, error) {
 	if !c.by.may(r, e.permissions(), e.write) {
 		return reply{header: http.Header{"X-Accepted-Github-Permissions": {e.accepted()}}}, c.by.denial()
 	}
-	c.repo = r
+	if err := f.bring(c, r, e.write); err != nil {
+		return fail(err)
+	}
 	return e.serve(f, c)
+}
+
+// bring gives a call the repository as it sees it: a write the true one, and a read one that may
+// lag.
+func (f *forge) bring(c *call, r *repository, write bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c.repo = r; write {
+		return f.noteWrite(r)
+	}
+	c.repo = f.read(r)
+	return nil
 }
 
 // authenticate finds the token that the caller showed, nil for none; a wrong one is refused
@@ -265,11 +291,13 @@ func writeReply(rw http.ResponseWriter, a reply) {
 	}
 }
 
+const docs = "https://docs.github.com/rest"
+
 func writeError(rw http.ResponseWriter, err error) {
 	e := &apiError{status: http.StatusInternalServerError, Message: err.Error()}
 	errors.As(err, &e)
 	shown := *e
-	shown.Docs, shown.Status = "https://docs.github.com/rest", strconv.Itoa(e.status)
+	shown.Docs, shown.Status = docs, strconv.Itoa(e.status)
 	writeJSON(rw, e.status, shown)
 }
 

@@ -30,8 +30,22 @@ func (f *forge) serveGit(rw http.ResponseWriter, r *http.Request) {
 	case !by.may(repo, []string{"contents"}, write):
 		http.Error(rw, fmt.Sprintf("Permission to %s.git denied to %s.", repo.fullName(), by.account.login), http.StatusForbidden)
 	default:
+		if err := f.beforePush(repo, m[3]); err != nil {
+			http.Error(rw, err.Error(), http.StatusInternalServerError)
+			return
+		}
 		f.runBackend(rw, r, repo, m[3], by)
 	}
+}
+
+// beforePush lets the reads of the API lag behind a push too.
+func (f *forge) beforePush(r *repository, service string) error {
+	if service != "git-receive-pack" {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.noteWrite(r)
 }
 
 func (f *forge) runBackend(rw http.ResponseWriter, r *http.Request, repo *repository, service string, by *token) {
@@ -40,8 +54,14 @@ func (f *forge) runBackend(rw http.ResponseWriter, r *http.Request, repo *reposi
 		return
 	}
 	defer r.Body.Close()
-	r.URL.Path = "/" + repo.fullName() + ".git/" + service
-	env := append([]string{"GIT_PROJECT_ROOT=" + filepath.Join(f.dir, "git"), "GIT_HTTP_EXPORT_ALL=1"}, f.env...)
+	root := filepath.Join(f.dir, "git")
+	folder, err := filepath.Rel(root, repo.dir)
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	r.URL.Path = "/" + filepath.ToSlash(folder) + "/" + service
+	env := append([]string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1"}, f.env...)
 	if !by.touchesWorkflows(repo) {
 		env = append(env, "FORGE_GUARDS="+workflowFolder) // the update hook reads it
 	}

@@ -59,6 +59,9 @@ func (p Person) onPull(doing, fullName string, number int, act func(*repository,
 	}
 	err := r.settle(r.pulls[i], p.forge.now())
 	if err == nil {
+		err = p.forge.noteWrite(r)
+	}
+	if err == nil {
 		err = act(r, r.pulls[i])
 	}
 	if err != nil {
@@ -82,6 +85,9 @@ func (p Person) Push(fullName, branch, message string, files map[string]string) 
 }
 
 func (p Person) push(r *repository, branch, message string, files map[string]string) (string, error) {
+	if err := p.forge.noteWrite(r); err != nil {
+		return "", err
+	}
 	head, found, err := r.ref(branch)
 	if err != nil {
 		return "", err

@@ -81,22 +81,30 @@ func (f *forge) uploads() http.Handler { return f.dispatcher("", uploadEndpoints
 func (f *forge) web() http.Handler {
 	api := f.dispatcher("/api/v3", apiEndpoints())
 	up := f.dispatcher("/api/uploads", uploadEndpoints())
+	pages := f.leads(f.pages)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/api/v3/"):
 			api.ServeHTTP(rw, r)
 		case strings.HasPrefix(r.URL.Path, "/api/uploads/"):
 			up.ServeHTTP(rw, r)
-		case gitPath.MatchString(r.URL.Path):
-			f.serveGit(rw, r)
-		case bundlePath.MatchString(r.URL.Path):
-			f.serveBundle(rw, r)
-		case downloadPath.MatchString(r.URL.Path):
-			f.serveDownload(rw, r)
-		case pagePath.MatchString(r.URL.Path):
-			f.servePage(rw, r)
 		default:
-			http.Error(rw, fmt.Sprintf("the rehearsal's github.com has no %s %s", r.Method, r.URL.Path), http.StatusNotImplemented)
+			pages(rw, r)
 		}
 	})
+}
+
+func (f *forge) pages(rw http.ResponseWriter, r *http.Request) {
+	switch {
+	case gitPath.MatchString(r.URL.Path):
+		f.serveGit(rw, r)
+	case bundlePath.MatchString(r.URL.Path):
+		f.serveBundle(rw, r)
+	case downloadPath.MatchString(r.URL.Path):
+		f.serveDownload(rw, r)
+	case pagePath.MatchString(r.URL.Path):
+		f.servePage(rw, r)
+	default:
+		http.Error(rw, fmt.Sprintf("the rehearsal's github.com has no %s %s", r.Method, r.URL.Path), http.StatusNotImplemented)
+	}
 }

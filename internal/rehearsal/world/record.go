@@ -3,7 +3,6 @@ package world
 import (
 	"context"
 	"crypto/tls"
-	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -23,21 +22,6 @@ type Request struct {
 	// Status is what the host answered, or would have if the answer was not cut off. It is 0
 	// until the request is handled, and stays so if nothing was done.
 	Status int
-}
-
-// Fault is what goes wrong with a request; the zero value is nothing. Delay passes first, then
-// the first of CutBefore, Status and CutAfter that is set takes effect.
-type Fault struct {
-	// CutBefore resets the connection; nothing is done.
-	CutBefore bool
-	// CutAfter lets the request be done, and resets the connection in place of the answer.
-	CutAfter bool
-	// Status is answered, with Header and Body; nothing is done.
-	Status int
-	Header http.Header
-	Body   string
-	// Delay passes before anything else, also if the client has gone by then.
-	Delay time.Duration
 }
 
 // record holds what was asked, what was refused, and who interferes.
@@ -105,38 +89,10 @@ func (w *World) recorded(host string, next http.Handler) http.Handler {
 		if fault.CutBefore || w.lines.isDown(host) {
 			cut(r)
 		}
-		fault.apply(&watch{ResponseWriter: rw, tell: func(status int) { w.record.finish(seen.N, status) }}, r, next)
+		// A client that leaves does not undo what it has asked for.
+		detached := r.WithContext(context.WithoutCancel(r.Context()))
+		fault.apply(w, &watch{ResponseWriter: rw, tell: func(status int) { w.record.finish(seen.N, status) }}, detached, next)
 	})
-}
-
-// apply answers the request or lets next do so.
-func (f Fault) apply(rw *watch, r *http.Request, next http.Handler) {
-	// A client that leaves does not undo what it has asked for.
-	detached := r.WithContext(context.WithoutCancel(r.Context()))
-	switch {
-	case f.Status != 0:
-		f.answer(rw, r)
-	case f.CutAfter:
-		rw.ResponseWriter = void{}
-		next.ServeHTTP(rw, detached)
-		rw.settle()
-		cut(r)
-	default:
-		next.ServeHTTP(rw, detached)
-		rw.settle()
-	}
-}
-
-// answer reads the body to its end first: a client that still writes would see a reset instead.
-func (f Fault) answer(rw http.ResponseWriter, r *http.Request) {
-	if _, err := io.Copy(io.Discard, r.Body); err != nil {
-		cut(r)
-	}
-	for key, values := range f.Header {
-		rw.Header()[http.CanonicalHeaderKey(key)] = values
-	}
-	rw.WriteHeader(f.Status)
-	io.WriteString(rw, f.Body) // a client that has gone needs no answer
 }
 
 func (w *World) wait(d time.Duration) {

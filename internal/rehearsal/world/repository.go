@@ -43,6 +43,7 @@ type repository struct {
 	pulls        []*pull       // oldest first
 	attestations []attestation // oldest first
 	labels       []label
+	past         []past // oldest first
 }
 
 func (r *repository) fullName() string { return r.owner + "/" + r.name }
@@ -59,10 +60,13 @@ func (w *World) CreateRepository(fullName string, o Repository) error {
 }
 
 // RepositoryDir is the folder of the bare repository, whether it exists or not.
-func (w *World) RepositoryDir(fullName string) string { return w.forge.repositoryDir(fullName) }
-
-func (f *forge) repositoryDir(fullName string) string {
-	return filepath.Join(f.dir, "git", filepath.FromSlash(fullName)+".git")
+func (w *World) RepositoryDir(fullName string) string {
+	w.forge.mu.Lock()
+	defer w.forge.mu.Unlock()
+	if r, found := w.forge.repositories[fullName]; found {
+		return r.dir
+	}
+	return w.forge.folder(fullName, 0)
 }
 
 func (f *forge) createRepository(fullName string, o Repository) error {
@@ -77,7 +81,7 @@ func (f *forge) createRepository(fullName string, o Repository) error {
 		return fmt.Errorf("unknown rights %q, want %s, %s or %s", o.Rights, rightsWrite, rightsRead, rightsNone)
 	}
 	r := &repository{
-		bare:       bare{ctx: f.over, dir: f.repositoryDir(fullName), env: f.env},
+		bare:       bare{ctx: f.over, env: f.env},
 		Repository: o, owner: m[1], name: m[2], created: f.now(), burned: map[string]bool{},
 	}
 	return f.addRepository(r)
@@ -89,11 +93,13 @@ func (f *forge) addRepository(r *repository) error {
 	if _, taken := f.repositories[r.fullName()]; taken {
 		return errors.New("the name is taken")
 	}
+	r.id = f.nextID()
+	r.dir = f.folder(r.fullName(), r.id)
 	if err := r.init(); err != nil {
 		return err
 	}
-	r.id = f.nextID()
 	f.repositories[r.fullName()] = r
+	delete(f.renamed, r.fullName())
 	f.accounts.meet(account{r.owner, kindOrganization})
 	return nil
 }
