@@ -150,7 +150,7 @@ func (c *Chart) Package(at time.Time) ([]byte, error) {
 }
 
 // Render gives the chart's rendered files by name, its NOTES included, as
-// `helm template` would with these values.
+// `helm template` would with these values. It may be called several times at once.
 func (c *Chart) Render(values map[string]any) (map[string]string, error) {
 	target, err := copyOf(c.helm) // rendering settles dependencies in place
 	if err != nil {

@@ -2,10 +2,12 @@ package chart_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -98,6 +100,24 @@ func TestPackage(t *testing.T) {
 	if err != nil || len(back.Files()) != len(files()) || back.Version() != "1.2.3" {
 		t.Errorf("read back: %v", err)
 	}
+}
+
+// Whoever renders at the same time, with other values, is not in the way.
+func TestRenderAtOnce(t *testing.T) {
+	t.Parallel()
+	c := load(t)
+	var group sync.WaitGroup
+	for i := range 50 {
+		group.Go(func() {
+			who, on := fmt.Sprint("w", i), i%2 == 0
+			rendered, err := c.Render(map[string]any{"who": who, "sub": map[string]any{"on": on}})
+			_, there := rendered["app/charts/sub/templates/b.y"]
+			if err != nil || rendered["app/templates/a.yaml"] != "hello: "+who+"\n" || there != on {
+				t.Errorf("%s, %t: %q, %v", who, on, rendered, err)
+			}
+		})
+	}
+	group.Wait()
 }
 
 func TestLoadArchiveRefuses(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/kubestellar/actions/internal/chart"
 	"github.com/kubestellar/actions/internal/delivery"
@@ -71,8 +72,9 @@ func Chart(f *delivery.File, c *chart.Chart, own ref.Version, sets ...Values) (R
 	all := Rendering{Named: map[resolve.Target]string{}}
 	finder := find.New(f)
 	seen := map[string]bool{}
-	for _, values := range sets {
-		files, err := c.Render(values.Set)
+	rendered := begin(c, sets)
+	for i, values := range sets {
+		files, err := rendered[i]()
 		if err != nil && values.Name != "" {
 			err = fmt.Errorf("with the values in %s: %w", values.Name, err)
 		}
@@ -90,6 +92,17 @@ func Chart(f *delivery.File, c *chart.Chart, own ref.Version, sets ...Values) (R
 		}
 	}
 	return all, nil
+}
+
+// begin renders with all sets of values at once, and gives what waits for each.
+func begin(c *chart.Chart, sets []Values) []func() (map[string]string, error) {
+	var rendered []func() (map[string]string, error)
+	for _, values := range sets {
+		one := sync.OnceValues(func() (map[string]string, error) { return c.Render(values.Set) })
+		go one()
+		rendered = append(rendered, one)
+	}
+	return rendered
 }
 
 // add looks at one rendered file.
