@@ -17,7 +17,7 @@ func repositoryJSON(c *call) map[string]any {
 		"html_url": r.page(""), "url": r.api(""), "description": nil, "fork": false, "default_branch": "main",
 		"permissions": permissions(c), "allow_forking": true, "is_template": false, "web_commit_signoff_required": false, "topics": []string{},
 		"has_issues": true, "has_projects": false, "has_wiki": false, "has_pages": false, "has_discussions": false, "has_downloads": true,
-		"archived": false, "disabled": false, "homepage": nil, "language": nil, "license": nil, "mirror_url": nil,
+		"archived": r.archived, "disabled": false, "homepage": nil, "language": nil, "license": nil, "mirror_url": nil,
 		"forks": 0, "forks_count": 0, "network_count": 0, "open_issues": 0, "open_issues_count": 0, "size": 0,
 		"stargazers_count": 0, "subscribers_count": 0, "watchers": 0, "watchers_count": 0,
 		"created_at": stamp(r.created), "updated_at": stamp(r.created), "pushed_at": stamp(r.created),

@@ -35,6 +35,7 @@ type repository struct {
 	owner, name string
 	id          int64
 	created     time.Time
+	archived    bool
 
 	releases     []*release // oldest first
 	latest       int64      // the release that was last published as the latest one
