@@ -1,0 +1,65 @@
+package git_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+func TestSurvey(t *testing.T) {
+	t.Parallel()
+	one, two := clones(t)
+	first := run(t, one, "rev-parse", "HEAD")
+	if err := os.WriteFile(filepath.Join(one.Dir, "a\tb"), make([]byte, 1234), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	run(t, one, "add", ".")
+	run(t, one, "commit", "--quiet", "-m", "second")
+	for _, tag := range []string{"v0.2.0-rc9", "v0.2.0-rc10", "0.9.0", "v1", "vx", "x/v3.0.0"} {
+		run(t, one, "tag", "--annotate", "--message", "x", tag, first)
+	}
+	run(t, one, "push", "--quiet", "--tags", "origin", "HEAD:main")
+	head := run(t, one, "rev-parse", "HEAD")
+	remote := git.Remote(run(t, one, "remote", "get-url", "origin"))
+	s, err := two.Survey(t.Context(), remote)
+	if err != nil || s.Head != head {
+		t.Errorf("head %q, %v, want %s", s.Head, err, head)
+	}
+	if newest := ref.Newest(s.Versions); newest.String() != "0.2.0-rc10" || len(s.Versions) != 2 {
+		t.Errorf("versions %v, newest %s", s.Versions, newest)
+	}
+	got, err := two.FetchedCommit(t.Context(), t.TempDir(), remote, head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := got.Snapshot(t.Context(), head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := fs.ReadFile(tree, "a\tb"); err != nil || len(data) != 1234 {
+		t.Errorf("the file: %d bytes, %v", len(data), err)
+	}
+	if size, err := got.Size(t.Context(), head); err != nil || size != 1234 {
+		t.Errorf("the size: %d, %v", size, err)
+	}
+	if log := run(t, got, "rev-list", head); log != head {
+		t.Errorf("its history came too: %s", log)
+	}
+}
+
+func TestSurveyOfNothing(t *testing.T) {
+	t.Parallel()
+	one, _ := clones(t)
+	bare := t.TempDir()
+	run(t, one, "init", "--quiet", "--bare", bare)
+	if s, err := one.Survey(t.Context(), git.Remote(bare)); err != nil || s.Head != "" || len(s.Versions) != 0 {
+		t.Errorf("an empty repository: %+v, %v", s, err)
+	}
+	if s, err := one.Survey(t.Context(), git.Remote(bare+"-not")); err == nil {
+		t.Errorf("no repository: %+v, want an error", s)
+	}
+}
