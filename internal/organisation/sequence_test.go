@@ -293,7 +293,26 @@ func sound(t *testing.T, o order, all []Repository, steps []Step) error {
 			}
 		}
 	}
+	if err := needed(o); err != nil {
+		return err
+	}
 	return unblocked(o, m, steps)
+}
+
+// needed: nothing is late that closes no circle with what is not.
+func needed(o order) error {
+	next := map[string][]string{}
+	for _, l := range o.links {
+		if !o.late(l.from, l.to) {
+			next[o.lead[l.from]] = append(next[o.lead[l.from]], o.lead[l.to])
+		}
+	}
+	for _, l := range o.links {
+		if o.late(l.from, l.to) && !reachable(next, o.lead[l.to])[o.lead[l.from]] {
+			return fmt.Errorf("%s → %s is late without need", l.from, l.to)
+		}
+	}
+	return nil
 }
 
 // unblocked: what was bumped, and not late, and is referred to, was released with it.
