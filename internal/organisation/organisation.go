@@ -11,10 +11,11 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Repository is one that has a delivery.yaml.
+// Repository is one that has a delivery.yaml, or that one refers to.
 type Repository struct {
 	Name      string // owner/name
 	Component string // that it releases
+	Declares  bool   // it has a delivery.yaml; else it has no arrows
 	Newest    ref.Version
 	Arrows    []Arrow
 	// After are the repositories of the components in lock step with its own:
@@ -50,8 +51,7 @@ type link struct {
 	behind   bool
 }
 
-// graph is the repositories by name, and the links between them. What they
-// refer to outside is no part of it: that never waits for them.
+// graph is the repositories by name, and the links between them.
 type graph struct {
 	repositories map[string]Repository
 	links        []link // by from, then to
