@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -41,6 +42,7 @@ func TestScripts(t *testing.T) {
 			"password":   password,
 			"private":    private,
 			"published":  published,
+			"refused":    refused,
 			"repository": repository,
 			"without":    without,
 		},
@@ -94,9 +96,36 @@ func published(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
-// repository OWNER/NAME makes an empty one.
+// repository NAME FOLDER WORD…: the forge has a repository whose main holds the
+// folder's files. Words are its tags, or private, or archived.
 func repository(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(worldOf(ts).CreateRepository(args[0], wild.Repository{}))
+	w := worldOf(ts)
+	name, folder, words := args[0], ts.MkAbs(args[1]), args[2:]
+	ts.Check(w.CreateRepository(name, wild.Repository{Private: slices.Contains(words, "private")}))
+	git := func(args ...string) {
+		ts.Check(ts.Exec("git", append([]string{"--git-dir=" + w.RepositoryDir(name), "--work-tree=" + folder}, args...)...))
+	}
+	git("-C", folder, "add", "--all")
+	git("commit", "--quiet", "--message=begin")
+	for _, word := range words {
+		switch word {
+		case "private":
+		case "archived":
+			w.Archive(name)
+		default:
+			git("tag", word)
+		}
+	}
+}
+
+// refused PATH: the API answers 403 where a path holds this.
+func refused(ts *testscript.TestScript, _ bool, args []string) {
+	worldOf(ts).Intercept(func(r wild.Request) wild.Fault {
+		if strings.Contains(r.Path, args[0]) {
+			return wild.Fault{Status: 403, Body: `{"message":"Resource not accessible by personal access token"}`}
+		}
+		return wild.Fault{}
+	})
 }
 
 // fixed is one login for all registries.

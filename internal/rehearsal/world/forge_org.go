@@ -36,7 +36,7 @@ func (f *forge) listOrganisation(c *call) (reply, error) {
 			continue
 		}
 		exists = true
-		if sees(c.known, r) && r.isOfType(c.URL.Query().Get("type")) {
+		if c.by.sees(r) && r.isOfType(c.URL.Query().Get("type")) {
 			visible = append(visible, r)
 		}
 	}
@@ -47,7 +47,7 @@ func (f *forge) listOrganisation(c *call) (reply, error) {
 	page, links := paged(c, visible, 30)
 	shown := []map[string]any{}
 	for _, r := range page {
-		shown = append(shown, repositoryJSON(&call{Request: c.Request, known: c.known, repo: r}))
+		shown = append(shown, repositoryJSON(&call{Request: c.Request, by: c.by, known: c.known, repo: r}))
 	}
 	return conditional(c, reply{status: http.StatusOK, body: shown, header: links})
 }
