@@ -75,9 +75,10 @@ func (d declared) arrow(component string, versions []ref.Version) Arrow {
 		a.Sites = append(a.Sites, e.Site.String())
 	}
 	a.Written = written(follows)
+	var left []plan.Left
 	moved := map[ref.Site]bool{}
-	for _, v := range candidates(versions) {
-		edits, left := plan.Bump(d.file, d.pins, plan.Wish{Component: component, Version: v})
+	for i, v := range candidates(versions) {
+		edits, stay := plan.Bump(d.file, d.pins, plan.Wish{Component: component, Version: v})
 		edits = slices.DeleteFunc(edits, func(e plan.Edit) bool { return moved[e.Site] || !isBehind(e.Reference, v) })
 		for _, e := range edits {
 			moved[e.Site] = true
@@ -85,8 +86,12 @@ func (d declared) arrow(component string, versions []ref.Version) Arrow {
 		if len(edits) > 0 {
 			a.Bumps = append(a.Bumps, Bump{v, len(edits), written(edits)})
 		}
-		a.Left = count(left, func(l plan.Left) bool { return !moved[l.Site] && isBehind(l.Reference, a.Newest) })
+		if i == 0 {
+			left = stay
+		}
+		left = slices.DeleteFunc(left, func(l plan.Left) bool { return moved[l.Site] || !isBehind(l.Reference, v) })
 	}
+	a.Left = len(left)
 	return a
 }
 
@@ -104,15 +109,6 @@ func candidates(versions []ref.Version) []ref.Version {
 func isBehind(r ref.Reference, v ref.Version) bool {
 	at, err := r.Version()
 	return err == nil && at.Compare(v) < 0
-}
-
-func count[T any](all []T, holds func(T) bool) (n int) {
-	for _, one := range all {
-		if holds(one) {
-			n++
-		}
-	}
-	return n
 }
 
 // written are the versions that places hold, each once, the oldest first.

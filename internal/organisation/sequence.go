@@ -28,6 +28,8 @@ type Step struct {
 	Of      int    `json:"version_of_step,omitempty"`
 	Places  int    `json:"places,omitempty"`
 	After   []int  `json:"after"` // the steps that must be done before
+	// Unblocks are the repositories that wait for a release.
+	Unblocks []string `json:"unblocks,omitempty"`
 	// Against are the components that a release names an older version of than
 	// there is at the end: see Cycle.
 	Against []string `json:"against_older,omitempty"`
@@ -111,6 +113,11 @@ func (s *sequence) group(members []string, dirty map[string]bool) {
 	}
 	anew = anew && slices.ContainsFunc(s.links, func(l link) bool { return slices.Contains(members, l.to) })
 	for _, name := range members {
+		if missing := s.missing(name); anew && !missing.IsZero() {
+			s.release(name, missing) // it need not wait for the next
+		}
+	}
+	for _, name := range members {
 		s.follow(name)
 		switch missing := s.missing(name); {
 		case anew:
@@ -167,16 +174,27 @@ func (s *sequence) bump(name string, a Arrow) bool {
 	}
 	n := s.add(Step{Action: Moves, Repository: name, Component: a.Component, Version: s.steps[of-1].Version, Of: of, Places: len(a.Sites), After: []int{of}})
 	s.bumps[name] = append(s.bumps[name], n)
+	s.unblocks(of, name)
 	return true
 }
 
-// release comes after the repository's bumps, and after those in lock step.
+// unblocks notes that a repository waits for a release.
+func (s *sequence) unblocks(release int, name string) {
+	step := &s.steps[release-1]
+	if step.Repository != name && !slices.Contains(step.Unblocks, name) {
+		step.Unblocks = append(step.Unblocks, name)
+	}
+}
+
+// release comes after the repository's bumps and its release before, and after
+// those in lock step.
 func (s *sequence) release(name string, version ref.Version) {
 	r := s.repositories[name]
 	after := slices.Clone(s.bumps[name])
-	for _, other := range r.After {
+	for _, other := range append(slices.Clone(r.After), name) {
 		if n := s.released[other]; n > 0 {
 			after = append(after, n)
+			s.unblocks(n, name)
 		}
 	}
 	s.versions[name] = version

@@ -82,6 +82,9 @@ func told(steps []Step) []string {
 		if len(s.Against) > 0 {
 			line += fmt.Sprintf(" against %v", s.Against)
 		}
+		for _, name := range s.Unblocks {
+			line += " for " + strings.TrimPrefix(name, "o/")
+		}
 		lines = append(lines, line)
 	}
 	return lines
@@ -92,24 +95,26 @@ func TestPending(t *testing.T) {
 	for name, test := range map[string]struct{ lines, want []string }{
 		"nothing is behind": {[]string{"a 1 → b@1", "b 1"}, []string{}},
 		"a release unblocks what refers to it": {[]string{"a 1 → b@1", "b 1 → c@1", "c 2"},
-			[]string{"bump b to c 2", "release b after [1]", "bump a to b of 2 after [2]"}},
+			[]string{"bump b to c 2", "release b after [1] for a", "bump a to b of 2 after [2]"}},
 		"what is behind is bumped now, and again": {[]string{"a 1 → b@1", "b 2 → c@1", "c 2"},
-			[]string{"bump a to b 2", "bump b to c 2", "release b after [2]", "bump a to b of 3 after [3]"}},
+			[]string{"bump a to b 2", "bump b to c 2", "release b after [2] for a", "bump a to b of 3 after [3]"}},
 		"nobody waits for it": {[]string{"a 1 → b@1", "b 2"}, []string{"bump a to b 2"}},
 		"a diamond": {[]string{"a 1 → b@1 c@1", "b 1 → d@1", "c 1 → d@1", "d 2"},
-			[]string{"bump b to d 2", "bump c to d 2", "release b after [1]", "release c after [2]", "bump a to b of 3 after [3]", "bump a to c of 4 after [4]"}},
+			[]string{"bump b to d 2", "bump c to d 2", "release b after [1] for a", "release c after [2] for a", "bump a to b of 3 after [3]", "bump a to c of 4 after [4]"}},
 		"a cycle, staggered": {[]string{"a 1 → b@1 c@1", "b 1 → a@1x2", "c 2"},
-			[]string{"bump a to c 2", "release a after [1] against [b]", "bump b to a of 2 after [2]", "release b after [3]", "bump a to b of 4 after [4]"}},
+			[]string{"bump a to c 2", "release a after [1] against [b] for b", "bump b to a of 2 after [2]", "release b after [3] for a", "bump a to b of 4 after [4]"}},
 		"in a cycle, what is behind goes first": {[]string{"a 1 → b@1", "b 2 → a@1x9"},
-			[]string{"bump a to b 2", "release a after [1]", "bump b to a of 2 after [2]"}},
+			[]string{"bump a to b 2", "release a after [1] for b", "bump b to a of 2 after [2]"}},
 		"in lock step, the one after follows": {[]string{"k 3", "s 2 | k", "d 1 → s@2"},
-			[]string{"release s 3", "bump d to s 3 of 1 after [1]"}},
+			[]string{"release s 3 for d", "bump d to s 3 of 1 after [1]"}},
+		"in lock step, what is missing is released first": {[]string{"k 3 → c@1", "s 2 | k", "c 2", "d 1 → s@2"},
+			[]string{"bump k to c 2", "release s 3", "release k after [1] for s", "release s after [2 3] for d", "bump d to s of 4 after [4]"}},
 		"in lock step, both are released": {[]string{"k 2", "s 2 → c@1 | k", "c 2", "d 1 → s@2"},
-			[]string{"bump s to c 2", "release k", "release s after [1 2]", "bump d to s of 3 after [3]"}},
+			[]string{"bump s to c 2", "release k for s", "release s after [1 2] for d", "bump d to s of 3 after [3]"}},
 		"in lock step, what goes first refers to the other": {[]string{"k 2 → s@2", "s 2 → c@1 | k", "c 2"},
-			[]string{"bump s to c 2", "release k against [s]", "release s after [1 2]", "bump k to s of 3 after [3]"}},
+			[]string{"bump s to c 2", "release k against [s] for s", "release s after [1 2] for k", "bump k to s of 3 after [3]"}},
 		"in lock step, three in a row": {[]string{"k 3", "s 2 | k", "t 2 | s"},
-			[]string{"release s 3", "release t 3 after [1]"}},
+			[]string{"release s 3 for t", "release t 3 after [1]"}},
 		"what is outside is not waited for": {[]string{"a 1 → out@1"}, []string{}},
 	} {
 		if diff := cmp.Diff(test.want, told(newOrder(newGraph(organise(t, test.lines...))).pending())); diff != "" {
@@ -124,21 +129,21 @@ func TestCycles(t *testing.T) {
 		"none": {[]string{"a 1 → b@1", "b 1 → c@1", "c 1"}, nil},
 		"two": {[]string{"a 1 → b@1", "b 1 → a@1x2"},
 			[]string{"o/a o/b", "o/a → o/b late: it has the fewest references: 1 place, where others have 2",
-				"release a against [b]", "bump b to a of 1 after [1]", "release b after [2]", "bump a to b of 3 after [3]"}},
+				"release a against [b] for b", "bump b to a of 1 after [1]", "release b after [2] for a", "bump a to b of 3 after [3]"}},
 		"equals": {[]string{"a 1 → b@1", "b 1 → a@1"},
 			[]string{"o/b o/a", "o/b → o/a late: it has the fewest references: 1 place, where others have 1; of equals, the last by name",
-				"release b against [a]", "bump a to b of 1 after [1]", "release a after [2]", "bump b to a of 3 after [3]"}},
+				"release b against [a] for a", "bump a to b of 1 after [1]", "release a after [2] for b", "bump b to a of 3 after [3]"}},
 		"behind": {[]string{"a 1 → b@1", "b 2 → a@1x2"},
 			[]string{"o/b o/a", "o/b → o/a late: nothing of it is behind, while others of the cycle are",
-				"release b against [a]", "bump a to b of 1 after [1]", "release a after [2]", "bump b to a of 3 after [3]"}},
+				"release b against [a] for a", "bump a to b of 1 after [1]", "release a after [2] for b", "bump b to a of 3 after [3]"}},
 		"lock step": {[]string{"k 2 → s@2", "s 2 | k"},
 			[]string{"o/k o/s", "o/k → o/s late: o/k is released in lock step before o/s",
-				"release k against [s]", "release s after [1]", "bump k to s of 2 after [2]"}},
+				"release k against [s] for s", "release s after [1] for k", "bump k to s of 2 after [2]"}},
 		"two cycles": {[]string{"a 1 → b@1", "b 1 → a@1", "c 1 → d@1", "d 1 → c@1x2 a@1"},
 			[]string{"o/b o/a", "o/b → o/a late: it has the fewest references: 1 place, where others have 1; of equals, the last by name",
-				"release b against [a]", "bump a to b of 1 after [1]", "release a after [2]", "bump b to a of 3 after [3]",
+				"release b against [a] for a", "bump a to b of 1 after [1]", "release a after [2] for b", "bump b to a of 3 after [3]",
 				"o/c o/d", "o/c → o/d late: it has the fewest references: 1 place, where others have 2",
-				"release c against [d]", "bump d to c of 1 after [1]", "release d after [2]", "bump c to d of 3 after [3]"}},
+				"release c against [d] for d", "bump d to c of 1 after [1]", "release d after [2] for c", "bump c to d of 3 after [3]"}},
 	} {
 		var got []string
 		for _, c := range newOrder(newGraph(organise(t, test.lines...))).cycles() {

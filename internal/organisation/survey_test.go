@@ -347,7 +347,7 @@ func BenchmarkOrganisation(b *testing.B) {
 		b.Run(map[bool]string{false: "cold", true: "warm"}[kept], func(b *testing.B) {
 			for b.Loop() {
 				if !kept {
-					empty, err := cache.Open(b.TempDir())
+					empty, err := cache.Open(filepath.Join(p.cache, fmt.Sprint(len(p.Requests()))))
 					if err != nil {
 						b.Fatal(err)
 					}

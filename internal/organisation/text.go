@@ -113,11 +113,16 @@ func (s Step) text() string {
 	return fmt.Sprintf("bump %s to %s in %s", s.Component, to, s.Repository)
 }
 
+// when says what a step waits for, and what waits for it.
 func (s Step) when() string {
-	if len(s.After) == 0 {
-		return "now"
+	text := "now"
+	if len(s.After) > 0 {
+		text = "after " + strings.Trim(strings.ReplaceAll(fmt.Sprint(s.After), " ", ", "), "[]")
 	}
-	return "after " + strings.Trim(strings.ReplaceAll(fmt.Sprint(s.After), " ", ", "), "[]")
+	if len(s.Unblocks) > 0 {
+		text += "; unblocks " + strings.Join(s.Unblocks, ", ")
+	}
+	return text
 }
 
 // cycle says who refers to whom, where, and how to get all of them up to date.
