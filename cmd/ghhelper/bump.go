@@ -80,7 +80,7 @@ func (w world) bump(ctx context.Context, f bumpFlags, component, version string)
 	if err != nil {
 		return err
 	}
-	p, err := w.plan(ctx, f, src, wish, !f.offline)
+	p, err := w.planBump(ctx, f, src, wish, !f.offline)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (w world) bump(ctx context.Context, f bumpFlags, component, version string)
 	return errors.Join(w.printBump(ctx, src.repo, p, f), failed)
 }
 
-func (w world) plan(ctx context.Context, f bumpFlags, src source, wish plan.Wish, asking bool) (*bump.Plan, error) {
+func (w world) planBump(ctx context.Context, f bumpFlags, src source, wish plan.Wish, asking bool) (*bump.Plan, error) {
 	b := bump.Bump{File: src.file, Tree: src.tree, Names: src.names, Wish: wish, AcceptStandIns: f.standIns, Env: w.Environ}
 	if asking {
 		b.Ask = w.asker(src)
@@ -122,7 +122,7 @@ func (w world) propose(ctx context.Context, f bumpFlags, component, version stri
 			if err != nil {
 				return nil, err
 			}
-			return w.plan(ctx, f, there, wish, asking)
+			return w.planBump(ctx, f, there, wish, asking)
 		},
 	}
 	done, err := proposer.Propose(ctx)

@@ -23,6 +23,13 @@ var ErrDenied = errors.New("denied")
 // there, which may have changed: it exists already, or has moved.
 var ErrConflict = errors.New("in conflict with what is there, or not valid")
 
+// marked is an error of a kind that errors.Is finds, and whose text says it.
+type marked struct{ kind, error error }
+
+func (m *marked) Error() string        { return m.error.Error() }
+func (m *marked) Unwrap() error        { return m.error }
+func (m *marked) Is(target error) bool { return target == m.kind }
+
 // explain says what was being done, and what to do where GitHub's answer
 // tells.
 func (c *Client) explain(doing string, err error) error {
@@ -42,7 +49,7 @@ func (c *Client) explain(doing string, err error) error {
 	case status == http.StatusUnauthorized:
 		return fmt.Errorf("%s: the token (%s) is missing, wrong or expired: %w", doing, c.token, err)
 	case status == http.StatusForbidden:
-		return fmt.Errorf("%s: %w: the token (%s) %s: %w", doing, ErrDenied, c.token, c.lacks(answer.Response.Header), err)
+		return &marked{ErrDenied, fmt.Errorf("%s: the token (%s) %s: %w", doing, c.token, c.lacks(answer.Response.Header), err)}
 	case status/100 == 3 && status != http.StatusNotModified:
 		return fmt.Errorf("%s: GitHub redirects to another server (%s), which is not followed: is GITHUB_API_URL right? %w", doing, hostOf(answer.Response), err)
 	}
@@ -50,7 +57,7 @@ func (c *Client) explain(doing string, err error) error {
 		return outcome.Wrongf("%s: GitHub keeps what an immutable release had, for ever: take the next version: %w", doing, err)
 	}
 	if status := answer.Response.StatusCode; status == http.StatusConflict || status == http.StatusUnprocessableEntity {
-		return fmt.Errorf("%s: %w: %w", doing, ErrConflict, err)
+		return &marked{ErrConflict, fmt.Errorf("%s: %w", doing, err)}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

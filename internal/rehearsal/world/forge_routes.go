@@ -3,12 +3,17 @@ package world
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
 const repoPath = "/repos/{owner}/{repo}"
 
 func apiEndpoints() []endpoint {
+	return slices.Concat(generalEndpoints(), releaseEndpoints(), pullEndpoints(), gitEndpoints())
+}
+
+func generalEndpoints() []endpoint {
 	const read, write = false, true
 	return []endpoint{
 		{"GET", "/rate_limit", read, (*forge).getRateLimit, nil},
@@ -17,9 +22,14 @@ func apiEndpoints() []endpoint {
 		{"GET", "/users/{login}", read, (*forge).getAccount, nil},
 		{"GET", "/orgs/{org}/repos", read, (*forge).listOrganisation, nil},
 		{"GET", repoPath, read, (*forge).getRepository, nil},
-		{"GET", repoPath + "/contents", read, (*forge).getContents, nil},
-		{"GET", repoPath + "/contents/", read, (*forge).getContents, nil},
-		{"GET", repoPath + "/contents/{path...}", read, (*forge).getContents, nil},
+		{"GET", repoPath + "/actions/runs", read, (*forge).listRuns, nil},
+		{"POST", repoPath + "/dispatches", write, (*forge).dispatchEvent, nil},
+	}
+}
+
+func releaseEndpoints() []endpoint {
+	const read, write = false, true
+	return []endpoint{
 		{"GET", repoPath + "/attestations/{digest}", read, (*forge).listAttestations, nil},
 		{"GET", repoPath + "/immutable-releases", read, (*forge).getImmutableReleases, nil},
 		{"GET", repoPath + "/releases", read, (*forge).listReleases, nil},
@@ -33,14 +43,17 @@ func apiEndpoints() []endpoint {
 		{"PATCH", repoPath + "/releases/{id#}", write, (*forge).editRelease, nil},
 		{"DELETE", repoPath + "/releases/{id#}", write, (*forge).deleteRelease, nil},
 		{"GET", repoPath + "/releases/{id#}/assets", read, (*forge).listAssets, nil},
-		{"GET", repoPath + "/actions/runs", read, (*forge).listRuns, nil},
-		{"POST", repoPath + "/dispatches", write, (*forge).dispatchEvent, nil},
+	}
+}
+
+func pullEndpoints() []endpoint {
+	const read, write = false, true
+	return []endpoint{
 		{"GET", repoPath + "/pulls", read, (*forge).listPulls, nil},
 		{"POST", repoPath + "/pulls", write, (*forge).createPull, nil},
 		{"GET", repoPath + "/pulls/{number#}", read, (*forge).getPull, nil},
 		{"PATCH", repoPath + "/pulls/{number#}", write, (*forge).editPull, nil},
 		{"GET", repoPath + "/pulls/{number#}/files", read, (*forge).listPullFiles, nil},
-		{"GET", repoPath + "/pulls/{number#}/commits", read, (*forge).listPullCommits, nil},
 		{"GET", repoPath + "/pulls/{number#}/merge", read, (*forge).isMerged, nil},
 		{"PUT", repoPath + "/pulls/{number#}/merge", write, (*forge).mergePull, nil},
 		{"GET", repoPath + "/labels", read, (*forge).listRepositoryLabels, nil},
@@ -52,6 +65,16 @@ func apiEndpoints() []endpoint {
 		{"PUT", repoPath + "/issues/{number#}/labels", write, (*forge).setLabels, nil},
 		{"GET", repoPath + "/issues/{number#}/comments", read, (*forge).listComments, nil},
 		{"POST", repoPath + "/issues/{number#}/comments", write, (*forge).createComment, nil},
+	}
+}
+
+func gitEndpoints() []endpoint {
+	const read, write = false, true
+	return []endpoint{
+		{"GET", repoPath + "/contents", read, (*forge).getContents, nil},
+		{"GET", repoPath + "/contents/", read, (*forge).getContents, nil},
+		{"GET", repoPath + "/contents/{path...}", read, (*forge).getContents, nil},
+		{"GET", repoPath + "/pulls/{number#}/commits", read, (*forge).listPullCommits, nil},
 		{"GET", repoPath + "/git/ref/{ref...}", read, (*forge).getRef, nil},
 		{"GET", repoPath + "/git/matching-refs/{ref...}", read, (*forge).listMatchingRefs, nil},
 		{"POST", repoPath + "/git/refs", write, (*forge).createRefs, nil},
