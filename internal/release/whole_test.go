@@ -1,0 +1,219 @@
+package release_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+// bin is where the tests put what they build.
+var bin string
+
+// run runs the tests with such a folder.
+func run(m *testing.M) (code int) {
+	var err error
+	if bin, err = os.MkdirTemp("", "ghhelper-test-*"); err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(bin)
+	return m.Run()
+}
+
+// program is ghhelper, built once for all tests.
+var program = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(bin, "ghhelper")
+	out, err := exec.Command("go", "build", "-o", path, "github.com/kubestellar/actions/cmd/ghhelper").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, out)
+	}
+	return path, err
+})
+
+// whole is a stage on which the whole train is run, by processes: the release,
+// its dispatch, and the downstream's bump.
+type whole struct {
+	*stage
+	consumer git.Repo
+	group    atomic.Int64 // of the process that runs
+}
+
+const (
+	consumer = "example/consumer"
+	declares = `version: 1
+self: consumer
+components:
+  consumer: { repository: example/consumer }
+  tiny:
+    repository: example/tiny
+    artifacts:
+      image: { kind: image, at: ghcr.io/example/tiny }
+      edge-chart: { kind: chart, at: ghcr.io/example/charts/edge-chart, tag: "v{version}" }
+bumps: { labels: [dependencies] }
+`
+	names = `image: ghcr.io/example/tiny:0.1.0
+# helm install edge oci://ghcr.io/example/charts/edge-chart --version v0.1.0
+`
+)
+
+func newWhole(t *testing.T) *whole {
+	t.Helper()
+	s := newStage(t)
+	w := &whole{stage: s, consumer: git.Repo{Dir: t.TempDir(), Env: s.clone.Env}}
+	for name, text := range map[string]string{"delivery.yaml": declares, "values.yaml": names} {
+		s.must(os.WriteFile(filepath.Join(w.consumer.Dir, name), []byte(text), 0o644))
+	}
+	s.git(w.consumer.Dir, "init", "--quiet", "--initial-branch=main")
+	s.git(w.consumer.Dir, "add", ".")
+	s.commit(w.consumer.Dir, "Begin")
+	s.git(w.consumer.Dir, "push", "--quiet", "https://github.com/"+consumer, "main")
+	return w
+}
+
+// ride runs the train: the release, and what a receiving workflow does with each
+// event that has come, which is to take two words of it.
+func (w *whole) ride() error {
+	if err := w.process(w.clone.Dir, "release", "0.2.0"); err != nil {
+		return err
+	}
+	for _, event := range w.Dispatches(consumer) {
+		var said gh.Event
+		w.must(json.Unmarshal(event.ClientPayload, &said))
+		if err := w.process(w.consumer.Dir, "bump", "--pull-request", "--", said.Component, said.Version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// process runs ghhelper with all that it starts in a group of its own.
+func (w *whole) process(dir string, args ...string) error {
+	path, err := program()
+	w.must(err)
+	cmd := exec.Command(path, args...)
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = dir, append(w.clone.Env, "TMPDIR="+w.t.TempDir()), &syscall.SysProcAttr{Setpgid: true}
+	out := new(strings.Builder)
+	cmd.Stdout, cmd.Stderr = out, out
+	w.must(cmd.Start())
+	w.group.Store(int64(cmd.Process.Pid))
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("ghhelper %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+// A moment is when the process dies, seen from a request.
+type moment string
+
+const (
+	beforeIt   moment = "before it"
+	afterIt    moment = "after it"
+	answerLost moment = "after it with the answer lost"
+)
+
+// killAt kills the process, and all that it has started, at the nth request with
+// an effect.
+func (w *whole) killAt(n int, when moment) (killed func() bool) {
+	var seen atomic.Int64
+	var died atomic.Bool
+	kill := func() {
+		died.Store(true)
+		syscall.Kill(-int(w.group.Load()), syscall.SIGKILL)
+	}
+	w.Intercept(func(r world.Request) world.Fault {
+		switch {
+		case died.Load():
+			return world.Fault{CutBefore: true} // it was on its way
+		case seen.Load() > int64(n): // the next one, of any kind
+			kill()
+			return world.Fault{CutBefore: true}
+		case !r.Effect || seen.Add(1) != int64(n)+1:
+			return world.Fault{}
+		case when == beforeIt:
+			kill()
+			return world.Fault{CutBefore: true}
+		case when == answerLost:
+			kill()
+			return world.Fault{CutAfter: true}
+		}
+		return world.Fault{}
+	})
+	return died.Load
+}
+
+// end is all that anybody can see of the world, the downstream included.
+func (w *whole) end() string {
+	w.t.Helper()
+	var b strings.Builder
+	b.WriteString(w.state())
+	fmt.Fprintln(&b, w.git(w.RepositoryDir(consumer), "for-each-ref", "--format=%(refname) %(tree) %(contents:subject)"))
+	for _, p := range w.PullRequests(consumer) {
+		p.HeadSHA = "" // which comes of the time, too
+		fmt.Fprintf(&b, "%+v\n", p)
+	}
+	return b.String()
+}
+
+// The process dies at each request with an effect of the whole train: before it,
+// after it, and after it with the answer lost. Everything is started again, and
+// must end as if nothing had happened: nothing twice, nothing lost, and no half
+// release in between.
+//
+// The requests are those of a recording. CI takes all three moments; else it is
+// the worst of them alone.
+func TestTheProcessDiesAtEachEffect(t *testing.T) {
+	t.Parallel()
+	recording := newWhole(t)
+	before := len(recording.Requests())
+	if err := recording.ride(); err != nil {
+		t.Fatal(err)
+	}
+	want, half := recording.end(), recording.state()
+	var effects []world.Request
+	for _, r := range recording.Requests()[before:] {
+		if r.Effect {
+			effects = append(effects, r)
+		}
+	}
+	moments := []moment{answerLost}
+	if os.Getenv("FAULTS") == "all" {
+		moments = []moment{beforeIt, afterIt, answerLost}
+	}
+	for i, request := range effects {
+		for _, when := range moments {
+			if when == afterIt && i == len(effects)-1 {
+				continue // there is no request by which to see that it is over
+			}
+			name := fmt.Sprintf("%03d %s %s%s, %s", i, request.Method, request.Host, request.Path, when)
+			t.Run(strings.ReplaceAll(name, "/", "|"), func(t *testing.T) {
+				t.Parallel()
+				w := newWhole(t)
+				killed := w.killAt(i, when)
+				died := w.ride()
+				w.Intercept(nil)
+				if !killed() || died == nil {
+					t.Fatalf("killed: %t, and it ended with %v", killed(), died)
+				}
+				w.noHalfRelease(half)
+				if err := w.ride(); err != nil {
+					t.Fatalf("started again: %v\nbefore: %v", err, died)
+				}
+				if diff := cmp.Diff(want, w.end()); diff != "" {
+					t.Errorf("the world did not end as undisturbed (-want +got):\n%s\nbefore: %v", diff, died)
+				}
+			})
+		}
+	}
+}
