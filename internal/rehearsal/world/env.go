@@ -26,7 +26,7 @@ func (w *World) place(name string) string { return filepath.Join(w.dir, "home", 
 func (w *World) Env() []string {
 	proxy := "http://" + w.Addr()
 	pem, none := filepath.Join(w.dir, "ca.pem"), w.place("no-certificates")
-	return []string{
+	env := []string{
 		"HTTPS_PROXY=" + proxy, "https_proxy=" + proxy,
 		"HTTP_PROXY=" + proxy, "http_proxy=" + proxy,
 		"ALL_PROXY=", "all_proxy=",
@@ -45,6 +45,10 @@ func (w *World) Env() []string {
 		"DOCKER_CONFIG=" + w.place("docker"),
 		"GITHUB_TOKEN=" + w.token,
 	}
+	if s := w.forge.site; s.isEnterprise() {
+		env = append(env, "GITHUB_SERVER_URL="+s.web, "GITHUB_API_URL="+s.api)
+	}
+	return env
 }
 
 func (w *World) writeHome() error {
@@ -88,13 +92,13 @@ func (w *World) gitConfig() string {
 	email = %s
 [init]
 	defaultBranch = main
-[credential "https://%s"]
+[credential "%s"]
 	helper = %s
 [protocol "ssh"]
 	allow = never
 [protocol "git"]
 	allow = never
-`, identityName, identityEmail, hostWeb, configQuote(helper))
+`, identityName, identityEmail, w.forge.site.web, configQuote(helper))
 }
 
 func shellQuote(s string) string {

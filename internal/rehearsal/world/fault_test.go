@@ -206,8 +206,17 @@ func TestPrivateRepositoryIsNotGivenAwayByItsOldName(t *testing.T) {
 		"https://github.com/kubestellar/actions/blob/main/README.md":                   404,
 		"https://github.com/kubestellar/actions.git/info/refs?service=git-upload-pack": 401,
 	} {
-		if status, body, err := get(w, url); err != nil || status != want {
-			t.Errorf("%s: %d %s (%v), want %d", url, status, body, err, want)
+		req, err := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := w.Transport().RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s: %d to %q, want %d", url, resp.StatusCode, resp.Header.Get("Location"), want)
 		}
 	}
 }

@@ -28,6 +28,7 @@ type forge struct {
 	born     time.Time
 	env      []string // of git processes
 	backend  string   // path of git's HTTP backend
+	site     *site
 	accounts accounts
 	tokens   tokens
 
@@ -55,7 +56,7 @@ func newForge(over context.Context, dir string, o Options) (*forge, error) {
 		return nil, fmt.Errorf("git has no HTTP backend: %w; install a git with git-http-backend", err)
 	}
 	f := &forge{
-		over: over, dir: dir, now: o.Now, born: o.Now(), backend: backend,
+		over: over, dir: dir, site: o.site(), now: o.Now, born: o.Now(), backend: backend,
 		env: gitEnv(dir), repositories: map[string]*repository{}, renamed: map[string]*repository{},
 	}
 	f.accounts.meet(mainAccount)
@@ -187,6 +188,9 @@ func (f *forge) dispatch(all []endpoint, r *http.Request, base string) (reply, e
 			return fail(notFound())
 		}
 	}
+	if err := f.site.lacking(r); err != nil {
+		return fail(err)
+	}
 	for _, e := range all {
 		values := e.pattern.FindStringSubmatch(r.URL.Path)
 		if values == nil || !e.takes(r.Method) {
@@ -269,6 +273,10 @@ func credential(r *http.Request) string {
 func (f *forge) decorate(h http.Header) {
 	h.Set("X-GitHub-Media-Type", "github.v3; format=json")
 	h.Set("X-GitHub-Api-Version-Selected", "2022-11-28")
+	if f.site.isEnterprise() { // where limits are off unless the administrator sets them
+		h.Set("X-GitHub-Enterprise-Version", f.site.version)
+		return
+	}
 	h.Set("X-RateLimit-Limit", strconv.Itoa(rateLimit))
 	h.Set("X-RateLimit-Remaining", strconv.Itoa(rateLimit))
 	h.Set("X-RateLimit-Used", "0")

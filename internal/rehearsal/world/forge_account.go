@@ -1,9 +1,6 @@
 package world
 
 import (
-	"fmt"
-	"net/url"
-	"regexp"
 	"strings"
 	"sync"
 )
@@ -20,15 +17,6 @@ type account struct{ login, kind string }
 
 // mainAccount is whom the world's one good token acts for.
 var mainAccount = account{"rehearsal[bot]", kindBot}
-
-// webFlow is GitHub itself, which commits what is done through its pages and API.
-var webFlow = person{Name: "GitHub", Email: "noreply@github.com"}
-
-// person is the account as git knows it. The mail is the only one that GitHub takes for a bot's:
-// https://github.com/actions/create-github-app-token
-func (a account) person() person {
-	return person{Name: a.login, Email: fmt.Sprintf("%d+%s@users.noreply.github.com", userID(a.login), a.login)}
-}
 
 // accounts are all that the forge has met, under a lock of their own.
 type accounts struct {
@@ -58,41 +46,20 @@ func (s *accounts) find(login string) (account, bool) {
 	return account{}, false
 }
 
-var noreplyMail = regexp.MustCompile(`^(?:[0-9]+\+)?([^@]+)@users\.noreply\.github\.com$`)
-
 // accountOf is the account that GitHub shows beside a commit, which it finds by the mail; null
 // where it knows none.
 func (f *forge) accountOf(p person) any {
-	if p.Email == webFlow.Email {
-		return user("web-flow", kindUser)
+	if p.Email == f.site.gitHub.Email {
+		return f.site.user(account{"web-flow", kindUser})
 	}
-	if m := noreplyMail.FindStringSubmatch(p.Email); m != nil {
-		if a, known := f.accounts.find(m[1]); known {
-			return a.json()
-		}
+	login, mine := strings.CutSuffix(p.Email, "@"+f.site.mail)
+	if _, after, numbered := strings.Cut(login, "+"); numbered {
+		login = after
+	}
+	if a, known := f.accounts.find(login); mine && known {
+		return f.site.user(a)
 	}
 	return nil
-}
-
-// json is the account as the API shows it inside other things.
-func (a account) json() map[string]any { return user(a.login, a.kind) }
-
-// user is an account as the API shows it inside other things.
-func user(login, kind string) map[string]any {
-	at := "https://" + hostAPI + "/users/" + url.PathEscape(login)
-	page := "https://" + hostWeb + "/" + login
-	if kind == kindBot {
-		page = "https://" + hostWeb + "/apps/" + strings.TrimSuffix(login, "[bot]")
-	}
-	return map[string]any{
-		"login": login, "id": userID(login), "node_id": nodeID("User", login), "type": kind, "site_admin": false,
-		"avatar_url": "https://avatars.githubusercontent.com/u/0?v=4", "gravatar_id": "",
-		"url": at, "html_url": page,
-		"followers_url": at + "/followers", "following_url": at + "/following{/other_user}",
-		"gists_url": at + "/gists{/gist_id}", "starred_url": at + "/starred{/owner}{/repo}",
-		"subscriptions_url": at + "/subscriptions", "organizations_url": at + "/orgs", "repos_url": at + "/repos",
-		"events_url": at + "/events{/privacy}", "received_events_url": at + "/received_events",
-	}
 }
 
 // userID is any number that is always the same for a login.
@@ -106,7 +73,7 @@ func userID(login string) int64 {
 
 // profile is an account as it is shown alone.
 func (f *forge) profile(a account) map[string]any {
-	shown := a.json()
+	shown := f.site.user(a)
 	for key, value := range map[string]any{
 		"name": a.login, "company": nil, "blog": "", "location": nil, "email": nil, "hireable": nil, "bio": nil,
 		"public_repos": 0, "public_gists": 0, "followers": 0, "following": 0,

@@ -214,7 +214,7 @@ func (r *repository) assetJSON(rel *release, a *asset) map[string]any {
 		"id": a.id, "node_id": nodeID("ReleaseAsset", a.id), "name": a.name, "label": a.label, "state": a.state,
 		"url": r.api("/releases/assets/%d", a.id), "browser_download_url": r.page("/releases/download/%s/%s", rel.slug(), a.name),
 		"content_type": a.kind, "size": a.size, "digest": nil, "download_count": a.downloads,
-		"created_at": stamp(a.created), "updated_at": stamp(a.created), "uploader": a.by.json(),
+		"created_at": stamp(a.created), "updated_at": stamp(a.created), "uploader": r.site.user(a.by),
 	}
 	if a.digest != "" {
 		shown["digest"] = a.digest

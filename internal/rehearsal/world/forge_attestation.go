@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -61,7 +60,7 @@ func (f *forge) listAttestations(c *call) (reply, error) {
 	page, header := all[:min(size, len(all))], http.Header(nil)
 	if len(all) > size {
 		query.Set("after", strconv.FormatInt(page[size-1].id, 10))
-		header = http.Header{"Link": {fmt.Sprintf(`<https://%s%s?%s>; rel="next"`, hostAPI, c.URL.Path, query.Encode())}}
+		header = http.Header{"Link": {fmt.Sprintf(`<%s%s?%s>; rel="next"`, c.base, c.URL.Path, query.Encode())}}
 	}
 	return reply{http.StatusOK, map[string]any{"attestations": c.repo.attestationsJSON(page)}, header}, nil
 }
@@ -69,8 +68,8 @@ func (f *forge) listAttestations(c *call) (reply, error) {
 func (r *repository) attestationsJSON(all []attestation) []any {
 	shown := []any{}
 	for _, a := range all {
-		address := url.URL{Scheme: "https", Host: hostWeb, Path: fmt.Sprintf("/bundles/%s/%d.json.sn", r.fullName(), a.id), RawQuery: "sig=" + nodeID("Attestation", a.id)}
-		shown = append(shown, map[string]any{"bundle_url": address.String(), "repository_id": r.id, "initiator": "user"})
+		address := fmt.Sprintf("%s/bundles/%s/%d.json.sn?sig=%s", r.site.web, r.fullName(), a.id, nodeID("Attestation", a.id))
+		shown = append(shown, map[string]any{"bundle_url": address, "repository_id": r.id, "initiator": "user"})
 	}
 	return shown
 }
@@ -126,6 +125,9 @@ func (w *World) SetImmutable(repository string, on bool) error {
 	r, found := w.forge.repository(repository)
 	if !found {
 		return fmt.Errorf("setting releases of %s immutable: there is no such repository", repository)
+	}
+	if w.forge.site.isEnterprise() {
+		return fmt.Errorf("setting releases of %s immutable: an Enterprise server has no such setting", repository)
 	}
 	w.forge.mu.Lock()
 	defer w.forge.mu.Unlock()

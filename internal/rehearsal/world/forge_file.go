@@ -75,7 +75,7 @@ var rawPath = regexp.MustCompile(`^/([^/]+)/([^/]+)/(.+/.+)$`)
 
 // raw answers as raw.githubusercontent.com, which has the files of repositories and nothing else.
 func (f *forge) raw() http.Handler {
-	return f.leads(func(rw http.ResponseWriter, r *http.Request) {
+	return f.leads(f.site.raw, func(rw http.ResponseWriter, r *http.Request) {
 		m := rawPath.FindStringSubmatch(r.URL.Path)
 		if m == nil {
 			plainError(rw, &apiError{status: http.StatusBadRequest, Message: "Invalid request"})

@@ -99,10 +99,10 @@ func (f *forge) spool(r *http.Request) error {
 
 // repoURL is an address of the API below a repository.
 func (r *repository) api(format string, args ...any) string {
-	return "https://" + hostAPI + "/repos/" + r.fullName() + fmt.Sprintf(format, args...)
+	return r.site.api + "/repos/" + r.fullName() + fmt.Sprintf(format, args...)
 }
 
 // page is an address of the web pages of a repository.
 func (r *repository) page(format string, args ...any) string {
-	return strings.TrimSuffix("https://"+hostWeb+"/"+r.fullName()+fmt.Sprintf(format, args...), "/")
+	return strings.TrimSuffix(r.site.web+"/"+r.fullName()+fmt.Sprintf(format, args...), "/")
 }

@@ -106,7 +106,7 @@ func (p Person) push(r *repository, branch, message string, files map[string]str
 	if tree, err = p.forge.writeTree(r, tree, leaves); err != nil {
 		return "", err
 	}
-	me := p.account.person()
+	me := p.forge.site.person(p.account)
 	sha, err := p.forge.writeCommit(r, commit{tree: tree, parents: []string{head.sha}, author: me, committer: me, message: message}, false)
 	if err != nil {
 		return "", err

@@ -201,7 +201,7 @@ func (r *repository) issueJSON(p *pull) map[string]any {
 	at, page := r.api("/issues/%d", p.Number), r.page("/pull/%d", p.Number)
 	return map[string]any{
 		"id": p.id, "node_id": nodeID("PullRequest", p.id), "number": p.Number, "state": p.State, "state_reason": nil,
-		"title": p.Title, "body": orNull(p.Body), "user": p.author.json(), "author_association": "CONTRIBUTOR",
+		"title": p.Title, "body": orNull(p.Body), "user": r.site.user(p.author), "author_association": "CONTRIBUTOR",
 		"url": at, "repository_url": r.api(""), "labels_url": at + "/labels{/name}", "comments_url": at + "/comments", "events_url": at + "/events",
 		"html_url": page, "labels": r.labelsJSON(p), "comments": len(p.remarks), "locked": false, "active_lock_reason": nil,
 		"assignee": nil, "assignees": []any{}, "milestone": nil, "draft": p.Draft, "closed_by": nil, "performed_via_github_app": nil,
@@ -268,7 +268,7 @@ func (r *repository) commentJSON(p *pull, c remark) map[string]any {
 	return map[string]any{
 		"id": c.id, "node_id": nodeID("IssueComment", c.id), "url": r.api("/issues/comments/%d", c.id),
 		"html_url": r.page("/pull/%d", p.Number) + fmt.Sprintf("#issuecomment-%d", c.id), "issue_url": r.api("/issues/%d", p.Number),
-		"body": c.body, "user": c.by.json(), "author_association": "CONTRIBUTOR",
+		"body": c.body, "user": r.site.user(c.by), "author_association": "CONTRIBUTOR",
 		"created_at": stamp(c.made), "updated_at": stamp(c.made), "performed_via_github_app": nil,
 	}
 }

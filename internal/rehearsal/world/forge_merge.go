@@ -93,7 +93,7 @@ func (f *forge) mergeCommit(r *repository, p *pull, ask mergeAsk, by account) (s
 	set(&title, ask.Title)
 	set(&message, ask.Message)
 	text := strings.TrimSpace(title + "\n\n" + message)
-	return f.writeCommit(r, commit{tree: tree, parents: parents, author: by.person(), committer: webFlow, message: text}, true)
+	return f.writeCommit(r, commit{tree: tree, parents: parents, author: f.site.person(by), committer: f.site.gitHub, message: text}, !f.site.isEnterprise())
 }
 
 // squashed is what GitHub writes by default: the text of the only commit, or all of them below

@@ -137,7 +137,7 @@ func (f *forge) createGitCommit(c *call) (reply, error) {
 	if err := ask.refusal(c.repo); err != nil {
 		return fail(err)
 	}
-	made, signs := ask.commit(c.who())
+	made, signs := ask.commit(f.site, c.who())
 	sha, err := f.writeCommit(c.repo, made, signs)
 	if err != nil {
 		return fail(err)
@@ -181,16 +181,16 @@ func (a commitAsk) refusal(r *repository) error {
 	return nil
 }
 
-// commit is what is asked for. GitHub signs for a bot that names nobody, and for none else:
+// commit is what is asked for. github.com signs for a bot that names nobody, and for none else:
 // https://docs.github.com/en/authentication/managing-commit-signature-verification/about-commit-signature-verification
-func (a commitAsk) commit(by account) (made commit, signs bool) {
-	made = commit{tree: *a.Tree, parents: a.Parents, message: *a.Message, author: by.person()}
+func (a commitAsk) commit(s *site, by account) (made commit, signs bool) {
+	made = commit{tree: *a.Tree, parents: a.Parents, message: *a.Message, author: s.person(by)}
 	set(&made.author, a.Author)
 	made.committer = made.author
 	set(&made.committer, a.Committer)
-	signs = by.kind == kindBot && a.Author == nil && a.Committer == nil
+	signs = !s.isEnterprise() && by.kind == kindBot && a.Author == nil && a.Committer == nil
 	if signs {
-		made.committer = webFlow
+		made.committer = s.gitHub
 	}
 	return made, signs
 }

@@ -214,7 +214,7 @@ func TestCommitOfABotIsSigned(t *testing.T) {
 	head := git(t, w, w.RepositoryDir(testRepository), "rev-parse", "main")
 	body := fmt.Sprintf(`{"message":"Bump x\n\nSigned-off-by: x","tree":%q,"parents":[%q]}`, treeOf(t, w, "main"), head)
 	made := mustCall(t, w, "POST", "/git/commits", body)
-	who := mainAccount.person()
+	who := dotcom.person(mainAccount)
 	if want := fmt.Sprintf("%d+rehearsal[bot]@users.noreply.github.com", userID("rehearsal[bot]")); who.Email != want {
 		t.Errorf("mail %s, want %s", who.Email, want)
 	}

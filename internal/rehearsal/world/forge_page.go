@@ -31,7 +31,7 @@ func pageLinks(c *call, page, last int) http.Header {
 	add := func(rel string, n int) {
 		query := c.URL.Query()
 		query.Set("page", strconv.Itoa(n))
-		all = append(all, fmt.Sprintf(`<https://%s%s?%s>; rel="%s"`, hostAPI, c.URL.Path, query.Encode(), rel))
+		all = append(all, fmt.Sprintf(`<%s%s?%s>; rel="%s"`, c.base, c.URL.Path, query.Encode(), rel))
 	}
 	if page > 1 {
 		add("prev", page-1)

@@ -240,7 +240,7 @@ func (c *call) pullSimpleJSON(p *pull) map[string]any {
 	link := func(to string) map[string]string { return map[string]string{"href": to} }
 	return map[string]any{
 		"id": p.id, "node_id": nodeID("PullRequest", p.id), "number": p.Number, "state": p.State, "title": p.Title, "body": orNull(p.Body),
-		"user": p.author.json(), "author_association": "CONTRIBUTOR", "draft": p.Draft, "locked": false, "active_lock_reason": nil,
+		"user": r.site.user(p.author), "author_association": "CONTRIBUTOR", "draft": p.Draft, "locked": false, "active_lock_reason": nil,
 		"url": at, "html_url": page, "diff_url": page + ".diff", "patch_url": page + ".patch", "issue_url": issue,
 		"commits_url": at + "/commits", "review_comments_url": at + "/comments", "review_comment_url": r.api("/pulls/comments{/number}"),
 		"comments_url": issue + "/comments", "statuses_url": statuses,
@@ -258,7 +258,7 @@ func (c *call) pullSimpleJSON(p *pull) map[string]any {
 
 func (c *call) endJSON(branch, sha string) map[string]any {
 	owner := c.repo.owner
-	return map[string]any{"label": owner + ":" + branch, "ref": branch, "sha": sha, "user": user(owner, "Organization"), "repo": repositoryJSON(c)}
+	return map[string]any{"label": owner + ":" + branch, "ref": branch, "sha": sha, "user": c.repo.site.user(account{owner, kindOrganization}), "repo": repositoryJSON(c)}
 }
 
 // pullJSON is a pull request as it is shown alone. GitHub finds out later whether it can be
@@ -289,7 +289,7 @@ func (c *call) pullJSON(p *pull) (map[string]any, error) {
 		shown[key] = value
 	}
 	if p.merger.login != "" {
-		shown["merged_by"] = p.merger.json()
+		shown["merged_by"] = c.repo.site.user(p.merger)
 	}
 	return shown, nil
 }

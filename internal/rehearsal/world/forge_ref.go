@@ -192,7 +192,7 @@ func (f *forge) createTag(c *call) (reply, error) {
 	if err != nil {
 		return fail(err)
 	}
-	tagger := c.who().person()
+	tagger := f.site.person(c.who())
 	set(&tagger, ask.Tagger)
 	kind, err := c.repo.kind(ask.Object)
 	if err != nil {

@@ -293,8 +293,8 @@ func (r *repository) releaseJSON(rel *release) map[string]any {
 	at := r.api("/releases/%d", rel.id)
 	shown := map[string]any{
 		"id": rel.id, "node_id": nodeID("Release", rel.id), "url": at, "assets_url": at + "/assets",
-		"upload_url": fmt.Sprintf("https://%s/repos/%s/releases/%d/assets{?name,label}", hostUploads, r.fullName(), rel.id),
-		"html_url":   r.page("/releases/tag/%s", rel.slug()), "author": rel.author.json(), "assets": assets,
+		"upload_url": fmt.Sprintf("%s/repos/%s/releases/%d/assets{?name,label}", r.site.uploads, r.fullName(), rel.id),
+		"html_url":   r.page("/releases/tag/%s", rel.slug()), "author": r.site.user(rel.author), "assets": assets,
 		"tag_name": rel.tag, "target_commitish": rel.target, "name": nil, "body": rel.body,
 		"draft": rel.draft, "prerelease": rel.prerelease, "immutable": rel.immutable,
 		"created_at": stamp(rel.created), "updated_at": stamp(rel.updated), "published_at": nil,

@@ -12,7 +12,7 @@ func repositoryJSON(c *call) map[string]any {
 	r := c.repo
 	shown := map[string]any{
 		"id": r.id, "node_id": nodeID("Repository", r.id), "name": r.name, "full_name": r.fullName(),
-		"owner": user(r.owner, "Organization"), "organization": user(r.owner, "Organization"),
+		"owner": r.site.user(account{r.owner, kindOrganization}), "organization": r.site.user(account{r.owner, kindOrganization}),
 		"private": r.Private, "visibility": map[bool]string{false: "public", true: "private"}[r.Private],
 		"html_url": r.page(""), "url": r.api(""), "description": nil, "fork": false, "default_branch": "main",
 		"permissions": permissions(c), "allow_forking": true, "is_template": false, "web_commit_signoff_required": false, "topics": []string{},
@@ -22,7 +22,7 @@ func repositoryJSON(c *call) map[string]any {
 		"stargazers_count": 0, "subscribers_count": 0, "watchers": 0, "watchers_count": 0,
 		"created_at": stamp(r.created), "updated_at": stamp(r.created), "pushed_at": stamp(r.created),
 		"clone_url": r.page(".git"), "svn_url": r.page(""),
-		"git_url": "git://" + hostWeb + "/" + r.fullName() + ".git", "ssh_url": "git@" + hostWeb + ":" + r.fullName() + ".git",
+		"git_url": "git:" + strings.TrimPrefix(r.page(".git"), "https:"), "ssh_url": "git@" + strings.TrimPrefix(r.site.web, "https://") + ":" + r.fullName() + ".git",
 	}
 	for _, link := range strings.Fields(repositoryLinks) {
 		name, path, _ := strings.Cut(link, "=")

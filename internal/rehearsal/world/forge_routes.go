@@ -108,13 +108,15 @@ func (f *forge) uploads() http.Handler { return f.dispatcher("", uploadEndpoints
 func (f *forge) web() http.Handler {
 	api := f.dispatcher("/api/v3", apiEndpoints())
 	up := f.dispatcher("/api/uploads", uploadEndpoints())
-	pages := f.leads(f.pages)
+	pages, raw := f.leads(f.site.web, f.pages), http.StripPrefix("/raw", f.raw())
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/api/v3/"):
 			api.ServeHTTP(rw, r)
 		case strings.HasPrefix(r.URL.Path, "/api/uploads/"):
 			up.ServeHTTP(rw, r)
+		case f.site.isEnterprise() && strings.HasPrefix(r.URL.Path, "/raw/"):
+			raw.ServeHTTP(rw, r)
 		default:
 			pages(rw, r)
 		}

@@ -49,7 +49,7 @@ func (r *repository) filePage(kind, rest string) (reply, error) {
 	case kind != "tree" && s.path == "":
 		return fail(notFound())
 	case kind == "raw" && is == "blob":
-		return redirect("https://" + hostRaw + "/" + r.fullName() + "/" + at)
+		return redirect(r.site.raw + "/" + r.fullName() + "/" + at)
 	case kind == "blob" && is == "tree":
 		return redirect(r.page("/tree/%s", at))
 	case kind == "tree" && is == "blob":

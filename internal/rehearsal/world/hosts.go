@@ -77,7 +77,7 @@ func (w *World) makeRegistry(name string) error {
 		return nil
 	case !hostPattern.MatchString(host):
 		return fmt.Errorf("adding registry %q: want a host name in lower case, without a port", name)
-	case slices.Contains([]string{hostWeb, hostAPI, hostUploads, hostRaw}, host):
+	case w.forge.answersAt(host):
 		return fmt.Errorf("adding registry %q: the forge answers there", name)
 	}
 	r, err := newRegistry(filepath.Join(w.dir, "registry", host), mannerOf(host), w.token)

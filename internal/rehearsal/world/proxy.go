@@ -30,12 +30,7 @@ func (w *World) open(further []string) error {
 			return err
 		}
 	}
-	for host, handler := range map[string]http.Handler{
-		hostWeb:     w.forge.web(),
-		hostAPI:     w.forge.api(),
-		hostUploads: w.forge.uploads(),
-		hostRaw:     w.forge.raw(),
-	} {
+	for host, handler := range w.forge.hosts() {
 		if err := w.answer(host, handler); err != nil {
 			return err
 		}

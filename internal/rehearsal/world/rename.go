@@ -93,9 +93,9 @@ func (f *forge) unnumbered(path string) string {
 	return ""
 }
 
-// leads sends who asks github.com, or the files' host, for an old name to the new one. git
+// leads sends who asks below base, for pages or for files, by an old name to the new one. git
 // follows that when it begins to talk, and keeps to the new address.
-func (f *forge) leads(next http.HandlerFunc) http.HandlerFunc {
+func (f *forge) leads(base string, next http.HandlerFunc) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
 		parts := strings.SplitN(strings.TrimPrefix(r.URL.Path, "/"), "/", 3)
 		if len(parts) < 2 {
@@ -110,7 +110,7 @@ func (f *forge) leads(next http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		parts[0], parts[1] = repo.owner, repo.name+strings.TrimPrefix(parts[1], name)
-		to := url.URL{Scheme: "https", Host: r.Host, Path: "/" + strings.Join(parts, "/"), RawQuery: r.URL.RawQuery}
-		http.Redirect(rw, r, to.String(), http.StatusMovedPermanently)
+		to := url.URL{Path: "/" + strings.Join(parts, "/"), RawQuery: r.URL.RawQuery}
+		http.Redirect(rw, r, base+to.String(), http.StatusMovedPermanently)
 	}
 }

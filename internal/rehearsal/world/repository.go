@@ -32,6 +32,7 @@ type Repository struct {
 type repository struct {
 	bare
 	Repository
+	site        *site
 	owner, name string
 	id          int64
 	created     time.Time
@@ -75,6 +76,9 @@ func (f *forge) createRepository(fullName string, o Repository) error {
 	if m == nil || strings.HasSuffix(fullName, ".git") || m[2] == "." || m[2] == ".." {
 		return errors.New("want owner/name, without .git")
 	}
+	if o.Immutable && f.site.isEnterprise() {
+		return errors.New("an Enterprise server has no immutable releases")
+	}
 	if o.Rights == "" {
 		o.Rights = rightsWrite
 	}
@@ -82,8 +86,8 @@ func (f *forge) createRepository(fullName string, o Repository) error {
 		return fmt.Errorf("unknown rights %q, want %s, %s or %s", o.Rights, rightsWrite, rightsRead, rightsNone)
 	}
 	r := &repository{
-		bare:       bare{ctx: f.over, env: f.env},
-		Repository: o, owner: m[1], name: m[2], created: f.now(), burned: map[string]bool{},
+		bare: bare{ctx: f.over, env: f.env},
+		site: f.site, Repository: o, owner: m[1], name: m[2], created: f.now(), burned: map[string]bool{},
 	}
 	return f.addRepository(r)
 }

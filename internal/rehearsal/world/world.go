@@ -43,6 +43,11 @@ type Options struct {
 	Token string
 	// Now tells the time for releases; nil means time.Now.
 	Now func() time.Time
+	// Enterprise is the host of a GitHub Enterprise server, on which the forge then answers in
+	// place of github.com and its further hosts, in the ways of such a server: API, uploads, git
+	// and pages on the one name; commits unsigned; no immutable releases, attestations, rate
+	// limits or return_run_details. Empty means github.com.
+	Enterprise string
 	// Registries are hosts of further registries, as for AddRegistry.
 	Registries []string
 }
@@ -103,6 +108,9 @@ func claim(dir string) (string, error) {
 
 func assemble(dir string, o Options) (*World, error) {
 	o = o.filled()
+	if o.Enterprise != "" && !hostPattern.MatchString(o.Enterprise) {
+		return nil, fmt.Errorf("Enterprise server %q: want a host name in lower case, without a port", o.Enterprise)
+	}
 	listener, err := listen(o.Addr)
 	if err != nil {
 		return nil, err
@@ -120,11 +128,12 @@ func (w *World) furnish(o Options) error {
 	if w.ca, err = newAuthority(filepath.Join(w.dir, "ca.pem")); err != nil {
 		return err
 	}
-	if err := w.writeHome(); err != nil {
-		return err
-	}
 	w.over, w.cancel = context.WithCancel(context.Background())
-	if err := w.populate(o); err != nil {
+	err = w.populate(o)
+	if err == nil {
+		err = w.writeHome()
+	}
+	if err != nil {
 		w.cancel()
 		return err
 	}
