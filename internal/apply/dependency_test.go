@@ -15,6 +15,7 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 )
 
@@ -31,6 +32,7 @@ func pushed(t *testing.T, says string, labels map[string]string) (string, *oci.R
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
 	c, err := chart.LoadFS(fstest.MapFS{"Chart.yaml": {Data: []byte("apiVersion: v2\nname: sub\nversion: 1.0.0\ndescription: " + says + "\n")}}, ".")
 	if err != nil {

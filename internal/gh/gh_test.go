@@ -13,6 +13,7 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 )
 
@@ -24,6 +25,7 @@ func start(t *testing.T, o world.Repository) (*world.World, *gh.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
 	if err := w.CreateRepository(repository, o); err != nil {
 		t.Fatal(err)

@@ -27,6 +27,7 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
@@ -67,6 +68,7 @@ func newStage(t *testing.T) *stage {
 	dir := t.TempDir()
 	w, err := world.Start(filepath.Join(dir, "world"), world.Options{})
 	must(t, err)
+	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
 	s := &stage{World: w, dir: dir, clone: filepath.Join(dir, "clone"), env: environment(t, w)}
 	for _, repository := range []string{owned, "example/engine", "third/addon", "third/store"} {

@@ -27,6 +27,7 @@ import (
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
@@ -57,6 +58,7 @@ func newStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
 	s := &stage{w, t, git.Repo{Dir: filepath.Join(dir, "clone"), Env: environment(w)}}
 	for _, repository := range []string{owned, "example/engine", "example/consumer", "example/tool"} {

@@ -30,6 +30,7 @@ func askAPI(t *testing.T, w *World, method, path, body string) (*http.Response, 
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+w.Token())
 	resp, err := (&http.Client{Transport: w.Transport()}).Do(req)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,6 +30,7 @@ type forge struct {
 	env      []string // of git processes
 	backend  string   // path of git's HTTP backend
 	site     *site
+	observer atomic.Pointer[Observer]
 	accounts accounts
 	tokens   tokens
 
@@ -162,10 +164,11 @@ func compile(all []endpoint) []endpoint {
 	return all
 }
 
-// dispatcher answers the endpoints of one table below a prefix of the path.
-func (f *forge) dispatcher(prefix string, all []endpoint) http.Handler {
+// dispatcher answers the endpoints of one table, which github.com has at a host of its own, below
+// a prefix of the path.
+func (f *forge) dispatcher(prefix, host string, all []endpoint) http.Handler {
 	all = compile(all)
-	return http.StripPrefix(prefix, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	return http.StripPrefix(prefix, f.observed(host, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		f.decorate(rw.Header())
 		answer, err := f.dispatch(all, r, "https://"+r.Host+prefix)
 		maps.Copy(rw.Header(), answer.header)
@@ -174,7 +177,7 @@ func (f *forge) dispatcher(prefix string, all []endpoint) http.Handler {
 			return
 		}
 		writeReply(rw, answer)
-	}))
+	})))
 }
 
 // dispatch refuses with 501 what the world does not know: a 404 would read as "absent".

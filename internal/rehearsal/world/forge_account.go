@@ -76,7 +76,7 @@ func (f *forge) profile(a account) map[string]any {
 	shown := f.site.user(a)
 	for key, value := range map[string]any{
 		"name": a.login, "company": nil, "blog": "", "location": nil, "email": nil, "hireable": nil, "bio": nil,
-		"public_repos": 0, "public_gists": 0, "followers": 0, "following": 0,
+		"user_view_type": "public", "public_repos": 0, "public_gists": 0, "followers": 0, "following": 0,
 		"created_at": stamp(f.born), "updated_at": stamp(f.born),
 	} {
 		shown[key] = value

@@ -19,6 +19,7 @@ func callAPI(t *testing.T, w *World, method, path, body string) (int, map[string
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+w.Token())
 	status, text := do(t, w, req)
 	answer := map[string]any{}

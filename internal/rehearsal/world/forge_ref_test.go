@@ -218,6 +218,7 @@ func TestDispatches(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.SetBasicAuth("x", w.Token())
+		req.Header.Set("Content-Type", "application/json")
 		status, _ := do(t, w, req)
 		return status
 	}

@@ -100,14 +100,14 @@ func uploadEndpoints() []endpoint {
 	}
 }
 
-func (f *forge) api() http.Handler     { return f.dispatcher("", apiEndpoints()) }
-func (f *forge) uploads() http.Handler { return f.dispatcher("", uploadEndpoints()) }
+func (f *forge) api() http.Handler     { return f.dispatcher("", hostAPI, apiEndpoints()) }
+func (f *forge) uploads() http.Handler { return f.dispatcher("", hostUploads, uploadEndpoints()) }
 
 // web answers as github.com: git, downloads, pages that documents link to, and the API once more
 // below the paths that an Enterprise server has, for tools that are given one base URL for all.
 func (f *forge) web() http.Handler {
-	api := f.dispatcher("/api/v3", apiEndpoints())
-	up := f.dispatcher("/api/uploads", uploadEndpoints())
+	api := f.dispatcher("/api/v3", hostAPI, apiEndpoints())
+	up := f.dispatcher("/api/uploads", hostUploads, uploadEndpoints())
 	pages, raw := f.leads(f.site.web, f.pages), http.StripPrefix("/raw", f.raw())
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch {

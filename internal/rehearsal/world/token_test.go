@@ -29,6 +29,7 @@ func callAs(t *testing.T, w *World, token, method, path, body string) (int, stri
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Content-Type", "application/json")
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}

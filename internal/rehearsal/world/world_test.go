@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/google/go-github/v62/github"
+
+	"github.com/kubestellar/actions/internal/rehearsal/contract"
 )
 
 const testRepository = "kubestellar/actions"
@@ -33,6 +35,7 @@ func newWorld(t *testing.T, o Options) *World {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.Observe(contract.HoldForge(t))
 	t.Cleanup(func() {
 		if err := w.Close(); err != nil {
 			t.Error(err)
