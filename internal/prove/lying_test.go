@@ -280,6 +280,7 @@ func (s *stage) setDraft(t *testing.T, id int64, draft bool) {
 	must(t, err)
 	req, err := http.NewRequest(http.MethodPatch, fmt.Sprintf("https://api.github.com/repos/%s/releases/%d", owned, id), bytes.NewReader(body))
 	must(t, err)
+	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+s.Token())
 	resp, err := (&http.Client{Transport: s.Transport()}).Do(req)
 	must(t, err)

@@ -376,6 +376,38 @@ func TestTagOfAnImmutableReleaseStays(t *testing.T) {
 	}
 }
 
+// TestTagOfADeletedImmutableRelease may go, and never comes back.
+func TestTagOfADeletedImmutableRelease(t *testing.T) {
+	t.Parallel()
+	w, clone := seeded(t, Repository{Immutable: true})
+	head := git(t, w, clone, "rev-parse", "HEAD")
+	other := commitFile(t, w, clone, "b", "2")
+	git(t, w, clone, "push", "--quiet", "origin", "main")
+	for _, tag := range []string{"v1", "v2"} {
+		made := mustCall(t, w, "POST", "/releases", fmt.Sprintf(`{"tag_name":%q,"target_commitish":%q}`, tag, head))
+		mustCall(t, w, "DELETE", fmt.Sprintf("/releases/%v", made["id"]), "")
+		if _, err := tryGit(w, clone, "push", "--quiet", "--force", "origin", other+":refs/tags/"+tag); err == nil {
+			t.Errorf("%s was moved by a push", tag)
+		}
+		if status, _ := callAPI(t, w, "PATCH", inRepo("/git/refs/tags/"+tag), fmt.Sprintf(`{"sha":%q,"force":true}`, other)); status != 422 {
+			t.Errorf("%s was moved: %d", tag, status)
+		}
+	}
+	mustCall(t, w, "DELETE", "/git/refs/tags/v1", "")
+	git(t, w, clone, "push", "--quiet", "origin", ":refs/tags/v2")
+	for _, tag := range []string{"v1", "v2"} {
+		if _, err := tryGit(w, clone, "push", "--quiet", "origin", head+":refs/tags/"+tag); err == nil || !strings.Contains(err.Error(), "creations being restricted") {
+			t.Errorf("%s came back by a push: %v", tag, err)
+		}
+		if status, answer := callAPI(t, w, "POST", inRepo("/git/refs"), fmt.Sprintf(`{"ref":"refs/tags/%s","sha":%q}`, tag, head)); status != 422 || !strings.Contains(fmt.Sprint(answer["message"]), "creations being restricted") {
+			t.Errorf("%s came back: %d %v", tag, status, answer)
+		}
+		if status, answer := callAPI(t, w, "POST", inRepo("/releases"), fmt.Sprintf(`{"tag_name":%q}`, tag)); status != 422 {
+			t.Errorf("a release of %s came back: %d %v", tag, status, answer)
+		}
+	}
+}
+
 func TestPeopleBesideTheProgram(t *testing.T) {
 	t.Parallel()
 	w, clone := seeded(t, Repository{})

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -49,6 +47,9 @@ func (f *forge) createRefs(c *call) (reply, error) {
 	}
 	if kind == "" {
 		return fail(unprocessable("Object does not exist"))
+	}
+	if _, exists, err := c.repo.ref(ask.Ref); err == nil && !exists && slices.Contains(c.repo.listed(burnedTags), ask.Ref) {
+		return fail(unprocessable("Repository rule violations found\n\nCannot create ref due to creations being restricted."))
 	}
 	err = c.repo.createRef(ask.Ref, ask.SHA)
 	if errors.Is(err, errRefExists) {
@@ -99,7 +100,7 @@ func (r *repository) checkMove(now ref, to string, force bool) (kind string, err
 		return "", unprocessable("Object does not exist")
 	case strings.HasPrefix(now.name, "refs/heads/") && kind != "commit":
 		return "", unprocessable("Object is not a commit")
-	case r.locked(now.name):
+	case slices.Contains(r.listed(burnedTags), now.name):
 		return "", lockedRef(now.name)
 	case force || now.sha == to:
 		return kind, nil
@@ -124,16 +125,6 @@ func (r *repository) isForward(now ref, to string) (bool, error) {
 	return r.contains(strings.TrimSpace(out), from)
 }
 
-// locked says whether a ref is the tag of an immutable release.
-func (r *repository) locked(name string) bool {
-	tag, is := strings.CutPrefix(name, "refs/tags/")
-	if !is {
-		return false
-	}
-	list, err := os.ReadFile(filepath.Join(r.dir, "locked-tags"))
-	return err == nil && slices.Contains(strings.Split(string(list), "\n"), "refs/tags/"+tag)
-}
-
 func lockedRef(name string) *apiError {
 	return unprocessable(fmt.Sprintf("%s belongs to an immutable release: it neither moves nor goes away", name))
 }
@@ -147,7 +138,7 @@ func (f *forge) deleteRef(c *call) (reply, error) {
 		return fail(unprocessable("Reference does not exist"))
 	case now.name == "refs/heads/main":
 		return fail(unprocessable("Cannot delete the default branch"))
-	case c.repo.locked(now.name):
+	case slices.Contains(c.repo.listed(lockedTags), now.name):
 		return fail(lockedRef(now.name))
 	}
 	if _, err := c.repo.run("", "update-ref", "-d", now.name, now.sha); err != nil {

@@ -198,6 +198,11 @@ func (f *forge) deleteRelease(c *call) (reply, error) {
 		return fail(err)
 	}
 	c.repo.releases = slices.DeleteFunc(c.repo.releases, func(r *release) bool { return r == rel })
+	if rel.immutable {
+		if err := c.repo.unlockTag(rel.tag); err != nil {
+			return fail(err)
+		}
+	}
 	for _, a := range rel.assets {
 		os.Remove(a.file) // a file left behind is named by nobody
 	}

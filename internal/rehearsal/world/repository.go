@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -127,14 +128,28 @@ func (r *repository) init() error {
 	return os.WriteFile(filepath.Join(r.dir, "hooks", "update"), []byte(updateHook), 0o755)
 }
 
-// updateHook keeps the tags of immutable releases where they are, and refuses new commits that
-// touch a folder which the token may not write to.
+// The lists of tags, in the repository's folder, of which the update hook knows.
+const (
+	lockedTags = "locked-tags" // of immutable releases that exist
+	burnedTags = "burned-tags" // of all that ever did
+)
+
+// updateHook keeps the tags of immutable releases where they are and their names from being used
+// again; the tag of one that was deleted may go. And it refuses new commits that touch a folder
+// which the token may not write to.
+// https://docs.github.com/en/code-security/concepts/supply-chain-security/immutable-releases
 const updateHook = `#!/bin/sh
-if test -f locked-tags && grep -Fxq -e "$1" locked-tags; then
+none=0000000000000000000000000000000000000000
+listed() { test -f "$1" && grep -Fxq -e "$2" "$1"; }
+if listed burned-tags "$1" && test "$2" = $none; then
+	echo "GH013: Cannot create ref due to creations being restricted: $1 belonged to an immutable release" >&2
+	exit 1
+fi
+if listed locked-tags "$1" || { listed burned-tags "$1" && test "$3" != $none; }; then
 	echo "$1 belongs to an immutable release: it neither moves nor goes away" >&2
 	exit 1
 fi
-if test -n "$FORGE_GUARDS" && test "$3" != "0000000000000000000000000000000000000000"; then
+if test -n "$FORGE_GUARDS" && test "$3" != $none; then
 	file=$(git log --format= --name-only "$3" --not --all -- "$FORGE_GUARDS" | head -n 1) || exit 1
 	if test -n "$file"; then
 		echo "refusing to allow a GitHub App to create or update workflow '$file' without 'workflows' permission" >&2
@@ -145,11 +160,29 @@ fi
 
 // lockTag makes the update hook refuse changes of a tag.
 func (r *repository) lockTag(tag string) error {
-	f, err := os.OpenFile(filepath.Join(r.dir, "locked-tags"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
+	for _, list := range []string{lockedTags, burnedTags} {
+		tags := append(r.listed(list), "refs/tags/"+tag)
+		if err := r.list(list, tags); err != nil {
+			return err
+		}
 	}
-	defer f.Close()
-	_, err = fmt.Fprintf(f, "refs/tags/%s\n", tag)
-	return err
+	return nil
+}
+
+// unlockTag lets a tag go that was an immutable release's; its name stays burned.
+func (r *repository) unlockTag(tag string) error {
+	return r.list(lockedTags, slices.DeleteFunc(r.listed(lockedTags), func(name string) bool { return name == "refs/tags/"+tag }))
+}
+
+// listed are the references in one of the lists; one that is not there yet has none.
+func (r *repository) listed(list string) []string {
+	text, err := os.ReadFile(filepath.Join(r.dir, list))
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(text))
+}
+
+func (r *repository) list(list string, names []string) error {
+	return os.WriteFile(filepath.Join(r.dir, list), []byte(strings.Join(append(names, ""), "\n")), 0o644)
 }
