@@ -63,7 +63,7 @@ func (f *forge) runBackend(rw http.ResponseWriter, r *http.Request, repo *reposi
 	r.URL.Path = "/" + filepath.ToSlash(folder) + "/" + service
 	env := append([]string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1"}, f.env...)
 	if !by.touchesWorkflows(repo) {
-		env = append(env, "FORGE_GUARDS="+workflowFolder) // the update hook reads it
+		env = append(env, "FORGE_GUARDS="+guardedFolder) // the update hook reads it
 	}
 	(&cgi.Handler{
 		Path: f.backend,

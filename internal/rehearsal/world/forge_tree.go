@@ -57,7 +57,7 @@ func (f *forge) createTree(c *call) (reply, error) {
 	if err := c.repo.checkLeaves(ask.Tree); err != nil {
 		return fail(err)
 	}
-	if !c.by.touchesWorkflows(c.repo) && slices.ContainsFunc(ask.Tree, func(l leaf) bool { return strings.HasPrefix(l.Path, workflowFolder) }) {
+	if !c.by.touchesWorkflows(c.repo) && slices.ContainsFunc(ask.Tree, func(l leaf) bool { return strings.HasPrefix(l.Path, guardedFolder) }) {
 		return fail(c.by.denial())
 	}
 	sha, err := f.writeTree(c.repo, base, ask.Tree)

@@ -84,7 +84,7 @@ func (s *site) user(a account) map[string]any {
 	}
 }
 
-var workflowDispatch = regexp.MustCompile(`/actions/workflows/[^/]+/dispatches$`)
+var dispatchPath = regexp.MustCompile(`/actions/workflows/[^/]+/dispatches$`)
 
 // lacking is an Enterprise server's answer to what only github.com has; nil where it has it too.
 func (s *site) lacking(r *http.Request) error {
@@ -97,7 +97,7 @@ func (s *site) lacking(r *http.Request) error {
 		return &apiError{status: http.StatusNotFound, Message: "Rate limiting is not enabled."}
 	case strings.HasSuffix(path, "/immutable-releases"), strings.Contains(path, "/attestations/"):
 		return notFound()
-	case workflowDispatch.MatchString(path):
+	case dispatchPath.MatchString(path):
 		return refuseRunDetails(r)
 	}
 	return nil

@@ -170,7 +170,7 @@ func (t *token) may(r *repository, permissions []string, write bool) bool {
 // of their own (stefanzweifel/git-auto-commit-action#322).
 func (t *token) touchesWorkflows(r *repository) bool { return t.level(r, "workflows") == rightsWrite }
 
-const workflowFolder = ".github/workflows/"
+const guardedFolder = ".github/workflows/"
 
 // isInstallation says whether the token is an App's, as a workflow's is too.
 func (t *token) isInstallation() bool {

@@ -260,10 +260,10 @@ func TestGitObeysTokens(t *testing.T) {
 		if _, err := tryGit(w, clone, "push", "--quiet", "origin", "main"); (err == nil) != tc.push {
 			t.Errorf("%s: push %v, want %t", tc.name, err, tc.push)
 		}
-		if err := os.MkdirAll(filepath.Join(clone, workflowFolder), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(clone, guardedFolder), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		commitFile(t, w, clone, workflowFolder+"ci.yml", tc.name)
+		commitFile(t, w, clone, guardedFolder+"ci.yml", tc.name)
 		out, err := tryGit(w, clone, "push", "--quiet", "origin", "main:refs/heads/"+strings.ReplaceAll(tc.name, " ", "-"))
 		if (err == nil) != tc.workflow || tc.push && !tc.workflow && !strings.Contains(err.Error(), "without 'workflows' permission") {
 			t.Errorf("%s: push of a workflow %s %v, want %t", tc.name, out, err, tc.workflow)
