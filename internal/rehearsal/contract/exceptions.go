@@ -31,6 +31,7 @@ type exception struct {
 const (
 	errorShapes  = "a plain message fits both shapes of a refusal that are named, of which only one may fit"
 	labelList    = "GitHub takes a list of names too, as go-github sends it (google/go-github, Issues.AddLabelsToIssue)"
+	wrongInput   = "refused, and the description names no status for it"
 	immutability = "the refusals of immutable releases and of a name that is taken are not described"
 )
 
@@ -42,6 +43,10 @@ var exceptions = []exception{
 	{aboutStatus, "", "", []int{404}, "", "what the token does not see is absent everywhere"},
 	{aboutStatus, "", "", []int{301, 307}, "", "a renamed repository leads on everywhere: https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api"},
 	{aboutStatus, "", "", []int{400}, "", "a body that is no JSON, or has a key that is not permitted, is refused everywhere"},
+	{aboutStatus, "GET", "", []int{304}, "", "what a client has already is not sent again, wherever it says so"},
+	{aboutStatus, "POST", ".*/actions/workflows/{workflow_id}/dispatches", []int{422}, "", wrongInput},
+	{aboutStatus, "GET", ".*/actions/.*runs", []int{422}, "", wrongInput},
+	{aboutStatus, "GET", ".*/commits/{ref}/.*", []int{422}, "", "a commit that is not there is refused as at the commit itself"},
 	{aboutStatus, "(PATCH|DELETE)", ".*/releases/.*", []int{422}, "", immutability},
 	{aboutStatus, "POST", ".*/releases/{release_id}/assets", []int{502}, "", "an upload that broke off is said so in the description's prose only"},
 	{aboutRequest, "(POST|PUT)", ".*/issues/{issue_number}/labels", nil, "", labelList},
@@ -50,7 +55,8 @@ var exceptions = []exception{
 	{aboutAnswer, "GET", ".*/releases/assets/{asset_id}", []int{200}, "application/octet-stream", "is the asset itself"},
 	{aboutAnswer, "GET", ".*/commits/{ref}", []int{200}, "application/vnd.github.sha", "is the SHA alone"},
 	{aboutAnswer, "GET", ".*/commits/{ref}", []int{200}, "application/vnd.github.v3.sha", "is the SHA alone"},
-	{aboutAnswer, "GET", ".*/git/blobs/{file_sha}", []int{200}, "application/vnd.github.v3.raw", "is the bytes alone"},
+	{aboutAnswer, "GET", ".*/git/blobs/{file_sha}", []int{200}, "raw", "is the bytes alone"},
+	{aboutAnswer, "GET", ".*/contents/{path}", []int{200}, "raw", "is the bytes alone"},
 }
 
 // amend adds to the description what GitHub says in its prose alone.
@@ -59,6 +65,15 @@ func amend(doc *openapi3.T) {
 	// https://docs.github.com/en/rest/releases/assets#upload-a-release-asset
 	state := doc.Components.Schemas["release-asset"].Value.Properties["state"].Value
 	state.Enum = append(state.Enum, "starter")
+	// A span of time, such as >=2026-01-02 or 2026-01-02..2026-01-03, and no time alone:
+	// https://docs.github.com/en/search-github/getting-started-with-searching-on-github/understanding-the-search-syntax#query-for-dates
+	for _, item := range doc.Paths.Map() {
+		for _, operation := range item.Operations() {
+			if created := operation.Parameters.GetByInAndName("query", "created"); created != nil {
+				created.Schema.Value.Format = ""
+			}
+		}
+	}
 }
 
 // anchored is a pattern for the whole of a text.

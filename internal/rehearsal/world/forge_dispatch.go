@@ -56,7 +56,7 @@ func checkPayload(payload json.RawMessage) error {
 		return nil
 	}
 	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(payload, &keys); err != nil {
+	if err := json.Unmarshal(payload, &keys); err != nil || keys == nil {
 		return unprocessable("Invalid request. client_payload is not an object.")
 	}
 	if len(keys) > maxPayloadKeys {

@@ -227,7 +227,8 @@ func TestDispatches(t *testing.T) {
 		want           int
 	}{
 		{"released", `{"component":"a"}`, 204},
-		{"bare", `null`, 204},
+		{"bare", `{}`, 204},
+		{"null", `null`, 422},
 		{"", `{}`, 422},
 		{strings.Repeat("x", 101), `{}`, 422},
 		{"x", `{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"k":1}`, 422},
