@@ -39,6 +39,9 @@ func (c *Client) explain(doing string, err error) error {
 	if limited, is := errors.AsType[*Limited](err); is {
 		return fmt.Errorf("%s: %w", doing, limited)
 	}
+	if isHopeless(err) {
+		return fmt.Errorf("%s: could not ask: %w: where a proxy or an Enterprise server has an authority of its own, name its file in SSL_CERT_FILE", doing, bare(err))
+	}
 	answer, ok := errors.AsType[*github.ErrorResponse](err)
 	if !ok {
 		return fmt.Errorf("%s: could not ask: %w", doing, bare(err))

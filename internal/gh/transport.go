@@ -252,8 +252,10 @@ func (t *transport) once(req *http.Request) (*http.Response, error) {
 	clock := time.AfterFunc(allowed, func() { cancel(fmt.Errorf("%w (%s)", errSlow, allowed)) })
 	stop := func() { clock.Stop(); cancel(nil) }
 	var asked, reached atomic.Bool
+	// net/http takes another connection for a write only where the first one took
+	// nothing of it: https://pkg.go.dev/net/http#Transport
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { asked.Store(true) },
+		GetConn: func(string) { asked.Store(true); reached.Store(false) },
 		GotConn: func(httptrace.GotConnInfo) { reached.Store(true) },
 	})
 	res, err := t.next.RoundTrip(req.WithContext(ctx))

@@ -211,7 +211,7 @@ func TestUnknownStaysUnknown(t *testing.T) {
 	})
 	err := c.Dispatch(context.Background(), repository, gh.Event{ID: "us 1.0.0"})
 	open, is := errors.AsType[*gh.Uncertain](err)
-	if !is || posts != 1 || open.Method != http.MethodPost || !strings.Contains(err.Error(), "may or may not have done POST /repos/o/app/dispatches: look before you repeat it") || !strings.Contains(err.Error(), "lacks a right") {
+	if !is || posts != 1 || open.Method != http.MethodPost || strings.Contains(err.Error(), "could not ask: GitHub") || !strings.Contains(err.Error(), "may or may not have done POST /repos/o/app/dispatches: look before you repeat it") || !strings.Contains(err.Error(), "lacks a right") {
 		t.Errorf("%d writes, and said %v", posts, err)
 	}
 }

@@ -31,8 +31,7 @@ func (r Repo) Input(data []byte) Repo {
 	return r
 }
 
-// Error is a git command that failed, with all that git said, but for what
-// stands before the host in a URL.
+// Error is a git command that failed, with all that git said, but for secrets.
 type Error struct {
 	Args   []string
 	Status int // git's exit status, or -1 if it could not be run
@@ -49,12 +48,21 @@ func failure(args []string, state *os.ProcessState, stderr string, err error) *E
 	return &Error{shown, state.ExitCode(), hide(stderr), err}
 }
 
-// secret is what a URL has before its host, which is a token in what CI systems
-// write into .git/config: git prints it in most of its errors. It ends at the last
-// @, since not everybody escapes those of a password.
-var secret = regexp.MustCompile(`://[^\s'"]*@`)
+// secrets are what a URL has before its host, which is a token in what CI systems
+// write into .git/config, and the header that is made of it. git prints the URL in
+// most of its errors, and the header in traces that hide nothing. The first ends
+// at the last @, since not everybody escapes those of a password.
+var secrets = regexp.MustCompile(`://[^\s'"]*@|(?i:authorization: ?)[^\r\n]*`)
 
-func hide(text string) string { return secret.ReplaceAllString(text, "://***@") }
+func hide(text string) string {
+	return secrets.ReplaceAllStringFunc(text, func(found string) string {
+		if strings.HasPrefix(found, "://") {
+			return "://***@"
+		}
+		name, _, _ := strings.Cut(found, ":")
+		return name + ": ***"
+	})
+}
 
 func (e *Error) Error() string {
 	said := strings.TrimSpace(e.Stderr)

@@ -2,6 +2,7 @@ package git_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -63,5 +64,25 @@ func TestErrorsHoldNoToken(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Traces that hide nothing end up in an error, too.
+func TestTracesHoldNoToken(t *testing.T) {
+	t.Parallel()
+	w, err := world.Start(filepath.Join(t.TempDir(), "world"), world.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	repo := git.Repo{Dir: t.TempDir(), Env: append(w.Env(), "PATH="+os.Getenv("PATH"), "GIT_TRACE=1", "GIT_TRACE_CURL=1", "GIT_TRACE_REDACT=0")}
+	_, err = repo.RemoteTag(context.Background(), "https://x-access-token:"+git.Remote(w.Token())+"@github.com/o/none", "v1.0.0")
+	if err == nil || !strings.Contains(err.Error(), "uthorization: ***") {
+		t.Fatalf("want an error with a trace: %v", err)
+	}
+	for _, secret := range []string{w.Token(), base64.StdEncoding.EncodeToString([]byte("x-access-token:" + w.Token()))} {
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("%s is in %v", secret, err)
+		}
 	}
 }

@@ -73,6 +73,30 @@ func TestGivesUp(t *testing.T) {
 	}
 }
 
+// What is marked to be carried once is for its sender to repeat.
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		rw.WriteHeader(http.StatusTooManyRequests)
+	}))
+	defer server.Close()
+	req, err := http.NewRequestWithContext(Once(context.Background()), http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pauses []time.Duration
+	res, err := client(&pauses).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusTooManyRequests || asked.Load() != 1 || len(pauses) != 0 {
+		t.Errorf("status %d after %d requests and %d pauses", res.StatusCode, asked.Load(), len(pauses))
+	}
+}
+
 func TestNotTooManyAtOnce(t *testing.T) {
 	t.Parallel()
 	var open, most atomic.Int32
