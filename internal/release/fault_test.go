@@ -2,6 +2,7 @@ package release_test
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -132,4 +133,30 @@ func (s *stage) visible(there []string) int {
 		seen++
 	}
 	return seen
+}
+
+// What GitHub shows of the public release lags behind its answer.
+func TestAReleaseThatShowsLate(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	var promoted, published atomic.Bool // goreleaser edits the draft before
+	var late atomic.Int32
+	s.Intercept(func(r world.Request) world.Fault {
+		if strings.HasSuffix(r.Path, "/manifests/v0.2.0") && r.Effect {
+			promoted.Store(true)
+		}
+		if r.Method == http.MethodPatch && promoted.Load() {
+			published.Store(true)
+		}
+		if published.Load() && strings.HasSuffix(r.Path, "/releases/tags/v0.2.0") && late.Add(1) <= 2 {
+			return world.Fault{Status: http.StatusNotFound, Body: `{"message":"Not Found"}`}
+		}
+		if published.Load() && strings.HasSuffix(r.Path, "/releases") && late.Load() <= 2 {
+			return world.Fault{Status: http.StatusOK, Body: "[]"}
+		}
+		return world.Fault{}
+	})
+	if _, err := s.release("0.2.0"); err != nil || late.Load() < 3 {
+		t.Errorf("after %d looks: %v", late.Load(), err)
+	}
 }

@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/outcome"
@@ -29,7 +30,7 @@ func (t *Train) publish(ctx context.Context, src source) (string, error) {
 		return release.URL + " is public already; " + t.held(release), nil
 	}
 	acted := t.Forge.Publish(ctx, t.File.Own().Repository, release.ID, t.Version.Prerelease() != "")
-	after, looked := t.publishedRelease(ctx)
+	after, looked := t.awaitPublic(ctx, acted)
 	if looked == nil && after == nil {
 		looked = outcome.Wrongf("release %s was published, but is not public", t.Version.Tag())
 	}
@@ -37,6 +38,21 @@ func (t *Train) publish(ctx context.Context, src source) (string, error) {
 		return "", errors.Join(acted, looked)
 	}
 	return after.URL + "; " + t.held(after), t.confirmTag(ctx, t.Version.Tag(), src.commit)
+}
+
+// awaitPublic looks for the public release until GitHub, whose answers lag by some
+// seconds, shows what it says that it has done.
+func (t *Train) awaitPublic(ctx context.Context, acted error) (*gh.Release, error) {
+	const tries = 5
+	for i := 1; ; i++ {
+		release, err := t.publishedRelease(ctx)
+		if release != nil || err != nil || acted != nil || i == tries {
+			return release, err
+		}
+		if err := wait(ctx, time.Duration(i)*time.Second); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // held says whether GitHub keeps a public release as it is, which is a setting
