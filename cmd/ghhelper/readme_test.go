@@ -43,3 +43,21 @@ func TestReadmeShowsWhatIsPrinted(t *testing.T) {
 		}
 	}
 }
+
+// What the README shows of ghhelper plan is what a script compares with.
+func TestReadmeShowsThePlanOfTheScript(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := os.ReadFile("testdata/script/plan.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sample := regexp.MustCompile("(?s)```console\n\\$ ghhelper plan --org kubestellar\n(.*?)    …\n```").FindSubmatch(readme)
+	text := regexp.MustCompile(`(?s)\n-- text --\n(.*?)\n-- `).FindSubmatch(script)
+	if sample == nil || text == nil || !strings.HasPrefix(string(text[1]), string(sample[1])) {
+		t.Errorf("the README shows\n%s\nwant the beginning of\n%s", sample, text)
+	}
+}
