@@ -128,12 +128,13 @@ func TestBehind(t *testing.T) {
 		"regular.sh":    "export UP_VERSION=0.1.0\n",
 		"again.sh":      "export UP_VERSION=0.1.1\n",
 		"candidate.sh":  "export UP_VERSION=0.2.0-rc9\n",
+		"early.sh":      "export UP_VERSION=0.1.1-rc1\n",
 		"old.sh":        "export UP_VERSION=0.0.1\n",
 		"newer.sh":      "export UP_VERSION=0.3.0\n",
 		"unreleased.sh": "export NONE_VERSION=1.0.0\n",
 	}, "v1.0.0")
 	got := p.plan()
-	want := []string{"org/down up [0.2.0-rc9] → 0.2.0-rc10 (1, 1 left)", "org/down up [0.1.0] → 0.1.1 (1, 1 left)"}
+	want := []string{"org/down up [0.1.1-rc1 0.2.0-rc9] → 0.2.0-rc10 (2, 1 left)", "org/down up [0.1.0] → 0.1.1 (1, 1 left)"}
 	if diff := cmp.Diff(want, behind(got)); diff != "" {
 		t.Error(diff)
 	}
