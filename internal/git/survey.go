@@ -45,7 +45,7 @@ func (r Repo) FetchedCommit(ctx context.Context, dir string, remote Remote, comm
 	if _, err := there.Run(ctx, "init", "--quiet", "--bare", "--template="); err != nil {
 		return there, err
 	}
-	_, err := there.Run(ctx, "-c", "gc.auto=0", "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--depth=1", "--", string(remote), commit)
+	_, err := there.Run(ctx, "-c", "maintenance.auto=false", "-c", "gc.auto=0", "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--depth=1", "--", string(remote), commit)
 	return there, err
 }
 
