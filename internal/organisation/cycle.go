@@ -39,7 +39,7 @@ type Late struct {
 // order says which repository is released before which.
 type order struct {
 	*graph
-	names    []string // all repositories, in the order of their releases
+	sorted   []string // all repositories, in the order of their releases
 	position map[string]int
 }
 
@@ -71,12 +71,12 @@ func newOrder(g *graph) order {
 		for _, need := range slices.Sorted(slices.Values(needs[lead])) {
 			place(need)
 		}
-		o.names = append(o.names, g.members(lead)...)
+		o.sorted = append(o.sorted, g.members(lead)...)
 	}
 	for _, name := range g.leads() {
 		place(name)
 	}
-	for i, name := range o.names {
+	for i, name := range o.sorted {
 		o.position[name] = i
 	}
 	return o
@@ -112,16 +112,16 @@ func (o order) cycles() []Cycle {
 	for _, l := range o.links {
 		add(l.from, l.to)
 	}
-	for _, name := range o.names {
+	for _, name := range o.sorted {
 		for _, other := range o.repositories[name].After {
 			add(name, other)
 		}
 	}
 	named := map[string]bool{}
 	var all []Cycle
-	for _, name := range o.graph.names() {
+	for _, name := range o.names() {
 		ahead, behind := reachable(next, name), reachable(back, name)
-		members := slices.DeleteFunc(slices.Clone(o.names), func(n string) bool { return !ahead[n] || !behind[n] })
+		members := slices.DeleteFunc(slices.Clone(o.sorted), func(n string) bool { return !ahead[n] || !behind[n] })
 		if named[name] || len(members) < 2 {
 			continue
 		}

@@ -65,18 +65,18 @@ func (s *sequence) add(step Step) int {
 func (o order) pending() []Step {
 	s := o.newSequence()
 	dirty := map[string]bool{} // repositories whose release would bring something on
-	for _, name := range o.graph.names() {
+	for _, name := range o.names() {
 		for _, a := range o.repositories[name].Arrows {
 			s.now(name, a)
 			dirty[name] = dirty[name] || a.behind() && !o.late(name, a.To)
 		}
 	}
-	for _, name := range o.names {
+	for _, name := range o.sorted {
 		if members := o.members(name); len(members) > 0 {
 			s.group(members, dirty)
 		}
 	}
-	s.catchUp(o.names)
+	s.catchUp(o.sorted)
 	return s.steps
 }
 
@@ -84,13 +84,13 @@ func (o order) pending() []Step {
 // lock step with them.
 func (o order) staggered(members []string) []Step {
 	s := o.newSequence()
-	for _, name := range o.names {
+	for _, name := range o.sorted {
 		if slices.ContainsFunc(members, func(m string) bool { return o.lead[m] == o.lead[name] }) {
 			s.follow(name)
 			s.release(name, ref.Version{})
 		}
 	}
-	s.catchUp(o.names)
+	s.catchUp(o.sorted)
 	return s.steps
 }
 
