@@ -43,10 +43,11 @@ type order struct {
 	position map[string]int
 }
 
-// late tells whether what a repository refers to is released after it.
+// late tells whether what a repository refers to is released after it, or is
+// another component of its own.
 func (o order) late(from, to string) bool {
 	at, known := o.position[to]
-	return known && at > o.position[from]
+	return known && at >= o.position[from]
 }
 
 // newOrder keeps every link that closes no circle with stronger ones, and

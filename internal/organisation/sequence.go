@@ -169,7 +169,7 @@ func (s *sequence) catchUp(names []string) {
 // bump bumps to what this sequence has released, if it has.
 func (s *sequence) bump(name string, a Arrow) bool {
 	of := s.released[a.To]
-	if of == 0 || len(a.Sites) == 0 || a.To == name {
+	if of == 0 || len(a.Sites) == 0 {
 		return false
 	}
 	n := s.add(Step{Action: Moves, Repository: name, Component: a.Component, Version: s.steps[of-1].Version, Of: of, Places: len(a.Sites), After: []int{of}})
