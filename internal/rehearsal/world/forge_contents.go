@@ -41,13 +41,9 @@ func (f *forge) getContents(c *call) (reply, error) {
 // treeEntry is a line of git ls-tree.
 type treeEntry struct{ mode, kind, sha, path string }
 
-// listTree lists a folder whose path ends in /, the top, whose path is "", or one entry.
-func (r *repository) listTree(commit, below string) ([]treeEntry, error) {
-	args := []string{"--literal-pathspecs", "ls-tree", "-z", "--full-tree", commit}
-	if below != "" {
-		args = append(args, "--", below)
-	}
-	out, err := r.run("", args...)
+// listTree lists a folder, whose path ends in /, or one entry.
+func (r *repository) listTree(commit, path string) ([]treeEntry, error) {
+	out, err := r.run("", "--literal-pathspecs", "ls-tree", "-z", "--full-tree", commit, "--", path)
 	if err != nil {
 		return nil, err
 	}
@@ -61,11 +57,7 @@ func (r *repository) listTree(commit, below string) ([]treeEntry, error) {
 }
 
 func (c *call) showFolder(s spot) (reply, error) {
-	below := s.path
-	if below != "" {
-		below += "/"
-	}
-	entries, err := c.repo.listTree(s.commit, below)
+	entries, err := c.repo.listTree(s.commit, s.path+"/")
 	if err != nil {
 		return fail(err)
 	}

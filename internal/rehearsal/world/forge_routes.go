@@ -71,8 +71,6 @@ func pullEndpoints() []endpoint {
 func gitEndpoints() []endpoint {
 	const read, write = false, true
 	return []endpoint{
-		{"GET", repoPath + "/contents", read, (*forge).getContents, nil},
-		{"GET", repoPath + "/contents/", read, (*forge).getContents, nil},
 		{"GET", repoPath + "/contents/{path...}", read, (*forge).getContents, nil},
 		{"GET", repoPath + "/pulls/{number#}/commits", read, (*forge).listPullCommits, nil},
 		{"GET", repoPath + "/git/ref/{ref...}", read, (*forge).getRef, nil},
