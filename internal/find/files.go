@@ -170,7 +170,7 @@ func (r *reader) read(fsys fs.FS, name string) ([]byte, error) {
 	r.buffer = slices.Grow(r.buffer[:0], head+1)
 	n, err := io.ReadFull(file, r.buffer[:min(head, int(info.Size())+1)])
 	data := r.buffer[:n]
-	if err != nil || isBinary(data) {
+	if err != nil || IsBinary(data) {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			err = nil
 		}

@@ -135,7 +135,7 @@ func (f *Finder) Text(name string, data []byte) []ref.Reference { return f.Look(
 func (f *Finder) Look(name string, data []byte) Found {
 	t := &text{name: name, data: data}
 	switch {
-	case isBinary(data), isDerived(name, data):
+	case IsBinary(data), isDerived(name, data):
 		return Found{}
 	case name == delivery.FileName:
 		return Found{References: f.declared(t)}
@@ -166,8 +166,9 @@ func (f *Finder) scan(t *text) {
 	})
 }
 
-// isBinary tells it as git does: by a zero byte near the beginning.
-func isBinary(data []byte) bool {
+// IsBinary tells whether a file is no text, as git does: by a zero byte near the
+// beginning. No reference is found in it.
+func IsBinary(data []byte) bool {
 	const near = 8000
 	return bytes.IndexByte(data[:min(near, len(data))], 0) >= 0
 }

@@ -24,8 +24,7 @@ import (
 
 // Bounds of what is read of a repository, which may be anybody's: bytes of its
 // delivery.yaml and of its tree, and components that it declares, each of whose
-// repositories is asked for its tags. AtOnce is how many are looked at at one
-// time.
+// repositories is asked for its tags; and how many are looked at at one time.
 const (
 	mostOfDelivery   = 256 << 10
 	mostOfTree       = 128 << 20
@@ -276,7 +275,7 @@ func (l *look) remote(name string) git.Remote { return git.Remote(l.Server + "/"
 // kept is a tree as it is kept.
 type kept struct {
 	Commit string
-	Files  map[string][]byte // without links, which hold no text
+	Files  map[string][]byte // the texts
 }
 
 // tree is the tree of a repository's commit: as it was kept, or fetched anew.
@@ -332,11 +331,12 @@ func (l *look) fetch(ctx context.Context, name, commit string) (files map[string
 	if err != nil {
 		return nil, err
 	}
-	return regular(tree)
+	return texts(tree)
 }
 
-// regular are the files of a tree that are no links.
-func regular(tree fs.FS) (map[string][]byte, error) {
+// texts are the files of a tree in which anything could be found: a picture
+// would only fill the cache.
+func texts(tree fs.FS) (map[string][]byte, error) {
 	names, err := find.Names(tree)
 	if err != nil {
 		return nil, err
@@ -351,10 +351,15 @@ func regular(tree fs.FS) (map[string][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if info.Mode().IsRegular() {
-			if files[name], err = fs.ReadFile(tree, name); err != nil {
-				return nil, err
-			}
+		if !info.Mode().IsRegular() {
+			continue
+		}
+		data, err := fs.ReadFile(tree, name)
+		if err != nil {
+			return nil, err
+		}
+		if !find.IsBinary(data) {
+			files[name] = data
 		}
 	}
 	return files, nil

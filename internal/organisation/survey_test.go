@@ -166,7 +166,7 @@ func TestWhatHasNotChangedIsNotFetchedAgain(t *testing.T) {
 		{"first", func() {}, map[string]int{"api 200": 4, "api 404": 127, "git 200": 4, "pack 200": 4}},
 		{"again", func() {}, map[string]int{"api 304": 4, "api 404": 127, "git 200": 2, "pack 200": 2}},
 		{"one has moved", func() {
-			p.push("org/r003", map[string]string{"delivery.yaml": delivers("r003", "r104"), "f.sh": "# more\nR104_VERSION=1.0.0\n"})
+			p.push("org/r003", map[string]string{"delivery.yaml": delivers("r003", "r104"), "f.sh": "# more\nR104_VERSION=1.0.0\n", "picture": "\x00" + strings.Repeat("x", 1<<20)})
 		}, map[string]int{"api 304": 4, "api 404": 127, "git 200": 3, "pack 200": 3}},
 		{"all that is kept is damaged", func() { p.damage() }, map[string]int{"api 200": 4, "api 404": 127, "git 200": 4, "pack 200": 4}},
 		{"a damaged entry was replaced", func() {}, map[string]int{"api 304": 4, "api 404": 127, "git 200": 2, "pack 200": 2}},
@@ -187,10 +187,29 @@ func TestWhatHasNotChangedIsNotFetchedAgain(t *testing.T) {
 			t.Errorf("%s: %s", run.name, diff)
 		}
 	}
+	if size := p.kept(); size > 1<<20 {
+		t.Errorf("%d bytes are kept, with a picture among them", size)
+	}
 	left, err := os.ReadDir(p.survey.Git.Dir)
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind in git's folder: %v, %v", left, err)
 	}
+}
+
+// kept is the size of the cache, in bytes.
+func (p *place) kept() (size int64) {
+	entries, err := os.ReadDir(p.cache)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		size += info.Size()
+	}
+	return size
 }
 
 // damage flips a byte in the middle of all that is kept.
