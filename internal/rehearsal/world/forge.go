@@ -41,6 +41,7 @@ type forge struct {
 	renamed      map[string]*repository // by a name that it had before
 	lag          Lag
 	lastID       int64
+	work         func(*run) // has a run's work begin; nil leaves runs queued
 }
 
 func newForge(over context.Context, dir string, o Options) (*forge, error) {

@@ -47,7 +47,11 @@ func (f *forge) dispatchEvent(c *call) (reply, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c.repo.dispatches = append(c.repo.dispatches, Dispatch{body.EventType, body.ClientPayload})
+	d := Dispatch{body.EventType, body.ClientPayload}
+	if err := f.arrive(c.repo, d); err != nil {
+		return fail(err)
+	}
+	c.repo.dispatches = append(c.repo.dispatches, d)
 	return noContent()
 }
 

@@ -10,11 +10,11 @@ import (
 const repoPath = "/repos/{owner}/{repo}"
 
 func apiEndpoints() []endpoint {
-	return slices.Concat(generalEndpoints(), releaseEndpoints(), pullEndpoints(), gitEndpoints())
+	return slices.Concat(generalEndpoints(), actionsEndpoints(), releaseEndpoints(), pullEndpoints(), gitEndpoints())
 }
 
 func generalEndpoints() []endpoint {
-	const read, write = false, true
+	const read = false
 	return []endpoint{
 		{"GET", "/rate_limit", read, (*forge).getRateLimit, nil},
 		{"GET", "/installation/repositories", read, (*forge).listInstallation, nil},
@@ -22,7 +22,19 @@ func generalEndpoints() []endpoint {
 		{"GET", "/users/{login}", read, (*forge).getAccount, nil},
 		{"GET", "/orgs/{org}/repos", read, (*forge).listOrganisation, nil},
 		{"GET", repoPath, read, (*forge).getRepository, nil},
+	}
+}
+
+func actionsEndpoints() []endpoint {
+	const read, write = false, true
+	return []endpoint{
 		{"GET", repoPath + "/actions/runs", read, (*forge).listRuns, nil},
+		{"GET", repoPath + "/actions/runs/{id#}", read, (*forge).getRun, nil},
+		{"GET", repoPath + "/actions/runs/{id#}/jobs", read, (*forge).listJobs, nil},
+		{"GET", repoPath + "/actions/workflows", read, (*forge).listWorkflows, nil},
+		{"GET", repoPath + "/actions/workflows/{id}", read, (*forge).getWorkflow, nil},
+		{"POST", repoPath + "/actions/workflows/{id}/dispatches", write, (*forge).dispatchWorkflow, nil},
+		{"GET", repoPath + "/actions/workflows/{id}/runs", read, (*forge).listWorkflowRuns, nil},
 		{"POST", repoPath + "/dispatches", write, (*forge).dispatchEvent, nil},
 	}
 }
@@ -86,6 +98,9 @@ func gitEndpoints() []endpoint {
 		{"GET", repoPath + "/git/trees/{sha...}", read, (*forge).getTree, nil},
 		{"POST", repoPath + "/git/commits", write, (*forge).createGitCommit, nil},
 		{"GET", repoPath + "/git/commits/{sha}", read, (*forge).getGitCommit, nil},
+		{"GET", repoPath + "/commits/{ref...}/check-runs", read, (*forge).listCheckRuns, nil},
+		{"GET", repoPath + "/commits/{ref...}/status", read, (*forge).getCombinedStatus, nil},
+		{"GET", repoPath + "/rules/branches/{branch...}", read, (*forge).listRules, nil},
 		{"GET", repoPath + "/commits/{ref...}", read, (*forge).getCommit, nil},
 		{"GET", repoPath + "/compare/{basehead...}", read, (*forge).compare, nil},
 		{"GET", repoPath + "/branches/{branch...}", read, (*forge).getBranch, nil},

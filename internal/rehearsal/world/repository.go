@@ -47,6 +47,8 @@ type repository struct {
 	attestations []attestation // oldest first
 	labels       []label
 	past         []past // oldest first
+	actions
+	checks
 }
 
 func (r *repository) fullName() string { return r.owner + "/" + r.name }
