@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
+	"time"
 
 	"github.com/google/go-github/v62/github"
 )
@@ -22,24 +22,10 @@ type Event struct {
 // EventType is the type of the dispatch that a release sends.
 const EventType = "upstream-released"
 
-// Dispatched tells whether a run of the receiver shows the event's ID. A
-// receiver that does not let its runs be read counts as not dispatched.
-func (c *Client) Dispatched(ctx context.Context, repository string, e Event) (bool, error) {
-	var runs struct {
-		Runs []struct {
-			DisplayTitle string `json:"display_title"`
-		} `json:"workflow_runs"`
-	}
-	query := url.Values{"event": {"repository_dispatch"}, "per_page": {"100"}}
-	if err := c.get(ctx, "repos/"+repository+"/actions/runs?"+query.Encode(), &runs); err != nil {
-		return false, err
-	}
-	for _, run := range runs.Runs {
-		if run.DisplayTitle == e.ID {
-			return true, nil
-		}
-	}
-	return false, nil
+// NewEvent tells of a release. Its ID is the same on every try of one release,
+// so that a receiver that was told is not told again.
+func NewEvent(component, version string) Event {
+	return Event{component, version, component + " " + version}
 }
 
 // Dispatch sends the event to a repository. Where nobody knows whether it has
@@ -55,7 +41,10 @@ func (c *Client) Dispatch(ctx context.Context, repository string, e Event) error
 	err = c.write(ctx, func() error {
 		_, _, err := c.api.Repositories.Dispatch(ctx, owner, name, github.DispatchRequestOptions{EventType: EventType, ClientPayload: &message})
 		return err
-	}, func(ctx context.Context) (bool, error) { return c.Dispatched(ctx, repository, e) })
+	}, func(ctx context.Context) (bool, error) {
+		run, err := c.Told(ctx, repository, "repository_dispatch", e.ID, time.Time{})
+		return run != nil, err
+	})
 	if err != nil {
 		return c.explain(fmt.Sprintf("dispatching %q to %s", e.ID, repository), err)
 	}

@@ -119,15 +119,15 @@ func TestDispatchIsSeenAgain(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	w, c := start(t, world.Repository{})
-	event := gh.Event{Component: "us", Version: "1.0.0", ID: "us 1.0.0"}
-	if told, err := c.Dispatched(ctx, repository, event); told || err != nil {
-		t.Fatalf("before: %t, %v", told, err)
+	event := gh.NewEvent("us", "1.0.0")
+	if run, err := c.Told(ctx, repository, "repository_dispatch", event.ID, time.Time{}); run != nil || err != nil {
+		t.Fatalf("before: %v, %v", run, err)
 	}
 	if err := c.Dispatch(ctx, repository, event); err != nil {
 		t.Fatal(err)
 	}
-	if told, err := c.Dispatched(ctx, repository, event); !told || err != nil {
-		t.Errorf("after: %t, %v", told, err)
+	if run, err := c.Told(ctx, repository, "repository_dispatch", event.ID, time.Now().Add(-time.Hour)); run == nil || run.Title != event.ID || err != nil {
+		t.Errorf("after: %v, %v", run, err)
 	}
 	got := w.Dispatches(repository)
 	if len(got) != 1 || got[0].EventType != gh.EventType || string(got[0].ClientPayload) != `{"component":"us","version":"1.0.0","id":"us 1.0.0"}` {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/google/go-github/v62/github"
 
@@ -25,9 +26,10 @@ type Release struct {
 	// Target is the commit or branch that the release was made for.
 	Target string `json:"target_commitish"`
 	// Immutable: GitHub changes neither its tag nor its assets any more.
-	Immutable bool    `json:"immutable"`
-	URL       string  `json:"html_url"`
-	Assets    []Asset `json:"assets"`
+	Immutable bool      `json:"immutable"`
+	URL       string    `json:"html_url"`
+	Published time.Time `json:"published_at"` // zero of a draft
+	Assets    []Asset   `json:"assets"`
 }
 
 // Asset is one file of a release. go-github v62 knows no digests, so the

@@ -86,7 +86,7 @@ func (r *Rehearsal) publishUpstream(ctx context.Context, made *maker, forge *gh.
 	if err := made.all(ctx, targets); err != nil {
 		return "", err
 	}
-	event := gh.Event{Component: up.Component, Version: up.Version.String(), ID: up.Component + " " + up.Version.String()}
+	event := gh.NewEvent(up.Component, up.Version.String())
 	own := r.File.Own().Repository
 	return fmt.Sprintf("%s published %s and told %s", c.Repository, up.Version, own), forge.Dispatch(ctx, own, event)
 }

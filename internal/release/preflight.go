@@ -47,7 +47,7 @@ func (t *Train) preflight(ctx context.Context, rights rights) (source, string, e
 	group.Wait()
 	src.open = open(seen)
 	findings = slices.Concat(plan.Errors(plan.Check(t.File, src.found)), findings, state, private)
-	err = errors.Join(found(findings), err, stateErr, rightsErr)
+	err = errors.Join(plan.Found(findings), err, stateErr, rightsErr)
 	return src, fmt.Sprintf("%s, %s seen; tree, tag and rights are in order", report.Count(len(find.Pins(src.found.References)), "reference"), report.Count(len(seen), "target")), err
 }
 

@@ -178,7 +178,7 @@ func (t *Train) rendered(s apply.Stamped) (map[resolve.Target]string, error) {
 	for i := range findings {
 		findings[i].Saw += " in the rendering of " + s.Artifact
 	}
-	return to.Named, found(findings)
+	return to.Named, plan.Found(findings)
 }
 
 // othersPublish tells whether a target is not this release's own.
@@ -199,7 +199,7 @@ func (t *Train) seen(ctx context.Context, c chart, by resolve.Interface, counts 
 	answers := resolve.All(ctx, by, resolve.Sorted(places))
 	findings, err := t.judge(answers, places)
 	others, revisionErr := t.ownRevisions(ctx, answers)
-	return answers, errors.Join(found(append(findings, others...)), err, revisionErr)
+	return answers, errors.Join(plan.Found(append(findings, others...)), err, revisionErr)
 }
 
 // ownRevisions: an image of ours that is published already, and that a chart

@@ -7,7 +7,6 @@ package release
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -17,7 +16,6 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
-	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/render"
@@ -180,33 +178,11 @@ func (t *Train) reported(run func(rep *report.Report, dir string) error) (*repor
 	if errors.As(err, &failed) {
 		rep.Failed, rep.Error = failed.Step, failed.Err.Error()
 	}
-	var found *Findings
+	var found *plan.Findings
 	if errors.As(err, &found) {
 		rep.Findings = found.List
 	}
 	return rep, err
-}
-
-// Findings stop a release: things that are wrong, each with its place.
-type Findings struct{ List []plan.Finding }
-
-// Code of findings.
-func (f *Findings) Code() outcome.Code { return outcome.Wrong }
-
-// found is an error of these findings, nil if there are none.
-func found(list []plan.Finding) error {
-	if len(list) == 0 {
-		return nil
-	}
-	return &Findings{list}
-}
-
-func (f *Findings) Error() string {
-	text := fmt.Sprintf("%d found wrong", len(f.List))
-	for _, finding := range f.List {
-		text += "\n  " + finding.String()
-	}
-	return text
 }
 
 // afresh forgets what the world has answered: before the first step, after the
