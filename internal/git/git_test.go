@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,7 +38,7 @@ func run(t *testing.T, r git.Repo, args ...string) string {
 	return out
 }
 
-func TestTagsAreCreatedOnce(t *testing.T) {
+func TestTagsAreFetchedAndStay(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	one, two := clones(t)
@@ -45,9 +46,8 @@ func TestTagsAreCreatedOnce(t *testing.T) {
 	if commit, err := one.RemoteTag(ctx, git.Origin, "v1.0.0"); commit != "" || err != nil {
 		t.Fatalf("no tag yet: %q, %v", commit, err)
 	}
-	if err := errors.Join(one.CreateTag(ctx, "v1.0.0", head, "one"), one.PushTag(ctx, git.Origin, "v1.0.0"), one.PushTag(ctx, git.Origin, "v1.0.0")); err != nil {
-		t.Fatal(err)
-	}
+	run(t, one, "tag", "--annotate", "--message", "one", "v1.0.0", head)
+	run(t, one, "push", "--quiet", "origin", "v1.0.0")
 	if commit, err := two.RemoteTag(ctx, git.Origin, "v1.0.0"); commit != head || err != nil {
 		t.Errorf("an annotated tag at the remote: %q, %v, want %s", commit, err, head)
 	}
@@ -59,12 +59,7 @@ func TestTagsAreCreatedOnce(t *testing.T) {
 	}
 	run(t, two, "tag", "--delete", "v1.0.0")
 	run(t, two, "commit", "--quiet", "--allow-empty", "-m", "more")
-	if err := errors.Join(two.CreateTag(ctx, "v1.0.0", run(t, two, "rev-parse", "HEAD"), "two")); err != nil {
-		t.Fatal(err)
-	}
-	if err := two.PushTag(ctx, git.Origin, "v1.0.0"); err == nil {
-		t.Error("a tag was moved at the remote")
-	}
+	run(t, two, "tag", "--annotate", "--message", "two", "v1.0.0")
 	if err := two.FetchTag(ctx, git.Origin, "v1.0.0"); err == nil {
 		t.Error("a local tag was moved")
 	}
@@ -76,21 +71,28 @@ func TestReleasedFrom(t *testing.T) {
 	one, two := clones(t)
 	run(t, one, "commit", "--quiet", "--allow-empty", "-m", "patch")
 	patch := run(t, one, "rev-parse", "HEAD")
-	if branch, err := one.ReleasedFrom(ctx, git.Origin, patch); branch != "" || err != nil {
-		t.Errorf("a commit that is nowhere: %q, %v", branch, err)
-	}
-	run(t, one, "push", "--quiet", "origin", "HEAD:other", "HEAD:refs/heads/x/refs/heads/release-1.0", "HEAD:refs/heads/released")
-	if branch, err := one.ReleasedFrom(ctx, git.Origin, patch); branch != "" || err != nil {
-		t.Errorf("a commit on another branch: %q, %v", branch, err)
-	}
-	run(t, one, "push", "--quiet", "origin", "HEAD:release-1.0")
-	if branch, err := one.ReleasedFrom(ctx, git.Origin, patch); branch != "release-1.0" || err != nil {
-		t.Errorf("a commit on a release branch: %q, %v", branch, err)
-	}
-	run(t, one, "commit", "--quiet", "--allow-empty", "-m", "more")
-	run(t, one, "push", "--quiet", "origin", "HEAD:release-1.0")
-	if branch, err := one.ReleasedFrom(ctx, git.Origin, patch); branch != "release-1.0" || err != nil {
-		t.Errorf("a commit below the head of a release branch: %q, %v", branch, err)
+	for _, test := range []struct {
+		doing string
+		do    []string
+		want  []string
+	}{
+		{"nowhere", nil, nil},
+		{"on another branch", []string{"push", "--quiet", "origin", "HEAD:other", "HEAD:refs/heads/x/refs/heads/release-1.0", "HEAD:refs/heads/released"}, nil},
+		{"on a release branch", []string{"push", "--quiet", "origin", "HEAD:release-1.0"}, []string{"release-1.0"}},
+		{"about to be below its head", []string{"commit", "--quiet", "--allow-empty", "-m", "more"}, []string{"release-1.0"}},
+		{"below its head", []string{"push", "--quiet", "origin", "HEAD:release-1.0"}, []string{"release-1.0"}},
+		{"on two", []string{"push", "--quiet", "origin", "HEAD:release-1.1"}, []string{"release-1.0", "release-1.1"}},
+	} {
+		if test.do != nil {
+			run(t, one, test.do...)
+		}
+		branch, err := one.ReleasedFrom(ctx, git.Origin, patch)
+		if err != nil || branch != strings.Join(test.want[:min(1, len(test.want))], "") {
+			t.Errorf("a commit %s: %q, %v", test.doing, branch, err)
+		}
+		if all, err := one.Releases(ctx, git.Origin, patch); err != nil || !slices.Equal(all, test.want) {
+			t.Errorf("a commit %s: %q, %v", test.doing, all, err)
+		}
 	}
 	if branch, err := two.ReleasedFrom(ctx, git.Origin, run(t, two, "rev-parse", "HEAD")); branch != "main" || err != nil {
 		t.Errorf("a commit on main: %q, %v", branch, err)

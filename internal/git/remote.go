@@ -111,19 +111,6 @@ func (r Repo) FetchTag(ctx context.Context, remote Remote, tag string) error {
 	return err
 }
 
-// CreateTag makes an annotated tag on the commit, locally.
-func (r Repo) CreateTag(ctx context.Context, tag, commit, text string) error {
-	_, err := r.Run(ctx, "tag", "--annotate", "--message", text, tag, commit)
-	return err
-}
-
-// PushTag creates the tag at the remote. It never moves one: git refuses.
-func (r Repo) PushTag(ctx context.Context, remote Remote, tag string) error {
-	full := "refs/tags/" + tag
-	_, err := r.Run(ctx, "push", "--quiet", "--no-follow-tags", "--recurse-submodules=no", string(remote), full+":"+full)
-	return err
-}
-
 // LocalTag is the commit of a local tag, or "" without one.
 func (r Repo) LocalTag(ctx context.Context, tag string) (string, error) {
 	commit, err := r.Run(ctx, "rev-parse", "--verify", "--quiet", "refs/tags/"+tag+"^{commit}")
@@ -147,23 +134,26 @@ func (r Repo) ReleasedFrom(ctx context.Context, remote Remote, commit string) (s
 			return name, nil
 		}
 	}
-	return r.holding(ctx, remote, commit)
+	branches, err := r.Releases(ctx, remote, commit)
+	if len(branches) == 0 {
+		return "", err
+	}
+	return branches[0], err
 }
 
-// holding is ReleasedFrom for a commit that no branch ends in: what else a branch
-// holds shows once it is fetched.
-func (r Repo) holding(ctx context.Context, remote Remote, commit string) (string, error) {
+// Releases finds all branches at the remote, main and release-*, that hold the
+// commit, sorted; none if none does.
+func (r Repo) Releases(ctx context.Context, remote Remote, commit string) ([]string, error) {
 	const kept = "refs/ghhelper/"
 	if _, err := r.Run(ctx, "fetch", "--quiet", "--no-tags", "--prune", string(remote),
 		"+refs/heads/main:"+kept+"main", "+refs/heads/release-*:"+kept+"release-*"); err != nil {
-		return "", fmt.Errorf("fetching main and the release branches: %w", err)
+		return nil, fmt.Errorf("fetching main and the release branches: %w", err)
 	}
-	out, err := r.Run(ctx, "for-each-ref", "--format=%(refname)", "--contains", commit, kept)
+	out, err := r.Run(ctx, "for-each-ref", "--format=%(refname:lstrip=2)", "--contains", commit, kept)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	first, _, _ := strings.Cut(out, "\n")
-	return strings.TrimPrefix(first, kept), r.forget(ctx, kept)
+	return strings.Fields(out), r.forget(ctx, kept)
 }
 
 // forget removes the references below a prefix.

@@ -16,6 +16,7 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
+	"github.com/kubestellar/actions/internal/tag"
 )
 
 // source is what preflight learnt of the commit that is released.
@@ -131,16 +132,10 @@ func (t *Train) gitState(ctx context.Context, commit string) ([]plan.Finding, er
 			Want: "a clean tree", Help: "commit, stash or remove them: only what a commit holds can be released"})
 	}
 	if branch == "" && errs[1] == nil {
-		findings = append(findings, plan.Finding{Rule: "on-main", Saw: "commit " + commit + " on no such branch of " + t.File.Own().Repository,
-			Want: "a commit of main or of a release-* branch", Help: "merge it first"})
+		findings = append(findings, tag.Lost(commit, t.File.Own().Repository))
 	}
-	for _, tag := range []struct{ where, commit string }{{"here", here}, {"at " + t.File.Own().Repository, remote}} {
-		if tag.commit != "" && tag.commit != commit {
-			findings = append(findings, plan.Finding{Rule: "tag-moves", Saw: fmt.Sprintf("tag %s %s on commit %s", t.Version.Tag(), tag.where, tag.commit),
-				Want: "no such tag, or one on " + commit, Help: "a tag never moves: take the next version"})
-		}
-	}
-	return findings, errors.Join(errs...)
+	moves := tag.Moves(t.Version, commit, map[string]string{"here": here, "at " + t.File.Own().Repository: remote})
+	return append(findings, moves...), errors.Join(errs...)
 }
 
 // references: everything that the tree refers to, outside this release, is
@@ -162,30 +157,11 @@ func (t *Train) references(ctx context.Context, all []ref.Reference) ([]resolve.
 	var wrong []plan.Finding
 	var tagErr error
 	var group sync.WaitGroup
-	group.Go(func() { wrong, tagErr = t.lockstep(ctx) })
+	group.Go(func() { wrong, tagErr = tag.Lockstep(ctx, t.prover(source{commit: t.Commit}, stamped{}, nil, "")) })
 	answers := resolve.All(ctx, t.recent, resolve.Sorted(named))
 	group.Wait()
 	findings, err := t.judge(answers, named)
 	return answers, append(findings, wrong...), errors.Join(err, tagErr)
-}
-
-// lockstep: what is released in lock step with this was built from the commit
-// that its own repository has tagged with this version, and says so. Whether it
-// is there at all is asked with all else.
-func (t *Train) lockstep(ctx context.Context) ([]plan.Finding, error) {
-	var findings []plan.Finding
-	var errs []error
-	for _, a := range t.prover(source{commit: t.Commit}, stamped{}, nil, "").Lockstep(ctx) {
-		switch {
-		case a.State == report.Refuted && a.Rule == "git-tag":
-			findings = append(findings, plan.Finding{Rule: "lockstep", Saw: a.Subject + ": " + a.Evidence, Want: "the tag that its image was built from", Help: "release it first"})
-		case a.State == report.Refuted && a.Rule != "image-exists":
-			findings = append(findings, plan.Finding{Rule: "lockstep", Saw: a.Subject + ": " + a.Evidence, Want: a.Claim, Help: "its image was built from something else, or by something else than its release"})
-		case a.State == report.Unchecked && !a.StandIn && a.RestsOn == "":
-			errs = append(errs, fmt.Errorf("%s: %s", a.Subject, a.Evidence))
-		}
-	}
-	return findings, errors.Join(errs...)
 }
 
 // judge sorts answers: what is absent is a finding, what could not be asked an

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/kubestellar/actions/internal/outcome"
+	tagging "github.com/kubestellar/actions/internal/tag"
 )
 
 // tag sees to it that the version's tag is on this commit, here and in the
@@ -16,37 +17,18 @@ func (t *Train) tag(ctx context.Context, src source) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	did := tag + " is on " + src.commit + " already"
 	if remote == "" {
-		return "created " + tag + " on " + src.commit, t.createTag(ctx, tag, src.commit)
+		did = "created " + tag + " on " + src.commit
+		if _, err := tagging.Make(ctx, t.Forge, t.File.Own().Repository, t.File.Self, t.Version, src.commit); err != nil {
+			return "", err
+		}
 	}
 	local, err := t.Repo.LocalTag(ctx, tag)
 	if err == nil && local == "" {
-		err = t.Repo.FetchTag(ctx, t.remote(), tag)
+		err = t.Repo.FetchTag(ctx, t.remote(), tag) // goreleaser reads it here
 	}
-	return tag + " is on " + src.commit + " already", errors.Join(err, t.confirmTag(ctx, tag, src.commit))
-}
-
-func (t *Train) createTag(ctx context.Context, tag, commit string) error {
-	local, err := t.Repo.LocalTag(ctx, tag)
-	if err != nil {
-		return err
-	}
-	if local == "" {
-		if err := t.Repo.CreateTag(ctx, tag, commit, t.File.Self+" "+t.Version.String()); err != nil {
-			return err
-		}
-	}
-	// A push may have arrived though its answer was lost: what counts
-	// is what is there afterwards.
-	return firstUnlessDone(t.Repo.PushTag(ctx, t.remote(), tag), t.confirmTag(ctx, tag, commit))
-}
-
-// firstUnlessDone is nil where looking again found the thing done, else both.
-func firstUnlessDone(acted, looked error) error {
-	if looked == nil {
-		return nil
-	}
-	return errors.Join(acted, looked)
+	return did, errors.Join(err, t.confirmTag(ctx, tag, src.commit))
 }
 
 // confirmTag looks at the tag, here and there.

@@ -1,0 +1,95 @@
+package tag
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/report"
+)
+
+// checked: every check on the commit is green, and so is each that rulesets
+// require of the branches that hold it.
+func (t *Tagger) checked(ctx context.Context, branches []string) look {
+	checks, err := t.Forge.Checks(ctx, t.repository(), t.Commit)
+	if err != nil {
+		return look{err: err}
+	}
+	checks = slices.DeleteFunc(checks, func(c gh.Check) bool { return t.OwnRun != "" && strings.Contains(c.URL, "/actions/runs/"+t.OwnRun+"/") })
+	required, err := t.required(ctx, branches)
+	if err != nil {
+		return look{err: err}
+	}
+	proposed, err := t.proposed(ctx, missing(checks, required))
+	if err != nil {
+		return look{err: err}
+	}
+	findings, open := judge(checks, missing(slices.Concat(checks, proposed), required))
+	return look{describeChecks(len(checks), len(required)), findings, open}
+}
+
+func describeChecks(checks, required int) string {
+	if checks == 0 && required == 0 {
+		return "no check is required, and none has run"
+	}
+	return fmt.Sprintf("%s green, %d required", report.Count(checks, "check"), required)
+}
+
+// required are the checks that must be green, each once.
+func (t *Tagger) required(ctx context.Context, branches []string) ([]string, error) {
+	var names []string
+	for _, branch := range branches {
+		some, err := t.Forge.Required(ctx, t.repository(), branch)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, some...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// proposed are the checks of what a merge commit merged, for those that are
+// missing on the commit itself: many run on pull requests alone.
+func (t *Tagger) proposed(ctx context.Context, missing []string) ([]gh.Check, error) {
+	if len(missing) == 0 {
+		return nil, nil
+	}
+	merged, err := t.Forge.Merged(ctx, t.repository(), t.Commit)
+	if err != nil || merged == "" {
+		return nil, err
+	}
+	checks, err := t.Forge.Checks(ctx, t.repository(), merged)
+	return slices.DeleteFunc(checks, func(c gh.Check) bool { return c.State != gh.Green }), err
+}
+
+// missing are the required checks of which nothing is known.
+func missing(checks []gh.Check, required []string) []string {
+	return slices.DeleteFunc(slices.Clone(required), func(name string) bool {
+		return slices.ContainsFunc(checks, func(c gh.Check) bool { return c.Name == name })
+	})
+}
+
+// judge: a check that failed is wrong, one that has not come to its end, or of
+// which nothing is known, could not be checked.
+func judge(checks []gh.Check, missing []string) ([]plan.Finding, error) {
+	var findings []plan.Finding
+	var open []error
+	for _, c := range checks {
+		switch c.State {
+		case gh.Failed:
+			findings = append(findings, plan.Finding{Rule: "checks", Saw: fmt.Sprintf("check %q with %q", c.Name, c.Saw), Want: "every check green",
+				Help: strings.TrimSpace("run it again, or take a commit on which it is green " + c.URL)})
+		case gh.Running:
+			open = append(open, fmt.Errorf("could not check %q: it is %s: wait for it", c.Name, c.Saw))
+		}
+	}
+	for _, name := range missing {
+		open = append(open, fmt.Errorf("could not check %q: it is required, and has said nothing of this commit, or of what it merged", name))
+	}
+	return findings, errors.Join(open...)
+}
