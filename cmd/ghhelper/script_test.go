@@ -37,14 +37,20 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               inWorld,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"check":      check,
+			"concludes":  concludes,
 			"exits":      exits,
+			"heard":      heard,
 			"listen":     listen,
 			"password":   password,
 			"private":    private,
 			"published":  published,
 			"refused":    refused,
+			"released":   released,
 			"repository": repository,
 			"without":    without,
+
+			"workflow-token": workflowToken,
 		},
 	})
 }
@@ -96,10 +102,14 @@ func published(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
-// repository NAME FOLDER WORD…: the forge has a repository whose main holds the
-// folder's files. Words are its tags, or private, or archived.
+// repository NAME [FOLDER WORD…]: the forge has a repository, empty or with a main
+// that holds the folder's files. Words are its tags, or private, or archived.
 func repository(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
+	if len(args) == 1 {
+		ts.Check(w.CreateRepository(args[0], wild.Repository{}))
+		return
+	}
 	name, folder, words := args[0], ts.MkAbs(args[1]), args[2:]
 	ts.Check(w.CreateRepository(name, wild.Repository{Private: slices.Contains(words, "private")}))
 	git := func(args ...string) {

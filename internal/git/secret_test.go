@@ -51,8 +51,9 @@ func TestErrorsHoldNoToken(t *testing.T) {
 				ctx := context.Background()
 				_, listed := there.RemoteTag(ctx, remote, "v1.0.0")
 				_, fetched := there.Fetched(ctx, t.TempDir(), git.Remote(url), "refs/heads/main")
+				_, pushed := there.Run(ctx, "push", "--quiet", string(remote), "v1.0.0")
 				_, ran := there.Run(ctx, "clone", "--quiet", url, "new")
-				for what, err := range map[string]error{"list": listed, "fetch": fetched, "clone": ran, "push": there.PushTag(ctx, remote, "v1.0.0")} {
+				for what, err := range map[string]error{"list": listed, "fetch": fetched, "clone": ran, "push": pushed} {
 					if err == nil || outcome.Of(err) != outcome.Unchecked {
 						t.Errorf("%s: %v, want an error", what, err)
 					}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubestellar/actions/internal/announce"
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/internal/web"
+)
+
+const dispatchHelp = `Tells repositories that VERSION of COMPONENT is released: those that delivery.yaml
+lists as downstreams, or those named by --to.
+
+Without --workflow the event is a repository_dispatch of type upstream-released,
+whose payload has component, version and id; with it, that workflow is started by
+workflow_dispatch, with the same three as its inputs. The id is the same on every
+try of one release. A receiver's workflow sets its run-name to it; by that, one
+that was told already is not told again, and its run is found.
+
+First it is looked at whether the version is released, the token may dispatch,
+and the receiver has a workflow that listens. A receiver where that is not so is
+not told; the others are.
+
+With --wait, the run is followed to its end, and the pull request that it led to
+is named. A run that fails is exit code 1, one that takes longer than --timeout 3.
+
+Needs DISPATCH_TOKEN or GITHUB_TOKEN with contents: write in each receiver, or
+actions: write for --workflow. A workflow's own token reaches no other repository.`
+
+type dispatchFlags struct {
+	config, format, workflow, ref string
+	to                            []string
+	wait                          bool
+	timeout                       time.Duration
+}
+
+func newDispatch(w world) *cobra.Command {
+	var f dispatchFlags
+	cmd := &cobra.Command{Use: "dispatch COMPONENT VERSION", Short: "Tell repositories of a release", Long: dispatchHelp, Args: cobra.ExactArgs(2)}
+	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
+	cmd.Flags().StringSliceVar(&f.to, "to", nil, "repositories (owner/name) to tell (default: the downstreams in delivery.yaml)")
+	cmd.Flags().StringVar(&f.workflow, "workflow", "", "start this workflow of the receivers, such as bump.yml")
+	cmd.Flags().StringVar(&f.ref, "ref", "main", "the branch or tag at which --workflow is started")
+	cmd.Flags().BoolVar(&f.wait, "wait", false, "follow each run to its end")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Minute, "how long to follow one run")
+	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := f.check(); err != nil {
+			return err
+		}
+		return w.dispatch(cmd.Context(), f, args[0], args[1])
+	}
+	return cmd
+}
+
+func (f dispatchFlags) check() error {
+	if f.workflow != "" && !announce.IsWorkflow(f.workflow) {
+		return usage("--workflow %q: want the name of a file in .github/workflows, such as bump.yml", f.workflow)
+	}
+	for _, repository := range f.to {
+		if !gh.IsRepository(repository) {
+			return usage("--to %q: want owner/name", repository)
+		}
+	}
+	if f.timeout <= 0 {
+		return usage("--timeout %s: want more than nothing", f.timeout)
+	}
+	return oneOf(f.format, "text", "json")
+}
+
+func (w world) dispatch(ctx context.Context, f dispatchFlags, component, version string) error {
+	src, err := w.folder(ctx, "", f.config)
+	if err != nil {
+		return err
+	}
+	c, err := src.file.Component(component)
+	if err != nil {
+		return outcome.As(outcome.Usage, err)
+	}
+	v, err := parseVersion(version)
+	if err != nil {
+		return err
+	}
+	if len(f.to) == 0 {
+		f.to = src.file.Downstreams
+	}
+	if len(f.to) == 0 {
+		return usage("%s lists no downstreams: name a receiver with --to", f.config)
+	}
+	a, err := w.announcer(ctx, f, gh.NewEvent(component, v.String()), c.Repository, v.Tag())
+	if err != nil {
+		return err
+	}
+	return w.announce(ctx, a, f)
+}
+
+// announcer tells of a release that it has seen, at its tag of a repository.
+func (w world) announcer(ctx context.Context, f dispatchFlags, event gh.Event, repository, tag string) (*announce.Announcer, error) {
+	own, err := w.forge(w.tokenFor("GITHUB_TOKEN", dispatchToken))
+	if err != nil {
+		return nil, err
+	}
+	forge, err := w.forge(w.tokenFor(dispatchToken, "GITHUB_TOKEN"))
+	if err != nil {
+		return nil, err
+	}
+	release, err := announce.Released(ctx, own, event.Component, repository, tag)
+	if err != nil {
+		return nil, err
+	}
+	return &announce.Announcer{Forge: forge, Event: event, Since: release.Published, Workflow: f.workflow, Ref: f.ref,
+		Now: time.Now, Wait: web.Wait, Progress: w.Stderr}, nil
+}
+
+// tokenFor is the name of a variable with a token or, where it is not set, of
+// another.
+func (w world) tokenFor(name, other string) string {
+	if w.Getenv(name) != "" {
+		return name
+	}
+	return other
+}
+
+// announce tells the receivers one after another. What goes wrong with one keeps
+// no other from being told.
+func (w world) announce(ctx context.Context, a *announce.Announcer, f dispatchFlags) error {
+	timeout := f.timeout
+	if !f.wait {
+		timeout = 0
+	}
+	all := []announce.Heard{}
+	var errs []error
+	for _, receiver := range f.to {
+		heard, err := a.Announce(ctx, receiver, timeout)
+		all, errs = append(all, heard), append(errs, err)
+		if f.format == "text" {
+			w.printHeard(a, heard)
+		}
+	}
+	if f.format == "json" {
+		errs = append(errs, w.printJSON(announce.Document{Component: a.Event.Component, Version: a.Event.Version, ID: a.Event.ID, Receivers: all}))
+	}
+	return errors.Join(errs...)
+}
+
+// printHeard says what is known of one receiver in a line.
+func (w world) printHeard(a *announce.Announcer, h announce.Heard) {
+	var line bytes.Buffer
+	fmt.Fprintf(&line, "%s: ", h.Receiver)
+	switch {
+	case h.State == "":
+		fmt.Fprint(&line, "not told, see below")
+	default:
+		fmt.Fprintf(&line, "%s of %s", h.State, a.Event.ID)
+	}
+	if h.Run != nil {
+		fmt.Fprintf(&line, "; run %d", h.Run.ID)
+		printIf(&line, " is %s", h.Run.State())
+		printIf(&line, "  %s", h.Run.URL)
+	}
+	if h.Pull != nil {
+		fmt.Fprintf(&line, "; pull request %d, %s  %s", h.Pull.Number, h.Pull.State, h.Pull.URL)
+	}
+	fmt.Fprintln(w.Stdout, report.Plain(line.String()))
+	for _, note := range h.Notes {
+		w.warn("%s", note)
+	}
+}
+
+func printIf(to io.Writer, format, text string) {
+	if text != "" {
+		fmt.Fprintf(to, format, text)
+	}
+}

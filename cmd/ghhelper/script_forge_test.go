@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/git"
+	wild "github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+// released NAME TAG publishes a GitHub release of main.
+func released(ts *testscript.TestScript, _ bool, args []string) {
+	w := worldOf(ts)
+	forge, err := gh.New(gh.Options{Token: w.Token(), Transport: w.Transport()})
+	ts.Check(err)
+	id, err := forge.CreateDraft(context.Background(), args[0], args[1], "main")
+	ts.Check(err)
+	ts.Check(forge.Publish(context.Background(), args[0], id, false))
+}
+
+// check NAME CHECK CONCLUSION puts a check run on main; no conclusion is one that
+// runs.
+func check(ts *testscript.TestScript, _ bool, args []string) {
+	w := worldOf(ts)
+	c := wild.Check{Name: args[1], Status: "in_progress"}
+	if len(args) > 2 {
+		c = wild.Check{Name: args[1], Conclusion: args[2]}
+	}
+	bare := git.Repo{Dir: w.RepositoryDir(args[0]), Env: w.Env()}
+	commit, err := bare.Commit(context.Background(), "main")
+	ts.Check(err)
+	w.SetCheck(args[0], commit, c)
+}
+
+// workflowToken: from now on tags are made by a workflow's own identity, as with
+// its GITHUB_TOKEN. The forge has made the object, and answers with this one.
+func workflowToken(ts *testscript.TestScript, _ bool, args []string) {
+	w := worldOf(ts)
+	bare := git.Repo{Dir: w.RepositoryDir(args[0]), Env: w.Env()}
+	ctx := context.Background()
+	commit, err := bare.Commit(ctx, "main")
+	ts.Check(err)
+	text := fmt.Sprintf("object %s\ntype commit\ntag %s\ntagger github-actions[bot] <41898282+github-actions[bot]@users.noreply.github.com> 1 +0000\n\nby a workflow\n", commit, args[1])
+	object, err := bare.Input([]byte(text)).Run(ctx, "mktag")
+	ts.Check(err)
+	w.Intercept(func(r wild.Request) wild.Fault {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.Path, "/git/tags") {
+			return wild.Fault{Status: http.StatusCreated, Body: fmt.Sprintf(`{"sha":%q}`, object)}
+		}
+		return wild.Fault{}
+	})
+}
+
+// concludes CONCLUSION: every run that begins comes to this, once it has taken a
+// while.
+func concludes(ts *testscript.TestScript, _ bool, args []string) {
+	worldOf(ts).OnRun(func(wild.Run) string {
+		time.Sleep(100 * time.Millisecond)
+		return args[0]
+	})
+}
+
+// heard NAME RUN…: these are the repository's runs, each by its event and title.
+func heard(ts *testscript.TestScript, _ bool, args []string) {
+	runs := worldOf(ts).Runs(args[0])
+	var titles []string
+	for _, r := range runs {
+		titles = append(titles, r.Event+" "+r.Title)
+	}
+	if got := strings.Join(titles, ", "); got != strings.Join(args[1:], " ") {
+		ts.Fatalf("%s has heard %q, want %q", args[0], got, strings.Join(args[1:], " "))
+	}
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/prove"
+	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/internal/tag"
+)
+
+const tagHelp = `Puts the annotated tag of VERSION on a commit of the own component's repository,
+once. A tag that is on this commit already is done; one on another commit never
+moves.
+
+First everything is looked at, and all that is wrong is reported: VERSION is
+newer than all before in its line (main's, or X.Y of the branch release-X.Y); the
+commit is on main or a release branch; its checks are green, those that rulesets
+require among them; "ghhelper verify" finds nothing in its tree; what is released
+in lock step is there.
+
+A check that has not come to its end could not be checked: exit code 3. What
+classic branch protection requires cannot be read with most tokens, and is not
+asked for.
+
+Needs GITHUB_TOKEN with contents: write, and of git no credentials. GitHub starts
+no workflow for a tag that a workflow's own token makes: give an App's token where
+one shall start.`
+
+type tagFlags struct {
+	commit, config string
+	dryRun         bool
+}
+
+func newTag(w world) *cobra.Command {
+	var f tagFlags
+	cmd := &cobra.Command{Use: "tag VERSION", Short: "Put the tag of VERSION on a commit, once", Long: tagHelp, Args: cobra.ExactArgs(1)}
+	cmd.Flags().StringVar(&f.commit, "commit", "HEAD", "the commit, by any name that git has for it here")
+	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "look at everything, and make no tag")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return w.tag(cmd.Context(), f, args[0]) }
+	return cmd
+}
+
+func (w world) tag(ctx context.Context, f tagFlags, version string) error {
+	tagger, err := w.tagger(ctx, f, version)
+	if err != nil {
+		return err
+	}
+	made, err := tagger.Tag(ctx)
+	if err == nil && made != nil && made.ByWorkflow() {
+		w.warn("tag %s was made by a workflow's own token (GITHUB_TOKEN), for which GitHub starts no workflow: start the release by hand, or give the token of an App", tagger.Version.Tag())
+	}
+	return err
+}
+
+// tagger puts a tagger together from the surroundings.
+func (w world) tagger(ctx context.Context, f tagFlags, version string) (*tag.Tagger, error) {
+	v, err := parseVersion(version)
+	if err != nil {
+		return nil, err
+	}
+	repo, err := w.repository(ctx, ".")
+	if err != nil {
+		return nil, err
+	}
+	commit, err := repo.Commit(ctx, f.commit)
+	if err != nil {
+		return nil, usage("--commit %q is no commit here: %w", f.commit, err)
+	}
+	src, err := w.at(ctx, repo, commit, f.config)
+	if err != nil {
+		return nil, err
+	}
+	forge, err := w.forge("GITHUB_TOKEN")
+	if err != nil {
+		return nil, err
+	}
+	proven := w.resolver(src, w.registry())
+	proven.Brief = false // the revision of an image is on its label
+	return &tag.Tagger{
+		Repo: repo, Commit: commit, Tree: src.tree, Names: src.names, File: src.file, Version: v, Forge: forge, Server: w.server(),
+		Ask: w.asker(src), OwnRun: w.Getenv("GITHUB_RUN_ID"), DryRun: f.dryRun,
+		Prover: &prove.Prover{File: src.file, Component: src.file.Self, Version: v, Repo: repo, Server: w.server(), Registry: w.registry(), World: proven, Forge: forge,
+			Source: &prove.Source{Commit: commit, Tree: src.tree, File: src.file, Self: src.file.Self, Declares: true}},
+		Log: &report.Log{Out: w.Stdout, Now: time.Now},
+	}, nil
+}
+
+// warn says something on the side that fails nothing.
+func (w world) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	fmt.Fprintln(w.Stderr, "ghhelper: warning:", report.Plain(text))
+	if w.Getenv("GITHUB_ACTIONS") == "true" {
+		to := w
+		to.Stdout = w.Stderr
+		to.actions().Warningf("%s", text)
+	}
+}
