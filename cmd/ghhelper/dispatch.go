@@ -156,13 +156,11 @@ func (w world) announce(ctx context.Context, a *announce.Announcer, f dispatchFl
 // printHeard says what is known of one receiver in a line.
 func (w world) printHeard(a *announce.Announcer, h announce.Heard) {
 	var line bytes.Buffer
-	fmt.Fprintf(&line, "%s: ", h.Receiver)
-	switch {
-	case h.State == "":
-		fmt.Fprint(&line, "not told, see below")
-	default:
-		fmt.Fprintf(&line, "%s of %s", h.State, a.Event.ID)
+	did := "not told, see below"
+	if h.State != "" {
+		did = fmt.Sprintf("%s of %s", h.State, a.Event.ID)
 	}
+	fmt.Fprintf(&line, "%s: %s", h.Receiver, did)
 	if h.Run != nil {
 		fmt.Fprintf(&line, "; run %d", h.Run.ID)
 		printIf(&line, " is %s", h.Run.State())

@@ -43,7 +43,6 @@ const (
 type Told struct {
 	Receiver string
 	State    State
-	Unread   error   // why its runs cannot be read
 	Run      *gh.Run // that shows it; nil if it has not been seen
 }
 
@@ -80,7 +79,7 @@ func (a *Announcer) Tell(ctx context.Context, receiver string) (Told, error) {
 	case run != nil:
 		return Told{Receiver: receiver, State: Already, Run: run}, nil
 	}
-	told := Told{Receiver: receiver, State: Now, Unread: err}
+	told := Told{Receiver: receiver, State: Now}
 	if err != nil {
 		told.State = Again
 	}
