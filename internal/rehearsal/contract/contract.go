@@ -89,19 +89,15 @@ func rank(template string) int {
 	return len(placeholder.ReplaceAllString(template, "")) - len(placeholder.FindAllString(template, -1))
 }
 
-// slashed are the placeholders whose values may hold slashes, as a path may, which may also be
-// empty; OpenAPI has no way to say so.
-var slashed = []string{"basehead", "branch", "ref", "tag"}
+// slashed are the placeholders whose values may hold slashes; OpenAPI has no way to say so.
+var slashed = []string{"basehead", "branch", "path", "ref", "tag"}
 
 func parse(template string, item *openapi3.PathItem) path {
 	p := path{template: template, item: item}
 	pattern := placeholder.ReplaceAllStringFunc(template, func(s string) string {
 		name := strings.Trim(s, "{}")
 		p.names = append(p.names, name)
-		switch {
-		case name == "path":
-			return "(.*)"
-		case slices.Contains(slashed, name):
+		if slices.Contains(slashed, name) {
 			return "(.+)"
 		}
 		return "([^/]+)"
@@ -117,8 +113,8 @@ var byNumber = regexp.MustCompile(`^/repositories/[0-9]+`)
 // find finds what the description says of a request.
 func (a *api) find(r *http.Request) (*routers.Route, map[string]string, error) {
 	at := byNumber.ReplaceAllString(r.URL.Path, "/repos/owner/name")
-	if strings.HasSuffix(at, "/contents") {
-		at += "/" // the top folder has the empty path
+	if top := strings.TrimSuffix(at, "/"); strings.HasSuffix(top, "/contents") {
+		at = top + "/." // the top folder's path is empty, for which the library has no word
 	}
 	for _, p := range a.paths {
 		values := p.pattern.FindStringSubmatch(at)
