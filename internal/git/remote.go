@@ -91,7 +91,9 @@ func (r Repo) remoteRef(ctx context.Context, remote Remote, refs ...string) (str
 
 // listed are the objects of refs that the remote has, by the refs' full names.
 func (r Repo) listed(ctx context.Context, remote Remote, names ...string) (map[string]string, error) {
-	out, err := r.Run(ctx, append([]string{"ls-remote", "--", string(remote)}, names...)...)
+	// Version 2 of git's protocol lists as much, since ls-remote sends no names of
+	// refs, only prefixes by --tags and --heads; but it takes a second request.
+	out, err := r.Run(ctx, append([]string{"-c", "protocol.version=0", "ls-remote", "--", string(remote)}, names...)...)
 	if err != nil {
 		return nil, err
 	}
