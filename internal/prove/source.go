@@ -43,13 +43,16 @@ func (r *run) confirmTag(ctx context.Context, c delivery.Component, tag *subject
 // findTag claims that a component's repository has the tag.
 func (r *run) findTag(ctx context.Context, component, repository string, tag *subject) (git.Tag, error) {
 	claim := tag.add(ruleGitTag, "it names a commit, and nothing published agrees on another")
-	found, err := r.Repo.FindTag(ctx, git.Remote(r.Server+"/"+repository), r.Version.Tag())
-	if err == nil && found.Commit == "" {
-		err = outcome.Wrongf("%s has no such tag", repository)
-	}
-	if err == nil {
-		r.once.Know(resolve.Answer{Target: resolve.Target{Component: component, At: repository, Tag: r.Version.Tag()}, Revision: found.Commit})
-	}
+	var found git.Tag
+	var err error
+	target := resolve.Target{Component: component, At: repository, Tag: r.Version.Tag()}
+	r.once.Learn(target, func() resolve.Answer { // charts may name it, too
+		found, err = r.Repo.FindTag(ctx, git.Remote(r.Server+"/"+repository), target.Tag)
+		if err == nil && found.Commit == "" {
+			err = outcome.Wrongf("%s has no such tag", repository)
+		}
+		return resolve.Answer{Target: target, Revision: found.Commit, Err: err}
+	})
 	how := "lightweight"
 	if found.Annotated() {
 		how = "annotated, object " + short(found.Object)

@@ -31,11 +31,13 @@ func (o *Once) Resolve(ctx context.Context, t Target) Answer {
 	return *known.answer
 }
 
-// Know takes an answer that came by another way.
-func (o *Once) Know(answer Answer) {
-	entry, _ := o.asked.LoadOrStore(answer.Target, &asked{})
+// Learn takes an answer that is asked for by another way. Whoever wants it
+// meanwhile waits for it.
+func (o *Once) Learn(t Target, ask func() Answer) {
+	entry, _ := o.asked.LoadOrStore(t, &asked{})
 	known := entry.(*asked)
 	known.mu.Lock()
 	defer known.mu.Unlock()
+	answer := ask()
 	known.answer = &answer
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/resolve"
@@ -27,7 +28,15 @@ func TestOnce(t *testing.T) {
 	for tag, want := range map[string]int32{"1.0.0": 1, "gone": 3} {
 		var world counted
 		once := &resolve.Once{By: &world}
-		once.Know(resolve.Answer{Target: resolve.Target{Tag: "told"}, Digest: "sha256:1"})
+		told := resolve.Target{Tag: "told"}
+		asking, answered := make(chan struct{}), make(chan struct{})
+		go once.Learn(told, func() resolve.Answer {
+			close(asking)
+			<-answered
+			return resolve.Answer{Target: told, Digest: "sha256:1"}
+		})
+		<-asking
+		time.AfterFunc(10*time.Millisecond, func() { close(answered) }) // by then, it is wanted
 		if answer := once.Resolve(context.Background(), resolve.Target{Tag: "told"}); answer.Digest != "sha256:1" {
 			t.Errorf("what it was told is not known: %+v", answer)
 		}
