@@ -34,17 +34,17 @@ type rights func(context.Context) ([]plan.Finding, error)
 // preflight asks everything that can be asked before anything is changed, and
 // reports all that is wrong, not the first.
 func (t *Train) preflight(ctx context.Context, rights rights) (source, string, error) {
+	var state, private []plan.Finding
+	var stateErr, rightsErr error
+	var group sync.WaitGroup // each asks somebody else
+	group.Go(func() { state, stateErr = t.gitState(ctx, t.Commit) })
+	group.Go(func() { private, rightsErr = rights(ctx) })
+	defer group.Wait()
 	src, err := t.look(ctx)
 	if err != nil {
 		return src, "", err
 	}
-	var seen []resolve.Answer
-	var findings, state, private []plan.Finding
-	var stateErr, rightsErr error
-	var group sync.WaitGroup // each asks somebody else
-	group.Go(func() { seen, findings, err = t.references(ctx, src.found.References) })
-	group.Go(func() { state, stateErr = t.gitState(ctx, src.commit) })
-	group.Go(func() { private, rightsErr = rights(ctx) })
+	seen, findings, err := t.references(ctx, src.found.References)
 	group.Wait()
 	src.open = open(seen)
 	findings = slices.Concat(plan.Errors(plan.Check(t.File, src.found)), findings, state, private)
@@ -78,12 +78,17 @@ func (t *Train) mayRelease(ctx context.Context) ([]plan.Finding, error) {
 // tell nobody.
 func (t *Train) mayPublishCharts(ctx context.Context) ([]plan.Finding, error) {
 	charts := t.File.Own().OfKind(delivery.Chart)
-	private, privateErr := t.private(ctx, charts)
+	var private []plan.Finding
+	var privateErr, pushErr error
+	var group sync.WaitGroup
+	group.Go(func() { private, privateErr = t.private(ctx, charts) })
+	group.Go(func() { pushErr = t.mayPush(ctx, charts) })
 	tagged, err := t.remoteTag(ctx)
 	if err == nil && tagged == "" {
 		err = outcome.Wrongf("%s has no tag %s: charts are published of a tag, so push it first", t.File.Own().Repository, t.Version.Tag())
 	}
-	return private, errors.Join(err, privateErr, t.mayPush(ctx, charts))
+	group.Wait()
+	return private, errors.Join(err, privateErr, pushErr)
 }
 
 // remoteTag is the commit of this version's tag in the repository, "" without one.
@@ -198,18 +203,21 @@ func open(answers []resolve.Answer) []report.Open {
 // mayPush: each place that these artifacts of ours go to may be pushed to by
 // who pushes there.
 func (t *Train) mayPush(ctx context.Context, artifacts []string) error {
-	var errs []error
-	for _, name := range artifacts {
+	errs := make([]error, len(artifacts))
+	var group sync.WaitGroup
+	for i, name := range artifacts {
 		a := t.File.Own().Artifacts[name]
 		if a.At == "" {
 			continue
 		}
-		err := t.Registry.CheckPush(ctx, a.At)
-		if err == nil && a.Kind == delivery.Image {
-			err = t.builderMayPush(ctx, a.At)
-		}
-		errs = append(errs, err)
+		group.Go(func() {
+			errs[i] = t.Registry.CheckPush(ctx, a.At)
+			if errs[i] == nil && a.Kind == delivery.Image {
+				errs[i] = t.builderMayPush(ctx, a.At)
+			}
+		})
 	}
+	group.Wait()
 	return errors.Join(errs...)
 }
 
