@@ -39,6 +39,9 @@ func splices(e plan.Edit) []splice {
 // comes of it: every place must hold what was planned, and all others what
 // they held. Else nothing is edited, and the error says where.
 func Edits(finder *find.Finder, name string, data []byte, edits []plan.Edit) ([]byte, error) {
+	if len(edits) == 0 {
+		return data, nil // the same bytes hold the same
+	}
 	var all []splice
 	for _, e := range edits {
 		all = append(all, splices(e)...)
