@@ -19,7 +19,7 @@ func TestTag(t *testing.T) {
 	if made.Commit != s.head() || !made.Annotated() || made.ByWorkflow() {
 		t.Errorf("made %+v, want an annotated tag on %s", made, s.head())
 	}
-	if want := "refs/tags/v0.2.0 tag " + s.head() + " Rehearsal tiny 0.2.0"; !strings.Contains(s.state(), want) {
+	if want := "refs/tags/v0.2.0 tag " + s.head() + " rehearsal[bot] tiny 0.2.0"; !strings.Contains(s.state(), want) {
 		t.Errorf("the repository has\n%s\nwant\n%s", s.state(), want)
 	}
 	for _, want := range []string{"on main", "the first of the line of main", "no check is required, and none has run", "1 target asked for", "1 artifact in lock step", "made v0.2.0"} {

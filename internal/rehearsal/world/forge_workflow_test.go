@@ -47,6 +47,7 @@ func requests(t *testing.T, w *World, method, path, body string) (int, map[strin
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+w.Token())
 	resp, err := (&http.Client{Transport: w.Transport()}).Do(req)
 	if err != nil {
