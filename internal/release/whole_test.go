@@ -1,11 +1,16 @@
 package release_test
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,6 +53,9 @@ type whole struct {
 	*stage
 	consumer git.Repo
 	group    atomic.Int64 // of the process that runs
+	extra    []string     // environment
+	said     strings.Builder
+	temp     string // where processes put what is temporary
 }
 
 const (
@@ -71,7 +79,7 @@ bumps: { labels: [dependencies] }
 func newWhole(t *testing.T) *whole {
 	t.Helper()
 	s := newStage(t)
-	w := &whole{stage: s, consumer: git.Repo{Dir: t.TempDir(), Env: s.clone.Env}}
+	w := &whole{stage: s, consumer: git.Repo{Dir: t.TempDir(), Env: s.clone.Env}, temp: t.TempDir()}
 	for name, text := range map[string]string{"delivery.yaml": declares, "values.yaml": names} {
 		s.must(os.WriteFile(filepath.Join(w.consumer.Dir, name), []byte(text), 0o644))
 	}
@@ -85,7 +93,7 @@ func newWhole(t *testing.T) *whole {
 // ride runs the train: the release, and what a receiving workflow does with each
 // event that has come, which is to take two words of it.
 func (w *whole) ride() error {
-	if err := w.process(w.clone.Dir, "release", "0.2.0"); err != nil {
+	if err := w.process(w.clone.Dir, "release", "0.2.0", "--report", filepath.Join(w.temp, "report"), "--verbose"); err != nil {
 		return err
 	}
 	for _, event := range w.Dispatches(consumer) {
@@ -103,12 +111,14 @@ func (w *whole) process(dir string, args ...string) error {
 	path, err := program()
 	w.must(err)
 	cmd := exec.Command(path, args...)
-	cmd.Dir, cmd.Env, cmd.SysProcAttr = dir, append(w.clone.Env, "TMPDIR="+w.t.TempDir()), &syscall.SysProcAttr{Setpgid: true}
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = dir, slices.Concat(w.clone.Env, []string{"TMPDIR=" + w.temp}, w.extra), &syscall.SysProcAttr{Setpgid: true}
 	out := new(strings.Builder)
 	cmd.Stdout, cmd.Stderr = out, out
 	w.must(cmd.Start())
 	w.group.Store(int64(cmd.Process.Pid))
-	if err := cmd.Wait(); err != nil {
+	err = cmd.Wait()
+	w.said.WriteString(out.String())
+	if err != nil {
 		return fmt.Errorf("ghhelper %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return nil
@@ -210,9 +220,91 @@ func TestTheProcessDiesAtEachEffect(t *testing.T) {
 				if err := w.ride(); err != nil {
 					t.Fatalf("started again: %v\nbefore: %v", err, died)
 				}
+				w.noSecret()
 				if diff := cmp.Diff(want, w.end()); diff != "" {
 					t.Errorf("the world did not end as undisturbed (-want +got):\n%s\nbefore: %v", diff, died)
 				}
+			})
+		}
+	}
+}
+
+// forms are the texts by which a token can be known: itself and, wherever it
+// stands in what is encoded, its Base64, which Basic authentication uses.
+func forms(token string) []string {
+	all := []string{token}
+	for before := range 3 {
+		encoded := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", before) + token))
+		all = append(all, encoded[4:len(encoded)-4])
+	}
+	return all
+}
+
+// noSecret: the token is in nothing that was printed, written or left behind; of
+// these, a process that was killed leaves the most.
+func (w *whole) noSecret() {
+	w.t.Helper()
+	searched := 0
+	look := func(what string, data []byte) {
+		searched++
+		for _, form := range forms(w.Token()) {
+			if i := bytes.Index(data, []byte(form)); i >= 0 {
+				w.t.Errorf("%s holds the token: …%s…", what, data[max(0, i-80):i])
+			}
+		}
+	}
+	look("what was printed", []byte(w.said.String()))
+	for _, dir := range []string{w.temp, w.clone.Dir, w.consumer.Dir} {
+		w.must(filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || !entry.Type().IsRegular() {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			look(path, data)
+			return err
+		}))
+	}
+	for _, p := range w.PullRequests(consumer) {
+		look("the pull request", []byte(p.Title+p.Body+strings.Join(p.Comments, "")))
+	}
+	if searched < 50 {
+		w.t.Fatalf("only %d things were searched", searched)
+	}
+}
+
+// Everything with a known token, all traces on, and everything searched: also
+// where a host refuses the token, or fails.
+func TestTheTokenIsNowhere(t *testing.T) {
+	t.Parallel()
+	traces := []string{"GIT_TRACE=1", "GIT_TRACE_CURL=1", "GIT_CURL_VERBOSE=1", "GIT_TRACE_PACKET=1", "GIT_TRACE_REDACT=0", "GODEBUG=http2debug=2", "RUNNER_DEBUG=1", "ACTIONS_STEP_DEBUG=true"}
+	refusals := map[string]world.Fault{
+		"refused": {Status: http.StatusUnauthorized, Header: http.Header{"Www-Authenticate": {`Basic realm="x"`}}, Body: `{"message":"Bad credentials"}`},
+		"denied":  {Status: http.StatusForbidden, Body: `{"message":"Resource not accessible by integration"}`},
+		"broken":  {CutBefore: true},
+	}
+	t.Run("undisturbed", func(t *testing.T) {
+		t.Parallel()
+		w := newWhole(t)
+		w.extra = append(traces, "GITHUB_ACTIONS=true", "GITHUB_STEP_SUMMARY="+filepath.Join(w.temp, "summary.md"), "GITHUB_OUTPUT="+filepath.Join(w.temp, "output"))
+		w.must(w.ride())
+		w.noSecret()
+	})
+	for _, host := range []string{"github.com", "api.github.com", "ghcr.io", "uploads.github.com"} {
+		for name, fault := range refusals {
+			t.Run(host+" "+name, func(t *testing.T) {
+				t.Parallel()
+				w := newWhole(t)
+				w.extra = append(traces, "GITHUB_ACTIONS=true")
+				w.Intercept(func(r world.Request) world.Fault {
+					if r.Host == host && (r.Effect || host == "github.com") { // git reads alone
+						return fault
+					}
+					return world.Fault{}
+				})
+				if err := w.ride(); err == nil {
+					t.Error("nothing went wrong")
+				}
+				w.noSecret()
 			})
 		}
 	}
