@@ -19,6 +19,7 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 )
 
@@ -76,6 +77,7 @@ func newStage(t *testing.T, workflows map[string]string) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
 	s := &stage{World: w, t: t, dir: dir, clock: &clock{now: time.Now()}, branch: "main"}
 	s.repository(owned, map[string]string{"main.go": "package main\n"})

@@ -17,6 +17,7 @@ import (
 	"github.com/kubestellar/actions/internal/cache"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 )
 
@@ -35,6 +36,7 @@ func newPlace(t testing.TB) *place {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
 	p := &place{World: w, t: t, cache: filepath.Join(t.TempDir(), "cache")}
 	forge, err := gh.New(gh.Options{Token: w.Token(), TokenName: "GITHUB_TOKEN", Transport: w.Transport()})

@@ -22,6 +22,7 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
@@ -65,6 +66,7 @@ func newStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
 	s := &stage{World: w, t: t, clone: git.Repo{Dir: filepath.Join(dir, "clone"), Env: append(w.Env(), "PATH="+os.Getenv("PATH"))}}
 	for _, repository := range []string{owned, "example/engine", "example/tool"} {

@@ -114,7 +114,7 @@ func (c *call) entryJSON(s spot, e treeEntry) (shown map[string]any, content str
 		"_links": map[string]any{"self": self, "html": html, "git": c.repo.api("%s%s", git, e.sha)},
 	}
 	if kind == "file" {
-		shown["download_url"] = "https://" + hostRaw + "/" + c.repo.fullName() + "/" + s.ref + "/" + escaped(e.path)
+		shown["download_url"] = c.repo.site.raw + "/" + c.repo.fullName() + "/" + s.ref + "/" + escaped(e.path)
 	}
 	return shown, content, nil
 }

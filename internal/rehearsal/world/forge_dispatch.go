@@ -48,7 +48,7 @@ func (f *forge) dispatchEvent(c *call) (reply, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	d := Dispatch{body.EventType, body.ClientPayload}
-	if err := f.arrive(c.repo, d); err != nil {
+	if err := f.arrive(c.repo, d, c.who()); err != nil {
 		return fail(err)
 	}
 	c.repo.dispatches = append(c.repo.dispatches, d)

@@ -47,7 +47,7 @@ func (f *forge) listOrganisation(c *call) (reply, error) {
 	page, links := paged(c, visible, 30)
 	shown := []map[string]any{}
 	for _, r := range page {
-		shown = append(shown, repositoryJSON(&call{Request: c.Request, by: c.by, known: c.known, repo: r}))
+		shown = append(shown, repositoryJSON(&call{Request: c.Request, by: c.by, known: c.known, repo: r, base: c.base}))
 	}
 	return conditional(c, reply{status: http.StatusOK, body: shown, header: links})
 }

@@ -39,6 +39,7 @@ type run struct {
 	Run
 	number           int
 	workflow         *workflow
+	by               account
 	created, updated time.Time
 }
 
@@ -73,10 +74,10 @@ func (w *World) Runs(fullName string) []Run {
 }
 
 // start makes a run, and has its work begin. It is called with mu held.
-func (f *forge) start(repo *repository, w *workflow, about Run) *run {
+func (f *forge) start(repo *repository, w *workflow, about Run, by account) *run {
 	about.ID, about.Repository, about.Workflow, about.Status = f.nextID(), repo.fullName(), w.path, runQueued
 	about.Title = cmp.Or(strings.TrimSpace(fill(w.RunName, about)), w.title())
-	r := &run{Run: about, number: len(repo.runs) + 1, workflow: w, created: f.now(), updated: f.now()}
+	r := &run{Run: about, number: len(repo.runs) + 1, workflow: w, by: by, created: f.now(), updated: f.now()}
 	repo.runs = append(repo.runs, r)
 	if f.work != nil && f.over.Err() == nil {
 		f.work(r)
@@ -100,19 +101,19 @@ func (f *forge) advance(r *run, status, conclusion string) Run {
 // arrive starts what listens to a repository_dispatch: a workflow of the default branch, or, in a
 // repository that has no workflows at all, a run that shows the payload's id, as those do whose
 // workflow sets its run-name to it. It is called with mu held.
-func (f *forge) arrive(repo *repository, d Dispatch) error {
+func (f *forge) arrive(repo *repository, d Dispatch, by account) error {
 	all, head, err := repo.mainWorkflows()
 	if err != nil {
 		return err
 	}
 	about := Run{Event: "repository_dispatch", Branch: "main", SHA: head, ClientPayload: d.ClientPayload}
 	if len(all) == 0 {
-		f.start(repo, &workflow{id: 1, Name: d.title()}, about)
+		f.start(repo, &workflow{id: 1, Name: d.title()}, about, by)
 		return nil
 	}
 	for _, w := range all {
 		if w.listens(d.EventType) && !repo.isDisabled(w) {
-			f.start(repo, w, about)
+			f.start(repo, w, about, by)
 		}
 	}
 	return nil
@@ -300,7 +301,7 @@ func runJSON(c *call, r *run) map[string]any {
 		"run_number": r.number, "run_attempt": 1, "workflow_id": r.workflow.id, "event": r.Event, "status": r.Status, "conclusion": orNull(r.Conclusion),
 		"head_branch": r.Branch, "head_sha": r.SHA, "head_commit": nil, "pull_requests": []any{},
 		"created_at": stamp(r.created), "updated_at": stamp(r.updated), "run_started_at": stamp(r.created),
-		"actor": repo.site.user(mainAccount), "triggering_actor": repo.site.user(mainAccount), "check_suite_id": r.ID, "check_suite_node_id": nodeID("CheckSuite", r.ID),
+		"actor": repo.site.user(r.by), "triggering_actor": repo.site.user(r.by), "check_suite_id": r.ID, "check_suite_node_id": nodeID("CheckSuite", r.ID),
 		"repository": repositoryJSON(c), "head_repository": repositoryJSON(c),
 		"url": at, "html_url": repo.page("/actions/runs/%d", r.ID), "workflow_url": repo.api("/actions/workflows/%d", r.workflow.id),
 		"check_suite_url": repo.api("/check-suites/%d", r.ID), "previous_attempt_url": nil,

@@ -227,7 +227,7 @@ func (f *forge) dispatchWorkflow(c *call) (reply, error) {
 	if err != nil {
 		return fail(err)
 	}
-	r := f.start(c.repo, w, Run{Event: "workflow_dispatch", Branch: strings.TrimPrefix(strings.TrimPrefix(ask.Ref, "refs/heads/"), "refs/tags/"), SHA: head, Inputs: inputs})
+	r := f.start(c.repo, w, Run{Event: "workflow_dispatch", Branch: strings.TrimPrefix(strings.TrimPrefix(ask.Ref, "refs/heads/"), "refs/tags/"), SHA: head, Inputs: inputs}, c.who())
 	if !ask.Details {
 		return noContent()
 	}

@@ -99,7 +99,12 @@ func (r *repository) copied(dir string) *repository {
 	c := *r
 	c.bare.dir, c.past, c.burned = dir, nil, maps.Clone(r.burned)
 	c.labels, c.dispatches, c.attestations = slices.Clone(r.labels), slices.Clone(r.dispatches), slices.Clone(r.attestations)
-	c.pulls, c.releases = nil, nil
+	c.checkRuns, c.statuses, c.required = maps.Clone(r.checkRuns), maps.Clone(r.statuses), maps.Clone(r.required)
+	c.pulls, c.releases, c.runs = nil, nil, nil
+	for _, one := range r.runs {
+		was := *one
+		c.runs = append(c.runs, &was)
+	}
 	for _, p := range r.pulls {
 		one := *p
 		one.Labels, one.remarks = slices.Clone(p.Labels), slices.Clone(p.remarks)
