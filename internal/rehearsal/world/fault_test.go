@@ -308,3 +308,31 @@ func TestReadsOfPullsLag(t *testing.T) {
 		t.Errorf("without lag %q", got)
 	}
 }
+
+// TestRunsLag looks at a run and at a status, which change in place, before and after.
+func TestRunsLag(t *testing.T) {
+	t.Parallel()
+	w := withWorkflows(t, map[string]string{"bump.yml": "on: workflow_dispatch\njobs: {}\n"})
+	head := git(t, w, w.RepositoryDir(testRepository), "rev-parse", "main")
+	token := addToken(t, w, Token{Kind: InstallationToken, Login: "app[bot]", Repositories: with(testRepository, "actions=write")})
+	w.Lag(Lag{Reads: 2})
+	if status, message, _ := callAs(t, w, token, "POST", inRepo("/actions/workflows/bump.yml/dispatches"), `{"ref":"main"}`); status != 204 {
+		t.Fatalf("dispatch: %d %s", status, message)
+	}
+	for i, want := range []int{0, 0, 1} {
+		runs, _, err := hub(w).Actions.ListRepositoryWorkflowRuns(t.Context(), owner, repo, nil)
+		if err != nil || runs.GetTotalCount() != want {
+			t.Errorf("read %d: %v (%v), want %d runs", i+1, runs, err, want)
+		}
+		if want == 1 && (len(runs.WorkflowRuns) != 1 || runs.WorkflowRuns[0].GetActor().GetLogin() != "app[bot]") {
+			t.Errorf("runs %v, want one of app[bot]'s", runs.WorkflowRuns)
+		}
+	}
+	w.SetStatus(testRepository, head, "lint", "success")
+	before := w.forge.repositories[testRepository].copied("")
+	w.SetStatus(testRepository, head, "ci", "success")
+	w.forge.advance(w.forge.repositories[testRepository].runs[0], runCompleted, "success")
+	if len(before.statuses[head]) != 1 || before.runs[0].Status != runQueued {
+		t.Errorf("the state before has statuses %v and a run that is %s", before.statuses, before.runs[0].Status)
+	}
+}
