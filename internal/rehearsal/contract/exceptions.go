@@ -65,6 +65,10 @@ func amend(doc *openapi3.T) {
 	// https://docs.github.com/en/rest/releases/assets#upload-a-release-asset
 	state := doc.Components.Schemas["release-asset"].Value.Properties["state"].Value
 	state.Enum = append(state.Enum, "starter")
+	// A label without a description has null there, in a list of pull requests as in one pull
+	// request, of which the description says so.
+	listed := doc.Components.Schemas["pull-request-simple"].Value.Properties["labels"].Value.Items.Value
+	listed.Properties["description"].Value.Nullable = true
 	// A span of time, such as >=2026-01-02 or 2026-01-02..2026-01-03, and no time alone:
 	// https://docs.github.com/en/search-github/getting-started-with-searching-on-github/understanding-the-search-syntax#query-for-dates
 	for _, item := range doc.Paths.Map() {

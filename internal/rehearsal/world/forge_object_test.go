@@ -482,6 +482,9 @@ func TestIssuesAndLabels(t *testing.T) {
 	if got := theOne(t, w).Labels; !slices.Equal(got, []string{"fresh", "third"}) {
 		t.Errorf("set to %q", got)
 	}
+	if pulls, _, err := hub(w).PullRequests.List(t.Context(), owner, repo, nil); err != nil || len(pulls) != 1 || len(pulls[0].Labels) != 2 {
+		t.Errorf("listed %v (%v), want its labels", pulls, err)
+	}
 	if err := w.Person("alice").Comment(testRepository, 1, "x"); err != nil {
 		t.Fatal(err)
 	}
