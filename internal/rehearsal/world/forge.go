@@ -24,7 +24,6 @@ import (
 type forge struct {
 	over     context.Context // done when the world is closed
 	dir      string
-	token    string
 	now      func() time.Time
 	born     time.Time
 	env      []string // of git processes

@@ -109,7 +109,7 @@ func claim(dir string) (string, error) {
 func assemble(dir string, o Options) (*World, error) {
 	o = o.filled()
 	if o.Enterprise != "" && !hostPattern.MatchString(o.Enterprise) {
-		return nil, fmt.Errorf("Enterprise server %q: want a host name in lower case, without a port", o.Enterprise)
+		return nil, fmt.Errorf("host %q of an Enterprise server: want a host name in lower case, without a port", o.Enterprise)
 	}
 	listener, err := listen(o.Addr)
 	if err != nil {
