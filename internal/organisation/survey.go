@@ -1,9 +1,8 @@
 package organisation
 
 import (
-	"bytes"
 	"context"
-	"encoding/gob"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -286,7 +285,7 @@ func (l *look) tree(ctx context.Context, name, commit string) (fs.FS, error) {
 	key := "tree " + string(l.remote(name))
 	var k kept
 	data, found := l.Keeper.Load(key)
-	if found && gob.NewDecoder(bytes.NewReader(data)).Decode(&k) == nil && k.Commit == commit {
+	if found && json.Unmarshal(data, &k) == nil && k.Commit == commit {
 		return k.tree(), nil
 	}
 	files, err := l.fetch(ctx, name, commit)
@@ -294,11 +293,10 @@ func (l *look) tree(ctx context.Context, name, commit string) (fs.FS, error) {
 		return nil, fmt.Errorf("fetching commit %s: %w", commit, err)
 	}
 	k = kept{commit, files}
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(k); err != nil {
+	if data, err = json.Marshal(k); err != nil {
 		return nil, err
 	}
-	return k.tree(), l.Keeper.Save(key, b.Bytes())
+	return k.tree(), l.Keeper.Save(key, data)
 }
 
 func (k kept) tree() fs.FS {
