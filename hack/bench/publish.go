@@ -52,9 +52,10 @@ func charts(dir string) error {
 			own, alone, helm = append(own, ours), append(alone, steps), append(helm, theirs)
 		}
 	}
-	row("charts, to sed and helm", median(own)/median(helm), 0.5, "×",
-		fmt.Sprintf("%.2f s to look at all references, publish two and prove them twice, beside %.2f s of sed, helm package and helm push; its steps stamp, stage, promote and prove alone are %.1f× (medians of %d)",
-			median(own), median(helm), median(alone)/median(helm), rounds))
+	row("charts, stamp to prove", median(alone)/median(helm), 0.5, "×",
+		fmt.Sprintf("%.2f s of its steps stamp, stage, promote and prove, to %.2f s of sed, helm package and helm push (medians of %d)", median(alone), median(helm), rounds))
+	fmt.Printf("%-28s %8.1f ×    the whole of ghhelper publish, %.2f s, which also looks at all references and rights before, and proves what is staged\n",
+		"", median(own)/median(helm), median(own))
 	return nil
 }
 
