@@ -36,7 +36,13 @@ rc10 are ordered by their numbers.
 Before anything is written, the git tag of the release, the artifacts that the
 moved pins name, and what its charts run must be there. The commands that the
 component declares as derived run in a copy of the tree, without git's own
-folder, and what they change is part of the same change. --offline skips both.`
+folder, and what they change is part of the same change. --offline skips both.
+
+--pull-request keeps one pull request a component, by GitHub's API: on the tip of
+the default branch, whatever is checked out. Our commit on it gives way to a
+newer one; commits and comments of people stay, with ours on top, and a conflict
+is left to them. What has become needless is closed. It needs GITHUB_TOKEN with
+contents and pull-requests: write, and workflows: write if a workflow is changed.`
 
 type bumpFlags struct {
 	dir, config, format, from                 string
