@@ -132,7 +132,7 @@ func (p Proposer) replace(ctx context.Context, plan *Plan, s standing, anew bool
 	if err != nil {
 		return Proposed{}, err
 	}
-	if s.merged == tree && !anew {
+	if s.merged == tree && (!anew || s.onTip()) {
 		if s.open == nil && s.rejected != nil {
 			return Proposed{State: Nothing, Pull: s.rejected, Because: fmt.Sprintf("pull request %d proposed the same, and was closed: reopen it, or delete branch %s, to have it proposed again; %s", s.rejected.Number, p.branch(), s.rejected.URL)}, nil
 		}

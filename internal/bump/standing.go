@@ -65,6 +65,11 @@ func (s standing) ours() bool {
 	return !slices.ContainsFunc(s.commits, func(c git.Commit) bool { return !isOurs(c) })
 }
 
+// onTip tells whether the branch is one commit on the tip of the base.
+func (s standing) onTip() bool {
+	return len(s.commits) == 1 && slices.Equal(s.commits[0].Parents, []string{s.Base})
+}
+
 // us is the author of our last commit, "" without one.
 func (s standing) us() string {
 	who := ""

@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,7 +42,12 @@ type downstream struct {
 // newDownstream has main hold these files, beside its delivery.yaml.
 func newDownstream(t *testing.T, files map[string]string) *downstream {
 	t.Helper()
-	d := &downstream{stage: newStage(t), t: t}
+	return newStage(t).downstream(t, files)
+}
+
+func (s *stage) downstream(t *testing.T, files map[string]string) *downstream {
+	t.Helper()
+	d := &downstream{stage: s, t: t}
 	for _, v := range []string{"1.2.4", "1.3.0"} {
 		d.image(t, v)
 		d.released(t, v, "ghcr.io/o/up:"+v)
@@ -425,6 +432,58 @@ func TestMovesMeanwhile(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Several at once, as where a release is told twice, come to one pull request.
+func TestProposesAtOnce(t *testing.T) {
+	t.Parallel()
+	var seconds atomic.Int64 // two commits are never of one time
+	d := newStageAt(t, func() time.Time { return time.Unix(1_800_000_000+seconds.Add(1), 0) }).downstream(t, pulls)
+	for _, version := range []string{"1.2.4", "1.3.0"} {
+		const many = 3
+		errs := make([]error, many)
+		clones := make([]*downstream, many)
+		for i := range clones {
+			clones[i] = &downstream{stage: d.stage, t: t, work: d.git(t.TempDir())}
+			d.run(clones[i].work, "clone", "--quiet", "https://github.com/"+us, ".")
+		}
+		var group sync.WaitGroup
+		for i := range clones {
+			group.Go(func() { _, errs[i] = clones[i].propose(version) })
+		}
+		group.Wait()
+		if err := errors.Join(errs...); err != nil {
+			t.Errorf("%s: %v", version, err)
+		}
+		if one := d.theOne(); one.Title != "✨ Bump up to "+version || d.bare("rev-list", "--count", "main.."+branch) != "1" || !strings.Contains(d.file(branch, "pull.sh"), version) {
+			t.Errorf("it is %+v", one)
+		}
+	}
+}
+
+// What another run has proposed meanwhile is not proposed again.
+func TestAnotherRunIsFaster(t *testing.T) {
+	t.Parallel()
+	var seconds atomic.Int64
+	d := newStageAt(t, func() time.Time { return time.Unix(1_800_000_000+seconds.Add(1), 0) }).downstream(t, pulls)
+	other := &downstream{stage: d.stage, t: t, work: d.git(t.TempDir())}
+	d.run(other.work, "clone", "--quiet", "https://github.com/"+us, ".")
+	var ran atomic.Bool
+	d.Intercept(func(r wild.Request) wild.Fault {
+		if strings.HasSuffix(r.Path, "/git/commits") && !ran.Swap(true) {
+			other.must("1.2.4", bump.Opened)
+		}
+		return wild.Fault{}
+	})
+	since := len(d.Requests())
+	d.must("1.2.4", bump.Unchanged)
+	d.Intercept(nil)
+	for _, did := range d.asked(since, true) {
+		if strings.HasPrefix(did, "PATCH") {
+			t.Errorf("it did %s", did)
+		}
+	}
+	d.theOne()
 }
 
 // A pull request that has become needless is closed, with a reason.

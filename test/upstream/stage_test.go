@@ -49,8 +49,13 @@ type stage struct {
 }
 
 func newStage(t *testing.T) *stage {
+	return newStageAt(t, func() time.Time { return time.Unix(1_800_000_000, 0) })
+}
+
+// newStageAt is newStage with a clock.
+func newStageAt(t *testing.T, now func() time.Time) *stage {
 	t.Helper()
-	w, err := wild.Start(filepath.Join(t.TempDir(), "world"), wild.Options{Now: func() time.Time { return time.Unix(1_800_000_000, 0) }})
+	w, err := wild.Start(filepath.Join(t.TempDir(), "world"), wild.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
