@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	wild "github.com/kubestellar/actions/internal/rehearsal/world"
 )
 
@@ -60,7 +61,12 @@ func inWorld(env *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	env.Defer(func() { w.Close() })
+	broken := &breaches{}
+	w.Observe(contract.Hold(broken))
+	env.Defer(func() {
+		w.Close()
+		broken.tell(env.T())
+	})
 	env.Values[worldKey{}] = w
 	path := env.Getenv("PATH")
 	env.Vars = append(env.Vars, w.Env()...)

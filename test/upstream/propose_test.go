@@ -659,6 +659,7 @@ func postJSON(ctx context.Context, w *wild.World, path string, body []byte) erro
 		return err
 	}
 	req.Header.Set("Authorization", "Bearer "+w.Token())
+	req.Header.Set("Content-Type", "application/json")
 	res, err := w.Transport().RoundTrip(req)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	wild "github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/internal/verify"
@@ -59,6 +60,7 @@ func newStageAt(t *testing.T, now func() time.Time) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
 	s := &stage{World: w, registry: &oci.Registry{Transport: w.Transport(),
 		Keychain: anybody{authn.FromConfig(authn.AuthConfig{Username: "x", Password: w.Token()})}}}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// breaches are what a script's requests and answers have that GitHub's
+// description does not allow. The program under test is another process, so they
+// are told at the script's end.
+type breaches struct {
+	mu  sync.Mutex
+	all []string
+}
+
+// Helper does nothing: no line of the script is at fault by itself.
+func (b *breaches) Helper() {}
+
+// Errorf keeps one breach.
+func (b *breaches) Errorf(format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.all = append(b.all, fmt.Sprintf(format, args...))
+}
+
+// tell fails the script if there was any.
+func (b *breaches) tell(t testscript.T) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.all) > 0 {
+		t.Fatal(strings.Join(b.all, "\n"))
+	}
+}
