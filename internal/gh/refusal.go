@@ -44,11 +44,11 @@ func (c *Client) explain(doing string, err error) error {
 	}
 	answer, ok := errors.AsType[*github.ErrorResponse](err)
 	if !ok {
-		return fmt.Errorf("%s: could not ask: %w", doing, bare(err))
+		return fmt.Errorf("%s: could not ask: %w: run it again", doing, bare(err))
 	}
 	switch status := answer.Response.StatusCode; {
 	case status == http.StatusNotFound:
-		return fmt.Errorf("%s: %w", doing, ErrAbsent)
+		return fmt.Errorf("%s: %w: look at the name, or give a token (%s) that reaches it", doing, ErrAbsent, c.token)
 	case status == http.StatusUnauthorized:
 		return fmt.Errorf("%s: the token (%s) is missing, wrong or expired: %w", doing, c.token, err)
 	case status == http.StatusForbidden:
@@ -60,7 +60,10 @@ func (c *Client) explain(doing string, err error) error {
 		return outcome.Wrongf("%s: GitHub keeps what an immutable release had, for ever: take the next version: %w", doing, err)
 	}
 	if status := answer.Response.StatusCode; status == http.StatusConflict || status == http.StatusUnprocessableEntity {
-		return &marked{ErrConflict, fmt.Errorf("%s: %w", doing, err)}
+		return &marked{ErrConflict, fmt.Errorf("%s: GitHub refuses for what is there: look at it, and run it again: %w", doing, err)}
+	}
+	if answer.Response.StatusCode >= http.StatusInternalServerError {
+		return fmt.Errorf("%s: GitHub has failed: run it again: %w", doing, err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
