@@ -284,7 +284,7 @@ func (p Proposer) open(ctx context.Context, plan *Plan, s standing, tree string)
 	if !errors.Is(err, gh.ErrConflict) {
 		return pull, err
 	}
-	there, lookErr := p.Forge.OpenPull(ctx, p.Repository, p.branch())
+	there, lookErr := p.Forge.MadePull(ctx, p.Repository, p.branch())
 	if there == nil || lookErr != nil {
 		return nil, errors.Join(err, lookErr)
 	}
@@ -346,7 +346,7 @@ func (p Proposer) needless(ctx context.Context, plan, there *Plan, s standing) (
 	case s.merged != base && !s.ours():
 		return stays("holds commits of people")
 	}
-	pull, err := p.Forge.ClosePull(ctx, p.Repository, s.open.Number, fmt.Sprintf("%s holds %s %s or newer wherever it is to follow its releases: nothing is left to be changed here.", s.Default, p.Component, plan.Wish.Version))
+	pull, err := p.Forge.ClosePull(ctx, p.Repository, s.open, fmt.Sprintf("%s holds %s %s or newer wherever it is to follow its releases: nothing is left to be changed here.", s.Default, p.Component, plan.Wish.Version))
 	return Proposed{State: Closed, Pull: pull}, err
 }
 

@@ -26,8 +26,12 @@ type Proposal struct{ Title, Body, Head, Base string }
 // not, the newest first.
 func (c *Client) Pulls(ctx context.Context, repository, branch string) ([]*Pull, error) {
 	owner, name := split(repository)
-	list, _, err := c.api.PullRequests.List(ctx, owner, name, &github.PullRequestListOptions{
-		State: "all", Head: owner + ":" + branch, Sort: "created", Direction: "desc", ListOptions: github.ListOptions{PerPage: 100},
+	var list []*github.PullRequest
+	err := c.asOwner(ctx, repository, func(head string) (err error) {
+		list, _, err = c.api.PullRequests.List(ctx, owner, name, &github.PullRequestListOptions{
+			State: "all", Head: head + ":" + branch, Sort: "created", Direction: "desc", ListOptions: github.ListOptions{PerPage: 100},
+		})
+		return err
 	})
 	if err != nil {
 		return nil, c.explain(fmt.Sprintf("looking for pull requests from %s in %s", branch, repository), err)
@@ -47,6 +51,16 @@ func (c *Client) OpenPull(ctx context.Context, repository, branch string) (*Pull
 		return all[i], err
 	}
 	return nil, err
+}
+
+// MadePull is OpenPull for one that GitHub says is there: what it shows lags some
+// seconds behind.
+func (c *Client) MadePull(ctx context.Context, repository, branch string) (pull *Pull, err error) {
+	_, err = c.look(ctx, func(ctx context.Context) (bool, error) {
+		pull, err = c.OpenPull(ctx, repository, branch)
+		return pull != nil, err
+	})
+	return pull, err
 }
 
 // Discussed tells whether people have said something in a pull request. What
@@ -103,34 +117,51 @@ func (c *Client) CreatePull(ctx context.Context, repository string, p Proposal) 
 
 // EditPull gives a pull request another title and text.
 func (c *Client) EditPull(ctx context.Context, repository string, number int, title, body string) (*Pull, error) {
-	return c.patchPull(ctx, repository, number, &github.PullRequest{Title: &title, Body: &body})
+	return asPull(c.patchPull(ctx, repository, number, &github.PullRequest{Title: &title, Body: &body}))
 }
 
 // ClosePull closes a pull request, with the reason as a comment of its own, which
-// is not made twice.
-func (c *Client) ClosePull(ctx context.Context, repository string, number int, because string) (*Pull, error) {
-	said := func(ctx context.Context) (bool, error) {
-		all, err := c.comments(ctx, repository, number)
-		return slices.ContainsFunc(all, func(c *github.IssueComment) bool { return c.GetBody() == because }), err
+// is not made twice. What GitHub shows lags behind what was written, and its answer
+// to a write does not: so first the title is written as it is.
+func (c *Client) ClosePull(ctx context.Context, repository string, p *Pull, because string) (*Pull, error) {
+	now, err := c.patchPull(ctx, repository, p.Number, &github.PullRequest{Title: &p.Title})
+	if err != nil || now.GetState() == "closed" {
+		return asPull(now, err)
 	}
-	there, err := said(ctx)
-	if err != nil {
+	if err := c.comment(ctx, repository, p.Number, now.GetComments(), because); err != nil {
 		return nil, err
 	}
-	if !there {
-		owner, name := split(repository)
-		err := c.write(ctx, func() error {
-			_, _, err := c.api.Issues.CreateComment(ctx, owner, name, number, &github.IssueComment{Body: &because})
-			return err
-		}, said)
-		if err != nil {
-			return nil, c.explain(fmt.Sprintf("commenting on pull request %d of %s", number, repository), err)
-		}
-	}
-	return c.patchPull(ctx, repository, number, &github.PullRequest{State: github.String("closed")})
+	return asPull(c.patchPull(ctx, repository, p.Number, &github.PullRequest{State: github.String("closed")}))
 }
 
-func (c *Client) patchPull(ctx context.Context, repository string, number int, edit *github.PullRequest) (*Pull, error) {
+// comment says something once in a pull request that has so many comments, of which
+// not all may be shown yet.
+func (c *Client) comment(ctx context.Context, repository string, number, known int, text string) error {
+	there, all := false, false
+	read := func(ctx context.Context) error {
+		shown, err := c.comments(ctx, repository, number)
+		there = slices.ContainsFunc(shown, func(c *github.IssueComment) bool { return c.GetBody() == text })
+		all = len(shown) >= known
+		return err
+	}
+	if known > 0 {
+		_, err := c.look(ctx, func(ctx context.Context) (bool, error) { err := read(ctx); return there || all, err })
+		if there || err != nil {
+			return err
+		}
+	}
+	owner, name := split(repository)
+	err := c.write(ctx, func() error {
+		_, _, err := c.api.Issues.CreateComment(ctx, owner, name, number, &github.IssueComment{Body: &text})
+		return err
+	}, func(ctx context.Context) (bool, error) { err := read(ctx); return there, err })
+	if err != nil {
+		return c.explain(fmt.Sprintf("commenting on pull request %d of %s", number, repository), err)
+	}
+	return nil
+}
+
+func (c *Client) patchPull(ctx context.Context, repository string, number int, edit *github.PullRequest) (*github.PullRequest, error) {
 	owner, name := split(repository)
 	var edited *github.PullRequest
 	err := c.twice(func() (err error) {
@@ -140,7 +171,7 @@ func (c *Client) patchPull(ctx context.Context, repository string, number int, e
 	if err != nil {
 		return nil, c.explain(fmt.Sprintf("editing pull request %d of %s", number, repository), err)
 	}
-	return pullOf(edited), nil
+	return edited, nil
 }
 
 // AddLabels gives a pull request labels, which are made where the repository has
@@ -181,6 +212,13 @@ func (c *Client) DefaultBranch(ctx context.Context, repository string) (string, 
 		return "", c.explain("looking at "+repository, err)
 	}
 	return repo.GetDefaultBranch(), nil
+}
+
+func asPull(p *github.PullRequest, err error) (*Pull, error) {
+	if err != nil {
+		return nil, err
+	}
+	return pullOf(p), nil
 }
 
 func pullOf(p *github.PullRequest) *Pull {

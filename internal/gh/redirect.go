@@ -84,18 +84,49 @@ func (m *moved) all() []string {
 	return slices.Sorted(maps.Keys(m.names))
 }
 
+func (m *moved) has(repository string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.names[repository]
+}
+
+// asOwner asks by a repository's owner. Where that shows that the repository has
+// been renamed, it asks again by the owner that it has now: GitHub leads to it, but
+// what a query says of the old owner fits nothing there.
+func (c *Client) asOwner(ctx context.Context, repository string, ask func(owner string) error) error {
+	owner, _ := split(repository)
+	if err := ask(owner); err != nil || !c.wire.moved.has(repository) {
+		return err
+	}
+	full, err := c.fullName(ctx, repository)
+	if err != nil {
+		return err
+	}
+	if now, _ := split(full); now != owner {
+		return ask(now)
+	}
+	return nil
+}
+
+// fullName is the name that GitHub has for a repository now.
+func (c *Client) fullName(ctx context.Context, repository string) (string, error) {
+	var now struct {
+		FullName string `json:"full_name"`
+	}
+	err := c.get(ctx, "repos/"+repository, &now)
+	return now.FullName, err
+}
+
 // Renamed are the repositories that GitHub knew by another name, of those that
 // were asked for until now: old name → new name.
 func (c *Client) Renamed(ctx context.Context) (map[string]string, error) {
 	names := map[string]string{}
 	for _, old := range c.wire.moved.all() {
-		var repository struct {
-			FullName string `json:"full_name"`
-		}
-		if err := c.get(ctx, "repos/"+old, &repository); err != nil {
+		now, err := c.fullName(ctx, old)
+		if err != nil {
 			return nil, err
 		}
-		names[old] = repository.FullName
+		names[old] = now
 	}
 	return names, nil
 }

@@ -72,7 +72,7 @@ func everything(t *testing.T, c *gh.Client) map[string]error {
 	note("Discussed", err)
 	_, err = c.EditPull(ctx, repository, 1, "t", "b")
 	note("EditPull", err)
-	_, err = c.ClosePull(ctx, repository, 1, "needless")
+	_, err = c.ClosePull(ctx, repository, &gh.Pull{Number: 1}, "needless")
 	note("ClosePull", err)
 	note("AddLabels", c.AddLabels(ctx, repository, 1, []string{"l"}))
 	_, err = c.CreateTree(ctx, repository, "b", []gh.File{{Name: "f", Mode: "100644", Content: []byte("\xff")}})

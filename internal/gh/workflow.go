@@ -183,15 +183,18 @@ type Led struct {
 // PullSince is the pull request from a branch of the repository itself, open or
 // merged, that was updated last, if that was not before since; nil without one.
 func (c *Client) PullSince(ctx context.Context, repository, branch string, since time.Time) (*Led, error) {
-	owner, _ := split(repository)
-	query := url.Values{"state": {"all"}, "head": {owner + ":" + branch}, "sort": {"updated"}, "direction": {"desc"}, "per_page": {"100"}}
 	var pulls []struct {
 		Led
 		Updated  time.Time  `json:"updated_at"`
 		MergedAt *time.Time `json:"merged_at"`
 		Head     struct{ Ref string }
 	}
-	if err := c.get(ctx, "repos/"+repository+"/pulls?"+query.Encode(), &pulls); err != nil {
+	err := c.asOwner(ctx, repository, func(owner string) error {
+		pulls = nil
+		query := url.Values{"state": {"all"}, "head": {owner + ":" + branch}, "sort": {"updated"}, "direction": {"desc"}, "per_page": {"100"}}
+		return c.get(ctx, "repos/"+repository+"/pulls?"+query.Encode(), &pulls)
+	})
+	if err != nil {
 		return nil, err
 	}
 	for _, p := range pulls {
