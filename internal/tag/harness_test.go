@@ -23,6 +23,7 @@ import (
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/contract"
+	"github.com/kubestellar/actions/internal/rehearsal/faults"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
@@ -146,7 +147,7 @@ func (s *stage) registry() *oci.Registry {
 
 func (s *stage) forge() *gh.Client {
 	s.t.Helper()
-	forge, err := gh.New(gh.Options{Token: s.Token(), TokenName: "X_TOKEN", Transport: s.Transport(), Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
+	forge, err := gh.New(gh.Options{Token: s.Token(), TokenName: "X_TOKEN", Transport: s.Transport(), Slow: faults.Slow, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
 	s.must(err)
 	return forge
 }

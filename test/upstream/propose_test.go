@@ -24,6 +24,7 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/rehearsal/faults"
 	wild "github.com/kubestellar/actions/internal/rehearsal/world"
 )
 
@@ -36,6 +37,7 @@ const (
 type downstream struct {
 	*stage
 	t    *testing.T
+	name string   // by which the forge knows it
 	work git.Repo // a clone, of an early state
 }
 
@@ -47,7 +49,7 @@ func newDownstream(t *testing.T, files map[string]string) *downstream {
 
 func (s *stage) downstream(t *testing.T, files map[string]string) *downstream {
 	t.Helper()
-	d := &downstream{stage: s, t: t}
+	d := &downstream{stage: s, t: t, name: us}
 	for _, v := range []string{"1.2.4", "1.3.0"} {
 		d.image(t, v)
 		d.released(t, v, "ghcr.io/o/up:"+v)
@@ -89,7 +91,7 @@ func (d *downstream) commit(_ string, files map[string]string) {
 // bare is git on the repository itself.
 func (d *downstream) bare(args ...string) string {
 	d.t.Helper()
-	return d.run(d.git(d.RepositoryDir(us)), args...)
+	return d.run(d.git(d.RepositoryDir(d.name)), args...)
 }
 
 // file is what a branch holds.
@@ -100,7 +102,7 @@ func (d *downstream) file(branch, name string) string {
 
 func (d *downstream) theOne() wild.PullRequest {
 	d.t.Helper()
-	all := d.PullRequests(us)
+	all := d.PullRequests(d.name)
 	if len(all) != 1 {
 		d.t.Fatalf("there are %d pull requests, want 1: %+v", len(all), all)
 	}
@@ -118,7 +120,7 @@ func (d *downstream) propose(version string) (bump.Proposed, error) {
 }
 
 func (d *downstream) wish(wish plan.Wish) (bump.Proposed, error) {
-	forge, err := gh.New(gh.Options{Token: d.Token(), TokenName: "the test's", Transport: d.Transport(), Wait: func(context.Context, time.Duration) error { return nil }})
+	forge, err := gh.New(gh.Options{Token: d.Token(), TokenName: "the test's", Transport: d.Transport(), Slow: faults.Slow, Wait: func(context.Context, time.Duration) error { return nil }})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -444,7 +446,7 @@ func TestProposesAtOnce(t *testing.T) {
 		errs := make([]error, many)
 		clones := make([]*downstream, many)
 		for i := range clones {
-			clones[i] = &downstream{stage: d.stage, t: t, work: d.git(t.TempDir())}
+			clones[i] = &downstream{stage: d.stage, t: t, name: us, work: d.git(t.TempDir())}
 			d.run(clones[i].work, "clone", "--quiet", "https://github.com/"+us, ".")
 		}
 		var group sync.WaitGroup
@@ -466,7 +468,7 @@ func TestAnotherRunIsFaster(t *testing.T) {
 	t.Parallel()
 	var seconds atomic.Int64
 	d := newStageAt(t, func() time.Time { return time.Unix(1_800_000_000+seconds.Add(1), 0) }).downstream(t, pulls)
-	other := &downstream{stage: d.stage, t: t, work: d.git(t.TempDir())}
+	other := &downstream{stage: d.stage, t: t, name: us, work: d.git(t.TempDir())}
 	d.run(other.work, "clone", "--quiet", "https://github.com/"+us, ".")
 	var ran atomic.Bool
 	d.Intercept(func(r wild.Request) wild.Fault {
@@ -503,7 +505,7 @@ func TestClosesWhatIsNeedless(t *testing.T) {
 		t.Errorf("the same again did %q", did)
 	}
 	d.must("1.3.0", bump.Opened)
-	if all := d.PullRequests(us); len(all) != 2 || all[1].State != "open" {
+	if all := d.PullRequests(d.name); len(all) != 2 || all[1].State != "open" {
 		t.Errorf("there are %+v", all)
 	}
 }
@@ -547,7 +549,7 @@ func TestAfterTheMerge(t *testing.T) {
 	d.mustDo(d.Person("ada").Merge(us, 1))
 	d.must("1.2.4", bump.Nothing)
 	d.must("1.3.0", bump.Opened)
-	if all := d.PullRequests(us); len(all) != 2 || !all[0].Merged || d.bare("rev-list", "--count", "main.."+branch) != "1" {
+	if all := d.PullRequests(d.name); len(all) != 2 || !all[0].Merged || d.bare("rev-list", "--count", "main.."+branch) != "1" {
 		t.Errorf("there are %+v", all)
 	}
 }
@@ -563,26 +565,39 @@ func TestAnyBytes(t *testing.T) {
 	}
 }
 
+// proposal is what is there before 1.3.0 is proposed, and what comes of it.
+type proposal struct {
+	before func(d *downstream)
+	want   bump.State
+}
+
+// again is what comes of the same again.
+func (p proposal) again() bump.State {
+	if p.want == bump.Closed {
+		return bump.Nothing
+	}
+	return bump.Unchanged
+}
+
+var stages = map[string]proposal{
+	"opened":   {func(*downstream) {}, bump.Opened},
+	"replaced": {func(d *downstream) { d.must("1.2.4", bump.Opened) }, bump.Replaced},
+	"added to": {func(d *downstream) {
+		d.must("1.2.4", bump.Opened)
+		d.pushes("fix", map[string]string{"fix.txt": "by hand\n"})
+	}, bump.Added},
+	"closed": {func(d *downstream) {
+		d.must("1.2.4", bump.Opened)
+		d.commit("main", map[string]string{"pull.sh": "docker pull ghcr.io/o/up:1.3.0\n", "values.yaml": "image: ghcr.io/o/up:1.3.0\n"})
+	}, bump.Closed},
+}
+
 // The process or the host dies at each request with an effect: before it, and
 // after it with the answer lost. Run again, the end is that of an undisturbed
 // run. The requests are those of a recording.
 func TestProposalsNeverHalfHappen(t *testing.T) {
 	t.Parallel()
-	for name, stage := range map[string]struct {
-		before func(d *downstream)
-		want   bump.State
-	}{
-		"opened":   {func(*downstream) {}, bump.Opened},
-		"replaced": {func(d *downstream) { d.must("1.2.4", bump.Opened) }, bump.Replaced},
-		"added to": {func(d *downstream) {
-			d.must("1.2.4", bump.Opened)
-			d.pushes("fix", map[string]string{"fix.txt": "by hand\n"})
-		}, bump.Added},
-		"closed": {func(d *downstream) {
-			d.must("1.2.4", bump.Opened)
-			d.commit("main", map[string]string{"pull.sh": "docker pull ghcr.io/o/up:1.3.0\n", "values.yaml": "image: ghcr.io/o/up:1.3.0\n"})
-		}, bump.Closed},
-	} {
+	for name, stage := range stages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDownstream(t, pulls)
@@ -637,7 +652,7 @@ func (d *downstream) dieAt(n int, fault wild.Fault) {
 func (d *downstream) state() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", d.bare("for-each-ref", "--format=%(refname) %(tree) %(subject)"))
-	for _, p := range d.PullRequests(us) {
+	for _, p := range d.PullRequests(d.name) {
 		fmt.Fprintf(&b, "%+v\n", p)
 	}
 	return b.String()
