@@ -4,6 +4,7 @@ package announce
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -34,8 +35,8 @@ type State string
 const (
 	Now     State = "told"
 	Already State = "told already"
-	// Again is told where nobody knows whether it was told before: its runs
-	// cannot be read. That does no harm.
+	// Again is told where nobody knows whether it was told before: the token may
+	// not read its runs. That does no harm.
 	Again State = "told again"
 )
 
@@ -80,8 +81,11 @@ func (a *Announcer) Tell(ctx context.Context, receiver string) (Told, error) {
 		return Told{Receiver: receiver, State: Already, Run: run}, nil
 	}
 	told := Told{Receiver: receiver, State: Now}
-	if err != nil {
+	switch {
+	case errors.Is(err, gh.ErrDenied) || errors.Is(err, gh.ErrAbsent):
 		told.State = Again
+	case err != nil: // a later look will tell, and nobody need be told twice
+		return Told{}, err
 	}
 	told.Run, err = a.send(ctx, receiver)
 	return told, err

@@ -74,8 +74,10 @@ func (w *watch) appears(ctx context.Context, told Told) (gh.Run, error) {
 // ends waits until the run is over, and says what changes.
 func (w *watch) ends(ctx context.Context, id int64) (gh.Run, error) {
 	w.pause = 0
+	look := w.Forge.MadeRun
 	for {
-		run, err := w.Forge.Run(ctx, w.receiver, id)
+		run, err := look(ctx, w.receiver, id)
+		look = w.Forge.Run
 		if err != nil {
 			return gh.Run{ID: id}, err
 		}

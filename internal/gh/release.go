@@ -78,7 +78,7 @@ func (c *Client) Release(ctx context.Context, repository, tag string) (*Release,
 	var published Release
 	err := c.get(ctx, fmt.Sprintf("repos/%s/releases/tags/%s", repository, tag), &published)
 	if errors.Is(err, ErrAbsent) {
-		return nil, c.reaches(ctx, repository)
+		return nil, c.Reaches(ctx, repository)
 	}
 	if err != nil {
 		return nil, err
@@ -86,9 +86,9 @@ func (c *Client) Release(ctx context.Context, repository, tag string) (*Release,
 	return &published, nil
 }
 
-// reaches tells whether a repository can be seen at all: GitHub hides what a
+// Reaches tells whether a repository can be seen at all: GitHub hides what a
 // token does not reach behind the answer that there is no such thing.
-func (c *Client) reaches(ctx context.Context, repository string) error {
+func (c *Client) Reaches(ctx context.Context, repository string) error {
 	var answer struct{}
 	return c.get(ctx, "repos/"+repository, &answer)
 }

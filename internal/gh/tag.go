@@ -44,7 +44,7 @@ func (c *Client) Tag(ctx context.Context, repository, name string) (*Tag, error)
 	}
 	err := c.get(ctx, "repos/"+repository+"/git/ref/tags/"+name, &ref)
 	if errors.Is(err, ErrAbsent) {
-		return nil, c.reaches(ctx, repository)
+		return nil, c.Reaches(ctx, repository)
 	}
 	if err != nil {
 		return nil, err

@@ -118,6 +118,19 @@ func (c *Client) Run(ctx context.Context, repository string, id int64) (*Run, er
 	return &run, err
 }
 
+// MadeRun is Run for one that has just been started: what GitHub shows lags some
+// seconds behind.
+func (c *Client) MadeRun(ctx context.Context, repository string, id int64) (run *Run, err error) {
+	_, looked := c.look(ctx, func(ctx context.Context) (bool, error) {
+		run, err = c.Run(ctx, repository, id)
+		if errors.Is(err, ErrAbsent) {
+			return false, nil
+		}
+		return true, err
+	})
+	return run, cmp.Or(looked, err)
+}
+
 // Jobs are the jobs of a run, at its latest attempt.
 func (c *Client) Jobs(ctx context.Context, repository string, run int64) ([]Job, error) {
 	return within[Job](ctx, c, fmt.Sprintf("repos/%s/actions/runs/%d/jobs?filter=latest&per_page=100", repository, run), "jobs")

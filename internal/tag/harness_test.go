@@ -183,9 +183,11 @@ func (s *stage) tagger(version string) *tag.Tagger {
 }
 
 // state is each tag of the repository, with its kind, its commit and its message.
-func (s *stage) state() string {
+func (s *stage) state() string { return s.stateOf(owned) }
+
+func (s *stage) stateOf(repository string) string {
 	s.t.Helper()
-	bare := git.Repo{Dir: s.RepositoryDir(owned), Env: s.clone.Env}
+	bare := git.Repo{Dir: s.RepositoryDir(repository), Env: s.clone.Env}
 	out, err := bare.Run(context.Background(), "for-each-ref", "--format=%(refname) %(objecttype) %(*objectname) %(taggername) %(contents:subject)", "refs/")
 	s.must(err)
 	return strings.TrimSpace(out)

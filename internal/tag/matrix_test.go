@@ -2,9 +2,13 @@ package tag_test
 
 import (
 	"os"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/kubestellar/actions/internal/rehearsal/faults"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
 )
 
 // Each request to the API fails in each way. FAULTS=all takes all of them.
@@ -17,4 +21,40 @@ func TestTagsWhateverFails(t *testing.T) {
 			return err
 		}}
 	})
+}
+
+// The repository has another name than its delivery.yaml says.
+func TestTagsUnderAnotherName(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.must(s.Rename(owned, "elsewhere/renamed"))
+	for range 2 {
+		if made, err := s.tag("0.2.0"); err != nil || made.Commit != s.head() {
+			t.Fatalf("made %+v, %v", made, err)
+		}
+	}
+	if !strings.Contains(s.stateOf("elsewhere/renamed"), "refs/tags/v0.2.0 tag "+s.head()) {
+		t.Errorf("the repository has\n%s", s.stateOf("elsewhere/renamed"))
+	}
+}
+
+// What the API shows lags behind what was written.
+func TestTagsWhereReadsLag(t *testing.T) {
+	t.Parallel()
+	undisturbed := newStage(t)
+	if _, err := undisturbed.tag("0.2.0"); err != nil {
+		t.Fatal(err)
+	}
+	for reads := range 4 {
+		s := newStage(t)
+		s.World.Lag(world.Lag{Reads: reads})
+		for range 3 {
+			if made, err := s.tag("0.2.0"); err != nil || made.Commit != s.head() {
+				t.Errorf("%d reads behind: made %+v, %v", reads, made, err)
+			}
+		}
+		if diff := cmp.Diff(kinds(undisturbed), kinds(s)); diff != "" {
+			t.Errorf("%d reads behind (-undisturbed +got):\n%s", reads, diff)
+		}
+	}
 }
