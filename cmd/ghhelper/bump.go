@@ -131,6 +131,7 @@ func (w world) propose(ctx context.Context, f bumpFlags, component, version stri
 			return w.planBump(ctx, f, there, wish, asking)
 		},
 	}
+	defer w.tellRenamed(ctx, forge)
 	done, err := proposer.Propose(ctx)
 	if done.Plan != nil {
 		err = errors.Join(w.printProposal(ctx, src.repo, done, f), err)

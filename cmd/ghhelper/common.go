@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
@@ -44,6 +48,23 @@ func (w world) forge(tokenName string) (*gh.Client, error) {
 		return nil, outcome.As(outcome.Usage, err)
 	}
 	return c, nil
+}
+
+// tellRenamed says which repositories have another name now than they were asked
+// for by. That fails nothing: GitHub leads to the new one until somebody takes the
+// old.
+func (w world) tellRenamed(ctx context.Context, forges ...*gh.Client) {
+	all := map[string]string{}
+	for _, forge := range slices.Compact(forges) {
+		names, err := forge.Renamed(ctx)
+		if err != nil {
+			w.warn("could not ask for the new names of repositories that were renamed: %s", err)
+		}
+		maps.Copy(all, names)
+	}
+	for _, old := range slices.Sorted(maps.Keys(all)) {
+		w.warn("%s is called %s now: correct it in %s", old, all[old], delivery.FileName)
+	}
 }
 
 // asker asks the world what the references in a source name.

@@ -101,6 +101,7 @@ func (w world) dispatch(ctx context.Context, f dispatchFlags, component, version
 	if err != nil {
 		return err
 	}
+	defer w.tellRenamed(ctx, a.Forge)
 	return w.announce(ctx, a, f)
 }
 
@@ -114,6 +115,7 @@ func (w world) announcer(ctx context.Context, f dispatchFlags, event gh.Event, r
 	if err != nil {
 		return nil, err
 	}
+	defer w.tellRenamed(ctx, own)
 	release, err := announce.Released(ctx, own, event.Component, repository, tag)
 	if err != nil {
 		return nil, err

@@ -114,6 +114,7 @@ func (w world) survey(ctx context.Context, f planFlags) (p *organisation.Plan, e
 	if err != nil {
 		return nil, err
 	}
+	defer w.tellRenamed(ctx, forge)
 	keeper, err := openCache(f.cache)
 	if err != nil {
 		return nil, err

@@ -164,6 +164,7 @@ func (w world) proof(ctx context.Context, f proveFlags, src source, component st
 		again := rehearsal.Rebuild{Repo: src.repo, Server: w.server(), Version: v, Registry: registry, Goreleaser: f.goreleaser, Errors: says, Now: time.Now}
 		prover.Rebuild = again.Run
 	}
+	defer w.tellRenamed(ctx, forge)
 	return prover.Prove(ctx)
 }
 

@@ -81,6 +81,7 @@ func newTrain(w world, use, short, long string, ride journey) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		defer w.tellRenamed(cmd.Context(), train.Forge, train.Downstreams)
 		rep, err := ride(train, cmd.Context())
 		return w.conclude(rep, flags.report, err)
 	}

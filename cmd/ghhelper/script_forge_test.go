@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 // released NAME TAG publishes a GitHub release of main.
 func released(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
-	forge, err := gh.New(gh.Options{Token: w.Token(), Transport: w.Transport()})
+	forge, err := gh.New(gh.Options{APIURL: ts.Getenv("GITHUB_API_URL"), Token: w.Token(), Transport: w.Transport()})
 	ts.Check(err)
 	id, err := forge.CreateDraft(context.Background(), args[0], args[1], "main")
 	ts.Check(err)
@@ -27,15 +28,41 @@ func released(ts *testscript.TestScript, _ bool, args []string) {
 // check NAME CHECK CONCLUSION puts a check run on main; no conclusion is one that
 // runs.
 func check(ts *testscript.TestScript, _ bool, args []string) {
-	w := worldOf(ts)
 	c := wild.Check{Name: args[1], Status: "in_progress"}
 	if len(args) > 2 {
 		c = wild.Check{Name: args[1], Conclusion: args[2]}
 	}
-	bare := git.Repo{Dir: w.RepositoryDir(args[0]), Env: w.Env()}
+	worldOf(ts).SetCheck(args[0], tip(ts, args[0]), c)
+}
+
+// checks NAME N CONCLUSION puts so many check runs on main.
+func checks(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	commit := tip(ts, args[0])
+	for i := range n {
+		worldOf(ts).SetCheck(args[0], commit, wild.Check{Name: fmt.Sprintf("check %d", i), Conclusion: args[2]})
+	}
+}
+
+// tip is the commit of a repository's main.
+func tip(ts *testscript.TestScript, repository string) string {
+	w := worldOf(ts)
+	bare := git.Repo{Dir: w.RepositoryDir(repository), Env: w.Env()}
 	commit, err := bare.Commit(context.Background(), "main")
 	ts.Check(err)
-	w.SetCheck(args[0], commit, c)
+	return commit
+}
+
+// described NAME N prints the text of a pull request.
+func described(ts *testscript.TestScript, _ bool, args []string) {
+	for _, p := range worldOf(ts).PullRequests(args[0]) {
+		if strconv.Itoa(p.Number) == args[1] {
+			fmt.Fprintln(ts.Stdout(), p.Body)
+			return
+		}
+	}
+	ts.Fatalf("%s has no pull request %s", args[0], args[1])
 }
 
 // workflowToken: from now on tags are made by a workflow's own identity, as with
@@ -76,4 +103,9 @@ func heard(ts *testscript.TestScript, _ bool, args []string) {
 	if got := strings.Join(titles, ", "); got != strings.Join(args[1:], " ") {
 		ts.Fatalf("%s has heard %q, want %q", args[0], got, strings.Join(args[1:], " "))
 	}
+}
+
+// renamed OLD NEW gives a repository another name, owner/name.
+func renamed(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(worldOf(ts).Rename(args[0], args[1]))
 }

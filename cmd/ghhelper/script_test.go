@@ -29,7 +29,8 @@ func TestMain(m *testing.M) {
 }
 
 // Each script runs the real program in a world of its own, with a repository
-// example/tiny whose clone is the folder tiny.
+// example/tiny. That of a script whose name begins with enterprise is an Enterprise
+// server, ghe.example.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -39,7 +40,9 @@ func TestScripts(t *testing.T) {
 		Setup:               inWorld,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"check":      check,
+			"checks":     checks,
 			"concludes":  concludes,
+			"described":  described,
 			"exits":      exits,
 			"heard":      heard,
 			"listen":     listen,
@@ -47,6 +50,7 @@ func TestScripts(t *testing.T) {
 			"private":    private,
 			"published":  published,
 			"refused":    refused,
+			"renamed":    renamed,
 			"released":   released,
 			"repository": repository,
 			"without":    without,
@@ -57,7 +61,11 @@ func TestScripts(t *testing.T) {
 }
 
 func inWorld(env *testscript.Env) error {
-	w, err := wild.Start(filepath.Join(env.WorkDir, ".world"), wild.Options{})
+	var options wild.Options
+	if strings.HasPrefix(filepath.Base(env.WorkDir), "script-enterprise") {
+		options.Enterprise = "ghe.example"
+	}
+	w, err := wild.Start(filepath.Join(env.WorkDir, ".world"), options)
 	if err != nil {
 		return err
 	}

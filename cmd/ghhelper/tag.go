@@ -51,6 +51,7 @@ func (w world) tag(ctx context.Context, f tagFlags, version string) error {
 	if err != nil {
 		return err
 	}
+	defer w.tellRenamed(ctx, tagger.Forge)
 	made, err := tagger.Tag(ctx)
 	if err == nil && made != nil && made.ByWorkflow() {
 		w.warn("tag %s was made by a workflow's own token (GITHUB_TOKEN), for which GitHub starts no workflow: start the release by hand, or give the token of an App", tagger.Version.Tag())
