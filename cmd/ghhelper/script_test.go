@@ -55,6 +55,7 @@ func TestScripts(t *testing.T) {
 			"repository": repository,
 			"without":    without,
 
+			"repositories":   repositories,
 			"workflow-token": workflowToken,
 		},
 	})
@@ -139,6 +140,15 @@ func repository(ts *testscript.TestScript, _ bool, args []string) {
 		default:
 			git("tag", word)
 		}
+	}
+}
+
+// repositories PREFIX N: the forge has so many empty ones.
+func repositories(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	for i := range n {
+		ts.Check(worldOf(ts).CreateRepository(args[0]+strconv.Itoa(i), wild.Repository{}))
 	}
 }
 
