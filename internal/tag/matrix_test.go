@@ -1,6 +1,7 @@
 package tag_test
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -11,11 +12,15 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 )
 
-// Each request to the API fails in each way. FAULTS=all takes all of them.
+// Each request to the API fails in each way, the second page of the checks too.
+// FAULTS=all takes all of them.
 func TestTagsWhateverFails(t *testing.T) {
 	t.Parallel()
 	faults.Matrix(t, os.Getenv("FAULTS") == "all", func(t *testing.T) faults.Trial {
 		s := newStage(t)
+		for i := range 130 {
+			s.SetCheck(owned, s.head(), world.Check{Name: fmt.Sprintf("check %d", i), Conclusion: "success"})
+		}
 		return faults.Trial{World: s.World, State: func() string { return kinds(s) }, Run: func() error {
 			_, err := s.tag("0.2.0")
 			return err
