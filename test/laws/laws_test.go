@@ -72,7 +72,7 @@ func TestEdges(t *testing.T) {
 		"os/exec":                                                 {"internal/apply", "internal/attest", "internal/git", "internal/release", "internal/rehearsal", "internal/rehearsal/world"},
 		"github.com/getkin/kin-openapi/":                          {"internal/rehearsal/contract"},
 		"net/http/cgi":                                            {"internal/rehearsal/world"},
-		module + "internal/rehearsal":                             {"cmd/ghhelper", "internal/rehearsal"},
+		module + "internal/rehearsal":                             {"cmd/ghhelper", "internal/rehearsal", "internal/rehearsal/faults"},
 		"github.com/google/go-containerregistry/pkg/authn/github": {"cmd/ghhelper"},
 		"github.com/docker/cli/":                                  {"cmd/ghhelper"},
 	}

@@ -51,9 +51,9 @@ func Matrix(t *testing.T, all bool, begin func(t *testing.T) Trial) {
 // half done. Requests that stand side by side meet different kinds.
 func (r request) share() int {
 	if r.effect {
-		return 6
+		return 12
 	}
-	return 19
+	return 31
 }
 
 // record runs the command, and tells the requests to the API that it takes.
