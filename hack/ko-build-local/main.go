@@ -37,8 +37,8 @@ func main() {
 }
 
 func run(arch, commit, out string) error {
-	if arch != "amd64" && arch != "arm64" {
-		return fmt.Errorf("saw the architecture %q, want amd64 or arm64: our base image has no other", arch)
+	if arch != "amd64" && arch != "arm64" && arch != "ppc64le" {
+		return fmt.Errorf("saw the architecture %q, want amd64, arm64 or ppc64le: our base image has no other", arch)
 	}
 	mains, err := filepath.Glob("cmd/*/main.go")
 	if err != nil || len(mains) == 0 {

@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/mod/module"
+
+	"github.com/kubestellar/actions/internal/ref"
 )
 
 // plainName is what components and artifacts may be called: their names become
@@ -112,6 +115,7 @@ func (d document) componentContradictions(f *File, c Component, at *yaml.Node) [
 	}
 	errs = append(errs, d.patternContradictions(c, at)...)
 	errs = append(errs, d.runContradictions(f, c, at)...)
+	errs = append(errs, d.buildContradictions(c, at)...)
 	artifacts := child(at, "artifacts")
 	assets := map[string]string{}
 	for _, name := range c.ArtifactNames() {
@@ -173,6 +177,44 @@ func (d document) runContradictions(f *File, c Component, at *yaml.Node) []error
 			if kind := artifacts[artifact].Kind; kind != Image && kind != Chart {
 				node := child(child(child(child(at, "artifacts"), name), "runs"), strconv.Itoa(i))
 				errs = append(errs, d.problem(node, "runs: %q is no image or chart that is declared under components", entry))
+			}
+		}
+	}
+	return errs
+}
+
+// buildContradictions are images that cannot be built as they are declared.
+func (d document) buildContradictions(c Component, at *yaml.Node) []error {
+	var errs []error
+	first := ""
+	for _, name := range c.ArtifactNames() {
+		a := c.Artifacts[name]
+		if a.Build == nil {
+			continue
+		}
+		node := child(child(child(at, "artifacts"), name), "build")
+		if a.Kind != Image {
+			errs = append(errs, d.problem(node, "artifact %q has a build, but is no image", name))
+		}
+		if first != "" {
+			errs = append(errs, d.problem(node, "artifact %q has a build, and so has %q: a component has one image that is built here", name, first))
+		}
+		if a.Build.Module != "" && module.CheckPath(a.Build.Module) != nil {
+			errs = append(errs, d.problem(child(node, "module"), "build: %v", module.CheckPath(a.Build.Module)))
+		}
+		errs = append(errs, d.bundleContradictions(a.Build.Bundles, child(node, "bundles"))...)
+		first = name
+	}
+	return errs
+}
+
+// bundleContradictions are records that would never be found.
+func (d document) bundleContradictions(b Bundles, at *yaml.Node) []error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(b)) {
+		for _, version := range slices.Sorted(maps.Keys(b[name])) {
+			if v, err := ref.ParseVersion(version); err != nil || v.String() != version {
+				errs = append(errs, d.problem(child(child(at, name), version), "bundles: %q is no version of the tool, want one such as 1.2.3, without a v", version))
 			}
 		}
 	}

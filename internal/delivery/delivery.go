@@ -111,9 +111,52 @@ type Artifact struct {
 	Platforms []string `yaml:"platforms,omitempty" json:"platforms,omitempty" jsonschema:"pattern=^[a-z0-9]+/[a-z0-9]+$,description=The platforms (os/architecture) that an image must have."`
 }
 
-// Build says what an image is made of.
+// Build says what an image of other people's tool is made of.
 type Build struct {
-	Package string `yaml:"package" json:"package" jsonschema:"minLength=1,description=The Go package in the component's repository that the image runs."`
+	Package string `yaml:"package" json:"package" jsonschema:"pattern=^[.](/[A-Za-z0-9_][A-Za-z0-9._-]*)*$,description=The Go package in the component's repository that the image runs; such as ./cmd/tool."`
+	Module  string `yaml:"module,omitempty" json:"module,omitempty" jsonschema:"pattern=^[A-Za-z0-9][A-Za-z0-9.~_/-]*$,description=The Go module at the root of the repository; whose source is taken from the module proxy. Default: the source is that of the git tag."`
+	// LDFlags come after -s -w. Most tools learn their own version from them.
+	LDFlags []string `yaml:"ldflags,omitempty" json:"ldflags,omitempty" jsonschema:"minLength=1,description=Arguments of go build's -ldflags; {version} stands for the version without a v."`
+	Bundles Bundles  `yaml:"bundles,omitempty" json:"bundles,omitempty" jsonschema:"description=What the tool brings with it by name: for each of its own versions the version of that."`
+}
+
+// Bundles are versions of other things, by their names and by the tool's version.
+type Bundles map[string]map[string]string
+
+// Bundled is something that comes with a tool.
+type Bundled struct {
+	Name string `json:"name"`
+	// Version is "" where delivery.yaml does not record it.
+	Version string `json:"version,omitempty"`
+}
+
+// Of lists what comes with a version of the tool, by name.
+func (b Bundles) Of(v ref.Version) []Bundled {
+	all := []Bundled{}
+	for _, name := range slices.Sorted(maps.Keys(b)) {
+		all = append(all, Bundled{name, b[name][v.String()]})
+	}
+	return all
+}
+
+// LDFlagsFor are the linker's arguments for a version.
+func (b Build) LDFlagsFor(v ref.Version) []string {
+	flags := []string{"-s", "-w"}
+	for _, flag := range b.LDFlags {
+		flags = append(flags, strings.ReplaceAll(flag, "{version}", v.String()))
+	}
+	return flags
+}
+
+// toolPlatforms are those of an image that declares none.
+var toolPlatforms = []string{"linux/amd64", "linux/arm64", "linux/ppc64le"}
+
+// BuildPlatforms are the platforms that an image is built for here.
+func (a Artifact) BuildPlatforms() []string {
+	if len(a.Platforms) == 0 {
+		return slices.Clone(toolPlatforms)
+	}
+	return a.Platforms
 }
 
 // Level says how much weight a rule has.
@@ -222,6 +265,17 @@ func (c Component) ArtifactNames() []string { return slices.Sorted(maps.Keys(c.A
 // OfKind lists the names of the component's artifacts of one kind, sorted.
 func (c Component) OfKind(k Kind) []string {
 	return slices.DeleteFunc(c.ArtifactNames(), func(n string) bool { return c.Artifacts[n].Kind != k })
+}
+
+// Built is the component's image that is built here, since its own repository
+// does not build it.
+func (c Component) Built() (Artifact, bool) {
+	for _, name := range c.ArtifactNames() {
+		if a := c.Artifacts[name]; a.Build != nil {
+			return a, true
+		}
+	}
+	return Artifact{}, false
 }
 
 // ChartAt is the chart of ours whose source is a folder.

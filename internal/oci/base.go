@@ -13,8 +13,14 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
+// BaseName is where our base image is published.
+const BaseName = "ghcr.io/kubestellar/actions/base"
+
+// indexType is what all our images of several platforms are.
+const indexType = types.OCIImageIndex
+
 // basePlatforms are the architectures of the base image, all of them linux.
-var basePlatforms = []string{"amd64", "arm64"}
+var basePlatforms = []string{"amd64", "arm64", "ppc64le"}
 
 // baseFiles is all that the base image holds.
 var baseFiles = []struct {
@@ -37,7 +43,7 @@ func BaseImage() (v1.ImageIndex, error) {
 	if err != nil {
 		return nil, err
 	}
-	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	index := mutate.IndexMediaType(empty.Index, indexType)
 	for _, arch := range basePlatforms {
 		image, err := basePlatform(content, arch)
 		if err != nil {

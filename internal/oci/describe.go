@@ -102,6 +102,10 @@ func (d *Description) addIndex(desc *remote.Descriptor) error {
 	if err != nil {
 		return err
 	}
+	return d.readIndex(index)
+}
+
+func (d *Description) readIndex(index v1.ImageIndex) error {
 	manifest, err := index.IndexManifest()
 	if err != nil {
 		return err

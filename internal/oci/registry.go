@@ -239,12 +239,32 @@ func (r *Registry) PushImage(ctx context.Context, at, tag string, image v1.Image
 // PushStaged pushes an image under a staging tag that carries the image's
 // digest: what was staged by a try before stays, and is in nobody's way.
 func (r *Registry) PushStaged(ctx context.Context, at, tag string, image v1.Image) (string, error) {
-	hash, err := image.Digest()
+	tag, err := staged(at, tag, image)
+	if err != nil {
+		return "", err
+	}
+	return r.PushImage(ctx, at, tag, image)
+}
+
+// PushStagedIndex is PushStaged for an image of several platforms; it returns the
+// staging tag, too.
+func (r *Registry) PushStagedIndex(ctx context.Context, at, tag string, index v1.ImageIndex) (staging, digest string, err error) {
+	staging, err = staged(at, tag, index)
+	if err != nil {
+		return "", "", err
+	}
+	digest, err = r.PushIndex(ctx, at, staging, index)
+	return staging, digest, err
+}
+
+// staged is a tag that carries the digest of what is pushed under it.
+func staged(at, tag string, what digester) (string, error) {
+	hash, err := what.Digest()
 	if err != nil {
 		return "", fmt.Errorf("computing the digest of %s:%s: %w", at, tag, err)
 	}
 	const enough = 12
-	return r.PushImage(ctx, at, tag+"-"+hash.Hex[:enough], image)
+	return tag + "-" + hash.Hex[:enough], nil
 }
 
 // PushIndex is PushImage for an image of several platforms.

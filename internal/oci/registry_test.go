@@ -177,7 +177,7 @@ func TestDescribe(t *testing.T) {
 	if _, err := r.PushIndex(ctx, at, "base", base); err != nil {
 		t.Fatal(err)
 	}
-	if d, err = r.Describe(ctx, at, "base"); err != nil || strings.Join(d.Platforms, " ") != "linux/amd64 linux/arm64" {
+	if d, err = r.Describe(ctx, at, "base"); err != nil || strings.Join(d.Platforms, " ") != "linux/amd64 linux/arm64 linux/ppc64le" {
 		t.Errorf("described as %+v, %v", d, err)
 	}
 }
