@@ -74,7 +74,7 @@ func newRoot(w world) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w; see %s --help", err, cmd.CommandPath())
 	})
-	for _, command := range []*cobra.Command{newRehearse(w), newTag(w), newRelease(w), newDispatch(w), newPublish(w), newProve(w), newStamp(w), newReferences(w), newVerify(w), newBump(w), newPlan(w)} {
+	for _, command := range []*cobra.Command{newRehearse(w), newTag(w), newRelease(w), newDispatch(w), newPublish(w), newProve(w), newStamp(w), newReferences(w), newVerify(w), newBump(w), newPlan(w), newImage(w)} {
 		command.Args = explainArgs(command.Args)
 		root.AddCommand(command)
 	}

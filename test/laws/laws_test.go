@@ -69,7 +69,7 @@ func TestEdges(t *testing.T) {
 		"github.com/google/go-containerregistry/pkg/v1/remote":    {"internal/oci"},
 		"github.com/google/go-containerregistry/pkg/registry":     {"internal/rehearsal/world"},
 		"github.com/spf13/cobra":                                  {"cmd/ghhelper"},
-		"os/exec":                                                 {"internal/apply", "internal/attest", "internal/git", "internal/release", "internal/rehearsal", "internal/rehearsal/world"},
+		"os/exec":                                                 {"internal/apply", "internal/attest", "internal/git", "internal/image", "internal/release", "internal/rehearsal", "internal/rehearsal/world"},
 		"github.com/getkin/kin-openapi/":                          {"internal/rehearsal/contract"},
 		"net/http/cgi":                                            {"internal/rehearsal/world"},
 		module + "internal/rehearsal":                             {"cmd/ghhelper", "internal/rehearsal", "internal/rehearsal/faults"},
@@ -101,7 +101,7 @@ func TestEdges(t *testing.T) {
 func TestImportsGoLeft(t *testing.T) {
 	t.Parallel()
 	order := []string{"internal/outcome", "internal/cache", "internal/ref", "internal/delivery", "internal/find", "internal/chart", "internal/git", "internal/web", "internal/oci",
-		"internal/gh", "internal/attest", "internal/resolve", "internal/plan", "internal/render", "internal/apply", "internal/report", "internal/verify", "internal/bump", "internal/organisation", "internal/prove", "internal/announce", "internal/tag", "internal/release", "internal/rehearsal/world", "internal/rehearsal", "cmd/ghhelper",
+		"internal/gh", "internal/attest", "internal/resolve", "internal/plan", "internal/render", "internal/apply", "internal/report", "internal/verify", "internal/bump", "internal/organisation", "internal/prove", "internal/announce", "internal/tag", "internal/image", "internal/release", "internal/rehearsal/world", "internal/rehearsal", "cmd/ghhelper",
 		"internal/rehearsal/contract", "internal/rehearsal/faults"} // which only tests import
 	for _, s := range sources(t) {
 		at := slices.Index(order, s.dir())

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/zip"
+
+	"github.com/kubestellar/actions/internal/oci"
+)
+
+// moduleOf is module PROXY MODULE@VERSION FOLDER: the folder's files are a version
+// of the module at the module proxy that is the folder PROXY.
+// https://go.dev/ref/mod#goproxy-protocol
+func moduleOf(ts *testscript.TestScript, _ bool, args []string) {
+	name, version, _ := strings.Cut(args[1], "@")
+	escaped, err := module.EscapePath(name)
+	ts.Check(err)
+	dir, from := filepath.Join(ts.MkAbs(args[0]), escaped, "@v"), ts.MkAbs(args[2])
+	ts.Check(os.MkdirAll(dir, 0o755))
+	var archive bytes.Buffer
+	ts.Check(zip.CreateFromDir(&archive, module.Version{Path: name, Version: version}, from))
+	for suffix, data := range map[string][]byte{".zip": archive.Bytes(), ".mod": []byte(ts.ReadFile(filepath.Join(from, "go.mod"))), ".info": []byte(`{"Version":"` + version + `"}`)} {
+		ts.Check(os.WriteFile(filepath.Join(dir, version+suffix), data, 0o644))
+	}
+}
+
+// helmSource: the forge has helm/helm, whose tags v3.22.0 and v4.0.0 are on the
+// module's files, and the module cache has all that helm's command is built from.
+func helmSource(ts *testscript.TestScript, _ bool, _ []string) {
+	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}} {{.Version}} {{.Dir}}{{end}}", "helm.sh/helm/v3/cmd/helm")
+	list.Dir = filepath.Join(ts.Getenv("ROOT"), "tools", "helm")
+	out, err := list.Output()
+	ts.Check(err)
+	for line := range strings.Lines(string(out)) {
+		if dir, ok := strings.CutPrefix(strings.TrimSpace(line), "helm.sh/helm/v3 v3.22.0 "); ok {
+			repository(ts, false, []string{"helm/helm", dir, "v3.22.0", "v4.0.0"})
+			return
+		}
+	}
+	ts.Fatalf("tools/helm is not built from helm 3.22.0")
+}
+
+// unpublished LOCATION: nothing was ever pushed there.
+func unpublished(ts *testscript.TestScript, _ bool, args []string) {
+	r := &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: worldOf(ts).Transport()}
+	sight, err := r.Sight(context.Background(), args[0])
+	ts.Check(err)
+	if sight == oci.Visible {
+		ts.Fatalf("%s is there", args[0])
+	}
+}
+
+// is LOCATION:TAG FILE: the file names the digest that the tag has.
+func is(ts *testscript.TestScript, _ bool, args []string) {
+	at, tag, _ := strings.Cut(args[0], ":")
+	r := &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: worldOf(ts).Transport()}
+	digest, err := r.Digest(context.Background(), at, tag)
+	ts.Check(err)
+	if !strings.Contains(ts.ReadFile(args[1]), `"`+digest+`"`) {
+		ts.Fatalf("%s is %s, which %s does not name", args[0], digest, args[1])
+	}
+}
+
+// pulled LOCATION:TAG PLATFORM PROGRAM pulls, as anybody, the image's program for a
+// platform into the folder.
+func pulled(ts *testscript.TestScript, _ bool, args []string) {
+	at, tag, _ := strings.Cut(args[0], ":")
+	r := &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: worldOf(ts).Transport()}
+	d, err := r.Describe(context.Background(), at, tag)
+	ts.Check(err)
+	i := slices.IndexFunc(d.Each, func(p oci.Platform) bool { return p.Name == args[1] })
+	if i < 0 {
+		ts.Fatalf("%s is for %v", args[0], d.Platforms)
+	}
+	found := false
+	ts.Check(r.Files(context.Background(), at, d.Each[i].Digest, func(name string, data []byte) error {
+		if path.Base(name) != args[2] {
+			return nil
+		}
+		found = true
+		return os.WriteFile(ts.MkAbs(args[2]), data, 0o755)
+	}))
+	if !found {
+		ts.Fatalf("%s has no file %s", args[0], args[2])
+	}
+}
