@@ -77,6 +77,9 @@ tools: $(bin)/goreleaser $(bin)/ko $(bin)/cyclonedx-gomod $(bin)/helm $(bin)/kub
 .PHONY: release-tools
 release-tools: $(bin)/goreleaser $(bin)/cyclonedx-gomod ## Build those of them that a release takes
 
+.PHONY: image-tools
+image-tools: $(bin)/ko ## Build the one that builds images of other people's tools
+
 .PHONY: cluster-tools
 cluster-tools: $(addprefix $(bin)/,helm kubectl gosh etcd kube-apiserver kube-controller-manager kubeflex-manager) ## Build a control plane
 

@@ -10,8 +10,8 @@ source "$here/annotate.sh"
 cd "$here/../.."
 
 case ${TOOLS:-} in
-  true | false) ;;
-  *) refuse "input tools is \"${TOOLS:-}\", want \"true\" or \"false\"" ;;
+  true | false | ko) ;;
+  *) refuse "input tools is \"${TOOLS:-}\", want \"true\", \"ko\" or \"false\"" ;;
 esac
 command -v go >/dev/null || refuse "no command go found on PATH: run actions/setup-go in a step before this one"
 
@@ -36,9 +36,10 @@ bin=${RUNNER_TEMP:?}/ghhelper/bin
 mkdir -p "$bin"
 GOTOOLCHAIN=$toolchain GOFLAGS=-mod=readonly GOWORK=off CGO_ENABLED=0 \
   go build -trimpath -buildvcs=false -ldflags "$ldflags" -o "$bin/ghhelper" ./cmd/ghhelper
-if [[ $TOOLS == true ]]; then
-  make --no-print-directory release-tools bin="$bin"
-fi
+case $TOOLS in
+  true) make --no-print-directory release-tools bin="$bin" ;;
+  ko) make --no-print-directory image-tools bin="$bin" ;;
+esac
 
 version=$("$bin/ghhelper" --version)
 echo "built $version"

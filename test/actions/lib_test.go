@@ -203,7 +203,7 @@ func TestSetupRefuses(t *testing.T) {
 	if code != 2 {
 		t.Errorf("saw exit code %d, want 2", code)
 	}
-	want(t, "stdout", out, `::error title=ghhelper::input tools is "yes", want "true" or "false"`)
+	want(t, "stdout", out, `::error title=ghhelper::input tools is "yes", want "true", "ko" or "false"`)
 }
 
 // What may be attested is given out once all of it is published.
@@ -264,5 +264,44 @@ func decided(t *testing.T, env []string, input, why string, code int) {
 	}
 	if outputs := r.wrote("output"); outputs != wanted || !strings.Contains(out, why) || why == "" && out != "" {
 		t.Errorf("%s: saw outputs %q and %q, want %q and %q", input, outputs, out, wanted, why)
+	}
+}
+
+// putImager puts a program in ghhelper's place that says how it was called, and
+// writes what ghhelper image writes.
+func (r runner) putImager(script string) {
+	r.file(filepath.Join(r.commands, "ghhelper"), "#!/usr/bin/env bash\nprintf '<%s>' \"$1\" \"$2\" \"${@:4}\"\n"+script+"\n"+
+		`printf 'version=1.2.3\nimage=quay.io/o/tool:1.2.3\ndigest=sha256:0\n' >>"$3"`+"\n", 0o755)
+}
+
+func TestImage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		env    []string
+		script string
+		code   int
+		says   string
+	}{
+		"the newest":     {env: []string{"COMPONENT=helm", "PUSH=true"}, says: "<image><--outputs><--push><--><helm>"},
+		"a version":      {env: []string{"COMPONENT=helm", "VERSION=v1.2.3", "PUSH=false"}, says: "<image><--outputs><--><helm><v1.2.3>"},
+		"hostile":        {env: []string{"COMPONENT=--config=x $(id)", "VERSION=--push\n;", "PUSH=false"}, says: "<image><--outputs><--><--config=x $(id)><--push\n;>"},
+		"no component":   {env: []string{"PUSH=true"}, code: 2, says: "::error title=ghhelper::input component is empty"},
+		"push or not":    {env: []string{"COMPONENT=helm", "PUSH=yes"}, code: 2, says: `input push is "yes", want "true" or "false"`},
+		"ghhelper fails": {env: []string{"COMPONENT=helm", "PUSH=true"}, script: "exit 3", code: 3, says: "<--push>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRunner(t)
+			r.putImager(c.script)
+			code, out, errOut := r.run(append([]string{"COMPONENT="}, c.env...), "image.sh")
+			if code != c.code {
+				t.Errorf("saw exit code %d, want %d\n%s%s", code, c.code, out, errOut)
+			}
+			want(t, "stdout", out, c.says)
+			outputs := map[bool]string{true: "version=1.2.3\nimage=quay.io/o/tool:1.2.3\ndigest=sha256:0\n"}[c.code == 0]
+			if got := r.wrote("output"); got != outputs {
+				t.Errorf("saw outputs %q, want %q", got, outputs)
+			}
+		})
 	}
 }

@@ -39,6 +39,7 @@ var rules = map[string]func(*tree, report){
 	"attestations":   checkAttestations,
 	"release-tags":   checkReleaseTags,
 	"release-token":  checkReleaseToken,
+	"tool-images":    checkToolImages,
 	"readme-tables":  checkTables,
 	"readme-example": checkExample,
 	"dependabot":     checkDependabot,

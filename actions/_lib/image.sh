@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# image.sh builds the image of the tool COMPONENT at VERSION, or at its newest release
+# if VERSION is empty, and publishes it if PUSH is true; ghhelper itself annotates
+# errors and fills the job's summary. Writes the outputs version, image and digest.
+set -euo pipefail
+
+# shellcheck source=actions/_lib/annotate.sh
+source "$(dirname "${BASH_SOURCE[0]}")/annotate.sh"
+
+options=()
+case ${PUSH:-} in
+  true) options=(--push) ;;
+  false) ;;
+  *) refuse "input push is \"${PUSH:-}\", want \"true\" or \"false\"" ;;
+esac
+[[ -n ${COMPONENT:-} ]] || refuse "input component is empty, want a component that has an image with a build in delivery.yaml"
+what=("$COMPONENT")
+[[ -z ${VERSION:-} ]] || what+=("$VERSION")
+
+facts=$(mktemp "${RUNNER_TEMP:?}/ghhelper-image.XXXXXX")
+ghhelper image --outputs "$facts" ${options[@]+"${options[@]}"} -- "${what[@]}"
+
+fact() { sed -n "s/^$1=//p" "$facts"; }
+{
+  echo "version=$(fact version)"
+  echo "image=$(fact image)"
+  echo "digest=$(fact digest)"
+} >>"$GITHUB_OUTPUT"
