@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"debug/buildinfo"
+	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -16,7 +17,6 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
@@ -49,15 +49,16 @@ func (j job) commands() error {
 	return outcome.Usagef("%s is not ko %s, but %s %s, and another ko gives other bytes: `make .tools/bin/ko` builds the pinned one", path, koVersion, info.Main.Path, info.Main.Version)
 }
 
-// koConfig is what we write of https://ko.build/configuration/.
+// koConfig is what we write of https://ko.build/configuration/, as JSON, which is
+// YAML.
 type koConfig struct {
-	Builds []koBuild `yaml:"builds"`
+	Builds []koBuild `json:"builds"`
 }
 
 type koBuild struct {
-	ID      string   `yaml:"id"`
-	Main    string   `yaml:"main"`
-	LDFlags []string `yaml:"ldflags"`
+	ID      string   `json:"id"`
+	Main    string   `json:"main"`
+	LDFlags []string `json:"ldflags"`
 }
 
 // layoutDir is where ko writes the image, below the source: it takes no path that
@@ -72,7 +73,7 @@ func (j job) ko(ctx context.Context, dir string, src Source) (v1.ImageIndex, err
 	if err != nil {
 		return nil, err
 	}
-	config, err := yaml.Marshal(koConfig{[]koBuild{{j.Component, j.artifact.Build.Package, j.artifact.Build.LDFlagsFor(j.Version)}}})
+	config, err := json.Marshal(koConfig{[]koBuild{{j.Component, j.artifact.Build.Package, j.artifact.Build.LDFlagsFor(j.Version)}}})
 	if err != nil {
 		return nil, err
 	}
