@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -96,7 +97,19 @@ func (w world) bump(ctx context.Context, f bumpFlags, component, version string)
 			return err
 		}
 	}
+	w.summarize(p.Markdown(didBump(failed, f)))
 	return errors.Join(w.printBump(ctx, src.repo, p, f), failed)
+}
+
+// didBump says for the summary what became of a plan without a pull request.
+func didBump(failed error, f bumpFlags) string {
+	switch {
+	case failed != nil:
+		return "refused"
+	case f.dryRun:
+		return "would be moved"
+	}
+	return "moved"
 }
 
 func (w world) planBump(ctx context.Context, f bumpFlags, src source, wish plan.Wish, asking bool) (*bump.Plan, error) {
@@ -133,10 +146,22 @@ func (w world) propose(ctx context.Context, f bumpFlags, component, version stri
 	}
 	defer w.tellRenamed(ctx, forge)
 	done, err := proposer.Propose(ctx)
+	w.outputProposal(component, wish.Version, done)
 	if done.Plan != nil {
+		w.summarize(done.Markdown())
 		err = errors.Join(w.printProposal(ctx, src.repo, done, f), err)
 	}
 	return err
+}
+
+// outputProposal gives the later steps what there is; a number that is not known
+// is empty.
+func (w world) outputProposal(component string, v ref.Version, done bump.Proposed) {
+	values := map[string]string{"component": component, "version": v.String(), "state": string(done.State), "commit": done.Commit.ID, "pull-request-number": "", "pull-request-url": ""}
+	if done.Pull != nil {
+		values["pull-request-number"], values["pull-request-url"] = strconv.Itoa(done.Pull.Number), done.Pull.URL
+	}
+	w.output("bump", values)
 }
 
 func wishOf(file *delivery.File, f bumpFlags, component, version string) (plan.Wish, error) {

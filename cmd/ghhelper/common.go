@@ -32,6 +32,19 @@ func parseVersion(text string) (ref.Version, error) {
 	return v, nil
 }
 
+// releaseOf reads [COMPONENT] VERSION, the own component's where none is named.
+func releaseOf(file *delivery.File, args []string) (string, ref.Version, error) {
+	component := file.Self
+	if len(args) == 2 {
+		component = args[0]
+	}
+	if _, err := file.Component(component); err != nil {
+		return "", ref.Version{}, outcome.As(outcome.Usage, err)
+	}
+	v, err := parseVersion(args[len(args)-1])
+	return component, v, err
+}
+
 // transport carries all requests; proxies and extra authorities are taken
 // from the environment, as Go's users expect.
 var transport = sync.OnceValue(func() http.RoundTripper {

@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,7 +16,6 @@ import (
 	"github.com/kubestellar/actions/internal/announce"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
-	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/web"
 )
@@ -46,7 +48,7 @@ type dispatchFlags struct {
 
 func newDispatch(w world) *cobra.Command {
 	var f dispatchFlags
-	cmd := &cobra.Command{Use: "dispatch COMPONENT VERSION", Short: "Tell repositories of a release", Long: dispatchHelp, Args: cobra.ExactArgs(2)}
+	cmd := &cobra.Command{Use: "dispatch [COMPONENT] VERSION", Short: "Tell repositories of a release", Long: dispatchHelp, Args: cobra.RangeArgs(1, 2)}
 	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
 	cmd.Flags().StringSliceVar(&f.to, "to", nil, "repositories (owner/name) to tell (default: the downstreams in delivery.yaml)")
 	cmd.Flags().StringVar(&f.workflow, "workflow", "", "start this workflow of the receivers, such as bump.yml")
@@ -58,19 +60,22 @@ func newDispatch(w world) *cobra.Command {
 		if err := f.check(); err != nil {
 			return err
 		}
-		return w.dispatch(cmd.Context(), f, args[0], args[1])
+		return w.dispatch(cmd.Context(), f, args)
 	}
 	return cmd
 }
 
 func (f dispatchFlags) check() error {
 	if f.workflow != "" && !announce.IsWorkflow(f.workflow) {
-		return usage("--workflow %q: want the name of a file in .github/workflows, such as bump.yml", f.workflow)
+		return usage("--workflow %+q: want the name of a file in .github/workflows, such as bump.yml", f.workflow)
 	}
 	for _, repository := range f.to {
 		if !gh.IsRepository(repository) {
-			return usage("--to %q: want owner/name", repository)
+			return usage("--to %+q: want owner/name", repository)
 		}
+	}
+	if !gh.IsRef(f.ref) {
+		return usage("--ref %+q: want the name of a branch or a tag, such as main", f.ref)
 	}
 	if f.timeout <= 0 {
 		return usage("--timeout %s: want more than nothing", f.timeout)
@@ -78,16 +83,12 @@ func (f dispatchFlags) check() error {
 	return oneOf(f.format, "text", "json")
 }
 
-func (w world) dispatch(ctx context.Context, f dispatchFlags, component, version string) error {
+func (w world) dispatch(ctx context.Context, f dispatchFlags, args []string) error {
 	src, err := w.folder(ctx, "", f.config)
 	if err != nil {
 		return err
 	}
-	c, err := src.file.Component(component)
-	if err != nil {
-		return outcome.As(outcome.Usage, err)
-	}
-	v, err := parseVersion(version)
+	component, v, err := releaseOf(src.file, args)
 	if err != nil {
 		return err
 	}
@@ -97,7 +98,7 @@ func (w world) dispatch(ctx context.Context, f dispatchFlags, component, version
 	if len(f.to) == 0 {
 		return usage("%s lists no downstreams: name a receiver with --to", f.config)
 	}
-	a, err := w.announcer(ctx, f, gh.NewEvent(component, v.String()), c.Repository, v.Tag())
+	a, err := w.announcer(ctx, f, gh.NewEvent(component, v.String()), src.file.Components[component].Repository, v.Tag())
 	if err != nil {
 		return err
 	}
@@ -149,10 +150,39 @@ func (w world) announce(ctx context.Context, a *announce.Announcer, f dispatchFl
 			w.printHeard(a, heard)
 		}
 	}
+	told := announce.Document{Component: a.Event.Component, Version: a.Event.Version, ID: a.Event.ID, Receivers: all}
+	w.summarize(told.Markdown())
+	errs = append(errs, w.outputTold(told))
 	if f.format == "json" {
-		errs = append(errs, w.printJSON(announce.Document{Component: a.Event.Component, Version: a.Event.Version, ID: a.Event.ID, Receivers: all}))
+		errs = append(errs, w.printJSON(told))
 	}
 	return errors.Join(errs...)
+}
+
+// outputTold gives the later steps all receivers and, where there is one alone,
+// what became of it.
+func (w world) outputTold(told announce.Document) error {
+	receivers, err := json.Marshal(told.Receivers)
+	if err != nil {
+		return err
+	}
+	values := map[string]string{"component": told.Component, "version": told.Version, "receivers": string(receivers)}
+	if len(told.Receivers) == 1 {
+		maps.Copy(values, heardOf(told.Receivers[0]))
+	}
+	w.output("dispatch", values)
+	return nil
+}
+
+func heardOf(h announce.Heard) map[string]string {
+	values := map[string]string{"state": string(h.State)}
+	if h.Run != nil {
+		values["run-url"], values["conclusion"] = h.Run.URL, h.Run.Conclusion
+	}
+	if h.Pull != nil {
+		values["pull-request-number"], values["pull-request-url"] = strconv.Itoa(h.Pull.Number), h.Pull.URL
+	}
+	return values
 }
 
 // printHeard says what is known of one receiver in a line.

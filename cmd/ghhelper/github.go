@@ -1,17 +1,45 @@
 package main
 
 import (
+	"fmt"
+	"maps"
+	"slices"
+
 	"github.com/sethvargo/go-githubactions"
 
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// summarize puts the report into the job summary, where there is a job.
-func (w world) summarize(rep *report.Report) {
+// outputsOf are the outputs that a command gives to the later steps of a job.
+// test/actions reads this list, and holds the actions to it.
+var outputsOf = map[string][]string{
+	"bump":     {"component", "version", "state", "commit", "pull-request-number", "pull-request-url"},
+	"dispatch": {"component", "version", "state", "run-url", "conclusion", "pull-request-number", "pull-request-url", "receivers"},
+	"prove":    {"component", "version", "commit", "conclusion"},
+	"tag":      {"version", "tag", "commit"},
+	"verify":   {"references", "findings", "warnings", "unchecked"},
+}
+
+// output gives values to the later steps of the job, where there is one. A value
+// is one line: the library ends many with a word that everybody knows.
+func (w world) output(command string, values map[string]string) {
+	if w.Getenv("GITHUB_OUTPUT") == "" {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if !slices.Contains(outputsOf[command], name) {
+			panic(fmt.Sprintf("%s has no output %s: outputsOf lists them", command, name))
+		}
+		w.actions().SetOutput(name, report.Plain(values[name]))
+	}
+}
+
+// summarize puts a part into the job's summary, where there is a job.
+func (w world) summarize(markdown string) {
 	if w.Getenv("GITHUB_STEP_SUMMARY") == "" {
 		return
 	}
-	w.actions().AddStepSummary(rep.Markdown())
+	w.actions().AddStepSummary(markdown)
 }
 
 // annotate makes an error an annotation of the run, where there is one. Runners

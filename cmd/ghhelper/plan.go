@@ -72,7 +72,7 @@ func (f planFlags) check(given func(string) bool) error {
 	case f.org != "" && len(f.repos) > 0:
 		return usage("--org and --repo both say where to look: give one of them")
 	case given("org") && !gh.IsOrganisation(f.org):
-		return usage("--org %q is no name of an organisation", f.org)
+		return usage("--org %+q is no name of an organisation", f.org)
 	case given("matrix-part") && (!f.matrix || f.part < 1):
 		return usage("--matrix-part %d: want a number from 1, with --matrix", f.part)
 	case f.matrix && given("format"):
@@ -80,7 +80,7 @@ func (f planFlags) check(given func(string) bool) error {
 	}
 	for _, name := range f.repos {
 		if !gh.IsRepository(name) {
-			return usage("--repo %q is no name of a repository, want OWNER/NAME", name)
+			return usage("--repo %+q is no name of a repository, want OWNER/NAME", name)
 		}
 	}
 	return oneOf(f.format, "text", "json", "mermaid")
@@ -98,6 +98,7 @@ func (w world) plan(ctx context.Context, f planFlags) error {
 	if err != nil {
 		return err
 	}
+	w.summarize(p.Markdown())
 	if err := w.printPlan(p, f); err != nil {
 		return err
 	}

@@ -49,13 +49,13 @@ type proveFlags struct {
 
 func newProve(w world) *cobra.Command {
 	var f proveFlags
-	cmd := &cobra.Command{Use: "prove {COMPONENT VERSION | --newest [COMPONENT…]}", Short: "Prove a release from what was published", Long: proveHelp}
+	cmd := &cobra.Command{Use: "prove {[COMPONENT] VERSION | --newest [COMPONENT…]}", Short: "Prove a release from what was published", Long: proveHelp}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if f.newest {
 			return nil
 		}
-		if len(args) != 2 {
-			return fmt.Errorf("want COMPONENT and VERSION, or --newest; got %s", report.Count(len(args), "argument"))
+		if len(args) != 1 && len(args) != 2 {
+			return fmt.Errorf("want COMPONENT and VERSION, or VERSION of the own component, or --newest; got %s", report.Count(len(args), "argument"))
 		}
 		return nil
 	}
@@ -84,18 +84,31 @@ func (w world) prove(ctx context.Context, f proveFlags, args []string) error {
 	if f.newest {
 		return w.proveNewest(ctx, f, src, args)
 	}
-	v, err := parseVersion(args[1])
+	component, v, err := releaseOf(src.file, args)
 	if err != nil {
 		return err
 	}
-	proof, err := w.proof(ctx, f, src, args[0], v)
+	proof, err := w.proof(ctx, f, src, component, v)
 	if err != nil {
 		return err
 	}
+	w.outputProof(proof)
 	if err := w.printProof(proof, f.format); err != nil {
 		return err
 	}
 	return proof.Err(f.standIns)
+}
+
+// outputProof gives the later steps what one proof came to.
+func (w world) outputProof(proof *report.Proof) {
+	conclusion := report.Proven
+	switch {
+	case len(proof.Findings) > 0:
+		conclusion = report.Refuted
+	case len(proof.Unchecked) > 0:
+		conclusion = report.Unchecked
+	}
+	w.output("prove", map[string]string{"component": proof.Component, "version": proof.Version, "commit": proof.Commit, "conclusion": string(conclusion)})
 }
 
 // proveNewest proves one release of each component, and fails by the worst.
@@ -133,6 +146,9 @@ func (w world) proveNewest(ctx context.Context, f proveFlags, src source, compon
 	if f.format == "json" {
 		errs = append(errs, w.printJSON(proofs))
 	}
+	if len(proofs) == 1 {
+		w.outputProof(proofs[0])
+	}
 	if len(proofs) == 0 {
 		errs = append(errs, errors.New("nothing was proven: no release of any of these components was found"))
 	}
@@ -169,9 +185,7 @@ func (w world) proof(ctx context.Context, f proveFlags, src source, component st
 }
 
 func (w world) printProof(proof *report.Proof, format string) error {
-	if w.Getenv("GITHUB_STEP_SUMMARY") != "" {
-		w.actions().AddStepSummary(proof.Markdown())
-	}
+	w.summarize(proof.Markdown())
 	if format == "text" {
 		proof.Table(w.Stdout)
 		return nil

@@ -78,7 +78,7 @@ func (w world) rehearse(ctx context.Context, f rehearseFlags, args []string) err
 	}
 	rep, err := r.Run(ctx)
 	if rep != nil {
-		w.summarize(rep)
+		w.summarize(rep.Markdown())
 	}
 	if err != nil || rep == nil {
 		return err

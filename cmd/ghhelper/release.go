@@ -148,7 +148,7 @@ func (w world) conclude(rep *report.Report, dir string, err error) error {
 	if len(rep.Artifacts) > 0 {
 		rep.Table(w.Stdout)
 	}
-	w.summarize(rep)
+	w.summarize(rep.Markdown())
 	if dir != "" {
 		err = errors.Join(err, rep.Write(dir))
 	}

@@ -39,7 +39,10 @@ func execute(ctx context.Context, args []string, w world) int {
 	root.SetArgs(args)
 	root.SetOut(w.Stdout)
 	root.SetErr(w.Stderr)
-	err := root.ExecuteContext(ctx)
+	err := short(args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	if err != nil {
 		for i, line := range strings.Split(err.Error(), "\n") {
 			fmt.Fprintln(w.Stderr, []string{"ghhelper:", " "}[min(i, 1)], report.Plain(line))
@@ -47,6 +50,19 @@ func execute(ctx context.Context, args []string, w world) int {
 		w.annotate(err)
 	}
 	return int(outcome.Of(err))
+}
+
+// longest is how many bytes an argument may have: no name, version or path is
+// longer, and what is refused is repeated in the message.
+const longest = 4096
+
+func short(args []string) error {
+	for i, arg := range args {
+		if len(arg) > longest {
+			return usage("argument %d has %d bytes, want at most %d", i+1, len(arg), longest)
+		}
+	}
+	return nil
 }
 
 const rootHelp = `ghhelper packages and delivers a repository's releases, and keeps every

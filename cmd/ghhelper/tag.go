@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/tag"
@@ -53,10 +54,30 @@ func (w world) tag(ctx context.Context, f tagFlags, version string) error {
 	}
 	defer w.tellRenamed(ctx, tagger.Forge)
 	made, err := tagger.Tag(ctx)
+	w.summarize(summaryOfTag(tagger, made, err))
+	if made != nil {
+		w.output("tag", map[string]string{"version": tagger.Version.String(), "tag": tagger.Version.Tag(), "commit": made.Commit})
+	}
 	if err == nil && made != nil && made.ByWorkflow() {
 		w.warn("tag %s was made by a workflow's own token (GITHUB_TOKEN), for which GitHub starts no workflow: start the release by hand, or give the token of an App", tagger.Version.Tag())
 	}
 	return err
+}
+
+// summaryOfTag is what was looked at and done, as Markdown.
+func summaryOfTag(t *tag.Tagger, made *gh.Tag, err error) string {
+	did := "no tag was made"
+	if made != nil {
+		did = "it is on commit " + report.Code(made.Commit)
+	}
+	var rows [][]string
+	for _, s := range t.Log.Steps {
+		rows = append(rows, []string{"✓ " + s.Name, report.Cell(report.Plain(s.Did))})
+	}
+	if err != nil {
+		rows = append(rows, []string{"✗", report.Cell(err.Error())})
+	}
+	return fmt.Sprintf("### Tag %s\n\n%s.\n%s", t.Version.Tag(), did, report.Table([]string{"step", "what"}, rows))
 }
 
 // tagger puts a tagger together from the surroundings.

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -74,6 +74,8 @@ func (w world) verify(ctx context.Context, f verifyFlags) error {
 			return err
 		}
 	}
+	w.summarize(summaryOf(result))
+	w.outputResult(result)
 	w.annotateFindings(result, f.format)
 	if err := w.printResult(result, f); err != nil {
 		return err
@@ -109,17 +111,21 @@ func (w world) printResult(r verify.Result, f verifyFlags) error {
 
 // countFindings tells warnings, which fail nothing, from what does.
 func countFindings(r verify.Result) string {
-	warnings := 0
-	for _, f := range r.Findings {
-		if f.Warning {
-			warnings++
-		}
-	}
+	warnings := warningsOf(r)
 	text := report.Count(len(r.Findings)-warnings, "finding")
 	if warnings > 0 {
 		text += ", " + report.Count(warnings, "warning")
 	}
 	return text
+}
+
+func warningsOf(r verify.Result) (n int) {
+	for _, f := range r.Findings {
+		if f.Warning {
+			n++
+		}
+	}
+	return n
 }
 
 func level(f plan.Finding) string {
@@ -129,12 +135,14 @@ func level(f plan.Finding) string {
 	return ""
 }
 
-// annotateFindings puts findings where a pull request shows them, and into the
-// job's summary. Beside JSON, the annotations go to where errors go.
+// mostAnnotations is how many errors, and how many warnings, GitHub shows of a
+// step; the log and the summary have all.
+// https://docs.github.com/en/rest/checks/runs#annotations-items
+const mostAnnotations = 10
+
+// annotateFindings puts findings where a pull request shows them. Beside JSON,
+// the annotations go to where errors go.
 func (w world) annotateFindings(r verify.Result, format string) {
-	if w.Getenv("GITHUB_STEP_SUMMARY") != "" {
-		w.actions().AddStepSummary(summaryOf(r))
-	}
 	if w.Getenv("GITHUB_ACTIONS") != "true" {
 		return
 	}
@@ -142,35 +150,65 @@ func (w world) annotateFindings(r verify.Result, format string) {
 	if format == "json" {
 		to.Stdout = w.Stderr
 	}
+	errs, warnings := annotationsOf(r)
+	for _, a := range errs[:min(len(errs), mostAnnotations)] {
+		to.actions().WithFieldsMap(a.fields).Errorf("%s", a.text)
+	}
+	for _, a := range warnings[:min(len(warnings), mostAnnotations)] {
+		to.actions().WithFieldsMap(a.fields).Warningf("%s", a.text)
+	}
+	if more := max(len(errs)-mostAnnotations, 0) + max(len(warnings)-mostAnnotations, 0); more > 0 {
+		to.actions().Noticef("%d more are not shown here: the summary and the log of this job have them", more)
+	}
+}
+
+// annotation is a text at a place, where it has one.
+type annotation struct {
+	fields map[string]string
+	text   string
+}
+
+func annotationsOf(r verify.Result) (errs, warnings []annotation) {
 	for _, f := range r.Findings {
-		a := to.actions().WithFieldsMap(map[string]string{"file": f.File, "line": strconv.Itoa(f.Line), "col": strconv.Itoa(f.Column), "title": f.Rule})
+		a := annotation{map[string]string{"title": f.Rule}, fmt.Sprintf("saw %s, want %s; %s", f.Saw, f.Want, f.Help)}
+		if f.File != "" {
+			maps.Copy(a.fields, map[string]string{"file": f.File, "line": strconv.Itoa(f.Line), "col": strconv.Itoa(f.Column)})
+		}
 		if f.Warning {
-			a.Warningf("saw %s, want %s; %s", f.Saw, f.Want, f.Help)
+			warnings = append(warnings, a)
 			continue
 		}
-		a.Errorf("saw %s, want %s; %s", f.Saw, f.Want, f.Help)
+		errs = append(errs, a)
 	}
 	for _, open := range r.Unchecked {
-		to.actions().Warningf("could not check %s: %s", open.What, open.Because)
+		warnings = append(warnings, annotation{text: fmt.Sprintf("could not check %s: %s", open.What, open.Because)})
 	}
+	return errs, warnings
+}
+
+func (w world) outputResult(r verify.Result) {
+	warnings := warningsOf(r)
+	w.output("verify", map[string]string{"references": strconv.Itoa(r.References), "findings": strconv.Itoa(len(r.Findings) - warnings),
+		"warnings": strconv.Itoa(warnings), "unchecked": strconv.Itoa(len(r.Unchecked))})
 }
 
 // summaryOf is a result as Markdown.
 func summaryOf(r verify.Result) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "### References\n\n%s, %s asked for: %s, %d could not be checked.\n", report.Count(r.References, "reference"), report.Count(r.Targets, "target"),
+	verdict := "✅ all is right"
+	switch {
+	case len(r.Findings) > warningsOf(r):
+		verdict = "❌ something is wrong"
+	case len(r.Unchecked) > 0:
+		verdict = "❔ not all could be checked"
+	}
+	text := fmt.Sprintf("### References: %s\n\n%s, %s asked for: %s, %d could not be checked.\n", verdict, report.Count(r.References, "reference"), report.Count(r.Targets, "target"),
 		countFindings(r), len(r.Unchecked))
-	if len(r.Findings) > 0 {
-		b.WriteString("\n| place | saw | want | rule |\n|---|---|---|---|\n")
-		for _, f := range r.Findings {
-			fmt.Fprintf(&b, "| %s | %s | %s; %s | %s%s |\n", report.Cell(fmt.Sprintf("%s:%d", f.File, f.Line)), report.Cell(f.Saw), report.Cell(f.Want), report.Cell(f.Help), level(f), f.Rule)
-		}
+	var found, open [][]string
+	for _, f := range r.Findings {
+		found = append(found, []string{report.Code(fmt.Sprintf("%s:%d", f.File, f.Line)), report.Cell(f.Saw), report.Cell(f.Want + "; " + f.Help), report.Cell(level(f) + f.Rule)})
 	}
-	if len(r.Unchecked) > 0 {
-		b.WriteString("\n| could not check | because |\n|---|---|\n")
-		for _, o := range r.Unchecked {
-			fmt.Fprintf(&b, "| %s | %s |\n", report.Cell(o.What), report.Cell(o.Because))
-		}
+	for _, o := range r.Unchecked {
+		open = append(open, []string{report.Cell(o.What), report.Cell(o.Because)})
 	}
-	return b.String()
+	return text + report.Table([]string{"place", "saw", "want", "rule"}, found) + report.Table([]string{"could not check", "because"}, open)
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -118,11 +118,12 @@ func (a *Announcer) checkWorkflow(ctx context.Context, receiver string) ([]strin
 	return file.shows(receiver, at), nil, err
 }
 
+var workflowFile = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}[.]ya?ml$`)
+
 // IsWorkflow tells whether a text is the name of a workflow's file, as GitHub
 // takes it in place of an id.
 func IsWorkflow(file string) bool {
-	ext := path.Ext(file)
-	return path.Base(file) == file && (ext == ".yml" || ext == ".yaml") && len(file) > len(ext)
+	return workflowFile.MatchString(file)
 }
 
 // workflow is what a workflow file says of how it is started.

@@ -47,6 +47,13 @@ func IsRepository(name string) bool {
 	return repositoryName.MatchString(name) && strings.Trim(base, ".") != ""
 }
 
+// refName is what names of branches and tags are made of here. Git allows more:
+// https://git-scm.com/docs/git-check-ref-format
+var refName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/+-]{0,249}$`)
+
+// IsRef tells whether a text is the name of a branch or a tag.
+func IsRef(name string) bool { return refName.MatchString(name) && !strings.Contains(name, "..") }
+
 var organisationName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$`)
 
 // IsOrganisation tells whether a text is the name of an organisation.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/kubestellar/actions/internal/report"
 )
 
 // Mermaid draws the repositories and what they refer to: what is behind thick,
@@ -15,7 +17,7 @@ func (p *Plan) Mermaid() string {
 	ids := map[string]string{}
 	for _, r := range p.Repositories {
 		ids[r.Name] = fmt.Sprintf("n%d", len(ids))
-		fmt.Fprintf(&b, "  %s[\"%s\"]\n", ids[r.Name], mermaidText(strings.TrimSpace(r.Name+" "+r.Newest.String())))
+		fmt.Fprintf(&b, "  %s[\"%s\"]\n", ids[r.Name], report.MermaidText(strings.TrimSpace(r.Name+" "+r.Newest.String())))
 	}
 	for _, r := range p.Repositories {
 		for _, a := range r.Arrows {
@@ -41,13 +43,13 @@ func (p *Plan) Mermaid() string {
 func (a Arrow) shaft() string {
 	text := strings.Join(a.Written, ", ")
 	if !a.behind() {
-		return fmt.Sprintf(`-- "%s" -->`, mermaidText(orNothing(text)))
+		return fmt.Sprintf(`-- "%s" -->`, report.MermaidText(orNothing(text)))
 	}
 	var to []string
 	for _, b := range a.Bumps {
 		to = append(to, b.Version.String())
 	}
-	return fmt.Sprintf(`== "%s" ==>`, mermaidText(text+" → "+strings.Join(to, ", ")))
+	return fmt.Sprintf(`== "%s" ==>`, report.MermaidText(text+" → "+strings.Join(to, ", ")))
 }
 
 // orNothing names what is left on purpose: an arrow without a text would not
@@ -57,18 +59,4 @@ func orNothing(text string) string {
 		return "left as it is"
 	}
 	return text
-}
-
-// mermaidText is text inside quotes, in Mermaid's own escapes.
-// https://mermaid.js.org/syntax/flowchart.html#entity-codes-to-escape-characters
-func mermaidText(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if r < ' ' || strings.ContainsRune("\"#;<>&`[]{}()|\\%", r) || r == 0x7f || r == 0x2028 || r == 0x2029 {
-			fmt.Fprintf(&b, "#%d;", r)
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }

@@ -27,11 +27,11 @@ func ParseVersion(text string) (Version, error) {
 	sem, err := semver.StrictNewVersion(strings.TrimPrefix(text, "v"))
 	switch {
 	case err != nil:
-		return Version{}, fmt.Errorf("version %q is not semver, want MAJOR.MINOR.PATCH or MAJOR.MINOR.PATCH-PRERELEASE, such as 1.2.3 or v1.2.3-rc.1", shorten(text))
+		return Version{}, fmt.Errorf("version %+q is not semver, want MAJOR.MINOR.PATCH or MAJOR.MINOR.PATCH-PRERELEASE, such as 1.2.3 or v1.2.3-rc.1", shorten(text))
 	case sem.Metadata() != "":
-		return Version{}, fmt.Errorf("version %q has build metadata, which no image tag can hold: drop %q", shorten(text), "+"+sem.Metadata())
+		return Version{}, fmt.Errorf("version %+q has build metadata, which no image tag can hold: drop %+q", shorten(text), "+"+sem.Metadata())
 	case len(text) > maxTag-1:
-		return Version{}, fmt.Errorf("version %q is %d characters long, want at most %d, the length of an image tag", shorten(text), len(text), maxTag-1)
+		return Version{}, fmt.Errorf("version %+q is %d characters long, want at most %d, the length of an image tag", shorten(text), len(text), maxTag-1)
 	}
 	return Version{sem}, nil
 }

@@ -1,0 +1,98 @@
+package bump
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/report"
+)
+
+// Markdown is what was proposed, as a part of a job's summary.
+func (d Proposed) Markdown() string {
+	did := cmp.Or(string(d.State), "not proposed")
+	if d.Pull != nil {
+		did = report.Link(fmt.Sprintf("pull request %d", d.Pull.Number), d.Pull.URL) + " " + did
+	}
+	if d.Because != "" {
+		did += ": " + cell(d.Because)
+	}
+	if d.Commit.ID != "" {
+		did += fmt.Sprintf("; commit %s, %s", report.Code(d.Commit.ID), cell(d.Commit.Signature()))
+	}
+	return d.Plan.Markdown(did)
+}
+
+// Markdown is the plan, as a part of a job's summary, under what was done with it.
+func (p *Plan) Markdown(did string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### Bump %s to %s\n\n%s: %s in %s.\n", cell(p.Wish.Component), p.Wish.Version, did, report.Count(len(p.Edits), "place"), report.Count(len(p.Changes), "file"))
+	b.WriteString(p.mermaid())
+	b.WriteString(report.Table([]string{"place", "from", "to"}, p.editRows()))
+	b.WriteString(strings.Join(p.derived(), "\n"))
+	b.WriteString(report.Table([]string{"found wrong", "want", "do"}, p.findingRows()))
+	b.WriteString(report.Table([]string{"could not check", "because"}, p.openRows()))
+	b.WriteString(report.Folded("Left alone: "+report.Count(len(p.Left), "place"), report.Table([]string{"place", "version", "because"}, p.leftRows())))
+	b.WriteString(report.Folded("Seen before: "+report.Count(len(p.Seen), "thing"), report.Table([]string{"what", "as"}, p.seenRows())))
+	return b.String()
+}
+
+// mostDrawn is how many files a diagram shows; with more, nobody sees anything.
+const mostDrawn = 20
+
+// mermaid draws which files move to the version; it is empty where none does.
+func (p *Plan) mermaid() string {
+	places := map[string]int{}
+	for _, e := range p.Edits {
+		places[e.File]++
+	}
+	if len(places) == 0 || len(places) > mostDrawn {
+		return ""
+	}
+	graph := fmt.Sprintf("flowchart LR\n  release[\"%s\"]\n", report.MermaidText(p.Wish.Component+" "+p.Wish.Version.String()))
+	for i, file := range slices.Sorted(maps.Keys(places)) {
+		graph += fmt.Sprintf("  file%d[\"%s\"] -- \"%s\" --> release\n", i, report.MermaidText(file), report.Count(places[file], "place"))
+	}
+	return report.Diagram(graph)
+}
+
+func (p *Plan) editRows() (rows [][]string) {
+	for _, e := range p.Edits {
+		note := ""
+		if e.Behind {
+			note = ", was behind the others"
+		}
+		rows = append(rows, []string{report.Code(fmt.Sprintf("%s:%d", e.File, e.Line)), report.Code(e.Written) + note, report.Code(e.To)})
+	}
+	return rows
+}
+
+func (p *Plan) findingRows() (rows [][]string) {
+	for _, f := range p.Findings {
+		rows = append(rows, []string{cell(f.Saw), cell(f.Want), cell(f.Help)})
+	}
+	return rows
+}
+
+func (p *Plan) openRows() (rows [][]string) {
+	for _, o := range p.Unchecked {
+		rows = append(rows, []string{cell(o.What), cell(o.Because)})
+	}
+	return rows
+}
+
+func (p *Plan) leftRows() (rows [][]string) {
+	for _, l := range p.Left {
+		rows = append(rows, []string{report.Code(fmt.Sprintf("%s:%d", l.File, l.Line)), report.Code(l.Written), cell(l.Because)})
+	}
+	return rows
+}
+
+func (p *Plan) seenRows() (rows [][]string) {
+	for _, a := range p.Seen {
+		rows = append(rows, []string{report.Code(a.String()), report.Code(cmp.Or(a.Digest, a.Revision, "there"))})
+	}
+	return rows
+}
