@@ -9,13 +9,12 @@ set -euo pipefail
 
 # shellcheck source=actions/_lib/annotate.sh
 source "$(dirname "${BASH_SOURCE[0]}")/annotate.sh"
+# shellcheck source=actions/_lib/pushed.sh
+source "$(dirname "${BASH_SOURCE[0]}")/pushed.sh"
 
 command=$1
-version=${VERSION:-}
-if [[ -z $version && ${GITHUB_REF_TYPE:-} == tag ]]; then
-  version=$GITHUB_REF_NAME
-fi
-[[ -n $version ]] || refuse "no version: the input version is empty and ${GITHUB_REF:-this run} is no tag; give the input, or run this when a tag v* is pushed"
+version=$(pushed_version)
+[[ -n $version ]] || no_version
 
 options=()
 case ${ALLOW_PRIVATE:-false} in

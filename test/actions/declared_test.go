@@ -2,6 +2,7 @@ package actions_test
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"regexp"
 	"slices"
@@ -162,14 +163,52 @@ func (t *tree) refer(u unit, node *yaml.Node, before []step, say report) {
 	}
 }
 
-// writes tells whether a step writes an output, in the one form that our
-// scripts have. Of the actions of others that is not known.
+// runsGhhelper finds a command of ghhelper in a script, but not in a comment.
+var runsGhhelper = regexp.MustCompile(`(?m)^[^#\n]*\bghhelper ([a-z]+)`)
+
+// outputsFile holds the outputs of ghhelper's commands, in a map of literals.
+const outputsFile = "cmd/ghhelper/github.go"
+
+func (t *tree) outputsOf() (map[string][]string, error) {
+	data, err := fs.ReadFile(t.fsys, outputsFile)
+	if err != nil {
+		return nil, err
+	}
+	_, list, found := strings.Cut(string(data), "var outputsOf = map[string][]string{\n")
+	list, _, closed := strings.Cut(list, "\n}\n")
+	if !found || !closed {
+		return nil, fmt.Errorf("%s has no map outputsOf", outputsFile)
+	}
+	outputs := map[string][]string{}
+	for line := range strings.Lines(list) {
+		words := quoted.FindAllString(line, -1)
+		for i := range words {
+			words[i] = strings.Trim(words[i], `"`)
+		}
+		outputs[words[0]] = words[1:]
+	}
+	return outputs, nil
+}
+
+var quoted = regexp.MustCompile(`"[^"]*"`)
+
+// writes tells whether a step writes an output: in the one form that our scripts
+// have, or by a command of ghhelper. Of the actions of others that is not known.
 func (t *tree) writes(s step, name string) (bool, error) {
 	if s.Run.Value != "" {
 		text, err := t.script(s)
-		return strings.Contains(text, `echo "`+name+`=`), err
+		if err != nil || strings.Contains(text, `echo "`+name+`=`) {
+			return true, err
+		}
+		outputs, err := t.outputsOf()
+		for _, match := range runsGhhelper.FindAllStringSubmatch(text, -1) {
+			if slices.Contains(outputs[match[1]], name) {
+				return true, err
+			}
+		}
+		return false, err
 	}
-	folder, own := strings.CutPrefix(s.Uses.Value, "./actions/")
+	folder, own := ownAction(s)
 	if !own {
 		return true, nil
 	}

@@ -66,8 +66,8 @@ func (j job) writes(scopes ...string) bool {
 // checkConcurrency: what writes runs one at a time, and to its end.
 func checkConcurrency(t *tree, say report) {
 	t.jobs(func(w workflow, id string, j job) {
-		if !j.writes("contents", "packages") {
-			return
+		if !j.writes("contents", "packages") || callsOurs(j) != "" {
+			return // a called workflow's own jobs are looked at
 		}
 		c := &j.Concurrency
 		if c.Kind == 0 {
@@ -118,7 +118,7 @@ func checkAttestations(t *tree, say report) {
 
 // attests looks one action deep: ours call none of ours.
 func (t *tree) attests(s step) bool {
-	folder, own := strings.CutPrefix(s.Uses.Value, "./actions/")
+	folder, own := ownAction(s)
 	return isAttest(s) || own && slices.ContainsFunc(t.actions, func(a action) bool {
 		return a.folder() == folder && slices.ContainsFunc(a.Runs.Steps, isAttest)
 	})
@@ -165,19 +165,41 @@ func checkReleaseToken(t *tree, say report) {
 	if err != nil {
 		say(w.document, 0, "%v", err)
 	}
+	t.tokens(w, nil, func(d document, id string, s step) {
+		if got := reach(s); !slices.Equal(got, want) {
+			say(d, s.Uses.Line, "job %s: saw a token for %q, want one for %q, the downstreams of delivery.yaml", id, got, want)
+		}
+	})
+}
+
+// tokens are the steps that make a token in a workflow and in those that it calls,
+// with the values of what they are given.
+func (t *tree) tokens(w workflow, given map[string]string, visit func(d document, id string, s step)) {
 	for _, id := range slices.Sorted(maps.Keys(w.Jobs)) {
 		for _, s := range w.Jobs[id].Steps {
-			if !strings.HasPrefix(s.Uses.Value, "actions/create-github-app-token@") {
-				continue
+			if isToken(s) {
+				s.With = w.resolved(s.With, given)
+				visit(w.document, id, s)
 			}
-			if got := reach(s); !slices.Equal(got, want) {
-				say(w.document, s.Uses.Line, "job %s: saw a token for %q, want one for %q, the downstreams of delivery.yaml", id, got, want)
-			}
-			if s.With["permission-contents"] == "" {
+		}
+		if callee, ok := t.callee(w.Jobs[id]); ok {
+			t.tokens(callee, w.resolved(w.Jobs[id].With, given), visit)
+		}
+	}
+}
+
+func isToken(s step) bool { return strings.HasPrefix(s.Uses.Value, "actions/create-github-app-token@") }
+
+// checkTokens: a token of the App has no more rights than it needs.
+func checkTokens(t *tree, say report) {
+	t.jobs(func(w workflow, id string, j job) {
+		for _, s := range j.Steps {
+			named := func(input string) bool { return strings.HasPrefix(input, "permission-") }
+			if isToken(s) && !slices.ContainsFunc(slices.Collect(maps.Keys(s.With)), named) {
 				say(w.document, s.Uses.Line, "job %s: saw a token with all rights of the App, want permission-…", id)
 			}
 		}
-	}
+	})
 }
 
 func (t *tree) told() ([]string, error) {

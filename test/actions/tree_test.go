@@ -70,6 +70,7 @@ type step struct {
 type workflow struct {
 	document    `yaml:"-"`
 	On          yaml.Node
+	RunName     string `yaml:"run-name"`
 	Permissions yaml.Node
 	Concurrency yaml.Node
 	Defaults    struct{ Run struct{ Shell string } }
@@ -78,6 +79,7 @@ type workflow struct {
 
 type job struct {
 	Uses        yaml.Node
+	With        map[string]string
 	Permissions yaml.Node
 	Concurrency yaml.Node
 	Timeout     int `yaml:"timeout-minutes"`
@@ -240,6 +242,9 @@ func expressions(node *yaml.Node) []expression {
 	return found
 }
 
+// sourced is what a script of ours says for shellcheck of those that it reads.
+var sourced = regexp.MustCompile(`(?m)^# shellcheck source=(actions/_lib/[\w.-]+)$`)
+
 var called = regexp.MustCompile(`\$GITHUB_ACTION_PATH/\.\./(_lib/[\w.-]+)`)
 
 // script is the text that a run step runs, with the scripts of ours that it
@@ -252,6 +257,13 @@ func (t *tree) script(s step) (string, error) {
 			return "", err
 		}
 		text += "\n" + string(data)
+		for _, more := range sourced.FindAllStringSubmatch(string(data), -1) {
+			part, err := fs.ReadFile(t.fsys, more[1])
+			if err != nil {
+				return "", err
+			}
+			text += "\n" + string(part)
+		}
 	}
 	return text, nil
 }

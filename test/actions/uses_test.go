@@ -63,22 +63,36 @@ func checkOnePin(t *tree, say report) {
 }
 
 // checkOwnActions: a workflow calls ours by a path, so that it runs what the
-// commit holds; an action calls none, since a path there leads into the
-// caller's tree.
+// commit holds, and a reusable one by the path $/, since ./ leads into the tree of
+// its caller's repository. An action calls none, for the same reason.
 func checkOwnActions(t *tree, say report) {
 	t.uses(func(u unit, uses yaml.Node) {
 		if !isOwn(uses.Value) {
 			return
 		}
-		switch folder, local := strings.CutPrefix(uses.Value, "./"); {
+		prefix := "./"
+		if !u.composite && t.isReusable(u.path) && !strings.HasPrefix(uses.Value, "./.github/workflows/") {
+			prefix = "$/"
+		}
+		switch folder, local := strings.CutPrefix(uses.Value, prefix); {
 		case u.composite:
 			say(u.document, uses.Line, "%s: an action calls %s, want a script by $GITHUB_ACTION_PATH", u.name, uses.Value)
 		case !local:
-			say(u.document, uses.Line, "%s: saw %s, want it by its path, ./…", u.name, uses.Value)
+			say(u.document, uses.Line, "%s: saw %s, want it by its path, %s…", u.name, uses.Value, prefix)
 		case !exists(t.fsys, folder) && !exists(t.fsys, path.Join(folder, "action.yml")):
 			say(u.document, uses.Line, "%s: there is no %s", u.name, uses.Value)
 		}
 	})
+}
+
+// ownAction is the folder of an action of ours that a step calls.
+func ownAction(s step) (folder string, own bool) {
+	for _, prefix := range []string{"./actions/", "$/actions/"} {
+		if folder, own = strings.CutPrefix(s.Uses.Value, prefix); own {
+			return folder, true
+		}
+	}
+	return "", false
 }
 
 func exists(fsys fs.FS, file string) bool {

@@ -1,0 +1,230 @@
+package actions_test
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// isReusable tells whether others may call a workflow.
+func (w workflow) isReusable() bool {
+	return w.On.Value == "workflow_call" || slices.Contains(keys(&w.On), "workflow_call")
+}
+
+func (t *tree) isReusable(file string) bool {
+	return slices.ContainsFunc(t.workflows, func(w workflow) bool { return w.path == file && w.isReusable() })
+}
+
+// callsOurs is the file of the workflow of ours that a job calls, "" where it calls
+// none.
+func callsOurs(j job) string {
+	file, ours := strings.CutPrefix(j.Uses.Value, "./")
+	if !ours {
+		return ""
+	}
+	return file
+}
+
+func (t *tree) callee(j job) (workflow, bool) {
+	at := slices.IndexFunc(t.workflows, func(w workflow) bool { return w.path == callsOurs(j) })
+	if at < 0 {
+		return workflow{}, false
+	}
+	return t.workflows[at], true
+}
+
+// ranks of what a permission grants.
+var ranks = map[string]int{"": 0, "none": 0, "read": 1, "write": 2}
+
+// checkCalls: a job that calls a workflow grants what that one's jobs ask for; else
+// GitHub does not even start it.
+func checkCalls(t *tree, say report) {
+	t.jobs(func(w workflow, id string, j job) {
+		callee, ok := t.callee(j)
+		if !ok {
+			return
+		}
+		for _, inner := range slices.Sorted(maps.Keys(callee.Jobs)) {
+			asked := callee.Jobs[inner].Permissions
+			for _, scope := range keys(&asked) {
+				grants, wants := get(&j.Permissions, scope).Value, get(&asked, scope).Value
+				if ranks[grants] < ranks[wants] {
+					say(w.document, w.line(id), "job %s grants %s %q, want %q, as job %s of %s asks for", id, scope, grants, wants, inner, callee.path)
+				}
+			}
+		}
+	})
+}
+
+// checkCalled: we live on what we ship.
+func checkCalled(t *tree, say report) {
+	calls := map[string]bool{}
+	t.jobs(func(_ workflow, _ string, j job) { calls[callsOurs(j)] = true })
+	for _, w := range t.workflows {
+		if w.isReusable() && !calls[w.path] {
+			say(w.document, 1, "no workflow of ours calls it")
+		}
+	}
+}
+
+// resolved are values in which inputs stand for what is given, or for their
+// defaults.
+func (w workflow) resolved(values, given map[string]string) map[string]string {
+	all := map[string]string{}
+	for name, value := range values {
+		all[name] = braces.ReplaceAllStringFunc(value, func(text string) string {
+			return w.value(strings.Trim(text, "${} "), given)
+		})
+	}
+	return all
+}
+
+// value of an expression of inputs and the owner, the first that is not empty;
+// whatever else it holds stays as it is.
+func (w workflow) value(expression string, given map[string]string) string {
+	for _, term := range strings.Split(expression, " || ") {
+		name, isInput := strings.CutPrefix(term, "inputs.")
+		value := term
+		switch {
+		case isInput:
+			value = cmp.Or(given[name], get(&w.On, "workflow_call", "inputs", name, "default").Value)
+		case term == "github.repository_owner":
+			value = path.Dir(ourselves)
+		}
+		if value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// bumpWorkflow is what an upstream's release starts.
+const bumpWorkflow = ".github/workflows/bump.yml"
+
+func (t *tree) bump(say report) (workflow, bool) {
+	at := slices.IndexFunc(t.workflows, func(w workflow) bool { return w.path == bumpWorkflow })
+	if at < 0 {
+		say(document{path: bumpWorkflow}, 0, "there is none")
+		return workflow{}, false
+	}
+	return t.workflows[at], true
+}
+
+// checkBumpEvents: what ghhelper dispatch looks for in a receiver, see
+// internal/announce.
+func checkBumpEvents(t *tree, say report) {
+	w, ok := t.bump(say)
+	if !ok {
+		return
+	}
+	var types []string
+	if err := get(&w.On, "repository_dispatch", "types").Decode(&types); err != nil || !slices.Equal(types, []string{"upstream-released"}) {
+		say(w.document, w.On.Line, "saw repository_dispatch of types %q, want upstream-released alone", types)
+	}
+	for _, name := range []string{"component", "version", "id"} {
+		if get(&w.On, "workflow_dispatch", "inputs", name).Kind == 0 {
+			say(w.document, w.On.Line, "workflow_dispatch has no input %s", name)
+		}
+	}
+	for _, id := range []string{"github.event.client_payload.id", "inputs.id"} {
+		if !strings.Contains(w.RunName, id) {
+			say(w.document, w.On.Line, "run-name does not show %s, by which the run is found", id)
+		}
+	}
+}
+
+// checkBumpChoices: what can be chosen is what can be bumped.
+func checkBumpChoices(t *tree, say report) {
+	w, ok := t.bump(say)
+	if !ok {
+		return
+	}
+	want, err := t.bumpable()
+	if err != nil {
+		say(w.document, 0, "%v", err)
+	}
+	var got []string
+	choices := get(&w.On, "workflow_dispatch", "inputs", "component", "options")
+	if err := choices.Decode(&got); err != nil || !slices.Equal(slices.Sorted(slices.Values(got)), want) {
+		say(w.document, choices.Line, "saw the choices %q, want %q, the components of delivery.yaml that others release", got, want)
+	}
+}
+
+// bumpable are the components whose versions are not ours to choose.
+func (t *tree) bumpable() ([]string, error) {
+	data, err := fs.ReadFile(t.fsys, "delivery.yaml")
+	if err != nil {
+		return nil, err
+	}
+	var d struct {
+		Self       string
+		Components map[string]struct{ Lockstep string }
+	}
+	if err := yaml.Unmarshal(data, &d); err != nil {
+		return nil, fmt.Errorf("delivery.yaml: %w", err)
+	}
+	maps.DeleteFunc(d.Components, func(name string, c struct{ Lockstep string }) bool { return name == d.Self || c.Lockstep == d.Self })
+	return slices.Sorted(maps.Keys(d.Components)), nil
+}
+
+var payloadField = regexp.MustCompile(`\bclient_payload\b(\.\w+)?`)
+
+// checkPayload: of an event from outside three fields are read, and ghhelper
+// checks two of them; where a component's repository is, delivery.yaml says.
+func checkPayload(t *tree, say report) {
+	known := []string{"client_payload.component", "client_payload.version", "client_payload.id"}
+	for _, d := range t.documents() {
+		for _, e := range expressions(d.node) {
+			for _, field := range payloadField.FindAllString(e.text, -1) {
+				if !slices.Contains(known, field) {
+					say(d, e.line, "saw %s, want none but %s", field, strings.Join(known, ", "))
+				}
+			}
+		}
+	}
+}
+
+func (t *tree) documents() (all []document) {
+	for _, a := range t.actions {
+		all = append(all, a.document)
+	}
+	for _, w := range t.workflows {
+		all = append(all, w.document)
+	}
+	return all
+}
+
+var row = regexp.MustCompile(`(?m)^\| \[[^\]]+\]\(((?:actions|\.github/workflows)/[^)]+)\) \| [^|\n]+ \|$`)
+
+// checkLists: the README's tables have a row for each action and each workflow.
+func checkLists(t *tree, say report) {
+	readme := document{path: "README.md"}
+	text, err := fs.ReadFile(t.fsys, readme.path)
+	if err != nil {
+		say(readme, 0, "%v", err)
+		return
+	}
+	listed := map[string]bool{}
+	for _, match := range row.FindAllStringSubmatch(string(text), -1) {
+		listed[match[1]] = true
+		if !exists(t.fsys, match[1]) {
+			say(readme, 0, "a table lists %s, which is not there", match[1])
+		}
+	}
+	for _, d := range t.documents() {
+		file := d.path
+		if strings.HasPrefix(file, "actions/") {
+			file = path.Join(path.Dir(file), "README.md")
+		}
+		if !listed[file] {
+			say(readme, 0, "no table lists %s", file)
+		}
+	}
+}
