@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 	"github.com/kubestellar/actions/internal/announce"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/web"
 )
@@ -50,13 +52,16 @@ func newDispatch(w world) *cobra.Command {
 	var f dispatchFlags
 	cmd := &cobra.Command{Use: "dispatch [COMPONENT] VERSION", Short: "Tell repositories of a release", Long: dispatchHelp, Args: cobra.RangeArgs(1, 2)}
 	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
-	cmd.Flags().StringSliceVar(&f.to, "to", nil, "repositories (owner/name) to tell (default: the downstreams in delivery.yaml)")
+	cmd.Flags().StringArrayVar(&f.to, "to", nil, "repositories (owner/name) to tell, separated by commas; may be given several times (default: the downstreams in delivery.yaml)")
 	cmd.Flags().StringVar(&f.workflow, "workflow", "", "start this workflow of the receivers, such as bump.yml")
 	cmd.Flags().StringVar(&f.ref, "ref", "main", "the branch or tag at which --workflow is started")
 	cmd.Flags().BoolVar(&f.wait, "wait", false, "follow each run to its end")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Minute, "how long to follow one run")
 	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(f.to) > 0 {
+			f.to = strings.Split(strings.Join(f.to, ","), ",")
+		}
 		if err := f.check(); err != nil {
 			return err
 		}
@@ -67,15 +72,15 @@ func newDispatch(w world) *cobra.Command {
 
 func (f dispatchFlags) check() error {
 	if f.workflow != "" && !announce.IsWorkflow(f.workflow) {
-		return usage("--workflow %+q: want the name of a file in .github/workflows, such as bump.yml", f.workflow)
+		return usage("--workflow %+q: want the name of a file in .github/workflows, such as bump.yml", ref.Shorten(f.workflow))
 	}
 	for _, repository := range f.to {
 		if !gh.IsRepository(repository) {
-			return usage("--to %+q: want owner/name", repository)
+			return usage("--to %+q: want owner/name", ref.Shorten(repository))
 		}
 	}
 	if !gh.IsRef(f.ref) {
-		return usage("--ref %+q: want the name of a branch or a tag, such as main", f.ref)
+		return usage("--ref %+q: want the name of a branch or a tag, such as main", ref.Shorten(f.ref))
 	}
 	if f.timeout <= 0 {
 		return usage("--timeout %s: want more than nothing", f.timeout)

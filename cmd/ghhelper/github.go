@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/sethvargo/go-githubactions"
 
@@ -47,8 +48,17 @@ func (w world) summarize(markdown string) {
 func (w world) annotate(err error) {
 	w.Stdout = w.Stderr
 	if w.Getenv("GITHUB_ACTIONS") == "true" {
-		w.actions().Errorf("%s", err)
+		w.actions().Errorf("%s", plainLines(err.Error()))
 	}
+}
+
+// plainLines is a text of several lines, each of which shows and does nothing.
+func plainLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = report.Plain(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (w world) actions() *githubactions.Action {

@@ -20,6 +20,7 @@ import (
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/organisation"
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 )
 
@@ -72,7 +73,7 @@ func (f planFlags) check(given func(string) bool) error {
 	case f.org != "" && len(f.repos) > 0:
 		return usage("--org and --repo both say where to look: give one of them")
 	case given("org") && !gh.IsOrganisation(f.org):
-		return usage("--org %+q is no name of an organisation", f.org)
+		return usage("--org %+q is no name of an organisation", ref.Shorten(f.org))
 	case given("matrix-part") && (!f.matrix || f.part < 1):
 		return usage("--matrix-part %d: want a number from 1, with --matrix", f.part)
 	case f.matrix && given("format"):
@@ -80,7 +81,7 @@ func (f planFlags) check(given func(string) bool) error {
 	}
 	for _, name := range f.repos {
 		if !gh.IsRepository(name) {
-			return usage("--repo %+q is no name of a repository, want OWNER/NAME", name)
+			return usage("--repo %+q is no name of a repository, want OWNER/NAME", ref.Shorten(name))
 		}
 	}
 	return oneOf(f.format, "text", "json", "mermaid")

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,6 +11,7 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/prove"
+	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/tag"
 )
@@ -80,6 +82,10 @@ func summaryOfTag(t *tag.Tagger, made *gh.Tag, err error) string {
 	return fmt.Sprintf("### Tag %s\n\n%s.\n%s", t.Version.Tag(), did, report.Table([]string{"step", "what"}, rows))
 }
 
+// revision is what names of commits are made of:
+// https://git-scm.com/docs/gitrevisions
+var revision = regexp.MustCompile(`^[A-Za-z0-9@][A-Za-z0-9._/@{}^~+-]{0,249}$`)
+
 // tagger puts a tagger together from the surroundings.
 func (w world) tagger(ctx context.Context, f tagFlags, version string) (*tag.Tagger, error) {
 	v, err := parseVersion(version)
@@ -89,6 +95,9 @@ func (w world) tagger(ctx context.Context, f tagFlags, version string) (*tag.Tag
 	repo, err := w.repository(ctx, ".")
 	if err != nil {
 		return nil, err
+	}
+	if !revision.MatchString(f.commit) {
+		return nil, usage("--commit %+q is no commit here: want a name that git has for it, such as HEAD", ref.Shorten(f.commit))
 	}
 	commit, err := repo.Commit(ctx, f.commit)
 	if err != nil {
@@ -120,6 +129,6 @@ func (w world) warn(format string, args ...any) {
 	if w.Getenv("GITHUB_ACTIONS") == "true" {
 		to := w
 		to.Stdout = w.Stderr
-		to.actions().Warningf("%s", text)
+		to.actions().Warningf("%s", plainLines(text))
 	}
 }

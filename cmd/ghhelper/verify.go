@@ -152,10 +152,10 @@ func (w world) annotateFindings(r verify.Result, format string) {
 	}
 	errs, warnings := annotationsOf(r)
 	for _, a := range errs[:min(len(errs), mostAnnotations)] {
-		to.actions().WithFieldsMap(a.fields).Errorf("%s", a.text)
+		to.actions().WithFieldsMap(a.fields).Errorf("%s", plainLines(a.text))
 	}
 	for _, a := range warnings[:min(len(warnings), mostAnnotations)] {
-		to.actions().WithFieldsMap(a.fields).Warningf("%s", a.text)
+		to.actions().WithFieldsMap(a.fields).Warningf("%s", plainLines(a.text))
 	}
 	if more := max(len(errs)-mostAnnotations, 0) + max(len(warnings)-mostAnnotations, 0); more > 0 {
 		to.actions().Noticef("%d more are not shown here: the summary and the log of this job have them", more)

@@ -254,7 +254,7 @@ func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.Components)) 
 func (f *File) Component(name string) (Component, error) {
 	c, ok := f.Components[name]
 	if !ok {
-		return Component{}, fmt.Errorf("component %+q is not declared in %s, which has %s", name, FileName, strings.Join(f.Names(), ", "))
+		return Component{}, fmt.Errorf("component %+q is not declared in %s, which has %s", ref.Shorten(name), FileName, strings.Join(f.Names(), ", "))
 	}
 	return c, nil
 }

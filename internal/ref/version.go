@@ -27,17 +27,17 @@ func ParseVersion(text string) (Version, error) {
 	sem, err := semver.StrictNewVersion(strings.TrimPrefix(text, "v"))
 	switch {
 	case err != nil:
-		return Version{}, fmt.Errorf("version %+q is not semver, want MAJOR.MINOR.PATCH or MAJOR.MINOR.PATCH-PRERELEASE, such as 1.2.3 or v1.2.3-rc.1", shorten(text))
+		return Version{}, fmt.Errorf("version %+q is not semver, want MAJOR.MINOR.PATCH or MAJOR.MINOR.PATCH-PRERELEASE, such as 1.2.3 or v1.2.3-rc.1", Shorten(text))
 	case sem.Metadata() != "":
-		return Version{}, fmt.Errorf("version %+q has build metadata, which no image tag can hold: drop %+q", shorten(text), "+"+sem.Metadata())
+		return Version{}, fmt.Errorf("version %+q has build metadata, which no image tag can hold: drop %+q", Shorten(text), "+"+sem.Metadata())
 	case len(text) > maxTag-1:
-		return Version{}, fmt.Errorf("version %+q is %d characters long, want at most %d, the length of an image tag", shorten(text), len(text), maxTag-1)
+		return Version{}, fmt.Errorf("version %+q is %d characters long, want at most %d, the length of an image tag", Shorten(text), len(text), maxTag-1)
 	}
 	return Version{sem}, nil
 }
 
-// shorten keeps a hostile text from flooding a message.
-func shorten(s string) string {
+// Shorten keeps a hostile text from flooding a message.
+func Shorten(s string) string {
 	const most = 80
 	if len(s) <= most {
 		return s
