@@ -82,6 +82,9 @@ func checkConcurrency(t *tree, say report) {
 
 var gitPush = regexp.MustCompile(`\bgit\b.*\bpush\b`)
 
+// onlyPrivate keeps the token where git cannot fetch without: ghhelper fetches, too.
+const onlyPrivate = "${{ github.event.repository.private }}"
+
 // checkCredentials: a token in the clone's configuration is within reach of
 // all that runs in the job.
 func checkCredentials(t *tree, say report) {
@@ -94,7 +97,7 @@ func checkCredentials(t *tree, say report) {
 			if u.composite {
 				say(u.document, s.Uses.Line, "%s: an action checks out, and so changes its caller's folder", u.name)
 			}
-			if s.With["persist-credentials"] != "false" && !pushes {
+			if keeps := s.With["persist-credentials"]; keeps != "false" && keeps != onlyPrivate && !pushes {
 				say(u.document, s.Uses.Line, "%s: checkout keeps the token, want persist-credentials: false", u.name)
 			}
 		}

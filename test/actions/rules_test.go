@@ -47,6 +47,7 @@ var rules = map[string]func(*tree, report){
 	"bump-choices":   checkBumpChoices,
 	"payload":        checkPayload,
 	"readme-lists":   checkLists,
+	"readme-calls":   checkReadmeCalls,
 	"readme-tables":  checkTables,
 	"readme-example": checkExample,
 	"dependabot":     checkDependabot,

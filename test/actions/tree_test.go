@@ -80,6 +80,7 @@ type workflow struct {
 type job struct {
 	Uses        yaml.Node
 	With        map[string]string
+	Secrets     map[string]string
 	Permissions yaml.Node
 	Concurrency yaml.Node
 	Timeout     int `yaml:"timeout-minutes"`

@@ -51,16 +51,24 @@ func checkCalls(t *tree, say report) {
 		if !ok {
 			return
 		}
-		for _, inner := range slices.Sorted(maps.Keys(callee.Jobs)) {
-			asked := callee.Jobs[inner].Permissions
-			for _, scope := range keys(&asked) {
-				grants, wants := get(&j.Permissions, scope).Value, get(&asked, scope).Value
-				if ranks[grants] < ranks[wants] {
-					say(w.document, w.line(id), "job %s grants %s %q, want %q, as job %s of %s asks for", id, scope, grants, wants, inner, callee.path)
-				}
-			}
+		for _, lack := range j.lacks(callee) {
+			say(w.document, w.line(id), "job %s %s", id, lack)
 		}
 	})
+}
+
+// lacks says what a job does not grant that a workflow's jobs ask for.
+func (j job) lacks(callee workflow) (all []string) {
+	for _, inner := range slices.Sorted(maps.Keys(callee.Jobs)) {
+		asked := callee.Jobs[inner].Permissions
+		for _, scope := range keys(&asked) {
+			grants, wants := get(&j.Permissions, scope).Value, get(&asked, scope).Value
+			if ranks[grants] < ranks[wants] {
+				all = append(all, fmt.Sprintf("grants %s %q, want %q, as job %s of %s asks for", scope, grants, wants, inner, callee.path))
+			}
+		}
+	}
+	return all
 }
 
 // checkCalled: we live on what we ship.
@@ -227,4 +235,62 @@ func checkLists(t *tree, say report) {
 			say(readme, 0, "no table lists %s", file)
 		}
 	}
+}
+
+// checkReadmeCalls: what the README shows of a call of a reusable workflow would
+// work.
+func checkReadmeCalls(t *tree, say report) {
+	readme := document{path: "README.md"}
+	text, err := fs.ReadFile(t.fsys, readme.path)
+	if err != nil {
+		return // checkLists says so
+	}
+	shown := map[string]bool{}
+	for _, match := range example.FindAllStringSubmatch(string(text), -1) {
+		var w workflow
+		if err := yaml.Unmarshal([]byte(match[1]), &w); err != nil {
+			continue // a list of steps, or a part
+		}
+		for _, id := range slices.Sorted(maps.Keys(w.Jobs)) {
+			file, ours := strings.CutPrefix(w.Jobs[id].Uses.Value, ourselves+"/")
+			file, byCommit := strings.CutSuffix(file, "@<commit>")
+			if !ours {
+				continue
+			}
+			shown[file] = true
+			for _, wrong := range t.wrongCall(w.Jobs[id], file, byCommit) {
+				say(readme, 0, "an example of a call of %s %s", file, wrong)
+			}
+		}
+	}
+	for _, w := range t.workflows {
+		if w.isReusable() && !shown[w.path] {
+			say(readme, 0, "no example calls %s", w.path)
+		}
+	}
+}
+
+func (t *tree) wrongCall(j job, file string, byCommit bool) []string {
+	callee, there := t.callee(job{Uses: yaml.Node{Value: "./" + file}})
+	if !there || !byCommit {
+		return []string{"calls what is not there, or not …@<commit>"}
+	}
+	all := j.lacks(callee)
+	inputs := get(&callee.On, "workflow_call", "inputs")
+	for _, name := range slices.Sorted(maps.Keys(j.With)) {
+		if get(inputs, name).Kind == 0 {
+			all = append(all, "gives the input "+name+", which is not declared")
+		}
+	}
+	for _, name := range keys(inputs) {
+		if _, given := j.With[name]; !given && get(inputs, name, "required").Value == "true" {
+			all = append(all, "does not give the input "+name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(j.Secrets)) {
+		if get(&callee.On, "workflow_call", "secrets", name).Kind == 0 {
+			all = append(all, "gives the secret "+name+", which is not declared")
+		}
+	}
+	return all
 }

@@ -1,0 +1,70 @@
+package actions_test
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// putListener puts a program in ghhelper's place that says what it was called
+// with, an argument a line, and ends with a code.
+func (r runner) putListener(code string) {
+	r.file(filepath.Join(r.commands, "ghhelper"), "#!/usr/bin/env bash\nprintf '<%s>' \"$@\"; echo\nexit "+code+"\n", 0o755)
+}
+
+var (
+	tagged    = []string{"GITHUB_REF_TYPE=tag", "GITHUB_REF_NAME=v1.2.3"}
+	dispatch  = []string{"COMPONENT=", "TO=", "WORKFLOW=", "REF=main", "WAIT=false", "TIMEOUT=30m"}
+	prove     = []string{"COMPONENT=", "REBUILD=false", "ALLOW_UNCHECKED=false"}
+	verify    = []string{"ALLOW_UNCHECKED=false"}
+	uncertain = []string{"ALLOW_UNCHECKED=true"}
+)
+
+// What a script makes of an action's inputs: the arguments of ghhelper, word for
+// word, and its exit code.
+func TestScriptsCallGhhelper(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		script string
+		env    [][]string
+		says   string // by ghhelper
+		ends   string // how ghhelper ends
+		code   int
+	}{
+		"dispatch the pushed tag": {"dispatch.sh", [][]string{dispatch, tagged}, "<dispatch><--timeout=30m><--ref=main><--><v1.2.3>", "0", 0},
+		"dispatch all that is given": {"dispatch.sh", [][]string{dispatch, {"COMPONENT=app", "VERSION=1.0.0", "TO=a/b  c/*\n$(id)/d", "WORKFLOW=bump.yml", "REF=x y", "WAIT=true", "TIMEOUT=1h"}},
+			"<dispatch><--timeout=1h><--ref=x y><--wait><--workflow=bump.yml><--to=a/b><--to=c/*><--to=$(id)/d><--><app><1.0.0>", "0", 0},
+		"dispatch fails":           {"dispatch.sh", [][]string{dispatch, tagged}, "<v1.2.3>", "3", 3},
+		"dispatch without version": {"dispatch.sh", [][]string{dispatch}, "", "0", 2},
+		"dispatch and wait oddly":  {"dispatch.sh", [][]string{dispatch, tagged, {"WAIT=yes"}}, "", "0", 2},
+		"prove the pushed tag":     {"prove.sh", [][]string{prove, tagged}, "<prove><--><v1.2.3>", "0", 0},
+		"prove the newest":         {"prove.sh", [][]string{prove}, "<prove><--newest><-->\n", "0", 0},
+		"prove the newest of one":  {"prove.sh", [][]string{prove, {"COMPONENT=--x y"}}, "<prove><--newest><--><--x y>", "0", 0},
+		"prove by building": {"prove.sh", [][]string{prove, {"COMPONENT=app", "VERSION=1.0.0", "REBUILD=true"}},
+			"<prove><--rebuild><--><app><1.0.0>", "0", 0},
+		"prove what cannot be checked":    {"prove.sh", [][]string{prove, tagged}, "<prove>", "3", 3},
+		"prove where that is allowed":     {"prove.sh", [][]string{prove, tagged, uncertain}, "<prove>", "3", 0},
+		"prove what is refuted":           {"prove.sh", [][]string{prove, tagged, uncertain}, "<prove>", "1", 1},
+		"prove by building oddly":         {"prove.sh", [][]string{prove, tagged, {"REBUILD=1"}}, "", "0", 2},
+		"verify":                          {"verify.sh", [][]string{verify}, "<verify>\n", "0", 0},
+		"verify finds":                    {"verify.sh", [][]string{uncertain}, "<verify>\n", "1", 1},
+		"verify cannot check":             {"verify.sh", [][]string{verify}, "<verify>\n", "3", 3},
+		"verify where that is allowed":    {"verify.sh", [][]string{uncertain}, "<verify>\n", "3", 0},
+		"verify where that is said oddly": {"verify.sh", [][]string{{"ALLOW_UNCHECKED=maybe"}}, "", "0", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRunner(t)
+			r.putListener(c.ends)
+			code, out, errOut := r.run(slices.Concat(c.env...), c.script)
+			if code != c.code || errOut != "" {
+				t.Errorf("saw exit code %d and %q, want %d and no errors", code, errOut, c.code)
+			}
+			want(t, "stdout", out, c.says)
+			if c.says == "" && (strings.Contains(out, "<") || !strings.HasPrefix(out, "::error title=ghhelper::")) {
+				t.Errorf("saw %q, want ghhelper not called, and an annotation", out)
+			}
+		})
+	}
+}
