@@ -59,6 +59,9 @@ func TestHostileNamesOnlyShow(t *testing.T) {
 	if strings.Count(text, "\n") != strings.Count(textOf(t, plain), "\n") || strings.ContainsAny(text, "\x1b\r\t") {
 		t.Errorf("the text does what was named:\n%q", text)
 	}
+	if summary := p.Markdown(); strings.Count(summary, "\n") != strings.Count(plain.Markdown(), "\n") || strings.Contains(summary, "<script>") || strings.ContainsAny(summary, "\x1b\r") {
+		t.Errorf("the summary does what was named:\n%q", summary)
+	}
 	if data, err := json.Marshal(p.Document()); err != nil || !json.Valid(data) {
 		t.Errorf("as JSON: %v", err)
 	}

@@ -109,14 +109,21 @@ func orUnknown(commit string) string {
 func (p *Proof) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n## Proof of %s %s\n\n%s; git tag `v%s` of %s, commit `%s`.\n", p.Component, p.Version, p.Count(), p.Version, p.Repository, orUnknown(p.Commit))
-	b.WriteString("\n| state | what | association | evidence | rule |\n|---|---|---|---|---|\n")
-	for _, a := range p.Associations {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", a.State, Cell(a.Subject), Cell(a.Claim), Cell(a.Evidence), a.Rule)
-	}
+	b.WriteString(Table([]string{"refuted", "association", "evidence", "rule"}, rows(p.Findings)))
+	b.WriteString(Table([]string{"could not check", "association", "because", "rule"}, rows(p.Unchecked)))
+	proven := p.in(Proven)
+	b.WriteString(Folded("Proven: "+Count(len(proven), "association"), Table([]string{"what", "association", "evidence", "rule"}, rows(proven))))
 	for _, note := range p.Notes {
 		fmt.Fprintf(&b, "\n%s\n", Cell(note))
 	}
 	return b.String()
+}
+
+func rows(all []Association) (rows [][]string) {
+	for _, a := range all {
+		rows = append(rows, []string{Cell(a.Subject), Cell(a.Claim), Cell(a.Evidence), Cell(a.Rule)})
+	}
+	return rows
 }
 
 // Err is the outcome of a proof as an error: what is refuted wins over what

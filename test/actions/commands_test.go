@@ -1,6 +1,8 @@
 package actions_test
 
 import (
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,5 +68,29 @@ func TestScriptsCallGhhelper(t *testing.T) {
 				t.Errorf("saw %q, want ghhelper not called, and an annotation", out)
 			}
 		})
+	}
+}
+
+// The scripts that stand in action.yml hand on a hostile value as the one argument
+// that it is; see cmd/ghhelper for what becomes of it there.
+func TestScriptsInActionsHandOnWhatTheyGet(t *testing.T) {
+	t.Parallel()
+	const evil = "--x $(id) `id` ; * \"'\n::error::y"
+	tree, err := load(os.DirFS(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for action, says := range map[string]string{
+		"Bump references": "<bump><--pull-request><--><" + evil + "><" + evil + ">\n",
+		"Tag a release":   "<tag><--commit=" + evil + "><--><" + evil + ">\n",
+	} {
+		r := newRunner(t)
+		r.putListener("0")
+		u := tree.units[slices.IndexFunc(tree.units, func(u unit) bool { return u.name == action })]
+		cmd := exec.Command("bash", "-e", "-c", u.steps[len(u.steps)-1].Run.Value)
+		cmd.Env = []string{"PATH=" + r.commands + string(filepath.ListSeparator) + os.Getenv("PATH"), "COMPONENT=" + evil, "VERSION=" + evil, "COMMIT=" + evil}
+		if out, err := cmd.CombinedOutput(); err != nil || string(out) != says {
+			t.Errorf("%s: saw %q, %v, want %q", action, out, err, says)
+		}
 	}
 }

@@ -1,0 +1,46 @@
+package bump
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kubestellar/actions/internal/apply"
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/report"
+)
+
+// Whatever a file is called and holds, it stays inside what it is shown in.
+func TestSummaryOnlyShows(t *testing.T) {
+	t.Parallel()
+	const evil = "a\"]\n  x[\"y|`<script>@all\x1b\r"
+	got, plain := proposedFor(t, evil).Markdown(), proposedFor(t, "b.yaml").Markdown()
+	if strings.Count(got, "\n") != strings.Count(plain, "\n") || strings.Contains(got, "<script>") || strings.ContainsAny(got, "\x1b\r") {
+		t.Errorf("the summary does what was named:\n%q", got)
+	}
+	for _, want := range []string{"### Bump app to 1.1.0\n\n[pull request 7](https://example.com/7) opened: b.yaml: 1 place in 1 file.\n",
+		"  file0[\"b.yaml\"] -- \"1 place\" --> release\n", "| `b.yaml:3` | `b.yaml` | `1.1.0` |\n", "<summary>Left alone: 1 place</summary>", "| b.yaml | b.yaml |\n"} {
+		if !strings.Contains(plain, want) {
+			t.Errorf("saw\n%s\nwant %q in it", plain, want)
+		}
+	}
+}
+
+// proposedFor is a proposal in which all that others choose is the same text.
+func proposedFor(t *testing.T, text string) Proposed {
+	t.Helper()
+	v, err := ref.ParseVersion("1.1.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := ref.Reference{Site: ref.Site{File: text, Line: 3}, Component: "app", Written: text}
+	return Proposed{State: Opened, Because: text, Pull: &gh.Pull{Number: 7, URL: "https://example.com/7"}, Plan: &Plan{
+		Wish:      plan.Wish{Component: "app", Version: v},
+		Edits:     []plan.Edit{{Reference: place, To: "1.1.0"}},
+		Left:      []plan.Left{{Reference: place, Because: text}},
+		Findings:  []plan.Finding{{Saw: text, Want: text, Help: text}},
+		Unchecked: []report.Open{{What: text, Because: text}},
+		Changes:   []apply.Change{{File: text, By: text}},
+	}}
+}
