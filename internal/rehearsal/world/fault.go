@@ -29,6 +29,9 @@ type Fault struct {
 	Body   string
 	// Delay passes before anything else, also if the client has gone by then.
 	Delay time.Duration
+	// Done is called once the request has been handled or cut; its client may have the answer by
+	// then. Nil is not called.
+	Done func()
 }
 
 // trickleSize is in bytes.

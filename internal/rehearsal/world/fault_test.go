@@ -41,6 +41,36 @@ func askAPI(t *testing.T, w *World, method, path, body string) (*http.Response, 
 	return resp, read, err
 }
 
+// Who schedules requests learns who sent each, and when it is over, however it ends.
+func TestDoneIsTold(t *testing.T) {
+	t.Parallel()
+	w, _ := seeded(t, Repository{})
+	for name, fault := range map[string]Fault{"answered": {}, "refused": {Status: 502}, "cut before": {CutBefore: true}, "cut after": {CutAfter: true}} {
+		done := make(chan string, 1)
+		w.Intercept(func(r Request) Fault {
+			fault := fault
+			fault.Done = func() { done <- r.Agent }
+			return fault
+		})
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://api.github.com"+inRepo("/labels"), strings.NewReader(`{"name":"x"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("User-Agent", "somebody")
+		if resp, err := w.Transport().RoundTrip(req); err == nil {
+			resp.Body.Close()
+		}
+		select {
+		case agent := <-done:
+			if agent != "somebody" {
+				t.Errorf("%s: sent by %q, want somebody", name, agent)
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("%s: nobody said that it is over", name)
+		}
+	}
+}
+
 func TestTruncatedAnswer(t *testing.T) {
 	t.Parallel()
 	w, _ := seeded(t, Repository{})

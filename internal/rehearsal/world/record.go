@@ -17,6 +17,9 @@ type Request struct {
 	N int
 	// Host, Method, Path and Query are as sent; the path is unescaped, the query is not.
 	Host, Method, Path, Query string
+	// Agent is the User-Agent as sent. It tells clients apart that share a world: git sends what
+	// GIT_HTTP_USER_AGENT says.
+	Agent string
 	// Effect says that the request may change what the world has stored.
 	Effect bool
 	// Status is what the host answered, or would have if the answer was not cut off. It is 0
@@ -85,6 +88,9 @@ func (w *World) recorded(host string, next http.Handler) http.Handler {
 		if interfere != nil {
 			fault = interfere(seen)
 		}
+		if fault.Done != nil {
+			defer fault.Done()
+		}
 		w.wait(fault.Delay)
 		if fault.CutBefore || w.lines.isDown(host) {
 			cut(r)
@@ -109,7 +115,7 @@ func (w *World) wait(d time.Duration) {
 
 func describe(host string, r *http.Request) Request {
 	return Request{
-		Host: host, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
+		Host: host, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Agent: r.UserAgent(),
 		Effect: hasEffect(r),
 	}
 }
