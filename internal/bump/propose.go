@@ -292,19 +292,36 @@ func (p Proposer) open(ctx context.Context, plan *Plan, s standing, tree string)
 }
 
 // put makes the branch hold the commit. GitHub's API moves a branch by force
-// from wherever it is, so it is looked at right before.
+// from wherever it is, so it is looked at right before, each time that it is
+// tried.
 func (p Proposer) put(ctx context.Context, s standing, commit string, force bool) error {
-	now, err := p.Repo.Tips(ctx, p.remote(), p.branch())
-	if err != nil {
-		return err
+	const tries = 3
+	force = force && len(s.commits) > 0
+	for try := 1; ; try++ {
+		err := p.putOnce(ctx, s, commit, force)
+		if _, uncertain := errors.AsType[*gh.Uncertain](err); !uncertain || !force || try == tries {
+			return err
+		}
 	}
-	if now != s.Tips {
+}
+
+func (p Proposer) putOnce(ctx context.Context, s standing, commit string, force bool) error {
+	now, err := p.Repo.Tips(ctx, p.remote(), p.branch())
+	switch {
+	case err != nil:
+		return err
+	case now.Head == commit && now.Base == s.Base:
+		return nil // by a try whose answer was lost
+	case now != s.Tips:
 		return errMoved
 	}
-	if s.Head == "" {
+	switch {
+	case s.Head == "":
 		err = p.Forge.CreateBranch(ctx, p.Repository, p.branch(), commit)
-	} else {
-		err = p.Forge.MoveBranch(ctx, p.Repository, p.branch(), commit, force && len(s.commits) > 0)
+	case force:
+		err = p.Forge.ForceBranch(ctx, p.Repository, p.branch(), commit)
+	default:
+		err = p.Forge.MoveBranch(ctx, p.Repository, p.branch(), commit)
 	}
 	if !errors.Is(err, gh.ErrConflict) {
 		return err

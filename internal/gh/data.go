@@ -147,20 +147,41 @@ func (c *Client) CreateBranch(ctx context.Context, repository, branch, commit st
 	return nil
 }
 
-// MoveBranch moves a branch to a commit. Unless it is forced, it is a conflict if
-// that would drop a commit from the branch; if it is, GitHub drops whatever is
-// there.
-func (c *Client) MoveBranch(ctx context.Context, repository, branch, commit string, force bool) error {
-	owner, name := split(repository)
-	ref := reference(branch, commit)
-	err := c.write(ctx, func() error {
-		_, _, err := c.api.Git.UpdateRef(ctx, owner, name, ref, force)
-		return err
-	}, c.stands(repository, branch, commit))
-	if err != nil {
-		return c.explain(fmt.Sprintf("moving branch %s of %s", branch, repository), err)
+// MoveBranch moves a branch to a commit, which is a conflict if that would drop a
+// commit from the branch.
+func (c *Client) MoveBranch(ctx context.Context, repository, branch, commit string) error {
+	err := c.write(ctx, c.moves(ctx, repository, branch, commit, false), c.stands(repository, branch, commit))
+	return c.explainMove(repository, branch, err)
+}
+
+// ForceBranch moves a branch to a commit from wherever it is: GitHub drops what
+// is there. So it is tried once: who knows where the branch was must look again
+// before it is repeated, since somebody may have pushed to it meanwhile.
+func (c *Client) ForceBranch(ctx context.Context, repository, branch, commit string) error {
+	err := c.moves(ctx, repository, branch, commit, true)()
+	if isUncertain(err) {
+		seen, looked := c.look(ctx, c.stands(repository, branch, commit))
+		if seen {
+			return nil
+		}
+		err = unseen(err, looked)
 	}
-	return nil
+	return c.explainMove(repository, branch, err)
+}
+
+func (c *Client) moves(ctx context.Context, repository, branch, commit string, force bool) func() error {
+	owner, name := split(repository)
+	return func() error {
+		_, _, err := c.api.Git.UpdateRef(ctx, owner, name, reference(branch, commit), force)
+		return err
+	}
+}
+
+func (c *Client) explainMove(repository, branch string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return c.explain(fmt.Sprintf("moving branch %s of %s", branch, repository), err)
 }
 
 func reference(branch, commit string) *github.Reference {

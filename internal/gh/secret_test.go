@@ -80,7 +80,8 @@ func everything(t *testing.T, c *gh.Client) map[string]error {
 	_, err = c.CreateCommit(ctx, repository, "m", "t", nil)
 	note("CreateCommit", err)
 	note("CreateBranch", c.CreateBranch(ctx, repository, "b", "c"))
-	note("MoveBranch", c.MoveBranch(ctx, repository, "b", "c", true))
+	note("MoveBranch", c.MoveBranch(ctx, repository, "b", "c"))
+	note("ForceBranch", c.ForceBranch(ctx, repository, "b", "c"))
 	note("CheckWrite", c.CheckWrite(ctx, repository))
 	return errs
 }

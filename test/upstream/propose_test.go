@@ -382,6 +382,30 @@ func TestABranchOfPeopleIsLeft(t *testing.T) {
 	}
 }
 
+// A move by force whose request was lost is looked for before it is tried again:
+// what somebody has pushed by then stays.
+func TestAForcedMoveIsNotRepeatedBlindly(t *testing.T) {
+	t.Parallel()
+	d := newDownstream(t, pulls)
+	d.must("1.2.4", bump.Opened)
+	lost := 0
+	d.Intercept(func(r wild.Request) wild.Fault {
+		switch {
+		case r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/git/refs/heads/"+branch) && lost == 0:
+			lost++
+			return wild.Fault{CutBefore: true}
+		case lost == 1 && r.Method == http.MethodGet && strings.HasSuffix(r.Path, "/git/ref/heads/"+branch):
+			lost++
+			d.pushes("fix", map[string]string{"fix.txt": "by hand\n"})
+		}
+		return wild.Fault{}
+	})
+	d.must("1.3.0", bump.Added)
+	if lost != 2 || d.file(branch, "fix.txt") != "by hand" || !strings.Contains(d.file(branch, "pull.sh"), ":1.3.0") {
+		t.Errorf("%d steps; the branch holds\n%s", lost, d.bare("log", "--oneline", "--name-only", branch))
+	}
+}
+
 // Where main or the branch moves meanwhile, the change is made anew, a few times.
 func TestMovesMeanwhile(t *testing.T) {
 	t.Parallel()
