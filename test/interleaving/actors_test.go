@@ -1,0 +1,243 @@
+package interleaving_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kubestellar/actions/internal/announce"
+	"github.com/kubestellar/actions/internal/bump"
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/prove"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/release"
+	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/internal/resolve"
+	"github.com/kubestellar/actions/internal/tag"
+	"github.com/kubestellar/actions/internal/verify"
+)
+
+// task is what an actor does in a round.
+type task struct {
+	does    string // release, receive, or what a person does
+	tree    tree   // whose repository it is about
+	version string // that is released, or of which tree is told
+	late    bool   // a release of the commit before main's tip
+	on      string // what is released: the version's tag or, without one, main, or main~1
+}
+
+func (k task) String() string {
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s", k.does, k.tree.name, k.version))
+}
+
+const (
+	releases = "release"
+	receives = "receive"
+	// What people do.
+	pushToMain   = "push to main"
+	pushToBranch = "push to branch"
+	merges       = "merge"
+	closes       = "close"
+	comments     = "comment"
+)
+
+var peoples = []string{merges, merges, merges, pushToMain, pushToMain, pushToBranch, pushToBranch, comments, closes}
+
+// do does a task under a name.
+func (w *wood) do(ctx context.Context, s *schedule, name string, k task) error {
+	switch k.does {
+	case releases:
+		return w.release(ctx, name, k)
+	case receives:
+		return w.receive(ctx, name, k)
+	}
+	var err error
+	s.act(name, k.does, func() { err = w.person(k) })
+	return err
+}
+
+// brought is a commit of a clone as a command works on it.
+type brought struct {
+	repo   git.Repo
+	commit string
+	tree   fs.FS
+	names  []string
+	file   *delivery.File
+	ask    *verify.Asker
+}
+
+// bring reads a commit or tree that the clone holds.
+func (w *wood) bring(ctx context.Context, name string, repo git.Repo, commit string) (brought, error) {
+	b := brought{repo: repo, commit: commit}
+	var err error
+	if b.tree, err = repo.Snapshot(ctx, commit); err != nil {
+		return b, err
+	}
+	if b.names, err = find.Names(b.tree); err != nil {
+		return b, err
+	}
+	b.file, err = delivery.Load(b.tree, delivery.FileName)
+	registry := w.registry(name)
+	b.ask = &verify.Asker{File: b.file, Charts: registry.ChartArchive, World: resolve.World{Registry: registry, Refs: repo.Refs(server), Server: server, HTTP: w.transport(name)}}
+	return b, err
+}
+
+// release does what tag, publish and dispatch do, one after the other: on the
+// version's tag if there is one, else on the tip of main.
+func (w *wood) release(ctx context.Context, name string, k task) error {
+	v, err := ref.ParseVersion(k.version)
+	if err != nil {
+		return err
+	}
+	repo, remove, err := w.clone(ctx, name, k.tree, k.on)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	commit, err := repo.Head(ctx)
+	if err != nil {
+		return err
+	}
+	forge, err := w.forge(name)
+	if err != nil {
+		return err
+	}
+	b, err := w.bring(ctx, name, repo, commit)
+	if err != nil {
+		return err
+	}
+	if _, err := w.tagger(name, b, v, forge).Tag(ctx); err != nil {
+		return fmt.Errorf("tag: %w", err)
+	}
+	if _, err := w.train(name, b, v, forge).Publish(ctx); err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	return w.tell(ctx, forge, b.file, v)
+}
+
+func (w *wood) tell(ctx context.Context, forge *gh.Client, file *delivery.File, v ref.Version) error {
+	a := announce.Announcer{Forge: forge, Event: gh.NewEvent(file.Self, v.String()), Now: w.now, Wait: noWait}
+	for _, receiver := range file.Downstreams {
+		if _, err := a.Announce(ctx, receiver, 0); err != nil {
+			return fmt.Errorf("dispatch: %w", err)
+		}
+	}
+	return nil
+}
+
+func (w *wood) log() *report.Log { return &report.Log{Out: io.Discard, Now: time.Now} }
+
+func (w *wood) tagger(name string, b brought, v ref.Version, forge *gh.Client) *tag.Tagger {
+	return &tag.Tagger{Repo: b.repo, Commit: b.commit, Tree: b.tree, Names: b.names, File: b.file, Version: v, Forge: forge, Server: server, Ask: b.ask, Log: w.log(),
+		Prover: &prove.Prover{File: b.file, Component: b.file.Self, Version: v, Repo: b.repo, Server: server, Registry: w.registry(name), World: b.ask.World, Forge: forge,
+			Source: &prove.Source{Commit: b.commit, Tree: b.tree, File: b.file, Self: b.file.Self, Declares: true}}}
+}
+
+func (w *wood) train(name string, b brought, v ref.Version, forge *gh.Client) *release.Train {
+	return &release.Train{Repo: b.repo, Commit: b.commit, Tree: b.tree, File: b.file, Version: v, Registry: w.registry(name), Public: w.anybody(name),
+		Forge: forge, Downstreams: forge, Server: server, World: resolve.World{HTTP: w.transport(name)}, Log: w.log(), Errors: io.Discard}
+}
+
+// receive does what the workflow does that is told of a release: bump
+// --pull-request.
+func (w *wood) receive(ctx context.Context, name string, k task) error {
+	v, err := ref.ParseVersion(k.version)
+	if err != nil {
+		return err
+	}
+	repo, remove, err := w.clone(ctx, name, k.tree, "main")
+	if err != nil {
+		return err
+	}
+	defer remove()
+	forge, err := w.forge(name)
+	if err != nil {
+		return err
+	}
+	head, err := w.bring(ctx, name, repo, "HEAD")
+	if err != nil {
+		return err
+	}
+	p := bump.Proposer{Forge: forge, Repo: repo, Repository: k.tree.repository(), Server: server, Component: k.tree.pins, Upstream: named(k.tree.pins).repository(), Bumps: head.file.Bumps,
+		Plan: func(ctx context.Context, tree string, asking bool) (*bump.Plan, error) {
+			return w.plan(ctx, name, repo, tree, plan.Wish{Component: k.tree.pins, Version: v}, asking)
+		}}
+	done, err := p.Propose(ctx)
+	if err == nil {
+		w.count.add("proposal: " + string(done.State))
+	}
+	return err
+}
+
+func (w *wood) plan(ctx context.Context, name string, repo git.Repo, tree string, wish plan.Wish, asking bool) (*bump.Plan, error) {
+	b, err := w.bring(ctx, name, repo, tree)
+	if err != nil {
+		return nil, err
+	}
+	to := bump.Bump{File: b.file, Tree: b.tree, Names: b.names, Wish: wish, Env: repo.Env}
+	if asking {
+		to.Ask = b.ask
+	}
+	return to.Plan(ctx)
+}
+
+// pushed is a commit of a person's.
+type pushed struct {
+	tree           tree
+	branch, commit string
+}
+
+// person does what people do, if there is anything to do it to.
+func (w *wood) person(k task) error {
+	ada, repository := w.Person("ada"), k.tree.repository()
+	switch k.does {
+	case pushToMain:
+		return w.push(k.tree, "main")
+	case pushToBranch:
+		if !w.has(k.tree, k.tree.branch()) {
+			return nil
+		}
+		return w.push(k.tree, k.tree.branch())
+	}
+	all := w.PullRequests(repository)
+	i := slices.IndexFunc(all, func(p world.PullRequest) bool { return p.State == "open" })
+	if i < 0 {
+		return nil
+	}
+	w.count.add("person: " + k.does)
+	switch k.does {
+	case merges:
+		return ada.Merge(repository, all[i].Number)
+	case closes:
+		return ada.Close(repository, all[i].Number)
+	}
+	return ada.Comment(repository, all[i].Number, "Why now?")
+}
+
+// push adds a file of its own name to a branch.
+func (w *wood) push(tree tree, branch string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.names++
+	file := fmt.Sprintf("notes-%d.md", w.names)
+	commit, err := w.Person("ada").Push(tree.repository(), branch, "Note", map[string]string{file: "By hand.\n"})
+	if err == nil {
+		w.people = append(w.people, pushed{tree, branch, commit})
+		w.count.add("person: push to " + strings.SplitN(branch, "-", 2)[0])
+	}
+	return err
+}
+
+func (w *wood) has(tree tree, branch string) bool {
+	_, err := w.bare(tree).Run(w.t.Context(), "rev-parse", "--verify", "--quiet", "refs/heads/"+branch)
+	return err == nil
+}

@@ -1,0 +1,391 @@
+// Package interleaving_test has three repositories, which refer to each other in
+// a circle, release, tell each other, and propose what they are told, all at once
+// and with all that can go wrong; and looks after each step whether what must
+// always hold does.
+package interleaving_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+var (
+	seedFlag  = flag.Int64("seed", 1, "the seed of the first world; each further one has the next")
+	countFlag = flag.Int("interleavings", 0, "how many interleavings to run (default: some dozen, and more with FAULTS=all)")
+)
+
+const perWorld = 15 // interleavings, one after another
+
+// worlds is how many are run.
+func worlds() int {
+	switch {
+	case *countFlag > 0:
+		return (*countFlag + perWorld - 1) / perWorld
+	case os.Getenv("FAULTS") == "all":
+		return 20
+	}
+	return 5
+}
+
+// Whatever comes between what: no tag moves, nothing is published twice with
+// other bytes, all that a main refers to is there, nothing of people's is lost,
+// and in the end all comes to rest. A world that fails is had again by the seed
+// in its name: go test ./test/interleaving -seed N -interleavings 15
+func TestInterleavings(t *testing.T) {
+	count := &counts{of: map[string]int{}}
+	t.Run("worlds", func(t *testing.T) {
+		for i := range worlds() {
+			seed := *seedFlag + int64(i)
+			t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+				t.Parallel()
+				w := newWood(t, seed, count)
+				for round := range perWorld {
+					w.round(round)
+				}
+				w.rest()
+			})
+		}
+	})
+	t.Logf("what happened:\n%s", count)
+	if t.Failed() {
+		return
+	}
+	for _, what := range []string{"release: done", "receive: done", "proposal: opened", "proposal: updated", "person: merge", "fault: dies after"} {
+		if count.of[what] == 0 {
+			t.Errorf("it never came to %q: this tests less than it says", what)
+		}
+	}
+}
+
+// round has some actors begin at once, and runs until all have come to an end.
+func (w *wood) round(round int) {
+	w.t.Helper()
+	chance := draw(w.seed, round)
+	w.clock.Add(60)
+	w.byHand(chance)
+	calm := chance.IntN(3) == 0
+	lag := world.Lag{}
+	if chance.IntN(4) == 0 {
+		lag.Reads = 1 + chance.IntN(3)
+	}
+	tasks := w.tasks(chance)
+	w.Lag(lag)
+	w.t.Logf("round %d: %v, calm=%t, lag=%d", round, tasks, calm, lag.Reads)
+	w.run(round, tasks, calm, lag == world.Lag{})
+	w.Lag(world.Lag{})
+	w.report(fmt.Sprintf("after round %d", round), nil, w.check())
+	w.count.add("interleavings")
+}
+
+func (w *wood) run(round int, tasks []task, calm, prompt bool) {
+	w.t.Helper()
+	s := newSchedule(w.World, calm, w.count, w.seed, round)
+	var all sync.WaitGroup
+	begin := make(chan struct{})
+	for i, k := range tasks {
+		name := fmt.Sprintf("%s%d-%d", actorPrefix, round, i)
+		ctx, cancel := context.WithCancel(w.t.Context())
+		s.enter(name, cancel)
+		all.Go(func() {
+			defer cancel()
+			<-begin
+			err := w.do(ctx, s, name, k)
+			w.ended(s, name, k, err, ctx.Err() != nil, calm && prompt)
+			s.leave(name)
+		})
+	}
+	close(begin)
+	all.Wait()
+	s.close()
+	w.t.Logf("%d requests took turns", s.turn)
+}
+
+// ended looks at the world after an actor has come to its end, and before
+// anybody else goes on.
+func (w *wood) ended(s *schedule, name string, k task, err error, died, undisturbed bool) {
+	w.t.Logf("%s, %s: %v (died: %t)", name, k, err, died)
+	if w.allUp(s) {
+		w.report(fmt.Sprintf("after %s, %s", name, k), s, w.check())
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case died:
+		w.count.add(k.does + ": died")
+	case err == nil:
+		w.count.add(k.does + ": done")
+	default:
+		w.count.add(fmt.Sprintf("%s: failed, exit code %d", k.does, outcome.Of(err)))
+	}
+	if undisturbed && !w.mayFail(k, err) {
+		w.report(fmt.Sprintf("after %s, %s, with which nothing went wrong", name, k), s, []string{err.Error()})
+	}
+	if again := died || err != nil && outcome.Of(err) != outcome.Wrong; again && (k.does == releases || k.does == receives) {
+		w.unfinished = append(w.unfinished, k)
+	}
+}
+
+// allUp tells whether all hosts can be looked at.
+func (w *wood) allUp(s *schedule) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.down) == 0
+}
+
+func (w *wood) report(when string, s *schedule, broken []string) {
+	if len(broken) == 0 {
+		return
+	}
+	var trace []string
+	if s != nil {
+		s.mu.Lock()
+		trace = slices.Clone(s.trace)
+		s.mu.Unlock()
+	}
+	w.t.Errorf("seed %d: %s:\n%s\n%s", w.seed, when, strings.Join(broken, "\n"), strings.Join(trace, "\n"))
+}
+
+// mayFail tells whether a task may come to this end where the world works: by
+// what others do, and for that alone.
+func (w *wood) mayFail(k task, err error) bool {
+	if err == nil || k.does == merges { // by a conflict
+		return true
+	}
+	_, found := errors.AsType[*plan.Findings](err)
+	_, conflict := errors.AsType[*git.ConflictError](err)
+	_, taken := errors.AsType[*oci.Conflict](err)
+	saysOneOf := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(s string) bool { return strings.Contains(err.Error(), s) })
+	}
+	switch k.does {
+	case releases:
+		return found || taken && w.taken[k.tree.at()+":"+k.tree.tagOf(k.version)] || saysOneOf("somebody else made it; a tag never moves")
+	case receives:
+		return conflict || saysOneOf("nothing is written: ", "moved each of the 3 times", "holds commits of people, and no pull request is open")
+	}
+	return false
+}
+
+// tasks are what is done in a round, by two or three: mostly all about one
+// repository, and often the very same thing.
+func (w *wood) tasks(chance *rand.Rand) []task {
+	w.t.Helper()
+	n := 2 + chance.IntN(2)
+	focus := chance.IntN(len(trees) + 2) // beyond them is none
+	at := func() tree {
+		if focus < len(trees) {
+			return trees[focus]
+		}
+		return trees[chance.IntN(len(trees))]
+	}
+	tasks := w.rivals(chance, at())
+	for len(tasks) < n {
+		tasks = append(tasks, w.task(chance, at()))
+	}
+	return tasks
+}
+
+// rivals are two who are in each other's way, or none.
+func (w *wood) rivals(chance *rand.Rand, tree tree) []task {
+	w.t.Helper()
+	told := func() task { return task{does: receives, tree: tree, version: w.told(chance, tree)} }
+	switch chance.IntN(6) {
+	case 0:
+		version := w.next(chance, tree)
+		return []task{w.placed(task{does: releases, tree: tree, version: version}), w.placed(task{does: releases, tree: tree, version: version, late: true})}
+	case 1:
+		return []task{told(), told()}
+	case 2:
+		return []task{told(), {does: pushToBranch, tree: tree}}
+	}
+	return nil
+}
+
+// task is what is done about a repository: what has stopped half way before, or
+// something new.
+func (w *wood) task(chance *rand.Rand, tree tree) task {
+	w.t.Helper()
+	if n := len(w.unfinished); n > 0 && chance.IntN(3) == 0 {
+		i := chance.IntN(n)
+		k := w.unfinished[i]
+		w.unfinished = slices.Delete(w.unfinished, i, i+1)
+		return w.placed(k)
+	}
+	switch kind := chance.IntN(20); {
+	case kind < 5:
+		return w.placed(task{does: releases, tree: tree, version: w.next(chance, tree), late: chance.IntN(3) == 0})
+	case kind < 13:
+		return task{does: receives, tree: tree, version: w.told(chance, tree)}
+	}
+	return w.byPeople(chance, tree)
+}
+
+// byPeople is what people do: where there is a proposal, mostly, since nothing
+// else of theirs is in anybody's way.
+func (w *wood) byPeople(chance *rand.Rand, tree tree) task {
+	w.t.Helper()
+	if !w.has(tree, tree.branch()) {
+		for _, other := range trees {
+			if w.has(other, other.branch()) {
+				tree = other
+			}
+		}
+	}
+	return task{does: peoples[chance.IntN(len(peoples))], tree: tree}
+}
+
+// placed is a task with what it releases as of now.
+func (w *wood) placed(k task) task {
+	w.t.Helper()
+	refs, err := w.refs(k.tree)
+	w.must(err)
+	k.on = "main"
+	if k.late {
+		k.on = "main~1"
+	}
+	if _, tagged := refs["refs/tags/v"+k.version]; tagged {
+		k.on = "v" + k.version
+	}
+	return k
+}
+
+func (w *wood) versions(tree tree) []ref.Version {
+	w.t.Helper()
+	refs, err := w.refs(tree)
+	w.must(err)
+	return refs.versions()
+}
+
+// next is the version after the newest: a release, or a prerelease.
+func (w *wood) next(chance *rand.Rand, tree tree) string {
+	w.t.Helper()
+	all := w.versions(tree)
+	newest := all[len(all)-1]
+	core, candidate, pre := strings.Cut(newest.String(), "-rc")
+	number := 0
+	if pre {
+		fmt.Sscan(candidate, &number)
+	}
+	switch odds := chance.IntN(6); {
+	case pre && odds < 3:
+		return fmt.Sprintf("%s-rc%d", core, number+1)
+	case pre || odds < 5:
+		return newest.Next().String()
+	}
+	return newest.Next().String() + "-rc1"
+}
+
+// told is the version of which a repository is told: mostly the last one that it
+// was sent, and at times an old one, or one that is not released, or not yet.
+func (w *wood) told(chance *rand.Rand, tree tree) string {
+	w.t.Helper()
+	upstream := named(tree.pins)
+	var sent []string
+	for _, d := range w.Dispatches(tree.repository()) {
+		var payload struct{ Version string }
+		w.must(json.Unmarshal(d.ClientPayload, &payload))
+		sent = append(sent, payload.Version)
+	}
+	all := w.versions(upstream)
+	switch kind := chance.IntN(10); {
+	case kind < 4 && len(sent) > 0:
+		return sent[len(sent)-1]
+	case kind < 6 && len(sent) > 0:
+		return sent[chance.IntN(len(sent))]
+	case kind < 9:
+		return all[chance.IntN(len(all))].String()
+	}
+	return w.next(chance, upstream)
+}
+
+// byHand has somebody push something by the name of the next version, at times,
+// and while nobody else does anything.
+func (w *wood) byHand(chance *rand.Rand) {
+	w.t.Helper()
+	if chance.IntN(20) > 0 {
+		return
+	}
+	tree := trees[chance.IntN(len(trees))]
+	version := w.next(chance, tree)
+	name := tree.at() + ":" + tree.tagOf(version)
+	charts, err := w.published(tree)
+	w.must(err)
+	if _, there := charts[name]; !there {
+		w.pushChart(tree, version, "by hand")
+		w.count.add("person: pushes a chart by hand")
+	}
+}
+
+// rest has nothing go wrong any more and everything be done again, until nothing
+// is left to be done: all that was begun is whole then, and once more changes
+// nothing.
+func (w *wood) rest() {
+	w.t.Helper()
+	w.again(perWorld)
+	w.whole()
+	before := w.state()
+	w.again(perWorld + 100)
+	if diff := cmp.Diff(before, w.state()); diff != "" {
+		w.t.Errorf("seed %d: what was done is done again (-before +after):\n%s", w.seed, diff)
+	}
+}
+
+// again does, one after the other, what was not finished, and what is the last
+// of each.
+func (w *wood) again(round int) {
+	w.t.Helper()
+	alone := func(k task) {
+		w.clock.Add(60)
+		w.run(round, []task{w.placed(k)}, true, true)
+		round++
+	}
+	tasks := w.unfinished
+	w.unfinished = nil
+	for _, k := range tasks {
+		alone(k)
+	}
+	for _, tree := range trees {
+		if newest := ref.Newest(w.versions(tree)).String(); !w.taken[tree.at()+":"+tree.tagOf(newest)] {
+			alone(task{does: releases, tree: tree, version: newest})
+		}
+	}
+	for _, tree := range trees {
+		alone(task{does: receives, tree: tree, version: ref.Newest(w.versions(named(tree.pins))).String()})
+	}
+	if len(w.unfinished) > 0 {
+		w.t.Errorf("seed %d: nothing went wrong, and these were not finished: %v", w.seed, w.unfinished)
+	}
+}
+
+// whole: each version that was tagged is published, unless somebody was there
+// before.
+func (w *wood) whole() {
+	w.t.Helper()
+	for _, tree := range trees {
+		charts, err := w.published(tree)
+		w.must(err)
+		for _, v := range w.versions(tree) {
+			if name := tree.at() + ":" + tree.tagOf(v.String()); charts[name] == "" {
+				w.t.Errorf("seed %d: %s has tag %s, and %s is not there", w.seed, tree.repository(), v.Tag(), name)
+			}
+		}
+	}
+}

@@ -1,0 +1,250 @@
+package interleaving_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/resolve"
+	"github.com/kubestellar/actions/internal/verify"
+)
+
+// seen is what was ever seen of what never changes.
+type seen struct {
+	mu     *sync.Mutex
+	tags   map[string]string // repository and git tag → object and commit
+	charts map[string]string // location:tag → digest
+	mains  map[string]string // repository → the tip whose references were asked for last
+}
+
+func newSeen() seen {
+	return seen{&sync.Mutex{}, map[string]string{}, map[string]string{}, map[string]string{}}
+}
+
+// refs are a repository's references, each with its object and, of an annotated
+// tag, its commit.
+type refs map[string]string
+
+func (w *wood) refs(tree tree) (refs, error) {
+	out, err := w.bare(tree).Run(context.Background(), "for-each-ref", "--format=%(refname) %(objectname) %(*objectname)")
+	all := refs{}
+	for line := range strings.Lines(out) {
+		name, at, _ := strings.Cut(strings.TrimSpace(line), " ")
+		all[name] = at
+	}
+	return all, err
+}
+
+// commit is what a reference leads to, "" without it.
+func (r refs) commit(name string) string {
+	object, commit, _ := strings.Cut(r[name], " ")
+	if commit == "" {
+		return object
+	}
+	return commit
+}
+
+// versions are those of the tags.
+func (r refs) versions() []ref.Version {
+	var all []ref.Version
+	for name := range r {
+		if tag, ok := strings.CutPrefix(name, "refs/tags/"); ok {
+			v, err := ref.ParseVersion(tag)
+			if err == nil {
+				all = append(all, v)
+			}
+		}
+	}
+	slices.SortFunc(all, ref.Version.Compare)
+	return all
+}
+
+// check looks at the world from outside, and tells what is as it must never be.
+func (w *wood) check() (broken []string) {
+	w.seen.mu.Lock()
+	defer w.seen.mu.Unlock()
+	w.mu.Lock()
+	people := slices.Clone(w.people) // before the branches are looked at
+	w.mu.Unlock()
+	all := map[string]refs{}
+	for _, tree := range trees {
+		refs, err := w.refs(tree)
+		if err != nil {
+			broken = append(broken, err.Error())
+		}
+		all[tree.repository()] = refs
+		broken = slices.Concat(broken, w.tagsStay(tree, refs), w.chartsStay(tree), w.onePull(tree), w.peopleStay(tree, refs, people))
+	}
+	for _, tree := range trees {
+		broken = append(broken, w.mainWorks(tree, all)...)
+	}
+	return broken
+}
+
+// tagsStay: a git tag is where it was when it was first seen.
+func (w *wood) tagsStay(tree tree, refs refs) []string {
+	now := map[string]string{}
+	for name, at := range refs {
+		if strings.HasPrefix(name, "refs/tags/") {
+			now[tree.repository()+" "+name] = at
+		}
+	}
+	return stays(w.seen.tags, now, tree.repository()+" ", "git tag")
+}
+
+// chartsStay: what was published is what it was, under staging names too.
+func (w *wood) chartsStay(tree tree) []string {
+	now, err := w.published(tree)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	return stays(w.seen.charts, now, tree.at()+":", "published")
+}
+
+// stays tells what is not as it was seen before, of that with a prefix, and
+// remembers what is new.
+func stays(before, now map[string]string, prefix, what string) (broken []string) {
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		if strings.HasPrefix(name, prefix) && now[name] != before[name] {
+			broken = append(broken, fmt.Sprintf("%s %s was %s, and is %q now", what, name, before[name], now[name]))
+		}
+	}
+	for name, at := range now {
+		if _, known := before[name]; !known {
+			before[name] = at
+		}
+	}
+	return broken
+}
+
+// published are the tags of a chart with their digests.
+func (w *wood) published(tree tree) (map[string]string, error) {
+	repository, err := name.NewRepository(tree.at())
+	if err != nil {
+		return nil, err
+	}
+	options := []remote.Option{remote.WithTransport(w.Transport()), remote.WithAuth(&authn.Basic{Username: "x", Password: w.Token()})}
+	puller, err := remote.NewPuller(options...)
+	if err != nil {
+		return nil, err
+	}
+	tags, err := puller.List(context.Background(), repository)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
+	for _, tag := range tags {
+		head, err := puller.Head(context.Background(), repository.Tag(tag))
+		if err != nil {
+			return nil, err
+		}
+		all[tree.at()+":"+tag] = head.Digest.String()
+	}
+	return all, nil
+}
+
+// onePull: a component has one open pull request at most.
+func (w *wood) onePull(tree tree) (broken []string) {
+	open := 0
+	for _, p := range w.PullRequests(tree.repository()) {
+		if p.State == "open" {
+			open++
+		}
+	}
+	if open > 1 {
+		broken = append(broken, fmt.Sprintf("%s has %d open pull requests for %s", tree.repository(), open, tree.pins))
+	}
+	return broken
+}
+
+// peopleStay: what people have pushed is on the branch that they pushed it to,
+// or on main.
+func (w *wood) peopleStay(tree tree, refs refs, people []pushed) (broken []string) {
+	reach := map[string]string{}
+	for _, p := range people {
+		if p.tree.name != tree.name {
+			continue
+		}
+		for _, name := range []string{"refs/heads/" + p.branch, "refs/heads/main"} {
+			if _, asked := reach[name]; !asked && refs[name] != "" {
+				out, err := w.bare(tree).Run(context.Background(), "rev-list", refs.commit(name))
+				if err != nil {
+					broken = append(broken, err.Error())
+				}
+				reach[name] = out
+			}
+		}
+		if !strings.Contains(reach["refs/heads/"+p.branch]+reach["refs/heads/main"], p.commit) {
+			broken = append(broken, fmt.Sprintf("commit %s, which somebody has pushed to %s of %s, is on neither it nor main", p.commit, p.branch, tree.repository()))
+		}
+	}
+	return broken
+}
+
+// mainWorks: what verify asks of the tip of main holds, and all is there that it
+// refers to. Since nothing that was there goes, a tip is asked about once.
+func (w *wood) mainWorks(tree tree, all map[string]refs) []string {
+	tip := all[tree.repository()].commit("refs/heads/main")
+	if w.seen.mains[tree.repository()] == tip {
+		return nil
+	}
+	w.seen.mains[tree.repository()] = tip
+	ctx := context.Background()
+	b, err := w.bring(ctx, "", w.bare(tree), tip)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	b.ask.World = resolve.World{Registry: w.registry(""), Server: server, Brief: true, Refs: func(_ context.Context, repository, name string, _ bool) (string, error) {
+		return all[repository].commit("refs/tags/" + name), nil
+	}}
+	found, err := find.New(b.file).Files(ctx, b.tree, b.names)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	result := verify.Offline(b.file, found)
+	if err := b.ask.Check(ctx, found.References, &result); err != nil {
+		return []string{err.Error()}
+	}
+	if result.Targets == 0 {
+		return []string{"main of " + tree.repository() + " refers to nothing"}
+	}
+	var broken []string
+	for _, f := range result.Findings {
+		broken = append(broken, fmt.Sprintf("main of %s at %s: %s", tree.repository(), tip, f))
+	}
+	for _, open := range result.Unchecked {
+		broken = append(broken, fmt.Sprintf("main of %s at %s: %s: %s", tree.repository(), tip, open.What, open.Because))
+	}
+	return broken
+}
+
+// state is all that anybody can see of the world.
+func (w *wood) state() string {
+	w.t.Helper()
+	var b strings.Builder
+	for _, tree := range trees {
+		refs, err := w.refs(tree)
+		w.must(err)
+		charts, err := w.published(tree)
+		w.must(err)
+		for _, all := range []map[string]string{refs, charts} {
+			for _, name := range slices.Sorted(maps.Keys(all)) {
+				fmt.Fprintln(&b, tree.name, name, all[name])
+			}
+		}
+		for _, p := range w.PullRequests(tree.repository()) {
+			fmt.Fprintf(&b, "%s %+v\n", tree.name, p)
+		}
+		fmt.Fprintf(&b, "%s %d dispatches, %d runs\n", tree.name, len(w.Dispatches(tree.repository())), len(w.Runs(tree.repository())))
+	}
+	return b.String()
+}

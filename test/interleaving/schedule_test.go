@@ -1,0 +1,302 @@
+package interleaving_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+// draw is chance that is the same for the same words, in whatever order it is
+// asked for.
+func draw(words ...any) *rand.Rand {
+	h := fnv.New128a()
+	fmt.Fprintln(h, words...)
+	sum := h.Sum(nil)
+	return rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])))
+}
+
+// schedule lets the requests of several actors through, one at a time. It waits
+// until each of them has one waiting, or has come to its end, and then chance
+// says whose goes first, and what goes wrong with it.
+//
+// The choice rests on the seed, and on how many requests each actor has sent, so
+// a seed gives the same interleaving again. Not all of it: what one actor sends
+// in parallel (blobs that it pushes, things that it looks for) arrives as Go and
+// the kernel please, and so may meet another fault, or another's write before it
+// in place of after it.
+type schedule struct {
+	world *world.World
+	seed  []any
+	calm  bool // nothing goes wrong
+
+	mu     sync.Mutex
+	actors map[string]*actor // of this round, by the names that their requests bear
+	busy   bool              // a request is being handled
+	turn   int
+	down   map[string]int // hosts, until a turn
+	trace  []string
+	count  *counts
+}
+
+// actor is one of those whose requests take turns.
+type actor struct {
+	name    string
+	cancel  context.CancelFunc
+	waiting []*waiting
+	turns   int
+	at      float64 // where it is in its own time: the one that is behind goes next
+	dead    bool
+}
+
+// waiting is a request before its turn.
+type waiting struct {
+	world.Request
+	fault chan world.Fault
+}
+
+func (w *waiting) String() string { return w.Method + " " + w.Host + w.Path }
+
+// newSchedule is for one round of actors that all begin at once.
+func newSchedule(w *world.World, calm bool, count *counts, seed ...any) *schedule {
+	s := &schedule{world: w, seed: seed, calm: calm, actors: map[string]*actor{}, down: map[string]int{}, count: count}
+	w.Intercept(s.intercept)
+	return s
+}
+
+// enter adds an actor, before any of them begins.
+func (s *schedule) enter(name string, cancel context.CancelFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := &actor{name: name, cancel: cancel}
+	s.actors[name] = a
+	s.late(a)
+	s.pass(a)
+}
+
+// leave is said by an actor that has come to its end.
+func (s *schedule) leave(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.actors[name].cut()
+	delete(s.actors, name)
+	s.next()
+}
+
+// close brings all hosts back, and lets nobody through that comes late.
+func (s *schedule) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for host := range s.down {
+		s.world.Up(host)
+	}
+	s.world.Intercept(func(r world.Request) world.Fault {
+		return world.Fault{CutBefore: isActor(r.Agent)}
+	})
+}
+
+const actorPrefix = "actor-"
+
+func isActor(agent string) bool { return strings.HasPrefix(agent, actorPrefix) }
+
+// intercept holds a request until its turn. Who looks at the world from outside
+// takes none.
+func (s *schedule) intercept(r world.Request) world.Fault {
+	if !isActor(r.Agent) {
+		return world.Fault{}
+	}
+	return s.wait(r)
+}
+
+func (s *schedule) wait(r world.Request) world.Fault {
+	w := &waiting{r, make(chan world.Fault, 1)}
+	s.mu.Lock()
+	a := s.actors[r.Agent]
+	if a == nil || a.dead {
+		s.mu.Unlock()
+		return world.Fault{CutBefore: true} // a process that outlives its actor
+	}
+	a.waiting = append(a.waiting, w)
+	s.next()
+	s.mu.Unlock()
+	return <-w.fault
+}
+
+// act is a turn for what is done past the world's hosts.
+func (s *schedule) act(name, what string, do func()) {
+	fault := s.wait(world.Request{Agent: name, Method: "DO", Path: what})
+	do()
+	fault.Done()
+}
+
+// next lets a request through if it is clear which; called with mu held.
+func (s *schedule) next() {
+	if s.busy || len(s.actors) == 0 {
+		return
+	}
+	var ready []*actor
+	for _, a := range s.actors {
+		if a.dead {
+			continue
+		}
+		if len(a.waiting) == 0 {
+			return // it may send one that is to go first
+		}
+		ready = append(ready, a)
+	}
+	ready = s.mayGo(ready)
+	if len(ready) == 0 {
+		return
+	}
+	s.let(slices.MinFunc(ready, func(a, b *actor) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.name, b.name)) }))
+}
+
+// mayGo leaves people out while somebody is about to move a branch by force:
+// GitHub moves it from wherever it is, so what is pushed between the last look
+// and the move is lost, and no look can help. With one request the gap is as
+// small as can be; all before it is looked for.
+func (s *schedule) mayGo(ready []*actor) []*actor {
+	about := func(a *actor) bool {
+		return slices.ContainsFunc(a.waiting, func(w *waiting) bool {
+			return w.Method == http.MethodPatch && strings.Contains(w.Path, "/git/refs/heads/")
+		})
+	}
+	if !slices.ContainsFunc(ready, about) {
+		return ready
+	}
+	return slices.DeleteFunc(ready, func(a *actor) bool { return a.waiting[0].Path == pushToBranch })
+}
+
+// let gives an actor its turn; called with mu held.
+func (s *schedule) let(a *actor) {
+	slices.SortStableFunc(a.waiting, func(x, y *waiting) int { return strings.Compare(x.String(), y.String()) })
+	w := a.waiting[0]
+	a.waiting = a.waiting[1:]
+	s.turn++
+	a.turns++
+	s.pass(a)
+	for host, until := range s.down {
+		if s.turn >= until {
+			delete(s.down, host)
+			s.world.Up(host)
+		}
+	}
+	fault, what := s.fault(a, w)
+	s.trace = append(s.trace, strings.TrimSpace(fmt.Sprintf("%s %s %s", a.name, w, what)))
+	s.busy = true
+	fault.Done = s.done
+	w.fault <- fault
+}
+
+func (s *schedule) done() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.busy = false
+	s.next()
+}
+
+// late has half of the actors begin when others are well under way.
+func (s *schedule) late(a *actor) {
+	const most = 15 // turns, or twice as many
+	chance := draw(append(slices.Clone(s.seed), a.name, "late")...)
+	a.at = float64(chance.IntN(2)) * chance.Float64() * most
+}
+
+// pass has some of the actor's time pass: mostly a little, at times so much that
+// all others overtake it.
+func (s *schedule) pass(a *actor) {
+	chance := draw(append(slices.Clone(s.seed), a.name, a.turns)...)
+	step := chance.Float64()
+	if chance.IntN(12) == 0 {
+		step *= 25
+	}
+	a.at += step
+}
+
+// fault is what goes wrong with a request, and in a word; called with mu held.
+func (s *schedule) fault(a *actor, w *waiting) (world.Fault, string) {
+	chance := draw(append(slices.Clone(s.seed), a.name, a.turns, "fault")...)
+	oneIn := 50
+	if w.Effect {
+		oneIn = 8
+	}
+	if s.calm || w.Method == "DO" || chance.IntN(oneIn) > 0 {
+		return world.Fault{}, ""
+	}
+	kind := slices.Sorted(maps.Keys(faults))[chance.IntN(len(faults))]
+	s.count.add("fault: " + kind)
+	return faults[kind](s, a, w, chance), kind
+}
+
+// faults are what may go wrong with one request.
+var faults = map[string]func(*schedule, *actor, *waiting, *rand.Rand) world.Fault{
+	"cut before": func(*schedule, *actor, *waiting, *rand.Rand) world.Fault { return world.Fault{CutBefore: true} },
+	"cut after":  func(*schedule, *actor, *waiting, *rand.Rand) world.Fault { return world.Fault{CutAfter: true} },
+	"truncated":  func(*schedule, *actor, *waiting, *rand.Rand) world.Fault { return world.Fault{Truncated: true} },
+	"server error": func(*schedule, *actor, *waiting, *rand.Rand) world.Fault {
+		return world.Fault{Status: http.StatusBadGateway}
+	},
+	"too many": func(*schedule, *actor, *waiting, *rand.Rand) world.Fault {
+		return world.TooManyRequests(time.Second)
+	},
+	"host down": func(s *schedule, _ *actor, w *waiting, chance *rand.Rand) world.Fault {
+		s.down[w.Host] = s.turn + 1 + chance.IntN(20)
+		s.world.Down(w.Host)
+		return world.Fault{CutBefore: true}
+	},
+	"dies before": func(_ *schedule, a *actor, _ *waiting, _ *rand.Rand) world.Fault {
+		a.die()
+		return world.Fault{CutBefore: true}
+	},
+	"dies after": func(_ *schedule, a *actor, _ *waiting, _ *rand.Rand) world.Fault {
+		a.die()
+		return world.Fault{CutAfter: true}
+	},
+}
+
+// die ends the actor's process, as far as the world can tell.
+func (a *actor) die() {
+	a.dead = true
+	a.cancel()
+	a.cut()
+}
+
+// cut cuts what the actor has sent and waits for no more.
+func (a *actor) cut() {
+	for _, w := range a.waiting {
+		w.fault <- world.Fault{CutBefore: true}
+	}
+	a.waiting = nil
+}
+
+// counts is how often what has happened, for all worlds together.
+type counts struct {
+	mu sync.Mutex
+	of map[string]int
+}
+
+func (c *counts) add(what string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.of[what]++
+}
+
+func (c *counts) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var b strings.Builder
+	for _, what := range slices.Sorted(maps.Keys(c.of)) {
+		fmt.Fprintf(&b, "%6d %s\n", c.of[what], what)
+	}
+	return b.String()
+}

@@ -1,0 +1,246 @@
+package interleaving_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/kubestellar/actions/internal/chart"
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/rehearsal/contract"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+// tree is one of the three repositories: it releases a chart, and pins that of
+// another one, in a circle.
+type tree struct {
+	name        string
+	first       string   // the version that is pinned in the beginning
+	more        []string // that are there then, too
+	pins        string   // the component that it refers to
+	told        string   // the one that refers to it
+	tag         string   // how its chart's tags are written
+	prereleases bool     // those who pin it follow prereleases
+}
+
+var trees = []tree{
+	{name: "ash", first: "0.1.0", more: []string{"0.1.1", "0.1.2"}, pins: "birch", told: "cedar", tag: "{version}"},
+	{name: "birch", first: "0.2.0-rc8", more: []string{"0.2.0-rc9", "0.2.0-rc10"}, pins: "cedar", told: "ash", tag: "{version}", prereleases: true},
+	{name: "cedar", first: "0.3.0", more: []string{"0.3.1", "0.3.2"}, pins: "ash", told: "birch", tag: "v{version}"},
+}
+
+func named(name string) tree {
+	return trees[slices.IndexFunc(trees, func(t tree) bool { return t.name == name })]
+}
+
+func (t tree) repository() string { return "wood/" + t.name }
+func (t tree) at() string         { return "ghcr.io/wood/" + t.name + "-chart" }
+func (t tree) branch() string     { return "bump-" + t.pins }
+
+func (t tree) tagOf(v string) string { return strings.ReplaceAll(t.tag, "{version}", v) }
+
+const server = "https://github.com"
+
+// files are what the repository begins with. Each pin stands in three places.
+func (t tree) files() map[string]string {
+	other := named(t.pins)
+	return map[string]string{
+		"delivery.yaml": fmt.Sprintf(`version: 1
+self: %[1]s
+components:
+  %[1]s:
+    repository: wood/%[1]s
+    artifacts:
+      chart: {kind: chart, at: %[2]s, source: chart, tag: "%[3]s"}
+  %[4]s:
+    repository: wood/%[4]s
+    prereleases: %[5]t
+    artifacts:
+      chart: {kind: chart, at: %[6]s, tag: "%[7]s"}
+    names: [%[8]s_VERSION]
+bumps: {labels: [dependencies]}
+downstreams: [wood/%[9]s]
+`, t.name, t.at(), t.tag, other.name, other.prereleases, other.at(), other.tag, strings.ToUpper(other.name), t.told),
+		"chart/Chart.yaml":         fmt.Sprintf("apiVersion: v2\nname: %s-chart\nversion: %[2]s\nappVersion: %[2]s\n", t.name, t.tagOf(ref.Placeholder)),
+		"chart/values.yaml":        fmt.Sprintf("%s_VERSION: %q\n", strings.ToUpper(other.name), other.first),
+		"chart/templates/job.yaml": fmt.Sprintf("apiVersion: batch/v1\nkind: Job\nmetadata: {name: %s}\nspec:\n  template:\n    spec:\n      containers:\n      - name: helm\n        args:\n        - upgrade\n        - oci://%s\n        - --version\n        - %s\n", t.name, other.at(), other.tagOf(fmt.Sprintf("{{ .Values.%s_VERSION }}", strings.ToUpper(other.name)))),
+		"demo.sh":                  fmt.Sprintf("helm upgrade --install %s oci://%s --version %s\n", other.name, other.at(), other.tagOf(other.first)),
+		"ci/pins.yaml":             fmt.Sprintf("env:\n  %s_VERSION: %q\n", strings.ToUpper(other.name), other.first),
+		".github/workflows/bump.yml": `name: bump
+on:
+  repository_dispatch:
+    types: [upstream-released]
+run-name: ${{ github.event.client_payload.id }}
+jobs: {}
+`,
+	}
+}
+
+// wood is a world with the three repositories, and what is remembered of it.
+type wood struct {
+	*world.World
+	t     *testing.T
+	dir   string
+	seed  int64
+	clock atomic.Int64 // seconds; it stands still within a round, since commits bear it
+	seen  seen
+	count *counts
+
+	mu         sync.Mutex
+	unfinished []task
+	people     []pushed
+	taken      map[string]bool // charts that were pushed by hand
+	names      int
+}
+
+const begin = 1_800_000_000 // in 2027
+
+func newWood(t *testing.T, seed int64, count *counts) *wood {
+	t.Helper()
+	dir := t.TempDir()
+	w := &wood{t: t, dir: dir, seed: seed, count: count, seen: newSeen(), taken: map[string]bool{}}
+	w.clock.Store(begin)
+	var err error
+	w.World, err = world.Start(filepath.Join(dir, "world"), world.Options{Now: w.now})
+	w.must(err)
+	t.Cleanup(func() { w.Close() })
+	w.Observe(contract.Hold(t))
+	for _, tree := range trees {
+		w.plant(tree)
+	}
+	return w
+}
+
+func (w *wood) now() time.Time { return time.Unix(w.clock.Load(), 0) }
+
+func (w *wood) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// plant makes a repository whose first versions are released.
+func (w *wood) plant(tree tree) {
+	w.t.Helper()
+	w.must(w.CreateRepository(tree.repository(), world.Repository{}))
+	bare := w.bare(tree)
+	empty, err := bare.Run(w.t.Context(), "commit-tree", "-m", "Begin", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
+	w.must(err)
+	var files []git.File
+	for name, text := range tree.files() {
+		files = append(files, git.File{Name: name, Data: []byte(text)})
+	}
+	first, err := bare.CommitFiles(w.t.Context(), empty, "Grow", files)
+	w.must(err)
+	second, err := bare.CommitFiles(w.t.Context(), first, "Say what it is", []git.File{{Name: "README.md", Data: []byte("A tree.\n")}})
+	w.must(err)
+	_, err = bare.Run(w.t.Context(), "update-ref", "refs/heads/main", second)
+	w.must(err)
+	for _, version := range append([]string{tree.first}, tree.more...) {
+		_, err := bare.Run(w.t.Context(), "update-ref", "refs/tags/v"+version, first)
+		w.must(err)
+		w.pushChart(tree, version, "from before there was a release process")
+	}
+}
+
+// pushChart pushes a chart as people do by hand.
+func (w *wood) pushChart(tree tree, version, description string) {
+	w.t.Helper()
+	c, err := chart.LoadFS(fstest.MapFS{"Chart.yaml": {Data: fmt.Appendf(nil, "apiVersion: v2\nname: %s-chart\nversion: %s\ndescription: %s\n", tree.name, tree.tagOf(version), description)}}, ".")
+	w.must(err)
+	archive, err := c.Package(time.Unix(0, 0))
+	w.must(err)
+	image, err := oci.ChartImage(archive, c.Metadata(), nil)
+	w.must(err)
+	_, err = w.registry("").PushImage(w.t.Context(), tree.at(), tree.tagOf(version), image)
+	w.must(err)
+	w.taken[tree.at()+":"+tree.tagOf(version)] = true
+}
+
+// bare is the repository itself.
+func (w *wood) bare(tree tree) git.Repo {
+	return git.Repo{Dir: w.RepositoryDir(tree.repository()), Env: w.env("")}
+}
+
+// env is the environment of an actor's commands, "" for who looks from outside.
+func (w *wood) env(name string) []string {
+	at := fmt.Sprintf("%d +0000", w.clock.Load())
+	return append(w.Env(), "PATH="+os.Getenv("PATH"), "GIT_HTTP_USER_AGENT="+name, "GIT_AUTHOR_DATE="+at, "GIT_COMMITTER_DATE="+at)
+}
+
+// bearing has requests bear the name of who sends them.
+type bearing struct {
+	next http.RoundTripper
+	name string
+}
+
+func (b bearing) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.Header.Set("User-Agent", b.name)
+	return b.next.RoundTrip(req)
+}
+
+// transport carries an actor's requests, each on a connection of its own: what
+// is cut on one that has been used before, net/http sends again by itself, and
+// whether it has been used is up to the machine.
+func (w *wood) transport(name string) http.RoundTripper {
+	if name == "" {
+		return w.Transport()
+	}
+	own := w.Transport().(*http.Transport).Clone()
+	own.DisableKeepAlives = true
+	return bearing{own, name}
+}
+
+type login struct{ token string }
+
+func (l login) Resolve(authn.Resource) (authn.Authenticator, error) {
+	return &authn.Basic{Username: "wood", Password: l.token}, nil
+}
+
+func (w *wood) registry(name string) *oci.Registry {
+	return &oci.Registry{Keychain: login{w.Token()}, Transport: w.transport(name), Backoff: remote.Backoff{Steps: 1}}
+}
+
+// anybody looks without credentials.
+func (w *wood) anybody(name string) *oci.Registry {
+	return &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: w.transport(name), Backoff: remote.Backoff{Steps: 1}}
+}
+
+func (w *wood) forge(name string) (*gh.Client, error) {
+	return gh.New(gh.Options{Token: w.Token(), TokenName: "the actor's", Transport: w.transport(name), Wait: noWait, Random: func() float64 { return 0 }})
+}
+
+// noWait waits for nothing.
+func noWait(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+// clone is a clone of a repository, as a job of a workflow begins with, at some
+// commit. It takes no request: what it holds is what the round began with.
+func (w *wood) clone(ctx context.Context, name string, tree tree, at string) (git.Repo, func(), error) {
+	dir, err := os.MkdirTemp(w.dir, "clone-*")
+	if err != nil {
+		return git.Repo{}, nil, err
+	}
+	remove := func() { os.RemoveAll(dir) }
+	repo := git.Repo{Dir: dir, Env: w.env(name)}
+	if _, err = repo.Run(ctx, "clone", "--quiet", "--no-checkout", w.RepositoryDir(tree.repository()), "."); err == nil {
+		_, err = repo.Run(ctx, "checkout", "--quiet", "--detach", at)
+	}
+	return repo, remove, err
+}
