@@ -113,7 +113,7 @@ func didBump(failed error, f bumpFlags) string {
 }
 
 func (w world) planBump(ctx context.Context, f bumpFlags, src source, wish plan.Wish, asking bool) (*bump.Plan, error) {
-	b := bump.Bump{File: src.file, Tree: src.tree, Names: src.names, Wish: wish, AcceptStandIns: f.standIns, Env: w.Environ}
+	b := bump.Bump{File: src.file, Tree: src.tree, Names: src.names, Wish: wish, AcceptStandIns: f.standIns, Env: w.without("GITHUB_TOKEN", dispatchToken, identityURL, identityToken)}
 	if asking {
 		b.Ask = w.asker(src)
 	}

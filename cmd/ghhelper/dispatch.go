@@ -22,8 +22,8 @@ import (
 	"github.com/kubestellar/actions/internal/web"
 )
 
-const dispatchHelp = `Tells repositories that VERSION of COMPONENT is released: those that delivery.yaml
-lists as downstreams, or those named by --to.
+const dispatchHelp = `Tells repositories that VERSION of COMPONENT, or of the own component, is released:
+those that delivery.yaml lists as downstreams, or those named by --to.
 
 Without --workflow the event is a repository_dispatch of type upstream-released,
 whose payload has component, version and id; with it, that workflow is started by

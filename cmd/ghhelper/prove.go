@@ -19,9 +19,10 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-const proveHelp = `Looks at a release from outside, by what anybody can read, and says of each
-association between what was published and its git tag whether it is proven,
-refuted, or could not be checked, with the evidence.
+const proveHelp = `Looks at a release from outside, the own component's where none is named, by
+what anybody can read, and says of each association between what was published
+and its git tag whether it is proven, refuted, or could not be checked, with the
+evidence.
 
 The tag's own delivery.yaml says what the release consists of. Charts are
 packaged again from the tag and compared byte for byte; labels, which say what
