@@ -30,7 +30,7 @@ rehearse: build release-tools ## Release HEAD in a world of its own on this mach
 
 .PHONY: test
 test: build tools ## Run the tests
-	go test -timeout 30m ./...
+	go test -timeout 60m ./...
 
 .PHONY: test-cluster
 test-cluster: build release-tools cluster-tools ## Install the release in a real control plane and follow every arrow
