@@ -68,8 +68,8 @@ func TestInterleavings(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	for _, what := range []string{"release: done", "receive: done", "proposal: opened", "proposal: updated", "person: merge", "fault: dies after"} {
-		if count.of[what] == 0 {
+	for what, within := range map[string]int{"release: done": 50, "receive: done": 50, "proposal: opened": 50, "person: merge": 50, "fault: dies after": 50, "proposal: updated": 250} {
+		if count.of[what] == 0 && worlds()*perWorld >= within {
 			t.Errorf("it never came to %q: this tests less than it says", what)
 		}
 	}
@@ -93,6 +93,11 @@ func (w *wood) round(round int) {
 	w.Lag(world.Lag{})
 	w.report(fmt.Sprintf("after round %d", round), nil, w.check())
 	w.count.add("interleavings")
+}
+
+// sortUnfinished makes nothing depend on which actor was seen to die first.
+func (w *wood) sortUnfinished() {
+	slices.SortFunc(w.unfinished, func(a, b task) int { return strings.Compare(a.String(), b.String()) })
 }
 
 func (w *wood) run(round int, tasks []task, calm, prompt bool) {
@@ -223,6 +228,7 @@ func (w *wood) rivals(chance *rand.Rand, tree tree) []task {
 // something new.
 func (w *wood) task(chance *rand.Rand, tree tree) task {
 	w.t.Helper()
+	w.sortUnfinished()
 	if n := len(w.unfinished); n > 0 && chance.IntN(3) == 0 {
 		i := chance.IntN(n)
 		k := w.unfinished[i]
@@ -357,6 +363,7 @@ func (w *wood) again(round int) {
 		w.run(round, []task{w.placed(k)}, true, true)
 		round++
 	}
+	w.sortUnfinished()
 	tasks := w.unfinished
 	w.unfinished = nil
 	for _, k := range tasks {
