@@ -71,26 +71,34 @@ func race(t *testing.T, push func(*oci.Registry, v1.Image) (string, error), revi
 	t.Helper()
 	w, _ := start(t)
 	errs = make([]error, len(revisions))
-	var looks, again, together sync.WaitGroup
+	var looks, looked, again, together sync.WaitGroup
 	looks.Add(2)
+	looked.Add(2)
 	again.Add(2)
 	var mu sync.Mutex
 	seen := 0
 	w.Intercept(func(r world.Request) world.Fault {
-		if r.Method != http.MethodGet || !strings.HasSuffix(r.Path, "/manifests/1.0.0") {
+		if !strings.HasSuffix(r.Path, "/manifests/1.0.0") {
+			return world.Fault{}
+		}
+		if r.Method == http.MethodPut {
+			looked.Wait() // else a look that is slow would see what the other one has pushed
+		}
+		if r.Method != http.MethodGet {
 			return world.Fault{}
 		}
 		mu.Lock()
 		seen++
-		meet := &looks // the first two are looks, the next two are reads after the pushes
-		if seen > 2 {
-			meet = &again
-		}
-		late := seen > 4
+		n := seen
 		mu.Unlock()
-		if !late {
-			meet.Done()
-			meet.Wait()
+		switch { // the first two are looks, the next two are reads after the pushes
+		case n <= 2:
+			looks.Done()
+			looks.Wait()
+			return world.Fault{Done: looked.Done}
+		case n <= 4:
+			again.Done()
+			again.Wait()
 		}
 		return world.Fault{}
 	})
