@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # image.sh builds the image of the tool COMPONENT at VERSION, or at its newest release
 # if VERSION is empty, and publishes it if PUSH is true; ghhelper itself annotates
-# errors and fills the job's summary. Writes the outputs version, image and digest.
+# errors, fills the job's summary, and writes the outputs.
 set -euo pipefail
 
 # shellcheck source=actions/_lib/annotate.sh
@@ -17,12 +17,4 @@ esac
 what=("$COMPONENT")
 [[ -z ${VERSION:-} ]] || what+=("$VERSION")
 
-facts=$(mktemp "${RUNNER_TEMP:?}/ghhelper-image.XXXXXX")
-ghhelper image --outputs "$facts" ${options[@]+"${options[@]}"} -- "${what[@]}"
-
-fact() { sed -n "s/^$1=//p" "$facts"; }
-{
-  echo "version=$(fact version)"
-  echo "image=$(fact image)"
-  echo "digest=$(fact digest)"
-} >>"$GITHUB_OUTPUT"
+ghhelper image ${options[@]+"${options[@]}"} -- "${what[@]}"

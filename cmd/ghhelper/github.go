@@ -16,6 +16,7 @@ import (
 var outputsOf = map[string][]string{
 	"bump":     {"component", "version", "state", "commit", "pull-request-number", "pull-request-url"},
 	"dispatch": {"component", "version", "state", "run-url", "conclusion", "pull-request-number", "pull-request-url", "receivers"},
+	"image":    {"version", "image", "digest"},
 	"prove":    {"component", "version", "commit", "conclusion"},
 	"tag":      {"version", "tag", "commit"},
 	"verify":   {"references", "findings", "warnings", "unchecked"},

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"runtime"
 
@@ -37,9 +35,9 @@ Needs git, go, and on PATH the ko that "make .tools/bin/ko" builds; and for --pu
 credentials for the registry: docker login.`
 
 type imageFlags struct {
-	config, format, layout, outputs string
-	platforms                       []string
-	push, verbose                   bool
+	config, format, layout string
+	platforms              []string
+	push, verbose          bool
 }
 
 func newImage(w world) *cobra.Command {
@@ -48,7 +46,6 @@ func newImage(w world) *cobra.Command {
 	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
 	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
 	cmd.Flags().StringVar(&f.layout, "layout", "", "leave the image as an OCI layout in this new folder")
-	cmd.Flags().StringVar(&f.outputs, "outputs", "", "append version, image and digest to this file, as the outputs of a workflow's step")
 	cmd.Flags().StringSliceVar(&f.platforms, "platform", nil, "build for these of its platforms alone, which is never pushed")
 	cmd.Flags().BoolVar(&f.push, "push", false, "publish the image")
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what ko says while it builds")
@@ -95,22 +92,9 @@ func (w world) concludeImage(img *image.Image, f imageFlags) error {
 	} else {
 		errs = append(errs, img.Text(w.Stdout))
 	}
-	if w.Getenv("GITHUB_STEP_SUMMARY") != "" {
-		w.actions().AddStepSummary(img.Markdown())
-	}
-	if f.outputs != "" {
-		errs = append(errs, appendTo(f.outputs, fmt.Sprintf("version=%s\nimage=%s\ndigest=%s\n", img.Version, img.Name, img.Digest)))
-	}
+	w.summarize(img.Markdown())
+	w.output("image", map[string]string{"version": img.Version, "image": img.Name, "digest": img.Digest})
 	return errors.Join(errs...)
-}
-
-func appendTo(file, text string) error {
-	out, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = out.WriteString(text)
-	return errors.Join(err, out.Close())
 }
 
 var toolchainName = regexp.MustCompile(`^go1\.[0-9]+(\.[0-9]+)?(rc[0-9]+)?`)

@@ -71,9 +71,9 @@ versioned reference between repositories right.
 Start with "ghhelper rehearse": it releases the current commit in a world of
 its own on this machine, needs no credentials, and changes nothing else.
 
-In a job of a GitHub workflow, errors are annotations; what bump, dispatch, plan,
-prove, release, tag and verify did is in the job's summary; and bump, dispatch,
-prove, tag and verify give it to later steps as outputs (GITHUB_OUTPUT).
+In a job of a GitHub workflow, errors are annotations; what bump, dispatch, image,
+plan, prove, release, tag and verify did is in the job's summary; and bump, dispatch,
+image, prove, tag and verify give it to later steps as outputs (GITHUB_OUTPUT).
 
 Exit codes: 0 nothing wrong, 1 something was found wrong, 2 wrong usage or
 configuration, 3 something could not be checked.`
