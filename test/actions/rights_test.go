@@ -132,18 +132,18 @@ func isAttest(s step) bool { return strings.HasPrefix(s.Uses.Value, "actions/att
 // releaseWorkflow is what a pushed tag starts.
 const releaseWorkflow = ".github/workflows/release.yml"
 
-// release finds the release workflow, and says so if there is none.
-func (t *tree) release(say report) (workflow, bool) {
-	at := slices.IndexFunc(t.workflows, func(w workflow) bool { return w.path == releaseWorkflow })
+// workflow finds a workflow by its file, and says so if there is none.
+func (t *tree) workflow(file string, say report) (workflow, bool) {
+	at := slices.IndexFunc(t.workflows, func(w workflow) bool { return w.path == file })
 	if at < 0 {
-		say(document{path: releaseWorkflow}, 0, "there is none")
+		say(document{path: file}, 0, "there is none")
 		return workflow{}, false
 	}
 	return t.workflows[at], true
 }
 
 func checkReleaseTags(t *tree, say report) {
-	w, ok := t.release(say)
+	w, ok := t.workflow(releaseWorkflow, say)
 	if !ok {
 		return
 	}
@@ -160,7 +160,7 @@ type declared struct{ Downstreams []string }
 // checkReleaseToken: the App's token reaches the downstreams, and no other
 // repository: the release itself is made with GITHUB_TOKEN.
 func checkReleaseToken(t *tree, say report) {
-	w, ok := t.release(say)
+	w, ok := t.workflow(releaseWorkflow, say)
 	if !ok {
 		return
 	}

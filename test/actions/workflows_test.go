@@ -116,19 +116,10 @@ func (w workflow) value(expression string, given map[string]string) string {
 // bumpWorkflow is what an upstream's release starts.
 const bumpWorkflow = ".github/workflows/bump.yml"
 
-func (t *tree) bump(say report) (workflow, bool) {
-	at := slices.IndexFunc(t.workflows, func(w workflow) bool { return w.path == bumpWorkflow })
-	if at < 0 {
-		say(document{path: bumpWorkflow}, 0, "there is none")
-		return workflow{}, false
-	}
-	return t.workflows[at], true
-}
-
 // checkBumpEvents: what ghhelper dispatch looks for in a receiver, see
 // internal/announce.
 func checkBumpEvents(t *tree, say report) {
-	w, ok := t.bump(say)
+	w, ok := t.workflow(bumpWorkflow, say)
 	if !ok {
 		return
 	}
@@ -150,7 +141,7 @@ func checkBumpEvents(t *tree, say report) {
 
 // checkBumpChoices: what can be chosen is what can be bumped.
 func checkBumpChoices(t *tree, say report) {
-	w, ok := t.bump(say)
+	w, ok := t.workflow(bumpWorkflow, say)
 	if !ok {
 		return
 	}
