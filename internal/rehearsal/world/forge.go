@@ -32,6 +32,7 @@ type forge struct {
 	observer atomic.Pointer[Observer]
 	accounts accounts
 	tokens   tokens
+	apps     apps
 
 	// mu guards all below and each repository's memory, also while git runs for a request, so
 	// that what a handler has looked up stays true until it has answered.
@@ -257,6 +258,9 @@ func (f *forge) authenticate(r *http.Request) (*token, *apiError) {
 	}
 	if t, good := f.tokens.find(secret, f.now()); good {
 		return t, nil
+	}
+	if app, signed := f.apps.signer(secret, f.now()); signed {
+		return &token{app: app.ClientID, account: account{app.Login, kindBot}}, nil
 	}
 	return nil, &apiError{status: http.StatusUnauthorized, Message: "Bad credentials"}
 }

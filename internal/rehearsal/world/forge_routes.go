@@ -18,6 +18,7 @@ func generalEndpoints() []endpoint {
 	return []endpoint{
 		{"GET", "/rate_limit", read, (*forge).getRateLimit, nil},
 		{"GET", "/installation/repositories", read, (*forge).listInstallation, nil},
+		{"POST", "/app/installations/{id#}/access_tokens", read, (*forge).createInstallationToken, nil},
 		{"GET", "/user", read, (*forge).getUser, nil},
 		{"GET", "/users/{login}", read, (*forge).getAccount, nil},
 		{"GET", "/orgs/{org}/repos", read, (*forge).listOrganisation, nil},

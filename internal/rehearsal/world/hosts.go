@@ -84,6 +84,9 @@ func (w *World) makeRegistry(name string) error {
 	if err != nil {
 		return fmt.Errorf("adding registry %q: %w", name, err)
 	}
+	if host == hostGHCR {
+		r.guests = w.forge.guest
+	}
 	w.registries[host] = r
 	return nil
 }

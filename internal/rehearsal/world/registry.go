@@ -64,6 +64,7 @@ type registry struct {
 	blobs   *blobStore
 	uploads *uploads
 	inner   http.Handler
+	guests  func(secret string) *token // nil: none
 
 	mu        sync.Mutex
 	token     string          // the good password

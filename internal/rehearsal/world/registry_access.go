@@ -66,17 +66,26 @@ func (r *registry) serveToken(rw http.ResponseWriter, req *http.Request) *refusa
 		return &refusal{http.StatusMethodNotAllowed, "UNSUPPORTED", "ask for a token with GET"}
 	}
 	_, password, given := req.BasicAuth()
-	known := given && r.isGood(password)
+	by := r.guest(password)
+	known := given && (by != nil || r.isGood(password))
 	if given && !known || !given && req.Header.Get("Authorization") != "" {
 		return &r.badLogin
 	}
 	g := grant{Known: known, Scopes: map[string][]string{}}
 	for _, scope := range strings.Fields(strings.Join(req.URL.Query()["scope"], " ")) {
-		if refused := r.extend(&g, scope); refused != nil {
+		if refused := r.extend(&g, by, scope); refused != nil {
 			return refused
 		}
 	}
 	return r.answerToken(rw, g)
+}
+
+// guest is whom a token of the forge's stands for, where the registry takes such; nil is nobody.
+func (r *registry) guest(password string) *token {
+	if r.guests == nil {
+		return nil
+	}
+	return r.guests(password)
 }
 
 func (r *registry) isGood(password string) bool {
@@ -95,13 +104,18 @@ func (r *registry) answerToken(rw http.ResponseWriter, g grant) *refusal {
 	return nil
 }
 
-// extend adds a scope, "repository:NAME:ACTION,ACTION", as far as the caller may have it.
-func (r *registry) extend(g *grant, scope string) *refusal {
+// extend adds a scope, "repository:NAME:ACTION,ACTION", as far as the caller may have it; by is
+// a guest.
+func (r *registry) extend(g *grant, by *token, scope string) *refusal {
 	parts := strings.Split(scope, ":")
 	if len(parts) != 3 || parts[0] != "repository" {
 		return nil // such as registry:catalog:*, which nobody is given
 	}
 	name := parts[1]
+	if by != nil {
+		g.Scopes[name] = append(g.Scopes[name], r.granted(by, name, strings.Split(parts[2], ","))...)
+		return nil
+	}
 	if g.Known {
 		g.Scopes[name] = append(g.Scopes[name], strings.Split(parts[2], ",")...)
 		return nil
@@ -115,6 +129,14 @@ func (r *registry) extend(g *grant, scope string) *refusal {
 	}
 	g.Scopes[name] = append(g.Scopes[name], actionPull)
 	return nil
+}
+
+// granted are those of the actions that a guest may take.
+func (r *registry) granted(by *token, name string, actions []string) []string {
+	_, hidden := r.state(name)
+	return slices.DeleteFunc(slices.Clone(actions), func(action string) bool {
+		return action == actionPush && !by.pushes(name) || action == actionPull && hidden && !by.pulls(name)
+	})
 }
 
 func (r *registry) state(repository string) (published, hidden bool) {

@@ -46,7 +46,8 @@ type token struct {
 	Token
 	secret  string
 	account account
-	main    bool // the world's own, whose rights stand at the repositories
+	main    bool   // the world's own, whose rights stand at the repositories
+	app     string // the client id of the App that signed it, for itself; it reaches no repository
 }
 
 // tokens are the tokens of the forge, under a lock of their own.
@@ -134,6 +135,14 @@ func (s *tokens) find(secret string, now time.Time) (*token, bool) {
 	return nil, false
 }
 
+// guest is the token by which somebody but the world's own comes to ghcr.io; nil for none.
+func (f *forge) guest(secret string) *token {
+	if t, good := f.tokens.find(secret, f.now()); good && !t.main {
+		return t
+	}
+	return nil
+}
+
 // level is what a token may do in a repository under one name of a permission; nobody's token,
 // nil, may do nothing.
 func (t *token) level(r *repository, permission string) string {
@@ -151,6 +160,22 @@ func (t *token) level(r *repository, permission string) string {
 		return rightsRead
 	}
 	return rightsNone
+}
+
+// pushes and pulls say what the token may do with a package of ghcr.io, such as owner/name/chart:
+// with those of an owner, one of whose repositories gives it the permission packages.
+func (t *token) pushes(pkg string) bool { return slices.Contains(t.packages(pkg), rightsWrite) }
+func (t *token) pulls(pkg string) bool  { return len(t.packages(pkg)) > 0 }
+
+func (t *token) packages(pkg string) []string {
+	owner, _, _ := strings.Cut(pkg, "/")
+	var levels []string
+	for name, given := range t.Repositories {
+		if of, _, _ := strings.Cut(name, "/"); strings.EqualFold(of, owner) && given["packages"] != "" {
+			levels = append(levels, given["packages"])
+		}
+	}
+	return levels
 }
 
 // sees says whether the token's holder may know that a repository exists.
