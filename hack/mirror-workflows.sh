@@ -15,7 +15,9 @@ usage() {
 [[ $2 =~ ^([0-9a-f]{40}|v[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.-]*)$ ]] || usage "saw ref \"$2\", want a full commit or vX.Y.Z: nothing else lasts"
 
 mkdir -p "$3"
-for workflow in "$(dirname "${BASH_SOURCE[0]}")"/../.github/workflows/reusable-*.yml; do
+source=$(dirname "${BASH_SOURCE[0]}")/../.github/workflows
+[[ ! $3 -ef $source ]] || usage "saw the folder \"$3\", which holds what is copied, want another"
+for workflow in "$source"/reusable-*.yml; do
   copy=$3/${workflow##*/}
   sed -E "s|(uses: )\\\$(/actions/[a-z-]+)\$|\\1$1\\2@$2|" "$workflow" >"$copy"
   if cmp -s "$workflow" "$copy" || grep -n 'uses: [$]/' "$copy"; then

@@ -68,9 +68,9 @@ func (w world) tag(ctx context.Context, f tagFlags, version string) error {
 
 // summaryOfTag is what was looked at and done, as Markdown.
 func summaryOfTag(t *tag.Tagger, made *gh.Tag, err error) string {
-	did := "no tag was made"
+	did := "No tag was made"
 	if made != nil {
-		did = "it is on commit " + report.Code(made.Commit)
+		did = "It is on commit " + report.Code(made.Commit)
 	}
 	var rows [][]string
 	for _, s := range t.Log.Steps {

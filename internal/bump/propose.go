@@ -108,7 +108,7 @@ func (p Proposer) act(ctx context.Context, plan *Plan, s standing, anew bool) (P
 	case err != nil:
 		return Proposed{}, err
 	case there != nil && there.isAheadOf(plan, plan.Wish.Version):
-		return Proposed{State: Nothing, Pull: s.open, Because: fmt.Sprintf("pull request %d proposes a newer version: %s", s.open.Number, s.open.URL)}, nil
+		return Proposed{State: Nothing, Pull: s.open, Because: fmt.Sprintf("pull request %d proposes %s, a newer version: %s", s.open.Number, slices.MaxFunc(there.Holds, ref.Version.Compare), s.open.URL)}, nil
 	case len(plan.Changes) == 0:
 		return p.needless(ctx, plan, there, s)
 	case s.untouched():

@@ -12,12 +12,12 @@ import (
 
 // Markdown is what was proposed, as a part of a job's summary.
 func (d Proposed) Markdown() string {
+	if d.State == Nothing {
+		return d.Plan.title() + string(d.State) + ": " + cell(cmp.Or(d.Because, "no place that follows its releases is behind")) + "\n"
+	}
 	did := cmp.Or(string(d.State), "not proposed")
 	if d.Pull != nil {
 		did = report.Link(fmt.Sprintf("pull request %d", d.Pull.Number), d.Pull.URL) + " " + did
-	}
-	if d.Because != "" {
-		did += ": " + cell(d.Because)
 	}
 	if d.Commit.ID != "" {
 		did += fmt.Sprintf("; commit %s, %s", report.Code(d.Commit.ID), cell(d.Commit.Signature()))
@@ -25,10 +25,14 @@ func (d Proposed) Markdown() string {
 	return d.Plan.Markdown(did)
 }
 
+func (p *Plan) title() string {
+	return fmt.Sprintf("### Bump %s to %s\n\n", cell(p.Wish.Component), p.Wish.Version)
+}
+
 // Markdown is the plan, as a part of a job's summary, under what was done with it.
 func (p *Plan) Markdown(did string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### Bump %s to %s\n\n%s: %s in %s.\n", cell(p.Wish.Component), p.Wish.Version, did, report.Count(len(p.Edits), "place"), report.Count(len(p.Changes), "file"))
+	fmt.Fprintf(&b, "%s%s: %s in %s.\n", p.title(), did, report.Count(len(p.Edits), "place"), report.Count(len(p.Changes), "file"))
 	b.WriteString(p.mermaid())
 	b.WriteString(report.Table([]string{"place", "from", "to"}, p.editRows()))
 	b.WriteString(strings.Join(p.derived(), "\n"))

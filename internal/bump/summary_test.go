@@ -19,11 +19,21 @@ func TestSummaryOnlyShows(t *testing.T) {
 	if strings.Count(got, "\n") != strings.Count(plain, "\n") || strings.Contains(got, "<script>") || strings.ContainsAny(got, "\x1b\r") {
 		t.Errorf("the summary does what was named:\n%q", got)
 	}
-	for _, want := range []string{"### Bump app to 1.1.0\n\n[pull request 7](https://example.com/7) opened: b.yaml: 1 place in 1 file.\n",
+	for _, want := range []string{"### Bump app to 1.1.0\n\n[pull request 7](https://example.com/7) opened: 1 place in 1 file.\n",
 		"  file0[\"b.yaml\"] -- \"1 place\" --> release\n", "| `b.yaml:3` | `b.yaml` | `1.1.0` |\n", "<summary>Left alone: 1 place</summary>", "| b.yaml | b.yaml |\n"} {
 		if !strings.Contains(plain, want) {
 			t.Errorf("saw\n%s\nwant %q in it", plain, want)
 		}
+	}
+}
+
+// Where nothing was done, the summary says why, and shows nothing that it might seem to have moved.
+func TestSummaryOfNothing(t *testing.T) {
+	t.Parallel()
+	done := proposedFor(t, "b.yaml")
+	done.State, done.Because = Nothing, "pull request 7 proposes 1.2.0, a newer version"
+	if got, want := done.Markdown(), "### Bump app to 1.1.0\n\nnothing to do: pull request 7 proposes 1.2.0, a newer version\n"; got != want {
+		t.Errorf("saw %q, want %q", got, want)
 	}
 }
 

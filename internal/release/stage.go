@@ -61,7 +61,7 @@ func (t *Train) stamp(ctx context.Context, src source, dir string) (stamped, str
 			return done, "", err
 		}
 	}
-	return done, fmt.Sprintf("%s in copies of %s; what %s render to is published", report.Count(edits, "place"), report.Count(len(copies), "source"), report.Count(len(done.charts), "chart")), nil
+	return done, fmt.Sprintf("%s in copies of %s; what the renderings of %s name is published", report.Count(edits, "place"), report.Count(len(copies), "source"), report.Count(len(done.charts), "chart")), nil
 }
 
 // staged is what nobody can see by its final name yet.

@@ -1,0 +1,51 @@
+//go:build workflows
+
+package workflows_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// A fork's pull request is verified with a token that reads and without a secret; so is one that is
+// wrong, and nothing is written for either.
+func TestAForksPullRequest(t *testing.T) {
+	o := newOrganisation(t)
+	for _, c := range []struct {
+		name, version string
+		ok            bool
+		says          string
+	}{
+		{"one that is right", "0.2.0-rc10", true, "all is right"},
+		{"one that names what is not there", "0.2.0-rc99", false, "::error"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o.t = t
+			sha := o.forked("scripts/load-more.sh", "kind load docker-image ghcr.io/kubestellar/ocm-status-addon:"+c.version+"\n")
+			before, requests := o.state(), len(o.Requests())
+			for _, occasion := range o.proposed(core, 77, sha, true) {
+				if done := o.run(occasion); done.ok != c.ok || !strings.Contains(done.log, c.says) {
+					t.Errorf("ended well: %t, want %t, with %q:\n%s", done.ok, c.ok, c.says, done.log)
+				}
+			}
+			o.same(before)
+			for _, r := range o.Requests()[requests:] {
+				if r.Effect {
+					t.Errorf("saw %s %s%s", r.Method, r.Host, r.Path)
+				}
+			}
+		})
+	}
+}
+
+// forked is a commit on main with one file more, which no branch of the repository holds, as that
+// of a fork's pull request.
+func (o *organisation) forked(name, text string) string {
+	o.t.Helper()
+	dir := o.clone(core, "main")
+	o.must(writeFile(dir, name, text))
+	o.git(dir, "add", "--all")
+	o.git(dir, "commit", "--quiet", "--message", "Load more")
+	o.git(dir, "push", "--quiet", "--force", "origin", "HEAD:refs/pull/77/head")
+	return o.git(dir, "rev-parse", "HEAD")
+}

@@ -1,0 +1,305 @@
+//go:build workflows
+
+package workflows_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/kubestellar/actions/internal/apply"
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/rehearsal/contract"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+const (
+	root = "../.."
+	here = "kubestellar/actions"
+	// pinned is the version of ours that the organisation's workflows call.
+	pinned = "v0.30.0"
+	app    = "Iv1.mover"
+)
+
+// organisation is a GitHub organisation in a world of its own.
+type organisation struct {
+	*world.World
+	t     *testing.T
+	dir   string
+	env   []string // of a person with all rights
+	key   string   // the App's
+	tools string   // what runs share, as on a machine of one's own
+	hub   hub
+}
+
+// newOrganisation has all five repositories, none of which has released anything.
+func newOrganisation(t *testing.T) *organisation {
+	t.Helper()
+	dir := t.TempDir()
+	w, err := world.Start(filepath.Join(dir, "world"), world.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Observe(contract.Hold(t))
+	o := &organisation{World: w, t: t, dir: dir, env: environment(w)}
+	o.hub.seen = map[string]bool{}
+	t.Cleanup(func() { o.hub.wait(); w.Close() })
+	o.must(w.CreateRepository(here, world.Repository{}))
+	o.publishOurs()
+	for _, name := range []string{"kubeflex", "ocm-status-addon", "ocm-transport-plugin", "kubestellar"} {
+		o.must(w.CreateRepository("kubestellar/"+name, world.Repository{}))
+		clone := filepath.Join(dir, "seed", name)
+		o.write(clone, name)
+		o.seed(clone, "kubestellar/"+name)
+	}
+	for repository, version := range map[string]string{"actions": "0.30.0", "kubeflex": "0.8.1", "ocm-status-addon": "0.2.0-rc10", "ocm-transport-plugin": "0.1.10", "kubestellar": "0.30.0"} {
+		o.released("kubestellar/"+repository, version)
+	}
+	o.installApp()
+	w.OnRun(o.perform)
+	return o
+}
+
+// environment is the world's, with where go and its caches are.
+func environment(w *world.World) []string {
+	env := append(w.Env(), "PATH="+os.Getenv("PATH"), "GOPROXY=off", "GOFLAGS=", "GOTOOLCHAIN=local")
+	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOPATH").Output()
+	if err != nil {
+		panic(err)
+	}
+	lines := strings.Fields(string(out))
+	return append(env, "GOCACHE="+lines[0], "GOMODCACHE="+lines[1], "GOPATH="+lines[2])
+}
+
+func (o *organisation) must(err error) {
+	o.t.Helper()
+	if err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// git runs git as a person with all rights.
+func (o *organisation) git(dir string, args ...string) string {
+	o.t.Helper()
+	out, err := git.Repo{Dir: dir, Env: o.env}.Run(context.Background(), args...)
+	o.must(err)
+	return strings.TrimSpace(out)
+}
+
+// write lays out a repository's files from its archive.
+func (o *organisation) write(dir, name string) {
+	o.t.Helper()
+	archive, err := txtar.ParseFile(filepath.Join("testdata", "organisation", name+".txtar"))
+	o.must(err)
+	base, err := oci.BaseImage()
+	o.must(err)
+	digest, err := base.Digest()
+	o.must(err)
+	for _, f := range archive.Files {
+		path := filepath.Join(dir, filepath.FromSlash(f.Name))
+		o.must(os.MkdirAll(filepath.Dir(path), 0o755))
+		mode := os.FileMode(0o644)
+		if strings.HasSuffix(path, ".sh") {
+			mode = 0o755
+		}
+		o.must(os.WriteFile(path, bytes.ReplaceAll(f.Data, []byte("@BASE"), []byte("@"+digest.String())), mode))
+	}
+}
+
+func writeFile(dir, name, text string) error {
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(text), 0o644)
+}
+
+func (o *organisation) seed(dir, repository string) {
+	o.t.Helper()
+	o.git(dir, "init", "--quiet", "--initial-branch=main")
+	o.git(dir, "add", "--all")
+	o.git(dir, "commit", "--quiet", "--signoff", "--message", "Begin")
+	o.git(dir, "push", "--quiet", "https://github.com/"+repository, "main")
+}
+
+// ours are the files of this repository by which others' jobs run.
+var ours = []string{"go.mod", "go.sum", "Makefile", "LICENSE", "actions", "cmd", "internal", "tools", "hack/mirror-workflows.sh", ".github/workflows"}
+
+// publishOurs pushes this working tree's programs, actions and workflows, and tags them. act does
+// not know $/, so the reusable workflows are those that hack/mirror-workflows.sh writes; it then
+// calls the actions at the commit before.
+func (o *organisation) publishOurs() {
+	o.t.Helper()
+	dir := filepath.Join(o.dir, "seed", "actions")
+	o.copyOurs(dir)
+	o.write(dir, "actions")
+	o.seed(dir, here)
+	commit := o.git(dir, "rev-parse", "HEAD")
+	copies := filepath.Join(o.dir, "mirrored")
+	mirror := exec.Command("bash", filepath.Join(dir, "hack/mirror-workflows.sh"), here, commit, copies)
+	if out, err := mirror.CombinedOutput(); err != nil {
+		o.t.Fatalf("%v: %s", err, out)
+	}
+	written, err := filepath.Glob(filepath.Join(copies, "*.yml"))
+	o.must(err)
+	for _, copied := range written {
+		o.must(copyFile(copied, filepath.Join(dir, ".github/workflows", filepath.Base(copied))))
+	}
+	o.git(dir, "commit", "--quiet", "--all", "--signoff", "--message", "Call our actions by their commit")
+	o.git(dir, "tag", "--annotate", "--message", pinned, pinned)
+	o.git(dir, "push", "--quiet", "https://github.com/"+here, "main", pinned)
+}
+
+// copyOurs copies what git tracks, or would, of this repository.
+func (o *organisation) copyOurs(dir string) {
+	o.t.Helper()
+	list := exec.Command("git", append([]string{"-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"}, ours...)...)
+	out, err := list.Output()
+	o.must(err)
+	names := strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 })
+	if len(names) < 100 {
+		o.t.Fatalf("git knows only %d files of ours", len(names))
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") || strings.Contains(name, "/testdata/") {
+			continue
+		}
+		o.must(copyFile(filepath.Join(root, name), filepath.Join(dir, name)))
+	}
+}
+
+func copyFile(from, to string) error {
+	info, err := os.Stat(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // deleted, and not committed yet
+	}
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, info.Mode())
+}
+
+// installApp installs the App that moves pins and tells downstreams.
+func (o *organisation) installApp() {
+	o.t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	o.must(err)
+	o.key = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+	may := world.Permissions{"contents": "write", "pull_requests": "write", "workflows": "write"}
+	o.AddApp(world.App{ClientID: app, Login: "mover[bot]", Key: &key.PublicKey, Installation: 1,
+		Repositories: map[string]world.Permissions{here: may, "kubestellar/kubestellar": may}})
+}
+
+// released makes a release that was there before, of a repository as it is.
+func (o *organisation) released(repository, version string) {
+	o.t.Helper()
+	dir := o.clone(repository, "main")
+	tree := os.DirFS(dir)
+	file, err := delivery.Load(tree, delivery.FileName)
+	o.must(err)
+	v, err := ref.ParseVersion(version)
+	o.must(err)
+	commit := o.git(dir, "rev-parse", "HEAD")
+	if !slices.Contains(o.tags(repository), v.Tag()) {
+		o.git(dir, "tag", v.Tag())
+		o.git(dir, "push", "--quiet", "origin", v.Tag())
+	}
+	o.hub.seen[repository+" refs/tags/"+v.Tag()] = true
+	said := map[string]string{oci.KeyRevision: commit, oci.KeyVersion: version, oci.KeySource: "https://github.com/" + repository}
+	for _, a := range file.Own().Artifacts {
+		if a.Kind == delivery.Image {
+			image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{Labels: said}})
+			o.must(err)
+			o.publish(a.At, a.TagFor(v), image)
+		}
+	}
+	stamper := apply.Stamper{Tree: tree, File: file, Version: v, Time: time.Unix(0, 0)}
+	copies, err := stamper.Stamp(o.t.Context(), filepath.Join(dir, "stamped"))
+	o.must(err)
+	for _, c := range copies {
+		if c.Kind != delivery.Chart {
+			continue
+		}
+		image, err := oci.ChartImage(c.Archive, c.Chart.Metadata(), apply.Annotations(file, c, commit))
+		o.must(err)
+		a := file.Own().Artifacts[c.Artifact]
+		o.publish(a.At, a.TagFor(v), image)
+	}
+}
+
+type login struct{ token string }
+
+func (l login) Resolve(authn.Resource) (authn.Authenticator, error) {
+	return &authn.Basic{Username: "test", Password: l.token}, nil
+}
+
+func (o *organisation) publish(at, tag string, image v1.Image) {
+	o.t.Helper()
+	registry := &oci.Registry{Keychain: login{o.Token()}, Transport: o.Transport(), Backoff: remote.Backoff{Steps: 1}}
+	_, err := registry.PushImage(o.t.Context(), at, tag, image)
+	o.must(err)
+}
+
+// push pushes a tag on the repository's main, as a maintainer does, and lets all that follows
+// from it end.
+func (o *organisation) push(repository, tag string) {
+	o.t.Helper()
+	_, err := o.Person("maintainer").Push(repository, "main", "Prepare "+tag, map[string]string{"CHANGES": tag + "\n"})
+	o.must(err)
+	dir := o.clone(repository, "main")
+	o.git(dir, "tag", "--annotate", "--message", tag, tag)
+	o.git(dir, "push", "--quiet", "origin", tag)
+	o.settle()
+}
+
+// clone is a maintainer's new clone at a branch, tag or commit.
+func (o *organisation) clone(repository, at string) string {
+	o.t.Helper()
+	dir, err := os.MkdirTemp(o.dir, "clone-*")
+	o.must(err)
+	o.git(dir, "clone", "--quiet", "--branch", at, "https://github.com/"+repository, ".")
+	return dir
+}
+
+// file is a file of a repository at a ref.
+func (o *organisation) file(repository, at, name string) string {
+	o.t.Helper()
+	return o.git(o.RepositoryDir(repository), "show", at+":"+name)
+}
+
+// tags of a repository, sorted.
+func (o *organisation) tags(repository string) []string {
+	o.t.Helper()
+	all := strings.Fields(o.git(o.RepositoryDir(repository), "tag", "--list"))
+	slices.Sort(all)
+	return all
+}

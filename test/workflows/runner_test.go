@@ -1,0 +1,166 @@
+//go:build workflows
+
+package workflows_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+// occasion is what starts a workflow.
+type occasion struct {
+	repository, workflow string // the workflow's path
+	event                string
+	ref, sha             string
+	payload              map[string]any
+	fork                 bool // of a pull request from one
+}
+
+// outcome is what a run of a workflow has come to.
+type outcome struct {
+	occasion
+	ok  bool
+	log string // with the job's summaries
+}
+
+// othersActions are actions that are not ours, each with what stands in for it.
+var othersActions = map[string]string{
+	"actions/attest@1e69f48acb82d1966a394da916b4c1698aa569d6":                  "attest",
+	"actions/setup-go@b7ad1dad31e06c5925ef5d2fc7ad053ef454303e":                "setup-go",
+	"actions/create-github-app-token@bcd2ba49218906704ab6c1aa796996da409d3eb1": "create-github-app-token",
+}
+
+// run has act run a workflow, as GitHub's runner would: in a clone of the repository at the
+// commit, with the job's own token, with secrets unless the event is a fork's, and with nothing
+// else that could open a door.
+func (o *organisation) run(c occasion) outcome {
+	o.t.Helper()
+	dir, err := os.MkdirTemp(o.dir, "run-*")
+	o.must(err)
+	defer os.RemoveAll(dir)
+	work := filepath.Join(dir, "work")
+	o.git(o.dir, "clone", "--quiet", "https://github.com/"+c.repository, work)
+	o.git(work, "fetch", "--quiet", "origin", c.sha) // which may be on no branch
+	o.git(work, "checkout", "--quiet", "--detach", c.sha)
+	token := o.jobToken(c, work)
+	defer o.RevokeToken(token)
+	cmd := exec.Command("act", o.arguments(c, dir, token)...)
+	cmd.Dir, cmd.Env = work, o.runnerEnvironment(dir)
+	out, err := cmd.CombinedOutput()
+	if _, exited := err.(*exec.ExitError); err != nil && !exited {
+		o.t.Fatal(err)
+	}
+	done := outcome{occasion: c, ok: err == nil, log: shown(out)}
+	o.hub.note(done)
+	return done
+}
+
+func (o *organisation) arguments(c occasion, dir, token string) []string {
+	event, err := json.Marshal(o.describe(c))
+	o.must(err)
+	secrets, variables := "GITHUB_TOKEN="+token+"\n", ""
+	if !c.fork {
+		secrets += fmt.Sprintf("APP_PRIVATE_KEY=%q\n", o.key)
+		variables = "APP_CLIENT_ID=" + app + "\n"
+	}
+	for name, text := range map[string]string{"event.json": string(event), "secrets": secrets, "variables": variables, "none": ""} {
+		o.must(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	args := []string{c.event, "--workflows", c.workflow, "--eventpath", filepath.Join(dir, "event.json"), "--json",
+		"--platform", "ubuntu-24.04=-self-hosted", "--no-cache-server", "--artifact-server-addr", "127.0.0.1", "--cache-server-addr", "127.0.0.1",
+		"--secret-file", filepath.Join(dir, "secrets"), "--var-file", filepath.Join(dir, "variables"), "--env-file", filepath.Join(dir, "none"),
+		"--input-file", filepath.Join(dir, "none"), "--actor", "maintainer"}
+	for action, folder := range othersActions {
+		path, err := filepath.Abs(filepath.Join("testdata", "actions", folder))
+		o.must(err)
+		args = append(args, "--local-repository", action+"="+path)
+	}
+	return args
+}
+
+// describe is the event, as far as our workflows look at it.
+func (o *organisation) describe(c occasion) map[string]any {
+	owner, name, _ := strings.Cut(c.repository, "/")
+	event := map[string]any{
+		"repository": map[string]any{"full_name": c.repository, "name": name, "private": false, "default_branch": "main", "owner": map[string]any{"login": owner}},
+		"sender":     map[string]any{"login": "maintainer"},
+	}
+	if c.event != "repository_dispatch" {
+		event["ref"] = c.ref
+	}
+	for key, value := range c.payload {
+		event[key] = value
+	}
+	return event
+}
+
+// runnerEnvironment is that of the organisation without its credentials: a job has what its
+// workflow gives it.
+func (o *organisation) runnerEnvironment(dir string) []string {
+	own := map[string]string{
+		"HOME": filepath.Join(dir, "home"), "XDG_CACHE_HOME": filepath.Join(dir, "cache"), "XDG_CONFIG_HOME": filepath.Join(dir, "home", ".config"),
+		"XDG_DATA_HOME": filepath.Join(dir, "home", ".local"), "DOCKER_CONFIG": filepath.Join(dir, "home", ".docker"), "GIT_CONFIG_GLOBAL": filepath.Join(dir, "none"),
+		"TMPDIR": filepath.Join(dir, "tmp"), "PATH": o.commands(),
+	}
+	o.must(os.MkdirAll(own["TMPDIR"], 0o755))
+	o.must(os.MkdirAll(own["HOME"], 0o755))
+	o.must(os.MkdirAll(filepath.Join(own["XDG_CACHE_HOME"], "act"), 0o755))
+	o.must(os.MkdirAll(filepath.Join(o.dir, "tools"), 0o755))
+	o.must(os.Symlink(filepath.Join(o.dir, "tools"), filepath.Join(own["XDG_CACHE_HOME"], "act", "tool_cache")))
+	var env []string
+	for _, pair := range o.env {
+		key, _, _ := strings.Cut(pair, "=")
+		if _, replaced := own[key]; !replaced && key != "GITHUB_TOKEN" {
+			env = append(env, pair)
+		}
+	}
+	for key, value := range own {
+		env = append(env, key+"="+value)
+	}
+	return env
+}
+
+// commands is the PATH of a runner: this machine's, without what the tests put first.
+func (o *organisation) commands() string { return os.Getenv("PATH") }
+
+// shown is what act's JSON lines say, as a log.
+func shown(out []byte) string {
+	var log strings.Builder
+	for line := range strings.Lines(string(out)) {
+		var entry struct{ Msg string }
+		if json.Unmarshal([]byte(line), &entry) != nil {
+			entry.Msg = line
+		}
+		log.WriteString(strings.TrimRight(entry.Msg, "\n") + "\n")
+	}
+	return log.String()
+}
+
+func read(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}
+
+// perform is a run that the forge has started, for a dispatch.
+func (o *organisation) perform(r world.Run) (conclusion string) {
+	payload := map[string]any{}
+	if r.Event == "workflow_dispatch" {
+		payload["inputs"] = r.Inputs
+	} else {
+		payload["action"], payload["client_payload"] = "upstream-released", r.ClientPayload
+	}
+	c := occasion{repository: r.Repository, workflow: r.Workflow, event: r.Event, ref: "refs/heads/" + r.Branch, sha: r.SHA, payload: payload}
+	if o.run(c).ok {
+		return "success"
+	}
+	return "failure"
+}

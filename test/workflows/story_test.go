@@ -1,0 +1,283 @@
+//go:build workflows
+
+package workflows_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+const (
+	core  = "kubestellar/kubestellar"
+	osa   = "kubestellar/ocm-status-addon"
+	otp   = "kubestellar/ocm-transport-plugin"
+	title = ":seedling: Bump %s to %s"
+)
+
+// The organisation's life, from an upstream's release to the charts that follow kubestellar's. Each
+// step begins where the one before ended.
+func TestTheOrganisationReleases(t *testing.T) {
+	o := newOrganisation(t)
+	steps := []struct {
+		name string
+		do   func(*organisation)
+	}{
+		{"a tag publishes the status add-on, and its pins move", statusAddonArrives},
+		{"telling the same again changes nothing", toldAgain},
+		{"a newer release moves the open pull request", newerRelease},
+		{"an older release changes nothing", olderRelease},
+		{"the transport plugin is bumped by hand", transportPluginByHand},
+		{"kubestellar's release is followed by the charts'", chartsFollow},
+	}
+	for _, step := range steps {
+		ok := t.Run(step.name, func(t *testing.T) {
+			o.t = t
+			step.do(o)
+		})
+		if !ok {
+			return // what follows would only fail for that
+		}
+	}
+}
+
+func statusAddonArrives(o *organisation) {
+	runs := o.during(func() { o.push(osa, "v0.2.0-rc11") })
+	o.all(runs, "push release.yml, repository_dispatch bump.yml, pull_request verify.yml")
+	o.published("ghcr.io/kubestellar/ocm-status-addon", "0.2.0-rc11")
+	o.published("ghcr.io/kubestellar/ocm-status-addon-chart", "v0.2.0-rc11")
+	o.absent("ghcr.io/kubestellar/ocm-status-addon", "v0.2.0-rc11")
+	o.absent("ghcr.io/kubestellar/ocm-status-addon-chart", "0.2.0-rc11")
+	pull := o.onePull("ocm-status-addon", "0.2.0-rc11")
+	if !slices.Equal(pull.Labels, []string{"dependencies"}) || pull.Author != "mover[bot]" || !strings.HasPrefix(pull.Body, "## Summary\n") {
+		o.t.Errorf("the pull request is %+v", pull)
+	}
+	o.signedOff(pull)
+	o.moved(pull, "0.2.0-rc10", "0.2.0-rc11", 3)
+}
+
+func toldAgain(o *organisation) {
+	before := o.state()
+	runs := o.during(func() {
+		o.dispatch(core, "ocm-status-addon", "v0.2.0-rc11")
+		o.tell(core, map[string]any{"component": "ocm-status-addon", "version": "0.2.0-rc11", "id": "once more"})
+	})
+	o.all(runs, "workflow_dispatch bump.yml, repository_dispatch bump.yml")
+	for _, r := range runs {
+		contains(o.t, r.log, "pull request 1 up to date")
+	}
+	o.same(before)
+}
+
+func newerRelease(o *organisation) {
+	person := o.Person("reviewer")
+	pull := o.onePull("ocm-status-addon", "0.2.0-rc11")
+	o.must(person.Comment(core, pull.Number, "Tried it, works."))
+	sha, err := person.Push(core, pull.Head, "Say more\n\nSigned-off-by: Reviewer <r@example.com>", map[string]string{"NOTES": "by hand\n"})
+	o.must(err)
+	o.all(o.during(func() {}), "pull_request verify.yml")
+	runs := o.during(func() { o.push(osa, "v0.2.0-rc12") })
+	o.all(runs, "push release.yml, repository_dispatch bump.yml, pull_request verify.yml")
+	pull = o.onePull("ocm-status-addon", "0.2.0-rc12")
+	if pull.Number != 1 || len(pull.Comments) != 1 {
+		o.t.Errorf("saw pull request %d with %d comments, want 1 with the one that was there", pull.Number, len(pull.Comments))
+	}
+	o.git(o.RepositoryDir(core), "merge-base", "--is-ancestor", sha, pull.HeadSHA)
+	o.signedOff(pull)
+	o.moved(pull, "0.2.0-rc1[01]", "0.2.0-rc12", 3)
+}
+
+func olderRelease(o *organisation) {
+	before := o.state()
+	runs := o.during(func() { o.dispatch(core, "ocm-status-addon", "0.2.0-rc11") })
+	o.all(runs, "workflow_dispatch bump.yml")
+	contains(o.t, runs[0].log, "0.2.0-rc12")
+	contains(o.t, runs[0].log, "Summary - ### Bump ocm-status-addon to 0.2.0-rc11\n\nnothing to do: pull request 1 proposes 0.2.0-rc12")
+	o.same(before)
+}
+
+func transportPluginByHand(o *organisation) {
+	runs := o.during(func() { o.push(otp, "v0.1.11") })
+	o.all(runs, "push release.yml")
+	o.published("ghcr.io/kubestellar/ocm-transport-plugin/transport-controller", "0.1.11")
+	o.published("ghcr.io/kubestellar/ocm-transport-plugin/chart/ocm-transport-plugin", "0.1.11")
+	runs = o.during(func() { o.dispatch(core, "ocm-transport-plugin", "0.1.11") })
+	o.all(runs, "workflow_dispatch bump.yml, pull_request verify.yml")
+	pull := o.onePull("ocm-transport-plugin", "0.1.11")
+	o.signedOff(pull)
+	o.moved(pull, "0.1.10", "0.1.11", 2)
+}
+
+func chartsFollow(o *organisation) {
+	maintainer := o.Person("maintainer")
+	o.must(maintainer.Merge(core, 1))
+	// Both pull requests move neighbouring lines, so the second one conflicts until it is made anew.
+	o.all(o.during(func() { o.dispatch(core, "ocm-transport-plugin", "0.1.11") }), "workflow_dispatch bump.yml, pull_request verify.yml")
+	o.must(maintainer.Merge(core, 2))
+	runs := o.during(func() { o.push(core, "v0.31.0") })
+	o.all(runs, "push release.yml, repository_dispatch bump.yml, push release.yml, repository_dispatch bump.yml, pull_request verify.yml")
+	o.published("ghcr.io/kubestellar/kubestellar/controller-manager", "0.31.0")
+	o.published("ghcr.io/kubestellar/kubestellar/controller-manager-chart", "0.31.0")
+	o.published("ghcr.io/kubestellar/kubestellar/core-chart", "0.31.0")
+	if tags := o.tags(here); !slices.Contains(tags, "v0.31.0") {
+		o.t.Errorf("%s has the tags %q", here, tags)
+	}
+	contains(o.t, runs[2].log, "0 refuted")
+	o.signedOff(o.onePull("actions", "0.31.0"))
+}
+
+// during gives the runs that act starts, in their order.
+func (o *organisation) during(act func()) []outcome {
+	o.t.Helper()
+	before := len(o.hub.since(0))
+	act()
+	o.settle()
+	return o.hub.since(before)
+}
+
+// all holds runs to "EVENT FILE, …", each of which went well.
+func (o *organisation) all(runs []outcome, want string) {
+	o.t.Helper()
+	var saw []string
+	for _, r := range runs {
+		saw = append(saw, r.event+" "+strings.TrimPrefix(r.workflow, ".github/workflows/"))
+		if !r.ok {
+			o.t.Errorf("%s %s of %s failed:\n%s", r.event, r.workflow, r.repository, r.log)
+		}
+	}
+	if got := strings.Join(saw, ", "); got != want {
+		o.t.Fatalf("saw the runs %s; want %s", got, want)
+	}
+}
+
+// api asks the forge as a maintainer.
+func (o *organisation) api(method, path string, body any) {
+	o.t.Helper()
+	text, err := json.Marshal(body)
+	o.must(err)
+	req, err := http.NewRequestWithContext(o.t.Context(), method, "https://api.github.com"+path, strings.NewReader(string(text)))
+	o.must(err)
+	req.Header.Set("Authorization", "Bearer "+o.Token())
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := (&http.Client{Transport: o.Transport()}).Do(req)
+	o.must(err)
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		o.t.Fatalf("%s %s: %s", method, path, resp.Status)
+	}
+}
+
+// dispatch starts bump.yml by hand.
+func (o *organisation) dispatch(repository, component, version string) {
+	o.t.Helper()
+	o.api("POST", "/repos/"+repository+"/actions/workflows/bump.yml/dispatches", map[string]any{"ref": "main", "inputs": map[string]any{"component": component, "version": version}})
+	o.await()
+}
+
+// tell sends a repository_dispatch.
+func (o *organisation) tell(repository string, payload any) {
+	o.t.Helper()
+	o.api("POST", "/repos/"+repository+"/dispatches", map[string]any{"event_type": "upstream-released", "client_payload": payload})
+	o.await()
+}
+
+// published holds a tag to be there for everybody, and absent to be nowhere.
+func (o *organisation) published(at, tag string) {
+	o.t.Helper()
+	if _, err := o.digest(at, tag); err != nil {
+		o.t.Errorf("%s:%s is not there: %v", at, tag, err)
+	}
+}
+
+func (o *organisation) absent(at, tag string) {
+	o.t.Helper()
+	if digest, err := o.digest(at, tag); !errors.Is(err, oci.ErrAbsent) {
+		o.t.Errorf("%s:%s is %s, %v, want no such tag", at, tag, digest, err)
+	}
+}
+
+func (o *organisation) digest(at, tag string) (string, error) {
+	registry := &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: o.Transport(), Backoff: remote.Backoff{Steps: 1}}
+	return registry.Digest(o.t.Context(), at, tag)
+}
+
+func (o *organisation) onePull(component, version string) world.PullRequest {
+	o.t.Helper()
+	var open []world.PullRequest
+	for _, p := range o.PullRequests(core) {
+		if p.State == "open" && p.Head == "bump-"+component {
+			open = append(open, p)
+		}
+	}
+	if len(open) != 1 || open[0].Title != fmt.Sprintf(title, component, version) {
+		o.t.Fatalf("saw the open pull requests %+v, want one of %s %s", open, component, version)
+	}
+	return open[0]
+}
+
+// signedOff holds each commit of the App's to the Developer Certificate of Origin.
+func (o *organisation) signedOff(p world.PullRequest) {
+	o.t.Helper()
+	for commit := range strings.FieldsSeq(o.git(o.RepositoryDir(core), "log", "--format=%H", "main.."+p.HeadSHA)) {
+		text := o.git(o.RepositoryDir(core), "show", "--no-patch", "--format=%an <%ae>%n%B", commit)
+		author, message, _ := strings.Cut(text, "\n")
+		if strings.HasPrefix(author, "mover[bot]") && !strings.Contains(message, "Signed-off-by: "+author) {
+			o.t.Errorf("commit %s is not signed off by its author:\n%s", commit, text)
+		}
+	}
+}
+
+// moved holds every file of a pull request to have the new version in so many places, and the old
+// one, a regular expression, in none.
+func (o *organisation) moved(p world.PullRequest, old, now string, places int) {
+	o.t.Helper()
+	dir := o.clone(core, p.Head)
+	var saw, left int
+	for _, name := range strings.Fields(o.git(dir, "ls-files")) {
+		text := read(filepath.Join(dir, name))
+		saw += strings.Count(text, now)
+		left += len(regexp.MustCompile(old).FindAllString(text, -1))
+	}
+	if saw != places || left > 0 {
+		o.t.Errorf("saw %s in %d places, and %s in %d, want %d and none", now, saw, old, left, places)
+	}
+}
+
+// state is all of the organisation that a bump could have changed.
+func (o *organisation) state() string {
+	o.t.Helper()
+	var b strings.Builder
+	for _, repository := range repositories {
+		fmt.Fprintf(&b, "%s\n%s\n", repository, o.git(o.RepositoryDir(repository), "for-each-ref"))
+		for _, p := range o.PullRequests(repository) {
+			fmt.Fprintf(&b, "%+v\n", p)
+		}
+	}
+	return b.String()
+}
+
+func (o *organisation) same(before string) {
+	o.t.Helper()
+	if after := o.state(); after != before {
+		o.t.Errorf("something has changed; before:\n%s\nafter:\n%s", before, after)
+	}
+}
+
+func contains(t *testing.T, text, want string) {
+	t.Helper()
+	if !strings.Contains(text, want) {
+		t.Errorf("saw\n%s\nwant %q in it", text, want)
+	}
+}
