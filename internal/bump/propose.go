@@ -257,7 +257,7 @@ func (p Proposer) show(ctx context.Context, plan *Plan, s standing, tree string,
 	switch {
 	case s.open == nil:
 		done.State = Opened
-		done.Pull, err = p.open(ctx, plan, s, tree)
+		done.Pull, err = p.open(ctx, plan, s, tree, commit.ID)
 	case !isAbout(s.open, tree):
 		done.Pull, err = p.Forge.EditPull(ctx, p.Repository, s.open.Number, p.title(plan), p.body(plan, tree))
 		if done.State == Unchanged {
@@ -278,13 +278,17 @@ func (p Proposer) show(ctx context.Context, plan *Plan, s standing, tree string,
 }
 
 // open opens the pull request. Where another run has been faster, that is the
-// one.
-func (p Proposer) open(ctx context.Context, plan *Plan, s standing, tree string) (*gh.Pull, error) {
+// one; where the branches have moved since they were looked at, errMoved. commit is
+// ours, if one was made.
+func (p Proposer) open(ctx context.Context, plan *Plan, s standing, tree, commit string) (*gh.Pull, error) {
 	pull, err := p.Forge.CreatePull(ctx, p.Repository, gh.Proposal{Title: p.title(plan), Body: p.body(plan, tree), Head: p.branch(), Base: s.Default})
 	if !errors.Is(err, gh.ErrConflict) {
 		return pull, err
 	}
 	there, lookErr := p.Forge.MadePull(ctx, p.Repository, p.branch())
+	if there == nil && lookErr == nil {
+		lookErr = p.stillThere(ctx, s, commit)
+	}
 	if there == nil || lookErr != nil {
 		return nil, errors.Join(err, lookErr)
 	}

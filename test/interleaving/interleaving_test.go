@@ -127,8 +127,12 @@ func (w *wood) run(round int, tasks []task, calm, prompt bool) {
 // anybody else goes on.
 func (w *wood) ended(s *schedule, name string, k task, err error, died, undisturbed bool) {
 	w.t.Logf("%s, %s: %v (died: %t)", name, k, err, died)
-	if w.allUp(s) {
-		w.report(fmt.Sprintf("after %s, %s", name, k), s, w.check())
+	// Others go on beside an actor that has died, and what they meet may take a host from under the look.
+	if falls, up := s.hosts(); up {
+		broken := w.check()
+		if now, _ := s.hosts(); now == falls {
+			w.report(fmt.Sprintf("after %s, %s", name, k), s, broken)
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -148,11 +152,11 @@ func (w *wood) ended(s *schedule, name string, k task, err error, died, undistur
 	}
 }
 
-// allUp tells whether all hosts can be looked at.
-func (w *wood) allUp(s *schedule) bool {
+// hosts tells how often one has gone down, and whether all can be looked at now.
+func (s *schedule) hosts() (falls int, up bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.down) == 0
+	return s.falls, len(s.down) == 0
 }
 
 func (w *wood) report(when string, s *schedule, broken []string) {

@@ -45,6 +45,7 @@ type schedule struct {
 	busy   bool              // a request is being handled
 	turn   int
 	down   map[string]int // hosts, until a turn
+	falls  int            // how often one went down
 	trace  []string
 	count  *counts
 }
@@ -251,6 +252,7 @@ var faults = map[string]func(*schedule, *actor, *waiting, *rand.Rand) world.Faul
 	},
 	"host down": func(s *schedule, _ *actor, w *waiting, chance *rand.Rand) world.Fault {
 		s.down[w.Host] = s.turn + 1 + chance.IntN(20)
+		s.falls++
 		s.world.Down(w.Host)
 		return world.Fault{CutBefore: true}
 	},

@@ -578,6 +578,25 @@ func TestAfterTheMerge(t *testing.T) {
 	}
 }
 
+// Merged between the look at the branches and that at the pull requests, it is not opened again:
+// GitHub refuses one without commits.
+func TestMergedMeanwhile(t *testing.T) {
+	t.Parallel()
+	d := newDownstream(t, pulls)
+	d.must("1.2.4", bump.Opened)
+	var once sync.Once
+	d.Intercept(func(r wild.Request) wild.Fault {
+		if strings.HasSuffix(r.Path, "/pulls") {
+			once.Do(func() { d.mustDo(d.Person("ada").Merge(us, 1)) })
+		}
+		return wild.Fault{}
+	})
+	d.must("1.2.4", bump.Nothing)
+	if all := d.PullRequests(d.name); len(all) != 1 || !all[0].Merged {
+		t.Errorf("there are %+v", all)
+	}
+}
+
 // Contents that are no text, and what a commit takes away, arrive as they are.
 func TestAnyBytes(t *testing.T) {
 	t.Parallel()
