@@ -36,6 +36,10 @@ test: build tools ## Run the tests
 test-cluster: build release-tools cluster-tools ## Install the release in a real control plane and follow every arrow
 	@go test -tags cluster -count=1 -v -timeout 15m ./test/cluster
 
+.PHONY: test-workflows
+test-workflows: $(bin)/act ## Run the workflows of an organisation that calls ours, by act, in a world of its own
+	@go test -tags workflows -count=1 -v -timeout 30m ./test/workflows
+
 .PHONY: race
 race: build tools ## Run the tests with the race detector, shuffled
 	CGO_ENABLED=1 go test -timeout 45m -race -shuffle=on ./...
@@ -57,7 +61,7 @@ tool = $(bin)/$(1): tools/$(2)/go.mod tools/$(2)/go.sum ; \
 	@echo "building $(1), once; this takes up to a few minutes" && \
 	GOFLAGS='-trimpath -mod=readonly' go -C tools/$(2) build $(4) -o '$(CURDIR)/$(bin)/$(3)' $(or $(5),tool) && touch $$@
 
-tools := cyclonedx-gomod helm helm-docs actionlint staticcheck gosh
+tools := cyclonedx-gomod helm helm-docs actionlint staticcheck gosh act
 $(foreach t,$(tools),$(eval $(call tool,$(t),$(t),,-ldflags='-s -w')))
 $(eval $(call tool,goreleaser,goreleaser,,-ldflags='-s -w',github.com/goreleaser/goreleaser/v2))
 $(eval $(call tool,gh,gh,,-ldflags='-s -w'))
@@ -109,8 +113,8 @@ lint: build $(bin)/staticcheck $(bin)/actionlint ## Look for faults in the code,
 	@folders=$$(go list -f '{{.Dir}}' ./...) && \
 	  unformatted=$$("$$(go env GOROOT)/bin/gofmt" -l $$folders) && test -z "$$unformatted" || \
 	  { printf 'lint: not formatted, or not looked at; run gofmt -w on\n%s\n' "$$unformatted" >&2; exit 1; }
-	go vet -tags cluster ./...
-	staticcheck -tags cluster ./...
+	go vet -tags cluster,workflows ./...
+	staticcheck -tags cluster,workflows ./...
 	actionlint .github/workflows/*.yml
 	shellcheck --external-sources $$(git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run)
 	go test -count=1 ./test/actions

@@ -130,6 +130,9 @@ func (w world) propose(ctx context.Context, f bumpFlags, component, version stri
 	if err != nil {
 		return err
 	}
+	if err := w.checkEvent(src.file, component); err != nil {
+		return err
+	}
 	forge, err := w.forge("GITHUB_TOKEN")
 	if err != nil {
 		return err

@@ -37,8 +37,6 @@ func (h *hub) since(n int) []outcome {
 	return slices.Clone(h.done[n:])
 }
 
-func (h *hub) wait() {}
-
 // settle starts what tags and pull requests start, until all has ended.
 func (o *organisation) settle() {
 	o.t.Helper()

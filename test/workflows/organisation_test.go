@@ -46,12 +46,11 @@ const (
 // organisation is a GitHub organisation in a world of its own.
 type organisation struct {
 	*world.World
-	t     *testing.T
-	dir   string
-	env   []string // of a person with all rights
-	key   string   // the App's
-	tools string   // what runs share, as on a machine of one's own
-	hub   hub
+	t   *testing.T
+	dir string
+	env []string // of a person with all rights
+	key string   // the App's
+	hub *hub
 }
 
 // newOrganisation has all five repositories, none of which has released anything.
@@ -63,9 +62,8 @@ func newOrganisation(t *testing.T) *organisation {
 		t.Fatal(err)
 	}
 	w.Observe(contract.Hold(t))
-	o := &organisation{World: w, t: t, dir: dir, env: environment(w)}
-	o.hub.seen = map[string]bool{}
-	t.Cleanup(func() { o.hub.wait(); w.Close() })
+	o := &organisation{World: w, t: t, dir: dir, env: environment(w), hub: &hub{seen: map[string]bool{}}}
+	t.Cleanup(func() { w.Close() })
 	o.must(w.CreateRepository(here, world.Repository{}))
 	o.publishOurs()
 	for _, name := range []string{"kubeflex", "ocm-status-addon", "ocm-transport-plugin", "kubestellar"} {

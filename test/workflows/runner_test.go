@@ -3,6 +3,7 @@
 package workflows_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -19,7 +20,8 @@ type occasion struct {
 	event                string
 	ref, sha             string
 	payload              map[string]any
-	fork                 bool // of a pull request from one
+	fork                 bool   // of a pull request from one
+	actor                string // "" is a maintainer
 }
 
 // outcome is what a run of a workflow has come to.
@@ -75,7 +77,7 @@ func (o *organisation) arguments(c occasion, dir, token string) []string {
 	args := []string{c.event, "--workflows", c.workflow, "--eventpath", filepath.Join(dir, "event.json"), "--json",
 		"--platform", "ubuntu-24.04=-self-hosted", "--no-cache-server", "--artifact-server-addr", "127.0.0.1", "--cache-server-addr", "127.0.0.1",
 		"--secret-file", filepath.Join(dir, "secrets"), "--var-file", filepath.Join(dir, "variables"), "--env-file", filepath.Join(dir, "none"),
-		"--input-file", filepath.Join(dir, "none"), "--actor", "maintainer"}
+		"--input-file", filepath.Join(dir, "none"), "--actor", cmp.Or(c.actor, "maintainer")}
 	for action, folder := range othersActions {
 		path, err := filepath.Abs(filepath.Join("testdata", "actions", folder))
 		o.must(err)
@@ -89,7 +91,7 @@ func (o *organisation) describe(c occasion) map[string]any {
 	owner, name, _ := strings.Cut(c.repository, "/")
 	event := map[string]any{
 		"repository": map[string]any{"full_name": c.repository, "name": name, "private": false, "default_branch": "main", "owner": map[string]any{"login": owner}},
-		"sender":     map[string]any{"login": "maintainer"},
+		"sender":     map[string]any{"login": cmp.Or(c.actor, "maintainer")},
 	}
 	if c.event != "repository_dispatch" {
 		event["ref"] = c.ref

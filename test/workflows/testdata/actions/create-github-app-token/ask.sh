@@ -16,12 +16,12 @@ now=$(date +%s)
 said=$(printf '{"alg":"RS256","typ":"JWT"}' | base64url).$(printf '{"iat":%d,"exp":%d,"iss":"%s"}' $((now - 30)) $((now + 300)) "$CLIENT_ID" | base64url)
 signature=$(printf '%s' "$said" | openssl dgst -sha256 -sign <(printf '%s' "$PRIVATE_KEY") -binary | base64url)
 
-IFS=', ' read -r -a repositories <<<"$REPOSITORIES"
+IFS=', ' read -r -a names <<<"${REPOSITORIES:?}"
 permissions=()
 [[ -z $CONTENTS ]] || permissions+=("\"contents\":\"$CONTENTS\"")
 [[ -z $PULL_REQUESTS ]] || permissions+=("\"pull_requests\":\"$PULL_REQUESTS\"")
 [[ -z $WORKFLOWS ]] || permissions+=("\"workflows\":\"$WORKFLOWS\"")
-ask="{\"repositories\":[$(list "${repositories[@]}")],\"permissions\":{$(IFS=,; echo "${permissions[*]}")}}"
+ask="{\"repositories\":[$(list "${names[@]}")],\"permissions\":{$(IFS=,; echo "${permissions[*]}")}}"
 
 answer=$(curl --silent --show-error --fail-with-body --header "Authorization: Bearer $said.$signature" \
   --header 'Content-Type: application/json' --data "$ask" "${GITHUB_API_URL:?}/app/installations/1/access_tokens") ||
