@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/klauspost/compress/snappy"
 )
@@ -37,19 +38,31 @@ func (w *World) Attest(repository, digest string, bundle []byte) error {
 	return nil
 }
 
+// states tells whether a bundle's statement is of a type of predicate.
+func (a attestation) states(predicate string) bool {
+	var b struct {
+		Envelope struct{ Payload []byte } `json:"dsseEnvelope"`
+	}
+	var statement struct {
+		PredicateType string `json:"predicateType"`
+	}
+	return json.Unmarshal(a.bundle, &b) == nil && json.Unmarshal(b.Envelope.Payload, &statement) == nil && statement.PredicateType == predicate
+}
+
 // listAttestations answers 404 where there are none, and gives of each bundle only the address, as
 // GitHub does since July 2026 (aaif-goose/goose#10557).
 func (f *forge) listAttestations(c *call) (reply, error) {
 	query := c.URL.Query()
-	if query.Has("predicate_type") || query.Has("before") {
-		return fail(&apiError{status: http.StatusNotImplemented, Message: "the rehearsal's forge lists all attestations, from the first on"})
+	predicate := query.Get("predicate_type")
+	if query.Has("before") || predicate != "" && !strings.Contains(predicate, "://") {
+		return fail(&apiError{status: http.StatusNotImplemented, Message: "the rehearsal's forge lists attestations from the first on, and knows no short names of predicates"})
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	after, _ := strconv.ParseInt(query.Get("after"), 10, 64) // without one, from the first on
 	var all []attestation
 	for _, a := range c.repo.attestations {
-		if a.digest == c.PathValue("digest") && a.id > after {
+		if a.digest == c.PathValue("digest") && a.id > after && (predicate == "" || a.states(predicate)) {
 			all = append(all, a)
 		}
 	}

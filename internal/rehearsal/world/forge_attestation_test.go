@@ -1,6 +1,7 @@
 package world
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -47,7 +48,26 @@ func TestAttestationsArePublic(t *testing.T) {
 		t.Errorf("the bundle, asked for with GitHub's token: %d, want 400", resp.StatusCode)
 	}
 	if status, _, _ := get(w, address+someDigest+"?predicate_type=x"); status != 501 {
-		t.Errorf("a filter that the world lacks: %d, want 501", status)
+		t.Errorf("a short name that the world lacks: %d, want 501", status)
+	}
+}
+
+// gh asks for those of one predicate alone.
+func TestAttestationsOfAPredicate(t *testing.T) {
+	t.Parallel()
+	w, _ := seeded(t, Repository{})
+	statement := base64.StdEncoding.EncodeToString([]byte(`{"predicateType":"https://example.com/a"}`))
+	for _, bundle := range []string{`{"dsseEnvelope":{"payload":"` + statement + `"}}`, `{"mediaType":"x"}`} {
+		if err := w.Attest(testRepository, someDigest, []byte(bundle)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	address := "https://api.github.com/repos/" + testRepository + "/attestations/" + someDigest + "?predicate_type=https://example.com/"
+	if status, body, err := get(w, address+"a"); err != nil || status != 200 || strings.Count(body, "bundle_url") != 1 {
+		t.Errorf("%d %s (%v), want one", status, body, err)
+	}
+	if status, body, err := get(w, address+"b"); err != nil || status != 404 {
+		t.Errorf("of a predicate that nobody stated: %d %s (%v), want 404", status, body, err)
 	}
 }
 
