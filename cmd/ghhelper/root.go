@@ -14,8 +14,10 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// Set by the linker in a release; see .goreleaser.yaml and the Makefile.
-var version, commit string
+// Set by the linker: version and commit in a release, see .goreleaser.yaml and the
+// Makefile; sourceHash by actions/_lib/build.sh, for which the same source is the same
+// program, whatever the commit.
+var version, commit, sourceHash string
 
 // world is all that a command sees of its surroundings.
 type world struct {
@@ -113,11 +115,15 @@ func explainArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 
 // versionText says which source this program was built from, and by what.
 func versionText() string {
+	by := fmt.Sprintf("%s %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	if sourceHash != "" {
+		return fmt.Sprintf("source %s (%s)", sourceHash, by)
+	}
 	v, c := version, commit
 	if info, ok := debug.ReadBuildInfo(); ok {
 		v, c = orElse(v, info.Main.Version), orElse(c, setting(info, "vcs.revision"))
 	}
-	return fmt.Sprintf("%s (commit %s, %s %s/%s)", orElse(v, "(devel)"), orElse(c, "unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return fmt.Sprintf("%s (commit %s, %s)", orElse(v, "(devel)"), orElse(c, "unknown"), by)
 }
 
 func setting(info *debug.BuildInfo, key string) string {
