@@ -38,6 +38,7 @@ const (
 	commit     = "0123456789abcdef0123456789abcdef01234567"
 	provenance = "https://slsa.dev/provenance/v1"
 	workflow   = "o/app/.github/workflows/release.yml"
+	store      = "tmaproduction.blob.core.windows.net"
 	bundleV03  = "application/vnd.dev.sigstore.bundle.v0.3+json"
 )
 
@@ -402,8 +403,8 @@ func TestCouldNotCheck(t *testing.T) {
 		"gh prints something else": {func(s *scene) { s.v.Command = tool(s.t, "true") }, "printed 0 entries of JSON"},
 		"GitHub forbids":           {answer("api.github.com", "/attestations/", 403), "looking for attestations in GitHub: "},
 		"GitHub fails":             {answer("api.github.com", "/attestations/", 500), "looking for attestations in GitHub: "},
-		"GitHub's store fails":     {answer("github.com", "/bundles/", 500), "the store of bundles, github.com, answered 500"},
-		"GitHub's store has other": {answer("github.com", "/bundles/", 204), "the store of bundles, github.com, answered 204"},
+		"GitHub's store fails":     {answer(store, "/attestations/", 500), "the store of bundles, " + store + ", answered 500"},
+		"GitHub's store has other": {answer(store, "/attestations/", 204), "the store of bundles, " + store + ", answered 204"},
 		"the manifest is away":     {func(s *scene) { s.must(s.DeleteManifest("ghcr.io", "o/app", s.digest)) }, "not in the registry"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -81,23 +81,26 @@ func (f *forge) listAttestations(c *call) (reply, error) {
 func (r *repository) attestationsJSON(all []attestation) []any {
 	shown := []any{}
 	for _, a := range all {
-		address := fmt.Sprintf("%s/bundles/%s/%d.json.sn?sig=%s", r.site.web, r.fullName(), a.id, nodeID("Attestation", a.id))
+		address := fmt.Sprintf("https://%s/attestations/%s/%d.json.sn?sig=%s", hostBundles, r.fullName(), a.id, nodeID("Attestation", a.id))
 		shown = append(shown, map[string]any{"bundle_url": address, "repository_id": r.id, "initiator": "user"})
 	}
 	return shown
 }
 
-var bundlePath = regexp.MustCompile(`^/bundles/([^/]+/[^/]+)/([0-9]+)\.json\.sn$`)
+var bundlePath = regexp.MustCompile(`^/attestations/([^/]+/[^/]+)/([0-9]+)\.json\.sn$`)
 
-// serveBundle takes the place of the store of bundles, which is on a host of Azure's in reality.
-// As that, it knows no token of GitHub's, and refuses who shows one.
+// serveBundle takes the place of the store of bundles, which knows no token of GitHub's, and
+// refuses who shows one; gh shows its own to all of GitHub's hosts.
 func (f *forge) serveBundle(rw http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Authorization") != "" {
 		http.Error(rw, "the address is signed, and takes no other authorization", http.StatusBadRequest)
 		return
 	}
-	m := bundlePath.FindStringSubmatch(r.URL.Path)
-	packed, found := f.findBundle(m[1], m[2], r.URL.Query().Get("sig"))
+	var packed []byte
+	m, found := bundlePath.FindStringSubmatch(r.URL.Path), false
+	if m != nil {
+		packed, found = f.findBundle(m[1], m[2], r.URL.Query().Get("sig"))
+	}
 	if !found {
 		http.Error(rw, "Not Found", http.StatusNotFound)
 		return

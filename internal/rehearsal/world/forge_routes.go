@@ -141,8 +141,6 @@ func (f *forge) pages(rw http.ResponseWriter, r *http.Request) {
 	switch {
 	case gitPath.MatchString(r.URL.Path):
 		f.serveGit(rw, r)
-	case bundlePath.MatchString(r.URL.Path):
-		f.serveBundle(rw, r)
 	case downloadPath.MatchString(r.URL.Path):
 		f.serveDownload(rw, r)
 	case pagePath.MatchString(r.URL.Path):

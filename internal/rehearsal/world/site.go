@@ -52,7 +52,7 @@ func (f *forge) hosts() map[string]http.Handler {
 	if f.site.isEnterprise() {
 		return map[string]http.Handler{strings.TrimPrefix(f.site.web, "https://"): f.web()}
 	}
-	return map[string]http.Handler{hostWeb: f.web(), hostAPI: f.api(), hostUploads: f.uploads(), hostRaw: f.raw()}
+	return map[string]http.Handler{hostWeb: f.web(), hostAPI: f.api(), hostUploads: f.uploads(), hostRaw: f.raw(), hostBundles: http.HandlerFunc(f.serveBundle)}
 }
 
 func (f *forge) answersAt(host string) bool {

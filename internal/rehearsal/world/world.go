@@ -1,7 +1,7 @@
 // Package world is a small internet on loopback for rehearsals and tests: OCI registries (ghcr.io,
 // quay.io, and others that are named) and a GitHub-shaped forge (github.com, api.github.com,
-// uploads.github.com, raw.githubusercontent.com) behind one CONNECT proxy with a throwaway
-// certificate authority.
+// uploads.github.com, raw.githubusercontent.com, and Azure's host that keeps its attestations)
+// behind one CONNECT proxy with a throwaway certificate authority.
 //
 // Names are never rewritten, so what a client computes from a name (a digest, an annotation, a
 // label) comes out as in the real world. Every other host is refused, and the refusal is recorded.
@@ -32,6 +32,8 @@ const (
 	hostAPI     = "api.github.com"
 	hostUploads = "uploads.github.com"
 	hostRaw     = "raw.githubusercontent.com"
+	// hostBundles is Azure's, where GitHub keeps attestations.
+	hostBundles = "tmaproduction.blob.core.windows.net"
 )
 
 // Options says how to start a world. The zero value is useful.
