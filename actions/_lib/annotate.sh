@@ -1,12 +1,16 @@
 # shellcheck shell=bash
 
-# annotate TEXT shows TEXT, which may have many lines, as an error on the page
-# of the run. The runner reads one line, with these three characters encoded.
-annotate() {
-  local text=${1//'%'/%25}
+# message KIND TEXT shows TEXT, which may have many lines, as an error or a warning
+# on the page of the run. The runner reads one line, with these three characters
+# encoded.
+message() {
+  local text=${2//'%'/%25}
   text=${text//$'\r'/%0D}
-  echo "::error title=ghhelper::${text//$'\n'/%0A}"
+  echo "::$1 title=ghhelper::${text//$'\n'/%0A}"
 }
+
+annotate() { message error "$1"; }
+warn() { message warning "$1"; }
 
 # refuse TEXT ends the script as ghhelper does for wrong usage, with 2.
 refuse() {

@@ -60,7 +60,7 @@ func (r runner) run(env []string, script string, args ...string) (code int, stdo
 	cmd.Dir, cmd.Stdout, cmd.Stderr = r.work, &out, &errOut
 	cmd.Env = append(os.Environ(), "PATH="+r.commands+string(filepath.ListSeparator)+os.Getenv("PATH"), "RUNNER_TEMP="+r.temp,
 		"GITHUB_PATH="+filepath.Join(r.temp, "path"), "GITHUB_OUTPUT="+filepath.Join(r.temp, "output"), "GITHUB_STEP_SUMMARY="+filepath.Join(r.temp, "summary"),
-		"GITHUB_REF=refs/heads/main", "GITHUB_REF_TYPE=branch", "GITHUB_REF_NAME=main", "VERSION=", "TOOLS=false", "ACTION_REF=", "GOTOOLCHAIN=local")
+		"GITHUB_REF=refs/heads/main", "GITHUB_REF_TYPE=branch", "GITHUB_REF_NAME=main", "VERSION=", "TOOLS=false")
 	cmd.Env = append(cmd.Env, env...)
 	err = cmd.Run()
 	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
@@ -151,49 +151,6 @@ func TestTrainWithoutAVersion(t *testing.T) {
 		t.Errorf("saw exit code %d and %q, want 2, and ghhelper not called", code, out)
 	}
 	want(t, "stdout", out, "::error title=ghhelper::no version: the input version is empty and refs/heads/main is no tag")
-}
-
-// The real ghhelper, built by the real action from this tree.
-func TestSetupBuildsWhatIsCheckedOut(t *testing.T) {
-	t.Parallel()
-	r := newRunner(t)
-	code, out, errOut := r.run([]string{"GOFLAGS=-mod=vendor", "GOWORK=nowhere"}, "setup.sh")
-	if code != 0 {
-		t.Fatalf("saw exit code %d, want 0\n%s%s", code, out, errOut)
-	}
-	bin := filepath.Join(r.temp, "ghhelper", "bin")
-	said, err := exec.Command(filepath.Join(bin, "ghhelper"), "--version").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	version := strings.TrimPrefix(strings.TrimSpace(string(said)), "ghhelper ")
-	want(t, "outputs", r.wrote("output"), "path="+bin+"\nversion="+version+"\n")
-	if got := r.wrote("path"); got != bin+"\n" {
-		t.Errorf("path: saw %q, want %q", got, bin)
-	}
-	head, err := exec.Command("git", "-C", root, "rev-parse", "HEAD").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	want(t, "version", version, "commit "+strings.TrimSpace(string(head))+", go")
-}
-
-// An unpacked source has no git folder; what the caller wrote behind the @
-// says what it is, unless it is a branch.
-func TestSetupSaysWhatItsCallerPinned(t *testing.T) {
-	t.Parallel()
-	commit := strings.Repeat("0123456789", 4)
-	for ref, said := range map[string]string{
-		commit:        "(devel) (commit " + commit,
-		"v1.2.3-rc.1": "1.2.3-rc.1 (commit unknown",
-		"main":        "(devel) (commit unknown",
-	} {
-		r := newRunner(t)
-		if code, out, errOut := r.run([]string{"ACTION_REF=" + ref}, "setup.sh"); code != 0 {
-			t.Fatalf("saw exit code %d, want 0\n%s%s", code, out, errOut)
-		}
-		want(t, ref, r.wrote("output"), "version="+said)
-	}
 }
 
 func TestSetupRefuses(t *testing.T) {

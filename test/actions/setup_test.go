@@ -1,0 +1,547 @@
+package actions_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+const (
+	prebuiltRepository = "kubestellar/actions"
+	prebuiltAt         = "kubestellar/actions/ghhelper-source"
+	prebuiltSigner     = "kubestellar/actions/.github/workflows/prebuilt.yml@refs/heads/main"
+)
+
+// Programs that several tests publish: that of this tree, and that of another one.
+var (
+	ghhelperOnce, otherOnce   sync.Once
+	ghhelperBytes, otherBytes []byte
+)
+
+func ghhelper(t *testing.T) []byte {
+	ghhelperOnce.Do(func() { ghhelperBytes = program(t, root) })
+	return ghhelperBytes
+}
+
+func otherGhhelper(t *testing.T) []byte {
+	otherOnce.Do(func() {
+		tree := copyTree(t)
+		appendTo(t, filepath.Join(tree, "cmd/ghhelper/root.go"), "// another source\n")
+		otherBytes = program(t, tree)
+	})
+	return otherBytes
+}
+
+// setup is a runner in a world of its own, in which the action sets ghhelper up.
+type setup struct {
+	runner
+	*world.World
+	source, platform string
+	token            string // the job's, of a repository that is not ours
+	trusted          string // the file of who may attest
+	cache            string // the runner's tool cache
+	path             string
+}
+
+func newSetup(t *testing.T) *setup {
+	t.Helper()
+	w, err := world.Start(filepath.Join(t.TempDir(), "world"), world.Options{})
+	must(t, err)
+	t.Cleanup(func() { w.Close() })
+	for _, repository := range []string{prebuiltRepository, "someone/app"} {
+		must(t, w.CreateRepository(repository, world.Repository{}))
+	}
+	token, err := w.AddToken(world.Token{Kind: world.WorkflowToken, Repositories: map[string]world.Permissions{"someone/app": {"contents": "read"}}})
+	must(t, err)
+	s := &setup{newRunner(t), w, sourceHash(t, root), runtime.GOOS + "-" + runtime.GOARCH, token, filepath.Join(t.TempDir(), "trusted_root.jsonl"), t.TempDir(), os.Getenv("PATH")}
+	s.attest() // there is an authority, which has attested nothing
+	return s
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// withoutGo has the runner lack go, and all else that is not named here.
+func (s *setup) withoutGo(without ...string) {
+	names := []string{"bash", "cat", "chmod", "curl", "cut", "dirname", "env", "find", "grep", "gzip", "head", "ln", "mkdir", "mktemp", "mv", "rm", "sha256sum", "sleep", "sort", "tr", "uname", "wc"}
+	s.path = commandsOnly(s.t, slices.DeleteFunc(names, func(name string) bool { return slices.Contains(without, name) })...)
+}
+
+// putGh puts the real gh on PATH, made to trust the tests' authority: its own one
+// attests for runs of GitHub alone.
+func (s *setup) putGh() {
+	s.t.Helper()
+	gh, err := exec.LookPath("gh")
+	if err != nil {
+		s.t.Fatal("gh is not on PATH: run the tests by `make test`, which builds it")
+	}
+	s.file(filepath.Join(s.commands, "gh"), fmt.Sprintf("#!/usr/bin/env bash\nexec %q \"$@\" --custom-trusted-root %q\n", gh, s.trusted), 0o755)
+}
+
+// attestation is what an authority is asked to say of a program.
+type attestation struct {
+	File       string `json:"file"`
+	Name       string `json:"name"`
+	Digest     string `json:"digest"`
+	Predicate  string `json:"predicate"`
+	Repository string `json:"repository"`
+	Ref        string `json:"ref"`
+	Commit     string `json:"commit"`
+	Signer     string `json:"signer"`
+}
+
+// attested is what a run of prebuilt.yml on main says of a program.
+func attested(program []byte) attestation {
+	return attestation{"bundle.json", "ghhelper", fmt.Sprintf("sha256:%x", sha256.Sum256(program)), "https://slsa.dev/provenance/v1",
+		prebuiltRepository, "refs/heads/main", strings.Repeat("0123456789", 4), prebuiltSigner}
+}
+
+// attest has an authority attest, which is trusted from now on, and GitHub keep what
+// it says.
+func (s *setup) attest(all ...attestation) {
+	s.t.Helper()
+	dir := s.t.TempDir()
+	list, err := json.Marshal(all)
+	must(s.t, err)
+	cmd := exec.Command("attest-test", dir)
+	cmd.Stdin = bytes.NewReader(list)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("attest-test, which `make test` builds: %v\n%s", err, out)
+	}
+	for _, a := range all {
+		bundle, err := os.ReadFile(filepath.Join(dir, a.File))
+		must(s.t, err)
+		must(s.t, s.Attest(prebuiltRepository, a.Digest, bundle))
+	}
+	s.trusted = filepath.Join(dir, "trusted_root.jsonl")
+	s.putGh()
+}
+
+// publisher is hack/prebuilt, built once.
+var publisher = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "prebuilt-test-")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "prebuilt")
+	out, err := exec.Command("go", "build", "-o", file, root+"/hack/prebuilt").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, out)
+	}
+	return file, err
+})
+
+// hackPrebuilt runs hack/prebuilt as the workflow does.
+func (s *setup) hackPrebuilt(args ...string) (string, error) {
+	s.t.Helper()
+	command, err := publisher()
+	must(s.t, err)
+	cmd := exec.Command(command, args...)
+	cmd.Dir, cmd.Env = root, s.env()
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// publish publishes a program as that of this source and platform.
+func (s *setup) publish(program []byte) {
+	s.t.Helper()
+	dir := s.t.TempDir()
+	s.file(filepath.Join(dir, "ghhelper-"+s.platform), string(program), 0o755)
+	if out, err := s.hackPrebuilt("push", dir); err != nil {
+		s.t.Fatalf("hack/prebuilt: %v\n%s", err, out)
+	}
+}
+
+// env is the environment of a step on a runner of GitHub's, in this world.
+func (s *setup) env() []string {
+	var env []string
+	for _, name := range []string{"GOCACHE", "GOMODCACHE"} {
+		out, err := exec.Command("go", "env", name).Output()
+		must(s.t, err)
+		env = append(env, name+"="+strings.TrimSpace(string(out)))
+	}
+	return slices.Concat(env, s.World.Env(), []string{"GOPROXY=off", "GOFLAGS=-modcacherw", "PATH=" + s.commands + string(filepath.ListSeparator) + s.path,
+		"RUNNER_TEMP=" + s.temp, "RUNNER_TOOL_CACHE=" + s.cache, "GITHUB_PATH=" + filepath.Join(s.temp, "path"), "GITHUB_OUTPUT=" + filepath.Join(s.temp, "output"),
+		"GITHUB_SERVER_URL=https://github.com", "GITHUB_ACTIONS=true", "TOOLS=false", "GH_TOKEN=" + s.token})
+}
+
+// does runs a script of actions/_lib.
+func (s *setup) does(env []string, script string, args ...string) (code int, out string) {
+	s.t.Helper()
+	cmd := exec.Command("bash", append([]string{filepath.Join(root, "actions", "_lib", script)}, args...)...)
+	cmd.Env = append(s.env(), env...)
+	said, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		s.t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), string(said)
+}
+
+// setsUp runs setup.sh, which has to leave the program of this source where the next
+// steps find it, and nothing else behind.
+func (s *setup) setsUp(env ...string) (said string) {
+	s.t.Helper()
+	code, said := s.does(env, "setup.sh")
+	if code != 0 {
+		s.t.Fatalf("saw exit code %d, want 0\n%s", code, said)
+	}
+	bin := strings.TrimSpace(s.wrote("path"))
+	want(s.t, "outputs", s.wrote("output"), "path="+bin+"\nversion=source "+s.source+" (go")
+	if program, err := os.ReadFile(filepath.Join(bin, "ghhelper")); err != nil || !bytes.Equal(program, ghhelper(s.t)) {
+		s.t.Errorf("ghhelper on PATH: saw %d bytes, %v, want those of this source\n%s", len(program), err, said)
+	}
+	if left, _ := filepath.Glob(filepath.Join(s.kept(), "new.*")); len(left) > 0 {
+		s.t.Errorf("left behind in the tool cache: %q", left)
+	}
+	if left, _ := filepath.Glob(filepath.Join(s.temp, "ghhelper-prebuilt.*")); len(left) > 0 {
+		s.t.Errorf("left behind: %q", left)
+	}
+	for _, name := range []string{"path", "output"} {
+		s.file(filepath.Join(s.temp, name), "", 0o644)
+	}
+	return said
+}
+
+func (s *setup) kept() string { return filepath.Join(s.cache, "ghhelper", s.source, s.platform) }
+
+const (
+	usedPrebuilt = "ghhelper is prebuilt: prebuilt.yml has built it of the same source on main"
+	usedKept     = "ghhelper is in the tool cache already"
+	passedOver   = "no prebuilt ghhelper is used: "
+	distrusted   = "::warning title=ghhelper::a prebuilt ghhelper is not used: ghcr.io/" + prebuiltAt + ":"
+)
+
+// What is published and proven is used, where there is no go; and then, from the
+// tool cache, where there is no network either.
+func TestSetupUsesWhatIsProven(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	s.publish(ghhelper(t))
+	s.attest(attested(ghhelper(t)))
+	s.withoutGo()
+	want(t, "log", s.setsUp(), usedPrebuilt)
+
+	before := len(s.Requests())
+	s.Down("ghcr.io")
+	want(t, "log, the second time", s.setsUp(), usedKept)
+	if after := s.Requests(); len(after) != before {
+		t.Errorf("the second time, it asked for %v", after[before:])
+	}
+}
+
+// What is not proven is not used, and the log says why; it is built instead, from
+// this source.
+func TestSetupBuildsWhatIsNotProven(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spoil func(s *setup)
+		says  []string
+	}{
+		"not published": {func(*setup) {}, []string{passedOver, "is not published"}},
+		"not attested":  {func(s *setup) { s.publish(ghhelper(s.t)) }, []string{distrusted, "not proven to be built by prebuilt.yml on main", "HTTP 404"}},
+		"by another workflow": {func(s *setup) {
+			a := attested(ghhelper(s.t))
+			a.Signer = strings.Replace(a.Signer, "prebuilt", "ci", 1)
+			s.publish(ghhelper(s.t))
+			s.attest(a)
+		}, []string{distrusted, "not proven to be built by prebuilt.yml on main"}},
+		"another program": {func(s *setup) {
+			s.publish(otherGhhelper(s.t))
+			s.attest(attested(otherGhhelper(s.t)))
+		}, []string{distrusted, "but says \"ghhelper source ", "want source "}},
+		"an altered blob": {func(s *setup) {
+			s.publish(ghhelper(s.t))
+			s.attest(attested(ghhelper(s.t)))
+			s.Intercept(func(r world.Request) world.Fault {
+				if r.Method == http.MethodGet && strings.Contains(r.Path, "/blobs/") {
+					return world.Fault{Status: http.StatusOK, Body: string(zipped(s.t, ghhelper(s.t)))}
+				}
+				return world.Fault{}
+			})
+		}, []string{distrusted, "is not the blob that its manifest names"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSetup(t)
+			c.spoil(s)
+			said := s.setsUp()
+			for _, part := range c.says {
+				want(t, "log", said, part)
+			}
+			if strings.Contains(said, usedPrebuilt) {
+				t.Errorf("saw it used:\n%s", said)
+			}
+		})
+	}
+}
+
+func zipped(t *testing.T, data []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	must(t, err)
+	_, err = w.Write(data)
+	must(t, err)
+	must(t, w.Close())
+	return b.Bytes()
+}
+
+// pushed puts any bytes as the blob of this source and platform.
+func (s *setup) pushed(blob []byte) {
+	s.t.Helper()
+	const kind = "application/gzip"
+	image, err := mutate.Append(mutate.MediaType(empty.Image, types.OCIManifestSchema1), mutate.Addendum{Layer: static.NewLayer(blob, kind), MediaType: kind})
+	must(s.t, err)
+	registry := &oci.Registry{Keychain: login(s.Token()), Transport: s.Transport()}
+	_, err = registry.PushImage(context.Background(), "ghcr.io/"+prebuiltAt, s.source+"-"+s.platform, image)
+	must(s.t, err)
+}
+
+type login string
+
+func (l login) Resolve(authn.Resource) (authn.Authenticator, error) {
+	return &authn.Basic{Username: "u", Password: string(l)}, nil
+}
+
+// answers has the world answer one kind of request.
+func (s *setup) answers(host, path string, fault world.Fault) {
+	s.Intercept(func(r world.Request) world.Fault {
+		if r.Host == host && strings.Contains(r.Path, path) {
+			return fault
+		}
+		return world.Fault{}
+	})
+}
+
+// small is a program that says what ghhelper of this source does.
+func (s *setup) small() []byte {
+	return fmt.Appendf(nil, "#!/usr/bin/env bash\necho 'ghhelper source %s (small)'\n", s.source)
+}
+
+// right has it published and proven: were nothing else wrong, it would be used.
+func (s *setup) right() { s.wronged(func(*attestation) {}) }
+
+// wronged publishes it with an attestation that differs in one thing.
+func (s *setup) wronged(change func(*attestation)) {
+	a := attested(s.small())
+	change(&a)
+	s.publish(s.small())
+	s.attest(a)
+}
+
+func TestPrebuiltIsUsed(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	s.right()
+	file := filepath.Join(t.TempDir(), "ghhelper")
+	code, said := s.does(nil, "prebuilt.sh", s.source, s.platform, file)
+	program, err := os.ReadFile(file)
+	if code != 0 || err != nil || !bytes.Equal(program, s.small()) || !strings.HasPrefix(said, usedPrebuilt) {
+		t.Errorf("saw exit code %d, %d bytes, %v\n%s", code, len(program), err, said)
+	}
+}
+
+// Each way in which there is nothing to be used ends well for the job, with the
+// reason in its log: in one line, with a warning if what is published is wrong.
+func TestPrebuiltSaysWhyNot(t *testing.T) {
+	t.Parallel()
+	const tag = "manifests/"
+	for name, c := range map[string]struct {
+		spoil func(s *setup)
+		env   []string
+		says  string
+	}{
+		"an Enterprise server": {func(*setup) {}, []string{"GITHUB_SERVER_URL=https://git.example.com"}, passedOver + "its provenance is kept by github.com, and this is https://git.example.com"},
+		"no runner of GitHub":  {func(*setup) {}, []string{"GITHUB_SERVER_URL="}, passedOver + "its provenance is kept by github.com, and this is another place"},
+		"no gh":                {func(s *setup) { s.commands = s.t.TempDir(); s.withoutGo() }, nil, passedOver + "no command gh found on PATH"},
+		"no curl":              {func(s *setup) { s.withoutGo("curl") }, nil, passedOver + "no command curl found on PATH"},
+		"no token":             {func(*setup) {}, []string{"GH_TOKEN="}, passedOver + "there is no GH_TOKEN"},
+		"no network":           {func(s *setup) { s.Down("ghcr.io") }, nil, passedOver + "curl: ("},
+		"not public": {func(s *setup) { s.right(); s.SetPrivate("ghcr.io", prebuiltAt, true) }, nil,
+			passedOver + "ghcr.io/" + prebuiltAt + ":"},
+		"the registry fails":    {func(s *setup) { s.right(); s.answers("ghcr.io", tag, world.Fault{Status: 418}) }, nil, passedOver + "ghcr.io answered 418"},
+		"the registry babbles":  {func(s *setup) { s.answers("ghcr.io", "token", world.Fault{Status: 200, Body: "\n::error::x"}) }, nil, passedOver + "ghcr.io gave no token"},
+		"the blob is cut short": {func(s *setup) { s.right(); s.answers("ghcr.io", "/blobs/", world.Fault{Truncated: true}) }, nil, passedOver + "curl: (18)"},
+		"the blob is away":      {func(s *setup) { s.right(); s.answers("ghcr.io", "/blobs/", world.Fault{Status: 404}) }, nil, "is not published, or not for all: 404"},
+		"the manifest is none":  {func(s *setup) { s.right(); s.answers("ghcr.io", tag, world.Fault{Status: 200, Body: "{}"}) }, nil, distrusted},
+		"the blob is too large": {func(s *setup) { s.pushed(make([]byte, 64<<20+1)) }, nil, passedOver + "curl: (63)"},
+		"the blob is a bomb":    {func(s *setup) { s.pushed(zipped(s.t, make([]byte, 300<<20))) }, nil, "does not unpack to at most 268435456 bytes"},
+		"the blob is no gzip":   {func(s *setup) { s.pushed([]byte("MZ")) }, nil, "does not unpack"},
+		"not attested":          {func(s *setup) { s.publish(s.small()) }, nil, distrusted},
+		"another workflow": {func(s *setup) {
+			s.wronged(func(a *attestation) { a.Signer = strings.Replace(a.Signer, "prebuilt", "ci", 1) })
+		}, nil, distrusted},
+		"another repository": {func(s *setup) { s.wronged(func(a *attestation) { a.Repository = "someone/actions" }) }, nil, distrusted},
+		"a workflow of a fork": {func(s *setup) {
+			s.wronged(func(a *attestation) { a.Signer = "someone" + strings.TrimPrefix(a.Signer, "kubestellar") })
+		}, nil, distrusted},
+		"another branch":    {func(s *setup) { s.wronged(func(a *attestation) { a.Ref = "refs/heads/next" }) }, nil, distrusted},
+		"a tag":             {func(s *setup) { s.wronged(func(a *attestation) { a.Ref = "refs/tags/main" }) }, nil, distrusted},
+		"another authority": {func(s *setup) { s.right(); s.attest() }, nil, distrusted},
+		"GitHub fails":      {func(s *setup) { s.right(); s.answers("api.github.com", "/attestations/", world.Fault{Status: 403}) }, nil, passedOver + "gh attestation verify could not check"},
+		"GitHub is away":    {func(s *setup) { s.right(); s.Down("api.github.com") }, nil, passedOver + "gh attestation verify could not check"},
+		"gh is too old": {func(s *setup) {
+			s.right()
+			s.file(filepath.Join(s.commands, "gh"), "#!/usr/bin/env bash\necho 'unknown flag: --source-ref' >&2; exit 1\n", 0o755)
+		}, nil, passedOver + "gh attestation verify could not check its provenance: unknown flag"},
+		"gh babbles": {func(s *setup) {
+			s.right()
+			s.file(filepath.Join(s.commands, "gh"), "#!/usr/bin/env bash\nprintf '\\n::error::x\\r##[error]y\\e[1m' >&2; exit 1\n", 0o755)
+		}, nil, passedOver + "gh attestation verify could not check its provenance:  ::error::x # # [error]y [1m"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSetup(t)
+			c.spoil(s)
+			file := filepath.Join(t.TempDir(), "ghhelper")
+			code, said := s.does(c.env, "prebuilt.sh", s.source, s.platform, file)
+			_, err := os.Stat(file)
+			if code != 1 || err == nil || !strings.Contains(said, c.says) || strings.Count(said, "\n") != 1 {
+				t.Errorf("saw exit code %d, a file: %t, and\n%s\nwant 1, none, and one line with %q", code, err == nil, said, c.says)
+			}
+			if c.says == distrusted {
+				want(t, "log", said, ":"+s.source+"-"+s.platform+" ")
+			}
+		})
+	}
+}
+
+// Only the proof sees the job's token; what builds does not.
+func TestSetupShowsNoTokenToABuild(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	goCommand, err := exec.LookPath("go")
+	must(t, err)
+	seen := filepath.Join(t.TempDir(), "seen")
+	s.file(filepath.Join(s.commands, "go"), fmt.Sprintf("#!/usr/bin/env bash\nenv >>%q\nexec %q \"$@\"\n", seen, goCommand), 0o755)
+	said := s.setsUp()
+	data, err := os.ReadFile(seen)
+	must(t, err)
+	if !strings.Contains(string(data), "GOFLAGS=-mod=readonly\n") || strings.Contains(string(data), s.token) || strings.Contains(said, s.token) {
+		t.Errorf("go saw the environment\n%s\nwant the build's, without the token", data)
+	}
+}
+
+// What an interrupted write, or somebody else, has left in the tool cache is replaced.
+func TestSetupMistrustsTheToolCache(t *testing.T) {
+	t.Parallel()
+	sum := func(data []byte) string { return fmt.Sprintf("%x  -\n", sha256.Sum256(data)) }
+	for name, left := range map[string]func(t *testing.T) (program []byte, sum string){
+		"half of it":        func(t *testing.T) ([]byte, string) { all := ghhelper(t); return all[:len(all)/2], sum(all) },
+		"all but a page":    func(t *testing.T) ([]byte, string) { all := ghhelper(t); return all[:len(all)-4096], sum(all) },
+		"without its hash":  func(t *testing.T) ([]byte, string) { return ghhelper(t)[:1<<20], "" },
+		"of another source": func(t *testing.T) ([]byte, string) { return otherGhhelper(t), sum(otherGhhelper(t)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSetup(t)
+			program, sum := left(t)
+			must(t, os.MkdirAll(s.kept(), 0o755))
+			s.file(filepath.Join(s.kept(), "ghhelper"), string(program), 0o755)
+			if sum != "" {
+				s.file(filepath.Join(s.kept(), "ghhelper.sha256"), sum, 0o644)
+			}
+			want(t, "log", s.setsUp(), passedOver)
+			s.withoutGo()
+			want(t, "log, the second time", s.setsUp(), usedKept)
+		})
+	}
+}
+
+// Two jobs of a machine may do the same at the same time.
+func TestSetupTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	first := newSetup(t)
+	first.publish(ghhelper(t))
+	first.attest(attested(ghhelper(t)))
+	second := *first
+	second.runner = newRunner(t)
+	second.putGh()
+	t.Run("at once", func(t *testing.T) {
+		for name, s := range map[string]*setup{"the one": first, "the other": &second} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				code, said := s.does(nil, "setup.sh")
+				out, err := exec.Command(filepath.Join(strings.TrimSpace(s.wrote("path")), "ghhelper"), "--version").Output()
+				if code != 0 || err != nil || !strings.HasPrefix(string(out), "ghhelper source "+s.source+" ") {
+					t.Errorf("saw exit code %d, and it says %q, %v\n%s", code, out, err, said)
+				}
+			})
+		}
+	})
+	for _, s := range []*setup{first, &second} {
+		for _, name := range []string{"path", "output"} {
+			s.file(filepath.Join(s.temp, name), "", 0o644)
+		}
+		want(t, "log, afterwards", s.setsUp(), usedKept)
+	}
+}
+
+// Without a tool cache, or one that cannot be written to, it is kept for the job.
+func TestSetupWithoutAToolCache(t *testing.T) {
+	t.Parallel()
+	for name, cache := range map[string]string{"none": "", "gone": "/nowhere/at/all"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSetup(t)
+			s.cache = cache
+			want(t, "log", s.setsUp(), passedOver)
+			want(t, "log, the second time", s.setsUp(), usedKept)
+		})
+	}
+}
+
+// Where there is nothing to be used and nothing to build with, the job fails.
+func TestSetupWithoutGo(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	s.withoutGo()
+	code, said := s.does(nil, "setup.sh")
+	if code != 2 {
+		t.Errorf("saw exit code %d, want 2", code)
+	}
+	want(t, "log", said, passedOver)
+	want(t, "log", said, "::error title=ghhelper::no command go found on PATH: run actions/setup-go in a step before this one")
+}
+
+func TestBounded(t *testing.T) {
+	t.Parallel()
+	for command, code := range map[string]int{"bounded 1 sleep 600": 143, "bounded 600 true": 0, "bounded 600 bash -c 'exit 7'": 7} {
+		begin := time.Now()
+		err := exec.Command("bash", "-euo", "pipefail", "-c", "source "+root+"/actions/_lib/bounded.sh; "+command).Run()
+		got := 0
+		if exit := new(exec.ExitError); errors.As(err, &exit) {
+			got = exit.ExitCode()
+		}
+		if took := time.Since(begin); got != code || took > time.Minute {
+			t.Errorf("%s: saw exit code %d, %v, after %v, want %d", command, got, err, took, code)
+		}
+	}
+}
