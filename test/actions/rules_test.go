@@ -40,6 +40,8 @@ var rules = map[string]func(*tree, report){
 	"release-tags":   checkReleaseTags,
 	"release-token":  checkReleaseToken,
 	"tool-images":    checkToolImages,
+	"prebuilt":       checkPrebuilt,
+	"setup-token":    checkSetupToken,
 	"tokens":         checkTokens,
 	"calls":          checkCalls,
 	"called":         checkCalled,
