@@ -21,7 +21,7 @@ packed=$((64 << 20)) unpacked=$((256 << 20)) # in bytes; four times what they ar
 # plain is what others said, in one line that the runner takes for no command.
 plain() {
   local text=${1//[^[:print:]]/ }
-  echo "${text//'##['/# # [}" | cut -c 1-500
+  echo "$text" | sed 's/##\[/# # [/g' | cut -c 1-500
 }
 
 pass() {
@@ -52,13 +52,15 @@ refusals='verifying with issuer|no custom verifier found for issuer|issuer is no
 
 # prove FILE ends the script, unless GitHub's word for it is that our workflow made it.
 prove() {
+  local status=0
   GH_HOST=github.com GH_CONFIG_DIR=$work/gh GH_NO_UPDATE_NOTIFIER=1 GH_PROMPT_DISABLED=1 NO_COLOR=1 \
     bounded 90 gh attestation verify "$1" --repo kubestellar/actions --source-ref refs/heads/main \
-    --signer-workflow kubestellar/actions/.github/workflows/prebuilt.yml </dev/null >/dev/null 2>"$work/said" && return
+    --signer-workflow kubestellar/actions/.github/workflows/prebuilt.yml </dev/null >/dev/null 2>"$work/said" || status=$?
+  [[ $status -ne 0 ]] || return 0
   if grep -qE "$refusals" "$work/said"; then
     distrust "is not proven to be built by prebuilt.yml on main: $(<"$work/said")"
   fi
-  pass "gh attestation verify could not check its provenance: $(<"$work/said")"
+  pass "gh attestation verify could not check its provenance, and ended with $status: $(<"$work/said")"
 }
 
 [[ ${GITHUB_SERVER_URL:-} == https://github.com ]] || pass "its provenance is kept by github.com, and this is ${GITHUB_SERVER_URL:-another place}"
@@ -69,7 +71,7 @@ done
 work=$(mktemp -d "${RUNNER_TEMP:?}/ghhelper-prebuilt.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-get 65536 "$work/token" "token?service=ghcr.io&scope=repository:$at:pull"
+get 65536 "$work/token" "token?service=ghcr.io&scope=repository:$at:pull" --header 'Accept: application/json'
 [[ $(<"$work/token") =~ \"token\"\ *:\ *\"([A-Za-z0-9._~+/=-]+)\" ]] || pass "ghcr.io gave no token"
 authorization="Authorization: Bearer ${BASH_REMATCH[1]}"
 get 65536 "$work/manifest" "v2/$at/manifests/$tag" --header "$authorization" --header 'Accept: application/vnd.oci.image.manifest.v1+json'
