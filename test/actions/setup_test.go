@@ -469,32 +469,41 @@ func TestSetupMistrustsTheToolCache(t *testing.T) {
 	}
 }
 
-// Two jobs of a machine may do the same at the same time.
+// Two jobs of a machine may do the same at the same time, whether they build or not.
 func TestSetupTwiceAtOnce(t *testing.T) {
 	t.Parallel()
-	first := newSetup(t)
-	first.publish(ghhelper(t))
-	first.attest(attested(ghhelper(t)))
-	second := *first
-	second.runner = newRunner(t)
-	second.putGh()
-	t.Run("at once", func(t *testing.T) {
-		for name, s := range map[string]*setup{"the one": first, "the other": &second} {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				code, said := s.does(nil, "setup.sh")
-				out, err := exec.Command(filepath.Join(strings.TrimSpace(s.wrote("path")), "ghhelper"), "--version").Output()
-				if code != 0 || err != nil || !strings.HasPrefix(string(out), "ghhelper source "+s.source+" ") {
-					t.Errorf("saw exit code %d, and it says %q, %v\n%s", code, out, err, said)
+	for says, prepare := range map[string]func(s *setup){
+		usedPrebuilt: func(s *setup) { s.publish(ghhelper(s.t)); s.attest(attested(ghhelper(s.t))) },
+		passedOver:   func(*setup) {},
+	} {
+		t.Run(says, func(t *testing.T) {
+			t.Parallel()
+			first := newSetup(t)
+			prepare(first)
+			second := *first
+			second.runner = newRunner(t)
+			second.putGh()
+			var both sync.WaitGroup
+			for _, s := range []*setup{first, &second} {
+				both.Go(func() { s.ends(says) })
+			}
+			both.Wait()
+			for _, s := range []*setup{first, &second} {
+				for _, name := range []string{"path", "output"} {
+					s.file(filepath.Join(s.temp, name), "", 0o644)
 				}
-			})
-		}
-	})
-	for _, s := range []*setup{first, &second} {
-		for _, name := range []string{"path", "output"} {
-			s.file(filepath.Join(s.temp, name), "", 0o644)
-		}
-		want(t, "log, afterwards", s.setsUp(), usedKept)
+				want(t, "log, afterwards", s.setsUp(), usedKept)
+			}
+		})
+	}
+}
+
+// ends runs setup.sh beside another one, which has to end well, and say so.
+func (s *setup) ends(says string) {
+	code, said := s.does(nil, "setup.sh")
+	out, err := exec.Command(filepath.Join(strings.TrimSpace(s.wrote("path")), "ghhelper"), "--version").Output()
+	if code != 0 || err != nil || !strings.HasPrefix(string(out), "ghhelper source "+s.source+" ") || !strings.Contains(said, says) {
+		s.t.Errorf("saw exit code %d, and it says %q, %v\n%s", code, out, err, said)
 	}
 }
 
