@@ -14,12 +14,13 @@ import (
 // outputsOf are the outputs that a command gives to the later steps of a job.
 // test/actions reads this list, and holds the actions to it.
 var outputsOf = map[string][]string{
-	"bump":     {"component", "version", "state", "commit", "pull-request-number", "pull-request-url"},
-	"dispatch": {"component", "version", "state", "run-url", "conclusion", "pull-request-number", "pull-request-url", "receivers"},
-	"image":    {"version", "image", "digest"},
-	"prove":    {"component", "version", "commit", "conclusion"},
-	"tag":      {"version", "tag", "commit"},
-	"verify":   {"references", "findings", "warnings", "unchecked"},
+	"bump":       {"component", "version", "state", "commit", "pull-request-number", "pull-request-url"},
+	"dispatch":   {"component", "version", "state", "run-url", "conclusion", "pull-request-number", "pull-request-url", "receivers"},
+	"goreleaser": {"version", "commit", "images", "digest", "checksums"},
+	"image":      {"version", "image", "digest"},
+	"prove":      {"component", "version", "commit", "conclusion"},
+	"tag":        {"version", "tag", "commit"},
+	"verify":     {"references", "findings", "warnings", "unchecked"},
 }
 
 // output gives values to the later steps of the job, where there is one. A value

@@ -42,12 +42,15 @@ var fields = map[string]field{
 	"dispatch ref": {"main", func(v string) []string {
 		return []string{"dispatch", "--to=example/tiny", "--ref=" + v, "--", "app", "1.1.0"}
 	}, false},
-	"prove component": {"app", func(v string) []string { return []string{"prove", "--", v, "1.1.0"} }, false},
-	"prove version":   {"1.1.0", func(v string) []string { return []string{"prove", "--", "app", v} }, false},
-	"prove newest":    {"app", func(v string) []string { return []string{"prove", "--newest", "--", v} }, false},
-	"release version": {"0.1.0", func(v string) []string { return []string{"release", "--", v} }, false},
-	"publish version": {"0.1.0", func(v string) []string { return []string{"publish", "--", v} }, false},
-	"stamp version":   {"0.1.0", func(v string) []string { return []string{"stamp", "--out=" + filepath.Join("..", "stamped"), "--", v} }, false},
+	"prove component":       {"app", func(v string) []string { return []string{"prove", "--", v, "1.1.0"} }, false},
+	"prove version":         {"1.1.0", func(v string) []string { return []string{"prove", "--", "app", v} }, false},
+	"prove newest":          {"app", func(v string) []string { return []string{"prove", "--newest", "--", v} }, false},
+	"release version":       {"0.1.0", func(v string) []string { return []string{"release", "--", v} }, false},
+	"publish version":       {"0.1.0", func(v string) []string { return []string{"publish", "--", v} }, false},
+	"goreleaser version":    {"0.1.0", func(v string) []string { return []string{"goreleaser", "--", v} }, false},
+	"goreleaser workdir":    {"app", func(v string) []string { return []string{"goreleaser", "--workdir=" + v} }, false},
+	"goreleaser repository": {"example/tiny", func(v string) []string { return []string{"goreleaser", "--repository=" + v} }, true},
+	"stamp version":         {"0.1.0", func(v string) []string { return []string{"stamp", "--out=" + filepath.Join("..", "stamped"), "--", v} }, false},
 }
 
 // classes of hostile values, made of a right one.

@@ -73,9 +73,10 @@ versioned reference between repositories right.
 Start with "ghhelper rehearse": it releases the current commit in a world of
 its own on this machine, needs no credentials, and changes nothing else.
 
-In a job of a GitHub workflow, errors are annotations; what bump, dispatch, image,
-plan, prove, release, tag and verify did is in the job's summary; and bump, dispatch,
-image, prove, tag and verify give it to later steps as outputs (GITHUB_OUTPUT).
+In a job of a GitHub workflow, errors are annotations; what bump, dispatch,
+goreleaser, image, plan, prove, release, tag and verify did is in the job's summary;
+and bump, dispatch, goreleaser, image, prove, tag and verify give it to later steps
+as outputs (GITHUB_OUTPUT).
 
 Exit codes: 0 nothing wrong, 1 something was found wrong, 2 wrong usage or
 configuration, 3 something could not be checked.`
@@ -96,7 +97,7 @@ func newRoot(w world) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w; see %s --help", err, cmd.CommandPath())
 	})
-	for _, command := range []*cobra.Command{newRehearse(w), newTag(w), newRelease(w), newDispatch(w), newPublish(w), newProve(w), newStamp(w), newReferences(w), newVerify(w), newBump(w), newPlan(w), newImage(w)} {
+	for _, command := range []*cobra.Command{newRehearse(w), newTag(w), newRelease(w), newDispatch(w), newPublish(w), newProve(w), newStamp(w), newReferences(w), newVerify(w), newBump(w), newPlan(w), newImage(w), newGoreleaser(w)} {
 		command.Args = explainArgs(command.Args)
 		root.AddCommand(command)
 	}

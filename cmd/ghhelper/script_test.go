@@ -46,6 +46,7 @@ func TestScripts(t *testing.T) {
 			return os.Getenv("FAULTS") == "all", nil // as CI sets it
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"base":        base,
 			"check":       check,
 			"checks":      checks,
 			"concludes":   concludes,

@@ -47,12 +47,12 @@ func (r Repo) Tips(ctx context.Context, remote Remote, branch string) (Tips, err
 // no branch. "" is none.
 func (r Repo) Bring(ctx context.Context, remote Remote, commits ...string) error {
 	missing := slices.DeleteFunc(slices.Clone(commits), func(commit string) bool { return commit == "" || r.Has(ctx, commit) })
-	shallow, err := r.Run(ctx, "rev-parse", "--is-shallow-repository")
-	if err != nil || len(missing) == 0 && shallow == "false" {
+	shallow, err := r.Shallow(ctx)
+	if err != nil || len(missing) == 0 && !shallow {
 		return err
 	}
 	args := []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"}
-	if shallow == "true" {
+	if shallow {
 		args = append(args, "--unshallow") // where branches part may lie deeper
 	}
 	_, err = r.Run(ctx, slices.Concat(args, []string{"--", string(remote)}, slices.DeleteFunc(slices.Clone(commits), func(c string) bool { return c == "" }))...)

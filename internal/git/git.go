@@ -165,6 +165,19 @@ func (r Repo) Versions(ctx context.Context) ([]ref.Version, error) {
 	return versions, nil
 }
 
+// Shallow tells whether history is missing here, as in a clone of one commit.
+func (r Repo) Shallow(ctx context.Context) (bool, error) {
+	shallow, err := r.Run(ctx, "rev-parse", "--is-shallow-repository")
+	return shallow == "true", err
+}
+
+// Describe names what is checked out by the nearest tag of a version below it, as
+// v1.2.3-4-gabcdef0, with -dirty where files differ; without such a tag, by the
+// commit alone.
+func (r Repo) Describe(ctx context.Context) (string, error) {
+	return r.Run(ctx, "describe", "--tags", "--match=v[0-9]*", "--always", "--dirty")
+}
+
 // Files lists what belongs to the folder for git: what it tracks there, and
 // what is new and not ignored, sorted, with submodules and links among them.
 func (r Repo) Files(ctx context.Context) ([]string, error) {

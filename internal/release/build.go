@@ -42,16 +42,14 @@ type Builder struct {
 
 // config is what we read of goreleaser's configuration.
 type config struct {
-	Kos []struct {
-		BaseImage    string   `yaml:"base_image"`
-		Repositories []string `yaml:"repositories"`
-		Tags         []string `yaml:"tags"`
-	} `yaml:"kos"`
+	Dist            string         `yaml:"dist"`
+	Kos             []koConfig     `yaml:"kos"`
 	Dockers         []dockerConfig `yaml:"dockers"`
 	DockersV2       []dockerConfig `yaml:"dockers_v2"`
 	DockerManifests []dockerConfig `yaml:"docker_manifests"`
 	Release         struct {
-		Draft bool `yaml:"draft"`
+		Draft   bool   `yaml:"draft"`
+		Disable string `yaml:"disable"`
 	} `yaml:"release"`
 	// Others are all sections that have no field here.
 	Others map[string]any `yaml:",inline"`
@@ -114,8 +112,9 @@ func (b Builder) Check(c config) error {
 
 // Built is what goreleaser made.
 type Built struct {
-	Images map[string]string // repository → digest of the staged image
-	Files  []BuiltFile       // archives, checksums, SBOMs: the release's assets
+	Images    map[string]string // repository → digest of the image
+	Files     []BuiltFile       // archives, checksums, SBOMs: the release's assets
+	Checksums []string          // the paths of those files that are checksums
 }
 
 // BuiltFile is one file that a release carries as an asset.
@@ -185,20 +184,18 @@ func (t *Train) build(ctx context.Context, src source) (Built, string, error) {
 			return Built{}, "", err
 		}
 	}
-	toolchain, err := Toolchain(t.Tree)
+	env, err := t.Builder.environment(t.Tree, "STAGE="+t.stageName(src), "GORELEASER_CURRENT_TAG="+t.Version.Tag())
 	if err != nil {
 		return Built{}, "", err
 	}
-	env := slices.Concat(t.Builder.Env, fixed, []string{"GOTOOLCHAIN=" + toolchain, "STAGE=" + t.stageName(src),
-		"GORELEASER_CURRENT_TAG=" + t.Version.Tag(), "GORELEASER_FORCE_TOKEN=github"})
 	if !release.Draft {
 		env = append(env, "RELEASE_PUBLISHED=true") // goreleaser would make a second draft
 	}
 	fmt.Fprintln(t.Log.Out, "  goreleaser builds; with cold caches that takes minutes")
-	if err := t.Builder.run(ctx, t.Errors, env); err != nil {
+	if err := t.Builder.run(ctx, t.Errors, env, "--skip=announce"); err != nil {
 		return Built{}, "", err
 	}
-	built, err := t.Builder.read()
+	built, err := t.Builder.read(*config)
 	if err == nil {
 		err = t.declaredImages(slices.Collect(maps.Keys(built.Images)))
 	}
@@ -349,9 +346,16 @@ func Toolchain(tree fs.FS) (string, error) {
 	return file.Toolchain.Name, nil
 }
 
-func (b Builder) run(ctx context.Context, w io.Writer, env []string) error {
+// environment is the one that goreleaser builds a commit's tree in. Of two values
+// of a variable, the later one counts.
+func (b Builder) environment(tree fs.FS, more ...string) ([]string, error) {
+	toolchain, err := Toolchain(tree)
+	return slices.Concat(b.Env, fixed, []string{"GOTOOLCHAIN=" + toolchain, "GORELEASER_FORCE_TOKEN=github"}, more), err
+}
+
+func (b Builder) run(ctx context.Context, w io.Writer, env []string, more ...string) error {
 	var said bytes.Buffer
-	cmd := exec.CommandContext(ctx, b.Command, "release", "--clean", "--skip=announce", "--config", configFile)
+	cmd := exec.CommandContext(ctx, b.Command, append([]string{"release", "--clean", "--config", configFile}, more...)...)
 	cmd.Dir, cmd.Env = b.Dir, env
 	cmd.Stdout = io.MultiWriter(&said, w)
 	cmd.Stderr = cmd.Stdout
@@ -384,31 +388,41 @@ func lastLines(text string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// read reads what goreleaser says it made, from dist/artifacts.json.
-func (b Builder) read() (Built, error) {
-	data, err := os.ReadFile(filepath.Join(b.Dir, "dist", "artifacts.json"))
-	if err != nil {
-		return Built{}, fmt.Errorf("reading what goreleaser built: %w", err)
+// says reads one of the files in which goreleaser says what it did.
+func (b Builder) says(c config, name string, into any) error {
+	data, err := os.ReadFile(filepath.Join(b.Dir, cmp.Or(c.Dist, "dist"), name))
+	if err == nil {
+		err = json.Unmarshal(data, into)
 	}
+	if err != nil {
+		return fmt.Errorf("reading what goreleaser built: %w", err)
+	}
+	return nil
+}
+
+// read reads what goreleaser says it made, from dist/artifacts.json.
+func (b Builder) read(c config) (Built, error) {
 	var artifacts []struct {
 		Name, Path, Type string
 		Extra            struct{ Digest string }
 	}
-	if err := json.Unmarshal(data, &artifacts); err != nil {
-		return Built{}, fmt.Errorf("reading what goreleaser built: %w", err)
+	if err := b.says(c, "artifacts.json", &artifacts); err != nil {
+		return Built{}, err
 	}
 	built := Built{Images: map[string]string{}}
 	for _, a := range artifacts {
 		switch a.Type {
 		case "Docker Manifest", "Published Docker Image":
-			at, _, _ := strings.Cut(a.Name, "@") // named by its digest
-			built.Images[at] = a.Extra.Digest
+			built.Images[locationOf(a.Name)] = a.Extra.Digest
 		case "Archive", "Checksum", "SBOM":
 			file, err := describeFile(a.Name, filepath.Join(b.Dir, a.Path))
 			if err != nil {
 				return Built{}, err
 			}
 			built.Files = append(built.Files, file)
+			if a.Type == "Checksum" {
+				built.Checksums = append(built.Checksums, file.Path)
+			}
 		}
 	}
 	return built, nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
@@ -120,27 +121,33 @@ func (t *Train) mayBuild(ctx context.Context) error {
 // gitState: the tree is clean, the tag free or on this commit, the commit on
 // main or a release branch.
 func (t *Train) gitState(ctx context.Context, commit string) ([]plan.Finding, error) {
-	var dirty []string
+	var dirty []plan.Finding
 	var branch, here, remote string
 	errs := make([]error, 4)
 	var group sync.WaitGroup // each waits for a git of its own
-	group.Go(func() { dirty, errs[0] = t.Repo.Dirty(ctx, t.Untracked...) })
+	group.Go(func() { dirty, errs[0] = cleanTree(ctx, t.Repo, t.Untracked...) })
 	group.Go(func() { branch, errs[1] = t.Repo.ReleasedFrom(ctx, t.remote(), commit) })
 	group.Go(func() { here, errs[2] = t.Repo.LocalTag(ctx, t.Version.Tag()) })
 	group.Go(func() { remote, errs[3] = t.remoteTag(ctx) })
 	group.Wait()
-	var findings []plan.Finding
-	if len(dirty) > 0 {
-		const enough = 10
-		named := strings.Join(dirty[:min(enough, len(dirty))], ", ")
-		findings = append(findings, plan.Finding{Rule: "clean-tree", Saw: fmt.Sprintf("%s: %s", report.Count(len(dirty), "changed or untracked file"), named),
-			Want: "a clean tree", Help: "commit, stash or remove them: only what a commit holds can be released"})
-	}
+	findings := dirty
 	if branch == "" && errs[1] == nil {
 		findings = append(findings, tag.Lost(commit, t.File.Own().Repository))
 	}
 	moves := tag.Moves(t.Version, commit, map[string]string{"here": here, "at " + t.File.Own().Repository: remote})
 	return append(findings, moves...), errors.Join(errs...)
+}
+
+// cleanTree: the work tree is what the commit holds, but for what lies below except.
+func cleanTree(ctx context.Context, repo git.Repo, except ...string) ([]plan.Finding, error) {
+	dirty, err := repo.Dirty(ctx, except...)
+	if len(dirty) == 0 || err != nil {
+		return nil, err
+	}
+	const enough = 10
+	named := strings.Join(dirty[:min(enough, len(dirty))], ", ")
+	return []plan.Finding{{Rule: "clean-tree", Saw: fmt.Sprintf("%s: %s", report.Count(len(dirty), "changed or untracked file"), named),
+		Want: "a clean tree", Help: "commit, stash or remove them: only what a commit holds can be released"}}, nil
 }
 
 // references: everything that the tree refers to, outside this release, is

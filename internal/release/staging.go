@@ -80,10 +80,7 @@ func (c config) staged() error {
 			errs = append(errs, outcome.Usagef(`%s: kos[%d] pushes the tags %s, want the staging tag alone, which is promoted once all is checked: write tags: ["staging-{{ .Env.STAGE }}"]`, configFile, i, strings.Join(tags, ", ")))
 		}
 	}
-	for _, section := range []struct {
-		name    string
-		entries []dockerConfig
-	}{{"dockers", c.Dockers}, {"dockers_v2", c.DockersV2}, {"docker_manifests", c.DockerManifests}} {
+	for _, section := range c.dockerSections() {
 		errs = append(errs, stagedDockers(section.name, section.entries))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Others)) {
@@ -95,6 +92,25 @@ func (c config) staged() error {
 		errs = append(errs, outcome.Usagef("%s: release.draft is not true, so the release would be public before anything is checked: write release: {draft: true, use_existing_draft: true}", configFile))
 	}
 	return errors.Join(errs...)
+}
+
+// locationOf is the name of an image without its tag and digest. What is copied to
+// a second repository is named by its tag.
+func locationOf(name string) string {
+	name, _, _ = strings.Cut(name, "@")
+	host, path, _ := strings.Cut(name, "/")
+	path, _, _ = strings.Cut(path, ":")
+	return host + "/" + path
+}
+
+// dockerSection is one of goreleaser's sections for docker's images.
+type dockerSection struct {
+	name    string
+	entries []dockerConfig
+}
+
+func (c config) dockerSections() []dockerSection {
+	return []dockerSection{{"dockers", c.Dockers}, {"dockers_v2", c.DockersV2}, {"docker_manifests", c.DockerManifests}}
 }
 
 func stagedDockers(section string, entries []dockerConfig) error {
