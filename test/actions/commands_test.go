@@ -19,6 +19,7 @@ var (
 	tagged    = []string{"GITHUB_REF_TYPE=tag", "GITHUB_REF_NAME=v1.2.3"}
 	dispatch  = []string{"COMPONENT=", "TO=", "WORKFLOW=", "REF=main", "WAIT=false", "TIMEOUT=30m"}
 	prove     = []string{"COMPONENT=", "REBUILD=false", "ALLOW_UNCHECKED=false"}
+	packaged  = []string{"MODE=auto", "WORKDIR=."}
 	verify    = []string{"ALLOW_UNCHECKED=false"}
 	uncertain = []string{"ALLOW_UNCHECKED=true"}
 )
@@ -40,9 +41,19 @@ func TestScriptsCallGhhelper(t *testing.T) {
 		"dispatch fails":           {"dispatch.sh", [][]string{dispatch, tagged}, "<v1.2.3>", "3", 3},
 		"dispatch without version": {"dispatch.sh", [][]string{dispatch}, "", "0", 2},
 		"dispatch and wait oddly":  {"dispatch.sh", [][]string{dispatch, tagged, {"WAIT=yes"}}, "", "0", 2},
-		"prove the pushed tag":     {"prove.sh", [][]string{prove, tagged}, "<prove><--><v1.2.3>", "0", 0},
-		"prove the newest":         {"prove.sh", [][]string{prove}, "<prove><--newest><-->\n", "0", 0},
-		"prove the newest of one":  {"prove.sh", [][]string{prove, {"COMPONENT=--x y"}}, "<prove><--newest><--><--x y>", "0", 0},
+		"goreleaser on a branch":   {"goreleaser.sh", [][]string{packaged}, "<goreleaser><--verbose><--workdir=.><-->\n", "0", 0},
+		"goreleaser on a tag":      {"goreleaser.sh", [][]string{packaged, tagged}, "<goreleaser><--verbose><--workdir=.><--><v1.2.3>\n", "0", 0},
+		"goreleaser on a tag that is no version": {"goreleaser.sh", [][]string{packaged, tagged, {"GITHUB_REF_NAME=api/v1"}},
+			"<goreleaser><--verbose><--workdir=.><-->\n", "0", 0},
+		"goreleaser a version": {"goreleaser.sh", [][]string{packaged, {"VERSION=2.0.0 $(id)", "WORKDIR=--x y"}},
+			"<goreleaser><--verbose><--workdir=--x y><--><2.0.0 $(id)>\n", "0", 0},
+		"goreleaser a snapshot of a tag": {"goreleaser.sh", [][]string{packaged, tagged, {"MODE=snapshot"}}, "<goreleaser><--verbose><--workdir=.><-->\n", "0", 0},
+		"goreleaser a release":           {"goreleaser.sh", [][]string{packaged, tagged, {"MODE=release"}}, "<--><v1.2.3>\n", "1", 1},
+		"goreleaser releases no branch":  {"goreleaser.sh", [][]string{packaged, {"MODE=release"}}, "", "0", 2},
+		"goreleaser oddly":               {"goreleaser.sh", [][]string{packaged, {"MODE=yes"}}, "", "0", 2},
+		"prove the pushed tag":           {"prove.sh", [][]string{prove, tagged}, "<prove><--><v1.2.3>", "0", 0},
+		"prove the newest":               {"prove.sh", [][]string{prove}, "<prove><--newest><-->\n", "0", 0},
+		"prove the newest of one":        {"prove.sh", [][]string{prove, {"COMPONENT=--x y"}}, "<prove><--newest><--><--x y>", "0", 0},
 		"prove by building": {"prove.sh", [][]string{prove, {"COMPONENT=app", "VERSION=1.0.0", "REBUILD=true"}},
 			"<prove><--rebuild><--><app><1.0.0>", "0", 0},
 		"prove what cannot be checked":    {"prove.sh", [][]string{prove, tagged}, "<prove>", "3", 3},
