@@ -60,16 +60,6 @@ func unpublished(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// base: our base image is where .goreleaser.yaml and ours name it.
-func base(ts *testscript.TestScript, _ bool, _ []string) {
-	w := worldOf(ts)
-	index, err := oci.BaseImage()
-	ts.Check(err)
-	r := &oci.Registry{Keychain: fixed{authn.FromConfig(authn.AuthConfig{Username: "u", Password: w.Token()})}, Transport: w.Transport()}
-	_, err = r.PushIndex(context.Background(), oci.BaseName, "base", index)
-	ts.Check(err)
-}
-
 // is LOCATION:TAG FILE: the file names the digest that the tag has.
 func is(ts *testscript.TestScript, _ bool, args []string) {
 	at, tag, _ := strings.Cut(args[0], ":")

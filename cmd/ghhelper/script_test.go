@@ -61,6 +61,7 @@ func TestScripts(t *testing.T) {
 			"private":     private,
 			"published":   published,
 			"pulled":      pulled,
+			"raced":       raced,
 			"refused":     refused,
 			"released":    released,
 			"renamed":     renamed,
