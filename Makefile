@@ -18,7 +18,9 @@ bin := .tools/bin
 export PATH := $(CURDIR)/$(bin):$(PATH)
 
 commit := $(shell git rev-parse HEAD 2>/dev/null)
-ldflags := -s -w -X main.commit=$(commit)
+# On amd64, functions begin at 32 bytes if nothing else is said, and at 16 on
+# arm64; with some 60,000 of them that is half a megabyte of gaps.
+ldflags := -s -w -funcalign=16 -X main.commit=$(commit)
 
 .PHONY: help
 help: ## Say what can be made
