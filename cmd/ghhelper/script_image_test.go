@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"os"
 	"os/exec"
 	"path"
@@ -74,23 +76,44 @@ func is(ts *testscript.TestScript, _ bool, args []string) {
 // pulled LOCATION:TAG PLATFORM PROGRAM pulls, as anybody, the image's program for a
 // platform into the folder.
 func pulled(ts *testscript.TestScript, _ bool, args []string) {
-	at, tag, _ := strings.Cut(args[0], ":")
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), fileOf(ts, args[0], args[1], func(name string) bool { return path.Base(name) == args[2] }), 0o755))
+}
+
+// roots LOCATION:TAG PLATFORM FILE pulls the certificates that programs in the image
+// trust, which must be more than a hundred, into the file.
+func roots(ts *testscript.TestScript, _ bool, args []string) {
+	data := fileOf(ts, args[0], args[1], func(name string) bool { return name == "etc/ssl/certs/ca-certificates.crt" })
+	n := 0
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		_, err := x509.ParseCertificate(block.Bytes)
+		ts.Check(err)
+		n++
+	}
+	const atLeast = 100
+	if n < atLeast {
+		ts.Fatalf("%s has %d root certificates, want at least %d", args[0], n, atLeast)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), data, 0o644))
+}
+
+// fileOf is the last file of that name in the image for a platform, as anybody has it.
+func fileOf(ts *testscript.TestScript, image, platform string, wanted func(name string) bool) (content []byte) {
+	at, tag, _ := strings.Cut(image, ":")
 	r := &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: worldOf(ts).Transport()}
 	d, err := r.Describe(context.Background(), at, tag)
 	ts.Check(err)
-	i := slices.IndexFunc(d.Each, func(p oci.Platform) bool { return p.Name == args[1] })
+	i := slices.IndexFunc(d.Each, func(p oci.Platform) bool { return p.Name == platform })
 	if i < 0 {
-		ts.Fatalf("%s is for %v", args[0], d.Platforms)
+		ts.Fatalf("%s is for %v", image, d.Platforms)
 	}
-	found := false
 	ts.Check(r.Files(context.Background(), at, d.Each[i].Digest, func(name string, data []byte) error {
-		if path.Base(name) != args[2] {
-			return nil
+		if wanted(name) {
+			content = data
 		}
-		found = true
-		return os.WriteFile(ts.MkAbs(args[2]), data, 0o755)
+		return nil
 	}))
-	if !found {
-		ts.Fatalf("%s has no file %s", args[0], args[2])
+	if content == nil {
+		ts.Fatalf("%s has no such file", image)
 	}
+	return content
 }

@@ -65,6 +65,7 @@ func TestScripts(t *testing.T) {
 			"refused":     refused,
 			"released":    released,
 			"renamed":     renamed,
+			"roots":       roots,
 			"repository":  repository,
 			"unpublished": unpublished,
 			"without":     without,

@@ -3,7 +3,10 @@ package oci
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/pem"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -11,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
 // BaseName is where our base image is published.
@@ -22,18 +26,44 @@ const indexType = types.OCIImageIndex
 // basePlatforms are the architectures of the base image, all of them linux.
 var basePlatforms = []string{"amd64", "arm64", "ppc64le"}
 
-// baseFiles is all that the base image holds.
-var baseFiles = []struct {
+// baseFile is a file or folder of the base image.
+type baseFile struct {
 	name, text string
 	mode       int64
 	owner      int
-}{
-	{"etc/", "", 0o755, 0},
-	{"etc/group", "root:x:0:\nnonroot:x:65532:\n", 0o644, 0},
-	{"etc/passwd", "root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n", 0o644, 0},
-	{"home/", "", 0o755, 0},
-	{"home/nonroot/", "", 0o700, 65532},
-	{"tmp/", "", 0o1777, 0},
+}
+
+// baseFiles is all that the base image holds.
+func baseFiles() []baseFile {
+	return []baseFile{
+		{"etc/", "", 0o755, 0},
+		{"etc/group", "root:x:0:\nnonroot:x:65532:\n", 0o644, 0},
+		{"etc/passwd", "root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n", 0o644, 0},
+		{"etc/ssl/", "", 0o755, 0},
+		{"etc/ssl/certs/", "", 0o755, 0},
+		{rootsFile, roots(), 0o644, 0},
+		{"home/", "", 0o755, 0},
+		{"home/nonroot/", "", 0o700, 65532},
+		{"tmp/", "", 0o1777, 0},
+	}
+}
+
+// rootsFile holds the root certificates in images, where programs of Go, and those
+// that use OpenSSL, look for them.
+const rootsFile = "etc/ssl/certs/ca-certificates.crt"
+
+// roots are the authorities that Mozilla has web sites trusted by, as the Go project
+// packs them in a module that go.mod pins. A root that is to be trusted only for what
+// it has signed before a day is left out, since PEM cannot say so.
+func roots() string {
+	var all []string
+	for root := range bundle.Roots() {
+		if root.Constraint == nil {
+			all = append(all, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate})))
+		}
+	}
+	slices.Sort(all) // whatever order the module has
+	return strings.Join(all, "")
 }
 
 // BaseImage is the image that our images are built on. It is made from fixed
@@ -60,7 +90,7 @@ func BaseImage() (v1.ImageIndex, error) {
 func baseLayer() ([]byte, error) {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
-	for _, f := range baseFiles {
+	for _, f := range baseFiles() {
 		header := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.text)), Uid: f.owner, Gid: f.owner, ModTime: time.Unix(0, 0)}
 		if err := w.WriteHeader(header); err != nil {
 			return nil, err
