@@ -126,15 +126,20 @@ func (g Goreleaser) configured(c config, v ref.Version) ([]pushed, error) {
 }
 
 func (g Goreleaser) values(v ref.Version) values {
-	env := map[string]string{}
-	for _, entry := range g.Builder.Env {
-		name, value, _ := strings.Cut(entry, "=")
-		env[name] = value
-	}
+	env := g.Builder.variables()
 	if g.Version.IsZero() {
 		env["STAGE"] = "snapshot-" + g.Commit
 	}
 	return values{"Version": v.String(), "Tag": v.Tag(), "FullCommit": g.Commit, "Commit": g.Commit, "Env": env}
+}
+
+func (b Builder) variables() map[string]string {
+	env := map[string]string{}
+	for _, entry := range b.Env {
+		name, value, _ := strings.Cut(entry, "=")
+		env[name] = value
+	}
+	return env
 }
 
 // labels are those that prove asks of an image.
@@ -215,7 +220,7 @@ func (g Goreleaser) build(ctx context.Context, c config, said, more string, opti
 	if err != nil {
 		return Built{}, err
 	}
-	ldflags := fmt.Sprintf("-s -w -X main.version=%s -X main.commit=%s %s", said, g.Commit, g.values(g.Version)["Env"].(map[string]string)["LDFLAGS"])
+	ldflags := fmt.Sprintf("-s -w -X main.version=%s -X main.commit=%s %s", said, g.Commit, g.Builder.variables()["LDFLAGS"])
 	env, err := g.Builder.environment(g.Tree, "GOFLAGS=-mod=readonly -trimpath -buildvcs=false", "LDFLAGS="+strings.TrimSpace(ldflags),
 		"COMMIT_TIME="+at.UTC().Format(time.RFC3339), "SOURCE_DATE_EPOCH="+strconv.FormatInt(at.Unix(), 10), "KO_DOCKER_REPO=", more)
 	if err != nil {
