@@ -17,4 +17,4 @@ fi
 
 unset GOEXPERIMENT
 export GOTOOLCHAIN=$toolchain GOFLAGS=-mod=readonly GOWORK=off CGO_ENABLED=0 GOAMD64=v1 GOARM64=v8.0 GOFIPS140=off
-GOOS=$1 GOARCH=$2 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.sourceHash=$source" -o "$3" ./cmd/ghhelper
+GOOS=$1 GOARCH=$2 go build -trimpath -buildvcs=false -ldflags "-s -w -funcalign=16 -X main.sourceHash=$source" -o "$3" ./cmd/ghhelper
