@@ -212,7 +212,7 @@ func (o *organisation) installApp() {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	o.must(err)
 	o.key = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
-	may := world.Permissions{"contents": "write", "pull_requests": "write", "workflows": "write"}
+	may := world.Permissions{"contents": "write", "pull_requests": "write", "workflows": "write", "actions": "write"}
 	o.AddApp(world.App{ClientID: app, Login: "mover[bot]", Key: &key.PublicKey, Installation: 1,
 		Repositories: map[string]world.Permissions{here: may, "kubestellar/kubestellar": may}})
 }

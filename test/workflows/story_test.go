@@ -39,7 +39,8 @@ func TestTheOrganisationReleases(t *testing.T) {
 		{"telling the same again changes nothing", toldAgain},
 		{"a newer release moves the open pull request", newerRelease},
 		{"an older release changes nothing", olderRelease},
-		{"the transport plugin is bumped by hand", transportPluginByHand},
+		{"the transport plugin starts the bump by hand, and waits for it", transportPluginByHand},
+		{"kubeflex builds a snapshot", kubeflexBuilds},
 		{"kubestellar's release is followed by the charts'", chartsFollow},
 	}
 	for _, step := range steps {
@@ -113,11 +114,21 @@ func transportPluginByHand(o *organisation) {
 	o.all(runs, "push release.yml")
 	o.published("ghcr.io/kubestellar/ocm-transport-plugin/transport-controller", "0.1.11")
 	o.published("ghcr.io/kubestellar/ocm-transport-plugin/chart/ocm-transport-plugin", "0.1.11")
-	runs = o.during(func() { o.dispatch(core, "ocm-transport-plugin", "0.1.11") })
-	o.all(runs, "workflow_dispatch bump.yml, pull_request verify.yml")
+	runs = o.during(func() { o.start(otp, "tell.yml", map[string]any{"version": "v0.1.11"}) })
+	o.all(runs, "workflow_dispatch bump.yml, workflow_dispatch tell.yml, pull_request verify.yml")
 	pull := o.onePull("ocm-transport-plugin", "0.1.11")
+	contains(o.t, runs[1].log, fmt.Sprintf("it came to success and to https://github.com/%s/pull/%d", core, pull.Number))
 	o.signedOff(pull)
 	o.moved(pull, "0.1.10", "0.1.11", 2)
+}
+
+func kubeflexBuilds(o *organisation) {
+	before := o.state()
+	runs := o.during(func() { o.start("kubestellar/kubeflex", "build.yml", map[string]any{}) })
+	o.all(runs, "workflow_dispatch build.yml")
+	contains(o.t, runs[0].log, "of "+o.git(o.RepositoryDir("kubestellar/kubeflex"), "rev-parse", "main"))
+	contains(o.t, runs[0].log, "  kubeflex_")
+	o.same(before)
 }
 
 func chartsFollow(o *organisation) {
@@ -179,11 +190,17 @@ func (o *organisation) api(method, path string, body any) {
 	}
 }
 
+// start starts a workflow by hand.
+func (o *organisation) start(repository, file string, inputs map[string]any) {
+	o.t.Helper()
+	o.api("POST", "/repos/"+repository+"/actions/workflows/"+file+"/dispatches", map[string]any{"ref": "main", "inputs": inputs})
+	o.await()
+}
+
 // dispatch starts bump.yml by hand.
 func (o *organisation) dispatch(repository, component, version string) {
 	o.t.Helper()
-	o.api("POST", "/repos/"+repository+"/actions/workflows/bump.yml/dispatches", map[string]any{"ref": "main", "inputs": map[string]any{"component": component, "version": version}})
-	o.await()
+	o.start(repository, "bump.yml", map[string]any{"component": component, "version": version})
 }
 
 // tell sends a repository_dispatch.

@@ -20,6 +20,7 @@ IFS=', ' read -r -a names <<<"${REPOSITORIES:?}"
 permissions=()
 [[ -z $CONTENTS ]] || permissions+=("\"contents\":\"$CONTENTS\"")
 [[ -z $PULL_REQUESTS ]] || permissions+=("\"pull_requests\":\"$PULL_REQUESTS\"")
+[[ -z $ACTIONS ]] || permissions+=("\"actions\":\"$ACTIONS\"")
 [[ -z $WORKFLOWS ]] || permissions+=("\"workflows\":\"$WORKFLOWS\"")
 ask="{\"repositories\":[$(list "${names[@]}")],\"permissions\":{$(IFS=,; echo "${permissions[*]}")}}"
 
