@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/kubestellar/actions/internal/delivery"
-	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -44,7 +43,7 @@ func (w world) checkEvent(file *delivery.File, component string) error {
 	}
 	e, err := readEvent(w.Getenv("GITHUB_EVENT_PATH"))
 	if err != nil {
-		return outcome.As(outcome.Usage, fmt.Errorf("reading the event, a %s: %w", name, err))
+		return usage("reading the event, a %s: %w; it is refused as a whole, and nothing is written", name, err)
 	}
 	if err := e.check(); err != nil {
 		return usage("%s: %w; it is refused as a whole, and nothing is written", name, err)

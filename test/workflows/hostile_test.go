@@ -129,7 +129,7 @@ func (o *organisation) event(name string) occasion {
 }
 
 // words are those by which a refusal is clear. What is longer than Linux lets a variable be ends at the runner.
-var words = []string{"it is refused as a whole, and nothing is written", "is not declared in delivery.yaml", "is not semver", "bytes, want at most 4096", "and GitHub's are not", "argument list too long"}
+var words = []string{"it is refused as a whole, and nothing is written", "is not declared in delivery.yaml", "is not semver", "bytes, want at most 4096", "argument list too long"}
 
 var secret = regexp.MustCompile(`ghs_[A-Z2-7]{16}|github_pat_|BEGIN RSA`)
 
