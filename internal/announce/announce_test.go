@@ -166,14 +166,21 @@ func (s *stage) proposes(branch string) func(world.Run) string {
 // Either event is told once, followed to its end, and has its pull request found.
 func TestAnnounce(t *testing.T) {
 	t.Parallel()
-	for name, tc := range map[string]struct{ workflow, branch, event string }{
-		"repository_dispatch":                {"", "bump-tiny", "repository_dispatch"},
-		"workflow_dispatch":                  {"bump.yml", "bump-tiny", "workflow_dispatch"},
-		"a pull request that names versions": {"", "bump-tiny-0.2.0", "repository_dispatch"},
+	const declares = "version: 1\nself: consumer\ncomponents: {consumer: {repository: example/consumer}}\nbumps: {branch: \"%s\"}\n"
+	for name, tc := range map[string]struct{ workflow, branch, event, declared string }{
+		"repository_dispatch":                  {"", "bump-tiny", "repository_dispatch", ""},
+		"workflow_dispatch":                    {"bump.yml", "bump-tiny", "workflow_dispatch", ""},
+		"a pull request that names versions":   {"", "bump-tiny-0.2.0", "repository_dispatch", ""},
+		"a branch that the receiver declares":  {"", "deps-tiny", "repository_dispatch", fmt.Sprintf(declares, "deps-{component}")},
+		"a receiver that declares what is not": {"", "bump-tiny", "repository_dispatch", "version: 1\nbumps: [wrong]\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, bumpFile(listening))
+			files := bumpFile(listening)
+			if tc.declared != "" {
+				files["delivery.yaml"] = tc.declared
+			}
+			s := newStage(t, files)
 			s.OnRun(s.proposes(tc.branch))
 			heard, err := s.announcer(tc.workflow).Announce(context.Background(), consumer, time.Hour)
 			if err != nil {

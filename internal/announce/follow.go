@@ -2,9 +2,11 @@ package announce
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/report"
@@ -124,14 +126,36 @@ func (w *watch) tell(ctx context.Context, run gh.Run) error {
 	return nil
 }
 
-// pull looks for the pull request that bump opens or updates: the component has
-// one, on a branch of its name, or one a version.
+// pull looks for the pull request that bump opens or updates.
 func (a *Announcer) pull(ctx context.Context, receiver string, run gh.Run) (*gh.Led, error) {
-	for _, branch := range []string{"bump-" + a.Event.Component, "bump-" + a.Event.Component + "-" + a.Event.Version} {
+	branches, err := a.branches(ctx, receiver)
+	if err != nil {
+		return nil, err
+	}
+	for _, branch := range branches {
 		led, err := a.Forge.PullSince(ctx, receiver, branch, run.Created)
 		if led != nil || err != nil {
 			return led, err
 		}
 	}
 	return nil, nil
+}
+
+// branches are those on which the receiver may propose the version: the one that its
+// delivery.yaml says, or, where there is none that can be read, those that are usual,
+// one a component or one a version.
+func (a *Announcer) branches(ctx context.Context, receiver string) ([]string, error) {
+	usual := []string{"bump-" + a.Event.Component, "bump-" + a.Event.Component + "-" + a.Event.Version}
+	data, err := a.Forge.File(ctx, nil, receiver, delivery.FileName)
+	if errors.Is(err, gh.ErrAbsent) {
+		return usual, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	file, err := delivery.Parse(receiver+"/"+delivery.FileName, data)
+	if err != nil {
+		return usual, nil // what is wrong with it, its own verify says
+	}
+	return []string{file.Bumps.BranchFor(a.Event.Component)}, nil
 }

@@ -103,7 +103,7 @@ func (c *Client) listed(ctx context.Context, keeper Keeper, organisation string,
 }
 
 // File is a file of a repository's default branch. ErrAbsent says that there is
-// none, or no such repository within the token's reach.
+// none, or no such repository within the token's reach. A nil keeper keeps nothing.
 // https://docs.github.com/en/rest/repos/contents#get-repository-content
 func (c *Client) File(ctx context.Context, keeper Keeper, repository, path string) ([]byte, error) {
 	doing := fmt.Sprintf("reading %s of %s", path, repository)
@@ -168,12 +168,15 @@ func (c *Client) conditional(ctx context.Context, keeper Keeper, path string) (a
 
 func recall(keeper Keeper, key string) (answer, bool) {
 	var old answer
+	if keeper == nil {
+		return old, false
+	}
 	data, found := keeper.Load(key)
 	return old, found && json.Unmarshal(data, &old) == nil && old.ETag != ""
 }
 
 func remember(keeper Keeper, key string, fresh answer) error {
-	if fresh.ETag == "" {
+	if keeper == nil || fresh.ETag == "" {
 		return nil
 	}
 	data, err := json.Marshal(fresh)
