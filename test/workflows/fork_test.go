@@ -49,3 +49,26 @@ func (o *organisation) forked(name, text string) string {
 	o.git(dir, "push", "--quiet", "--force", "origin", "HEAD:refs/pull/77/head")
 	return o.git(dir, "rev-parse", "HEAD")
 }
+
+// Half of an App is an error before anything is written; without one, GITHUB_TOKEN does, and a warning
+// says what follows from that.
+func TestWithoutTheApp(t *testing.T) {
+	o := newOrganisation(t)
+	o.released(osa, "0.2.0-rc11")
+	c := o.event("workflow_dispatch")
+	setIn(&c, "inputs", "version", "0.2.0-rc11")
+	before := o.state()
+	c.lacks = "key"
+	// act may lose what a step says that ends within some milliseconds, as this one does.
+	if done := o.run(c); done.ok || !strings.Contains(done.log, "Failure - Main Say what is missing") {
+		t.Errorf("without the key, it ended well: %t\n%s", done.ok, done.log)
+	}
+	o.same(before)
+	c.lacks = "all"
+	if done := o.run(c); !done.ok || !strings.Contains(done.log, "no App is set up") || !strings.Contains(done.log, "pull request 1 opened") {
+		t.Errorf("without the App, it ended well: %t\n%s", done.ok, done.log)
+	}
+	if p := o.onePull("ocm-status-addon", "0.2.0-rc11"); p.Author != "github-actions[bot]" {
+		t.Errorf("the pull request is %s's", p.Author)
+	}
+}

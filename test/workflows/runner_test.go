@@ -22,6 +22,7 @@ type occasion struct {
 	payload              map[string]any
 	fork                 bool   // of a pull request from one
 	actor                string // "" is a maintainer
+	lacks                string // of what the App needs: "key", or "all" of it
 }
 
 // outcome is what a run of a workflow has come to.
@@ -67,8 +68,10 @@ func (o *organisation) arguments(c occasion, dir, token string) []string {
 	event, err := json.Marshal(o.describe(c))
 	o.must(err)
 	secrets, variables := "GITHUB_TOKEN="+token+"\n", ""
-	if !c.fork {
+	if !c.fork && c.lacks == "" {
 		secrets += fmt.Sprintf("APP_PRIVATE_KEY=%q\n", o.key)
+	}
+	if !c.fork && c.lacks != "all" {
 		variables = "APP_CLIENT_ID=" + app + "\n"
 	}
 	for name, text := range map[string]string{"event.json": string(event), "secrets": secrets, "variables": variables, "none": ""} {
