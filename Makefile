@@ -39,7 +39,7 @@ test-cluster: build release-tools cluster-tools ## Install the release in a real
 	@go test -tags cluster -count=1 -v -timeout 15m ./test/cluster
 
 .PHONY: test-workflows
-test-workflows: $(bin)/act ## Run the workflows of an organisation that calls ours, by act, in a world of its own
+test-workflows: build release-tools $(bin)/act ## Run the workflows of an organisation that calls ours, by act, in a world of its own
 	@go test -tags workflows -count=1 -v -timeout 30m ./test/workflows
 
 .PHONY: race

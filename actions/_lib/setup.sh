@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Puts on PATH, for the steps that follow, the ghhelper of the source that this file
 # came with: the one that is in the tool cache already, or the one that CI published
-# of exactly this source, if that is proven, or one that is built here. Reads TOOLS
-# and GH_TOKEN; writes the outputs path and version.
+# of exactly this source, if that is proven, or one that is built here. Reads TOOLS,
+# GH_TOKEN, and GHHELPER_PREBUILT, of which "false" takes none that CI published; writes the outputs path and version.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -23,12 +23,15 @@ case ${TOOLS:-} in
   *) refuse "input tools is \"${TOOLS:-}\", want \"true\", \"ko\" or \"false\"" ;;
 esac
 
-source=$(bash "$here/source.sh" 2>&1) || refuse "$source"
+# In a locale that the machine lacks, bash itself says so.
+source=$(LC_ALL=C bash "$here/source.sh" 2>&1) || refuse "$source"
 os=$(uname -s | tr '[:upper:]' '[:lower:]')
 arch=$(uname -m)
 case $arch in
   x86_64) arch=amd64 ;;
   aarch64) arch=arm64 ;;
+  armv[67]l) arch=arm ;;
+  i?86) arch=386 ;;
 esac
 
 # whole tells whether a ghhelper was written to its end, and is of this source.
@@ -36,18 +39,28 @@ whole() {
   [[ -x $1 && -f $1.sha256 && $(sha256 - <"$1") == "$(<"$1.sha256")" && $("$1" --version) == "ghhelper source $source "* ]]
 }
 
+# prebuilt FILE takes the one that CI published, if it is proven and nobody minds.
+prebuilt() {
+  if [[ ${GHHELPER_PREBUILT:-} == false ]]; then
+    echo "no prebuilt ghhelper is used: GHHELPER_PREBUILT is \"false\""
+    return 1
+  fi
+  GH_TOKEN=$token bash "$here/prebuilt.sh" "$source" "$os-$arch" "$1"
+}
+
 # Other jobs of the machine may do the same at the same time: what has its final
 # name is never written to.
-cache=${RUNNER_TOOL_CACHE:-}
-[[ -n $cache && -w $cache ]] || cache=${RUNNER_TEMP:?}
-kept=$cache/ghhelper/$source/$os-$arch
-mkdir -p "$kept"
+kept=${RUNNER_TOOL_CACHE:-}/ghhelper/$source/$os-$arch
+if [[ -z ${RUNNER_TOOL_CACHE:-} ]] || ! mkdir -p "$kept" 2>/dev/null || [[ ! -w $kept ]]; then
+  kept=${RUNNER_TEMP:?}/ghhelper/$source/$os-$arch
+  mkdir -p "$kept"
+fi
 if whole "$kept/ghhelper"; then
   echo "ghhelper is in the tool cache already"
 else
   new=$(mktemp -d "$kept/new.XXXXXX")
   trap 'rm -rf "$new"' EXIT
-  if ! GH_TOKEN=$token bash "$here/prebuilt.sh" "$source" "$os-$arch" "$new/ghhelper"; then
+  if ! prebuilt "$new/ghhelper"; then
     need_go
     bash "$here/build.sh" "$os" "$arch" "$new/ghhelper"
   fi
@@ -59,10 +72,12 @@ fi
 bin=${RUNNER_TEMP:?}/ghhelper/bin
 mkdir -p "$bin"
 ln -sf "$kept/ghhelper" "$bin/ghhelper"
+# make builds them beside the source, and what is on PATH last is found first.
 case $TOOLS in
-  true) make --no-print-directory -C "$here/../.." release-tools bin="$bin" ;;
-  ko) make --no-print-directory -C "$here/../.." image-tools bin="$bin" ;;
+  true) make --no-print-directory -C "$here/../.." release-tools ;;
+  ko) make --no-print-directory -C "$here/../.." image-tools ;;
 esac
+[[ $TOOLS == false ]] || (cd "$here/../../.tools/bin" && pwd) >>"$GITHUB_PATH"
 
 version=$("$bin/ghhelper" --version)
 echo "$version"

@@ -130,7 +130,7 @@ func (w world) propose(ctx context.Context, f bumpFlags, component, version stri
 	if err != nil {
 		return err
 	}
-	if err := w.checkEvent(src.file, component); err != nil {
+	if err := w.checkEvent(src.file, component, "repository_dispatch", "workflow_dispatch"); err != nil {
 		return err
 	}
 	forge, err := w.forge("GITHUB_TOKEN")

@@ -36,9 +36,10 @@ var plainWord = regexp.MustCompile(`^([A-Za-z0-9(:@~][A-Za-z0-9 ._/:@+~()\[\]#,-
 
 // checkEvent refuses a dispatch as a whole that says anything but plain words, also
 // where nothing of it would be used: who forges a title forges a version.
-func (w world) checkEvent(file *delivery.File, component string) error {
+// Events of other kinds than those are not looked at.
+func (w world) checkEvent(file *delivery.File, component string, kinds ...string) error {
 	name := w.Getenv("GITHUB_EVENT_NAME")
-	if name != "repository_dispatch" && name != "workflow_dispatch" || w.Getenv("GITHUB_EVENT_PATH") == "" {
+	if !slices.Contains(kinds, name) || w.Getenv("GITHUB_EVENT_PATH") == "" {
 		return nil
 	}
 	e, err := readEvent(w.Getenv("GITHUB_EVENT_PATH"))

@@ -28,7 +28,8 @@ in lock step is there.
 
 A check that has not come to its end could not be checked: exit code 3. What
 classic branch protection requires cannot be read with most tokens, and is not
-asked for.
+asked for. Runs that a dispatch started do not count, unless they are required:
+they say nothing of the commit.
 
 Needs GITHUB_TOKEN with contents: write, and of git no credentials. GitHub starts
 no workflow for a tag that a workflow's own token makes: give an App's token where
@@ -37,6 +38,7 @@ one shall start.`
 type tagFlags struct {
 	commit, config string
 	dryRun         bool
+	ifAbsent       bool
 }
 
 func newTag(w world) *cobra.Command {
@@ -45,6 +47,7 @@ func newTag(w world) *cobra.Command {
 	cmd.Flags().StringVar(&f.commit, "commit", "HEAD", "the commit, by any name that git has for it here")
 	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "look at everything, and make no tag")
+	cmd.Flags().BoolVar(&f.ifAbsent, "if-absent", false, "be content with a tag that is there already, whatever commit it is on")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return w.tag(cmd.Context(), f, args[0]) }
 	return cmd
 }
@@ -107,6 +110,9 @@ func (w world) tagger(ctx context.Context, f tagFlags, version string) (*tag.Tag
 	if err != nil {
 		return nil, err
 	}
+	if err := w.checkEvent(src.file, src.file.Self, "repository_dispatch"); err != nil {
+		return nil, err
+	}
 	forge, err := w.forge("GITHUB_TOKEN")
 	if err != nil {
 		return nil, err
@@ -115,7 +121,7 @@ func (w world) tagger(ctx context.Context, f tagFlags, version string) (*tag.Tag
 	proven.Brief = false // the revision of an image is on its label
 	return &tag.Tagger{
 		Repo: repo, Commit: commit, Tree: src.tree, Names: src.names, File: src.file, Version: v, Forge: forge, Server: w.server(),
-		Ask: w.asker(src), OwnRun: w.Getenv("GITHUB_RUN_ID"), DryRun: f.dryRun,
+		Ask: w.asker(src), OwnRun: w.Getenv("GITHUB_RUN_ID"), DryRun: f.dryRun, IfAbsent: f.ifAbsent,
 		Prover: &prove.Prover{File: src.file, Component: src.file.Self, Version: v, Repo: repo, Server: w.server(), Registry: w.registry(), World: proven, Forge: forge,
 			Source: &prove.Source{Commit: commit, Tree: src.tree, File: src.file, Self: src.file.Self, Declares: true}},
 		Log: &report.Log{Out: w.Stdout, Now: time.Now},

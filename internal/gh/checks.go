@@ -51,6 +51,22 @@ func (c *Client) Checks(ctx context.Context, repository, commit string) ([]Check
 	return all, nil
 }
 
+// Dispatched are the ids of the runs on a commit that were started by hand or by an event
+// from outside.
+func (c *Client) Dispatched(ctx context.Context, repository, commit string) ([]int64, error) {
+	var all []int64
+	for _, event := range []string{"repository_dispatch", "workflow_dispatch"} {
+		runs, err := within[struct{ ID int64 }](ctx, c, "repos/"+repository+"/actions/runs?head_sha="+commit+"&event="+event+"&per_page=100", "workflow_runs")
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range runs {
+			all = append(all, r.ID)
+		}
+	}
+	return all, nil
+}
+
 // stateOfRun is green for what GitHub lets a pull request be merged with:
 // https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/collaborating-on-repositories-with-code-quality-features/about-status-checks
 func stateOfRun(status, conclusion string) (CheckState, string) {

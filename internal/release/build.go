@@ -43,6 +43,7 @@ type Builder struct {
 // config is what we read of goreleaser's configuration.
 type config struct {
 	Dist            string         `yaml:"dist"`
+	Env             []string       `yaml:"env"`
 	Kos             []koConfig     `yaml:"kos"`
 	Dockers         []dockerConfig `yaml:"dockers"`
 	DockersV2       []dockerConfig `yaml:"dockers_v2"`

@@ -44,8 +44,8 @@ type Goreleaser struct {
 	Errors   io.Writer // what goreleaser says of itself
 }
 
-// Run releases the version, or makes a snapshot. What was made is told beside an
-// error, too, once anything may be published.
+// Run releases the version, or makes a snapshot. What goreleaser says that it made is
+// told beside an error of the look at it, too.
 func (g Goreleaser) Run(ctx context.Context) (*Packaged, error) {
 	config, err := g.Builder.config(g.Tree)
 	if err != nil {
@@ -120,13 +120,17 @@ func next(versions []ref.Version) ref.Version {
 // configured are the images that a release of a version would push, if all of the
 // configuration is as it must be.
 func (g Goreleaser) configured(c config, v ref.Version) ([]pushed, error) {
-	known := g.values(v)
+	known := g.values(c, v)
 	images, err := c.pushes(known)
 	return images, errors.Join(g.Builder.Check(c), err, c.labelled(g.labels(v), known))
 }
 
-func (g Goreleaser) values(v ref.Version) values {
+// values has none of the variables that are others by the time that goreleaser uses them.
+func (g Goreleaser) values(c config, v ref.Version) values {
 	env := g.Builder.variables()
+	for _, name := range append(c.envNames(), "LDFLAGS", "GOFLAGS", "COMMIT_TIME", "SOURCE_DATE_EPOCH", "KO_DOCKER_REPO") {
+		delete(env, name)
+	}
 	if g.Version.IsZero() {
 		env["STAGE"] = "snapshot-" + g.Commit
 	}
@@ -163,9 +167,23 @@ func (g Goreleaser) mayRelease(ctx context.Context, c config, images []pushed) e
 		errs = append(errs, err, g.Registry.CheckPush(ctx, image.at))
 	}
 	if c.Release.Disable != "true" {
-		errs = append(errs, g.Forge.CheckWrite(ctx, g.Repository))
+		public, err := g.public(ctx)
+		state = append(state, public...)
+		errs = append(errs, err, g.Forge.CheckWrite(ctx, g.Repository))
 	}
 	return errors.Join(plan.Found(state), errors.Join(errs...))
+}
+
+// public: no release of the tag is public yet, whose assets goreleaser may replace.
+func (g Goreleaser) public(ctx context.Context) ([]plan.Finding, error) {
+	releases, err := g.Forge.Releases(ctx, g.Repository, g.Version.Tag())
+	var findings []plan.Finding
+	for _, r := range releases {
+		if !r.Draft {
+			findings = append(findings, plan.Finding{Rule: "published", Saw: "release " + r.URL + ", which is public", Want: "none, or a draft", Help: "take the next version"})
+		}
+	}
+	return findings, err
 }
 
 // gitState: the tree is clean, the clone is whole, and the tag is on this commit,

@@ -56,12 +56,19 @@ type pushed struct {
 // pushes are the images that goreleaser will push. What cannot be known before it
 // runs, or would be overwritten by the next release, is an error.
 func (c config) pushes(v values) ([]pushed, error) {
-	errs := []error{c.onlyKos()}
+	errs := []error{c.onlyKos(), c.foreignEnv("KO_DOCKER_REPO")}
 	var all []pushed
+	seen := map[string]bool{}
 	for i, ko := range c.Kos {
 		images, err := ko.pushes(v)
 		if err != nil {
 			errs = append(errs, outcome.Usagef("%s: kos[%d]: %w", configFile, i, err))
+		}
+		for _, image := range images {
+			if seen[image.at] {
+				errs = append(errs, outcome.Usagef("%s: kos[%d]: it pushes to %s, as another does: want one image a repository", configFile, i, image.at))
+			}
+			seen[image.at] = true
 		}
 		all = append(all, images...)
 	}

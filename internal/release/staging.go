@@ -70,7 +70,7 @@ var harmlessSections = []string{"version", "project_name", "dist", "env", "build
 // images by the staging tag alone, from which they are promoted once all is
 // checked, and leaves the release a draft.
 func (c config) staged() error {
-	var errs []error
+	errs := []error{c.foreignEnv("KO_DOCKER_REPO", "STAGE", "RELEASE_PUBLISHED")}
 	for i, ko := range c.Kos {
 		tags := ko.Tags
 		if len(tags) == 0 {
@@ -92,6 +92,27 @@ func (c config) staged() error {
 		errs = append(errs, outcome.Usagef("%s: release.draft is not true, so the release would be public before anything is checked: write release: {draft: true, use_existing_draft: true}", configFile))
 	}
 	return errors.Join(errs...)
+}
+
+// foreignEnv: none of the variables, which say what is pushed where, is set by the
+// configuration, where goreleaser has it prevail over what it is started with.
+func (c config) foreignEnv(names ...string) error {
+	var errs []error
+	for _, name := range c.envNames() {
+		if slices.Contains(names, name) {
+			errs = append(errs, outcome.Usagef("%s: env sets %s, by which goreleaser would push what nobody has looked at: take it out", configFile, name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c config) envNames() []string {
+	var names []string
+	for _, entry := range c.Env {
+		name, _, _ := strings.Cut(entry, "=")
+		names = append(names, strings.TrimSpace(name))
+	}
+	return names
 }
 
 // locationOf is the name of an image without its tag and digest. What is copied to

@@ -30,11 +30,14 @@ func TestStaged(t *testing.T) {
 		`dockers_v2: [{images: [ghcr.io/o/r], tags: ["v{{ .Version }}"]}]`:                                            "dockers_v2[0] pushes the tag v{{ .Version }}",
 		`dockers_v2: [{images: [ghcr.io/o/r], tags: ["staging-{{ .Env.STAGE }}"]}]`:                                   "",
 		`dockers_v2: [{images: [ghcr.io/o/r]}]`:                                                                       "dockers_v2[0] pushes the tag latest",
-		`homebrew_casks: [{repository: {owner: o, name: tap}}]`:                                                       "homebrew_casks may publish before anything is checked",
-		`blobs: [{provider: s3, bucket: b}]`:                                                                          "blobs may publish",
-		`publishers: [{name: p, cmd: upload}]`:                                                                        "publishers may publish",
-		`announce: {slack: {enabled: true}}`:                                                                          "announce may publish",
-		`nfpms: [{formats: [deb]}]`:                                                                                   "",
+		`env: [FOO=bar]`:                                                                                              "",
+		`env: ["KO_DOCKER_REPO=ghcr.io/o/other"]`:                                                                     "env sets KO_DOCKER_REPO",
+		`env: ["STAGE=latest"]`:                                 "env sets STAGE",
+		`homebrew_casks: [{repository: {owner: o, name: tap}}]`: "homebrew_casks may publish before anything is checked",
+		`blobs: [{provider: s3, bucket: b}]`:                    "blobs may publish",
+		`publishers: [{name: p, cmd: upload}]`:                  "publishers may publish",
+		`announce: {slack: {enabled: true}}`:                    "announce may publish",
+		`nfpms: [{formats: [deb]}]`:                             "",
 	} {
 		tree := fstest.MapFS{configFile: {Data: []byte(text + "\nrelease: {draft: true}\n")}}
 		c, err := Builder{}.config(tree)

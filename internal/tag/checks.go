@@ -24,12 +24,29 @@ func (t *Tagger) checked(ctx context.Context, branches []string) look {
 	if err != nil {
 		return look{err: err}
 	}
+	if checks, err = t.ofCommit(ctx, checks, required); err != nil {
+		return look{err: err}
+	}
 	proposed, err := t.proposed(ctx, missing(checks, required))
 	if err != nil {
 		return look{err: err}
 	}
 	findings, open := judge(checks, missing(slices.Concat(checks, proposed), required))
 	return look{describeChecks(len(checks), len(required)), findings, open}
+}
+
+// ofCommit leaves out the checks of runs that a dispatch started, unless one is required:
+// they say something of what was asked for, such as a bump, and nothing of the commit that
+// the branch happened to be at.
+func (t *Tagger) ofCommit(ctx context.Context, checks []gh.Check, required []string) ([]gh.Check, error) {
+	open := func(c gh.Check) bool { return c.State != gh.Green && !slices.Contains(required, c.Name) }
+	if !slices.ContainsFunc(checks, open) {
+		return checks, nil
+	}
+	runs, err := t.Forge.Dispatched(ctx, t.repository(), t.Commit)
+	return slices.DeleteFunc(checks, func(c gh.Check) bool {
+		return open(c) && slices.ContainsFunc(runs, func(id int64) bool { return strings.Contains(c.URL, fmt.Sprintf("/actions/runs/%d/", id)) })
+	}), err
 }
 
 func describeChecks(checks, required int) string {

@@ -192,3 +192,11 @@ func (s *stage) stateOf(repository string) string {
 	s.must(err)
 	return strings.TrimSpace(out)
 }
+
+// dispatched is a run on the commit that somebody has started from outside.
+func (s *stage) dispatched() int64 {
+	s.t.Helper()
+	s.must(s.forge().Dispatch(context.Background(), owned, gh.NewEvent("engine", "0.2.0")))
+	runs := s.Runs(owned)
+	return runs[len(runs)-1].ID
+}

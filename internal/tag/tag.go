@@ -36,7 +36,9 @@ type Tagger struct {
 	// on the commit cannot be green yet; "" outside of one.
 	OwnRun string
 	DryRun bool
-	Log    *report.Log
+	// IfAbsent is content with a tag that is there already, whatever commit it is on.
+	IfAbsent bool
+	Log      *report.Log
 }
 
 // Tag looks at everything, and then makes the tag. It tells the tag, nil where
@@ -46,7 +48,7 @@ func (t *Tagger) Tag(ctx context.Context) (*gh.Tag, error) {
 	if err != nil {
 		return nil, err
 	}
-	if there != nil && there.Commit == t.Commit {
+	if there != nil && (there.Commit == t.Commit || t.IfAbsent) {
 		return there, t.Log.Step("tag", func() (string, error) { return describe(t.Version.Tag()+" is there already", *there), nil })
 	}
 	if err := t.Log.Step("preflight", func() (string, error) { return t.preflight(ctx, there) }); err != nil {

@@ -1,6 +1,7 @@
 package tag_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -81,6 +82,10 @@ func TestMayBeTagged(t *testing.T) {
 			s.SetCheck(owned, s.head(), world.Check{Name: "tag", Status: "in_progress", Run: 42})
 			s.SetCheck(owned, s.head(), world.Check{Name: "test", Conclusion: "success", Run: 420})
 		}, "1 check green"},
+		"a red bump": {"0.2.0", func(s *stage) {
+			s.SetCheck(owned, s.head(), world.Check{Name: "bump", Conclusion: "failure", Run: s.dispatched()})
+			s.SetCheck(owned, s.head(), world.Check{Name: "test", Conclusion: "success", Run: 420})
+		}, "1 check green"},
 		"a check of the pull request": {"0.2.0", func(s *stage) {
 			s.git("checkout", "--quiet", "-b", "topic", "HEAD~1")
 			s.commit("more", "x")
@@ -127,6 +132,10 @@ func TestMayNotBeTagged(t *testing.T) {
 		"a check runs":                {"0.2.0", func(s *stage) { s.SetCheck(owned, s.head(), world.Check{Name: "test", Status: "in_progress"}) }, outcome.Unchecked, []string{`could not check "test": it is in_progress: wait for it`}},
 		"a status is pending":         {"0.2.0", func(s *stage) { s.SetStatus(owned, s.head(), "ci", "pending") }, outcome.Unchecked, []string{`could not check "ci"`}},
 		"a required check is missing": {"0.2.0", func(s *stage) { s.SetRequired(owned, "main", "dco") }, outcome.Unchecked, []string{`could not check "dco": it is required, and has said nothing`}},
+		"a red bump that is required": {"0.2.0", func(s *stage) {
+			s.SetCheck(owned, s.head(), world.Check{Name: "bump", Conclusion: "failure", Run: s.dispatched()})
+			s.SetRequired(owned, "main", "bump")
+		}, outcome.Wrong, []string{`check "bump" with "failure"`}},
 		"another run's check": {"0.2.0", func(s *stage) {
 			s.ownRun = "4"
 			s.SetCheck(owned, s.head(), world.Check{Name: "x", Status: "queued", Run: 42})
@@ -196,5 +205,18 @@ func TestNoRightToTag(t *testing.T) {
 	_, err := s.tag("0.2.0")
 	if err == nil || !strings.Contains(err.Error(), "no right to write to example/closed") {
 		t.Errorf("saw %v", err)
+	}
+}
+
+// Who is content with a tag that is there is told where it is.
+func TestTagIfAbsent(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.tagged("HEAD~1", "v0.2.0")
+	tagger := s.tagger("0.2.0")
+	tagger.IfAbsent = true
+	made, err := tagger.Tag(context.Background())
+	if err != nil || made == nil || made.Commit == s.head() || !strings.Contains(s.out.String(), "v0.2.0 is there already, on commit "+made.Commit) {
+		t.Errorf("made %+v, %v, saying\n%s", made, err, &s.out)
 	}
 }

@@ -93,13 +93,13 @@ func TestScriptsInActionsHandOnWhatTheyGet(t *testing.T) {
 	}
 	for action, says := range map[string]string{
 		"Bump references": "<bump><--pull-request><--><" + evil + "><" + evil + ">\n",
-		"Tag a release":   "<tag><--commit=" + evil + "><--><" + evil + ">\n",
+		"Tag a release":   "<tag><--commit=" + evil + "><--if-absent=" + evil + "><--><" + evil + ">\n",
 	} {
 		r := newRunner(t)
 		r.putListener("0")
 		u := tree.units[slices.IndexFunc(tree.units, func(u unit) bool { return u.name == action })]
 		cmd := exec.Command("bash", "-e", "-c", u.steps[len(u.steps)-1].Run.Value)
-		cmd.Env = []string{"PATH=" + r.commands + string(filepath.ListSeparator) + os.Getenv("PATH"), "COMPONENT=" + evil, "VERSION=" + evil, "COMMIT=" + evil}
+		cmd.Env = []string{"PATH=" + r.commands + string(filepath.ListSeparator) + os.Getenv("PATH"), "COMPONENT=" + evil, "VERSION=" + evil, "COMMIT=" + evil, "IF_ABSENT=" + evil}
 		if out, err := cmd.CombinedOutput(); err != nil || string(out) != says {
 			t.Errorf("%s: saw %q, %v, want %q", action, out, err, says)
 		}

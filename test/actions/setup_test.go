@@ -510,7 +510,9 @@ func (s *setup) ends(says string) {
 // Without a tool cache, or one that cannot be written to, it is kept for the job.
 func TestSetupWithoutAToolCache(t *testing.T) {
 	t.Parallel()
-	for name, cache := range map[string]string{"none": "", "gone": "/nowhere/at/all"} {
+	barred := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(barred, "ghhelper"), nil, 0o644)) // where others own the folder in it
+	for name, cache := range map[string]string{"none": "", "gone": "/proc/nowhere/at/all", "not ours": barred} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSetup(t)
@@ -518,6 +520,25 @@ func TestSetupWithoutAToolCache(t *testing.T) {
 			want(t, "log", s.setsUp(), passedOver)
 			want(t, "log, the second time", s.setsUp(), usedKept)
 		})
+	}
+}
+
+// What the tools are built to is on PATH, and is there; a language that the machine lacks, and a
+// wish to use nothing that is prebuilt, change nothing else.
+func TestSetupWithTools(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	code, said := s.does([]string{"TOOLS=ko", "LC_ALL=xx_XX.UTF-8", "GHHELPER_PREBUILT=false"}, "setup.sh")
+	want(t, "log", said, "no prebuilt ghhelper is used: GHHELPER_PREBUILT is \"false\"")
+	paths := strings.Fields(s.wrote("path"))
+	if code != 0 || len(paths) != 2 {
+		t.Fatalf("saw exit code %d and the paths %q, want 0 and two\n%s", code, paths, said)
+	}
+	if out, err := exec.Command(filepath.Join(paths[0], "ko"), "version").CombinedOutput(); err != nil {
+		t.Errorf("ko on PATH: %v: %s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(paths[1], "ghhelper")); err != nil {
+		t.Error(err)
 	}
 }
 

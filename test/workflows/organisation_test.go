@@ -53,7 +53,7 @@ type organisation struct {
 	hub *hub
 }
 
-// newOrganisation has all five repositories, none of which has released anything.
+// newOrganisation has all five repositories, each with one release, and the App.
 func newOrganisation(t *testing.T) *organisation {
 	t.Helper()
 	dir := t.TempDir()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kubestellar/actions/internal/rehearsal/world"
@@ -53,7 +54,7 @@ func (o *organisation) run(c occasion) outcome {
 	o.git(work, "checkout", "--quiet", "--detach", c.sha)
 	token := o.jobToken(c, work)
 	defer o.RevokeToken(token)
-	cmd := exec.Command("act", o.arguments(c, dir, token)...)
+	cmd := exec.Command("act", o.arguments(c, dir, token)...) // found on the tests' own PATH
 	cmd.Dir, cmd.Env = work, o.runnerEnvironment(dir)
 	out, err := cmd.CombinedOutput()
 	if _, exited := err.(*exec.ExitError); err != nil && !exited {
@@ -111,7 +112,8 @@ func (o *organisation) runnerEnvironment(dir string) []string {
 	own := map[string]string{
 		"HOME": filepath.Join(dir, "home"), "XDG_CACHE_HOME": filepath.Join(dir, "cache"), "XDG_CONFIG_HOME": filepath.Join(dir, "home", ".config"),
 		"XDG_DATA_HOME": filepath.Join(dir, "home", ".local"), "DOCKER_CONFIG": filepath.Join(dir, "home", ".docker"), "GIT_CONFIG_GLOBAL": filepath.Join(dir, "none"),
-		"TMPDIR": filepath.Join(dir, "tmp"), "PATH": o.commands(),
+		"PATH":   commands(),
+		"TMPDIR": filepath.Join(dir, "tmp"),
 	}
 	o.must(os.MkdirAll(own["TMPDIR"], 0o755))
 	o.must(os.MkdirAll(own["HOME"], 0o755))
@@ -131,8 +133,13 @@ func (o *organisation) runnerEnvironment(dir string) []string {
 	return env
 }
 
-// commands is the PATH of a runner: this machine's, without what the tests put first.
-func (o *organisation) commands() string { return os.Getenv("PATH") }
+// commands is the machine's PATH without the tools of this repository: a job has what its actions
+// set up.
+func commands() string {
+	return strings.Join(slices.DeleteFunc(filepath.SplitList(os.Getenv("PATH")), func(dir string) bool {
+		return strings.HasSuffix(filepath.Clean(dir), filepath.Join(".tools", "bin"))
+	}), string(filepath.ListSeparator))
+}
 
 // shown is what act's JSON lines say, as a log.
 func shown(out []byte) string {
