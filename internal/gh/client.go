@@ -3,10 +3,12 @@
 package gh
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,17 +114,31 @@ func (c *Client) CheckWrite(ctx context.Context, repository string) error {
 	if err != nil {
 		return c.explain("looking at "+repository, err)
 	}
-	if repo.GetPermissions()["push"] || c.isInstallation(ctx) {
+	if repo.GetPermissions()["push"] {
 		return nil
 	}
-	return fmt.Errorf("no right to write to %s: give a %s that has contents: write there", repository, c.token)
+	reached, err := c.installation(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("no right to write to %s: give a %s that has contents: write there", repository, c.token)
+	case !slices.ContainsFunc(reached, func(name string) bool { return strings.EqualFold(name, repo.GetFullName()) }):
+		return fmt.Errorf("no right to write to %s: the token (%s) is an App's or a workflow's own, and reaches %s: give an App's that is installed there",
+			repository, c.token, cmp.Or(strings.Join(reached, ", "), "no repository"))
+	}
+	return nil
 }
 
-// isInstallation tells whether the token is an App's or a workflow's. Those
-// are told that they may not push whatever they may do, and only they may ask
-// for their installation; what they lack shows at the first write.
+// installation are the repositories that an App's token reaches, or a workflow's, which
+// is one. Those are told that they may not push whatever they may do, and only they may
+// ask; what they lack shows at the first write. An error is another kind of token's.
 // https://docs.github.com/en/rest/apps/installations
-func (c *Client) isInstallation(ctx context.Context) bool {
-	var answer struct{}
-	return c.get(ctx, "installation/repositories?per_page=1", &answer) == nil
+func (c *Client) installation(ctx context.Context) ([]string, error) {
+	all, err := within[struct {
+		Name string `json:"full_name"`
+	}](ctx, c, "installation/repositories?per_page=100", "repositories")
+	var names []string
+	for _, r := range all {
+		names = append(names, r.Name)
+	}
+	return names, err
 }

@@ -153,15 +153,19 @@ func TestCheckWrite(t *testing.T) {
 	if err := reader.CheckWrite(ctx, repository); err == nil || !strings.Contains(err.Error(), "no right to write to o/app") {
 		t.Errorf("a token that may only read: %v", err)
 	}
-	w2, workflow := start(t, world.Repository{Rights: "read"})
-	w2.Intercept(func(r world.Request) world.Fault {
-		if r.Path == "/installation/repositories" {
-			return world.Fault{Status: http.StatusOK, Body: `{"total_count":1,"repositories":[]}`}
-		}
-		return world.Fault{}
-	})
+	if err := w.CreateRepository("o/other", world.Repository{}); err != nil {
+		t.Fatal(err)
+	}
+	secret, err := w.AddToken(world.Token{Kind: world.WorkflowToken, Repositories: map[string]world.Permissions{repository: {"contents": "write"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	workflow := client(t, w, secret, "")
 	if err := workflow.CheckWrite(ctx, repository); err != nil {
 		t.Errorf("a workflow's token, which is told of no rights: %v", err)
+	}
+	if err := workflow.CheckWrite(ctx, "o/other"); err == nil || !strings.Contains(err.Error(), "no right to write to o/other: the token (X_TOKEN) is an App's or a workflow's own, and reaches o/app: give an App's") {
+		t.Errorf("a workflow's token, elsewhere: %v", err)
 	}
 	w.Intercept(func(world.Request) world.Fault { return world.Fault{Status: http.StatusBadGateway} })
 	if err := c.CheckWrite(ctx, repository); err == nil || errors.Is(err, gh.ErrAbsent) {

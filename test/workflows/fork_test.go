@@ -72,3 +72,19 @@ func TestWithoutTheApp(t *testing.T) {
 		t.Errorf("the pull request is %s's", p.Author)
 	}
 }
+
+// A release whose downstreams could not be told says so before anything is published.
+func TestReleaseWithoutTheApp(t *testing.T) {
+	o := newOrganisation(t)
+	c := occasion{repository: osa, workflow: ".github/workflows/release.yml", event: "push", ref: "refs/tags/v0.2.0-rc11", lacks: "all"}
+	dir := o.clone(osa, "main")
+	c.sha = o.git(dir, "rev-parse", "HEAD")
+	o.git(dir, "tag", "v0.2.0-rc11")
+	o.git(dir, "push", "--quiet", "origin", "v0.2.0-rc11")
+	before := o.state()
+	if done := o.run(c); done.ok || !strings.Contains(done.log, "no right to write to kubestellar/kubestellar: the token (GITHUB_TOKEN) is an App's or a workflow's own, and reaches "+osa+":") {
+		t.Errorf("it ended well: %t\n%s", done.ok, done.log)
+	}
+	o.absent("ghcr.io/kubestellar/ocm-status-addon", "0.2.0-rc11")
+	o.same(before)
+}
