@@ -40,7 +40,7 @@ test-cluster: build release-tools cluster-tools ## Install the release in a real
 
 .PHONY: test-workflows
 test-workflows: build release-tools $(bin)/act ## Run the workflows of an organisation that calls ours, by act, in a world of its own
-	@go test -tags workflows -count=1 -v -timeout 30m ./test/workflows
+	go test -tags workflows -count=1 -timeout 30m ./test/workflows
 
 .PHONY: race
 race: build tools ## Run the tests with the race detector, shuffled
