@@ -43,7 +43,9 @@ folder, and what they change is part of the same change. --offline skips both.
 the default branch, whatever is checked out. Our commit on it gives way to a
 newer one; commits and comments of people stay, with ours on top, and a conflict
 is left to them. What has become needless is closed. It needs GITHUB_TOKEN with
-contents and pull-requests: write, and workflows: write if a workflow is changed.`
+contents and pull-requests: write, and workflows: write if a workflow is changed.
+In a run that a dispatch started, one that says anything but plain words is refused
+as a whole, with exit code 2.`
 
 type bumpFlags struct {
 	dir, config, format, from                 string

@@ -62,7 +62,7 @@ var (
 // harmlessSections are those that build, or say how; every other one, also one
 // that goreleaser is yet to get, may put something where people see it.
 // https://goreleaser.com/customization/
-var harmlessSections = []string{"version", "project_name", "dist", "env", "builds", "archives", "checksum", "signs", "binary_signs", "changelog", "snapshot",
+var harmlessSections = []string{"version", "project_name", "dist", "builds", "archives", "checksum", "signs", "binary_signs", "changelog", "snapshot",
 	"source", "universal_binaries", "upx", "before", "git", "gomod", "github_urls", "metadata", "report_sizes", "retry", "nfpms", "makeselfs",
 	"docker_digest", "force_token", "notarize"}
 
