@@ -51,6 +51,8 @@ type organisation struct {
 	env []string // of a person with all rights
 	key string   // the App's
 	hub *hub
+	// others are act's arguments for others' actions.
+	others []string
 }
 
 // newOrganisation has all five repositories, each with one release, and the App.
@@ -76,6 +78,7 @@ func newOrganisation(t *testing.T) *organisation {
 		o.released("kubestellar/"+repository, version)
 	}
 	o.installApp()
+	o.others = o.standIns()
 	w.OnRun(o.perform)
 	return o
 }

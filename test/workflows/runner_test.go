@@ -6,9 +6,11 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -33,11 +35,36 @@ type outcome struct {
 	log string // with the job's summaries
 }
 
-// othersActions are actions that are not ours, each with what stands in for it.
-var othersActions = map[string]string{
-	"actions/attest@1e69f48acb82d1966a394da916b4c1698aa569d6":                  "attest",
-	"actions/setup-go@b7ad1dad31e06c5925ef5d2fc7ad053ef454303e":                "setup-go",
-	"actions/create-github-app-token@bcd2ba49218906704ab6c1aa796996da409d3eb1": "create-github-app-token",
+var othersAction = regexp.MustCompile(`uses: (actions/([a-z-]+)@[0-9a-f]{40})`)
+
+// standIns are act's arguments for the actions that are not ours, each by the names under which the
+// organisation calls it. act takes a checkout of the job's own repository upon itself.
+func (o *organisation) standIns() []string {
+	o.t.Helper()
+	folders, err := filepath.Glob(filepath.Join("testdata", "actions", "*"))
+	o.must(err)
+	folder, called := map[string]string{}, map[string]bool{}
+	for _, path := range folders {
+		folder[filepath.Base(path)], err = filepath.Abs(path)
+		o.must(err)
+	}
+	var args []string
+	o.must(filepath.WalkDir(filepath.Join(o.dir, "seed"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".yml" {
+			return err
+		}
+		for _, m := range othersAction.FindAllStringSubmatch(read(path), -1) {
+			if at := folder[m[2]]; at != "" && !slices.Contains(args, m[1]+"="+at) {
+				args = append(args, "--local-repository", m[1]+"="+at)
+				called[m[2]] = true
+			}
+		}
+		return nil
+	}))
+	if len(called) != len(folder) {
+		o.t.Fatalf("the organisation calls %d actions that have stand-ins, want all %d", len(called), len(folder))
+	}
+	return args
 }
 
 // run has act run a workflow, as GitHub's runner would: in a clone of the repository at the
@@ -78,16 +105,10 @@ func (o *organisation) arguments(c occasion, dir, token string) []string {
 	for name, text := range map[string]string{"event.json": string(event), "secrets": secrets, "variables": variables, "none": ""} {
 		o.must(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
-	args := []string{c.event, "--workflows", c.workflow, "--eventpath", filepath.Join(dir, "event.json"), "--json",
+	return append([]string{c.event, "--workflows", c.workflow, "--eventpath", filepath.Join(dir, "event.json"), "--json",
 		"--platform", "ubuntu-24.04=-self-hosted", "--no-cache-server", "--artifact-server-addr", "127.0.0.1", "--cache-server-addr", "127.0.0.1",
 		"--secret-file", filepath.Join(dir, "secrets"), "--var-file", filepath.Join(dir, "variables"), "--env-file", filepath.Join(dir, "none"),
-		"--input-file", filepath.Join(dir, "none"), "--actor", cmp.Or(c.actor, "maintainer")}
-	for action, folder := range othersActions {
-		path, err := filepath.Abs(filepath.Join("testdata", "actions", folder))
-		o.must(err)
-		args = append(args, "--local-repository", action+"="+path)
-	}
-	return args
+		"--input-file", filepath.Join(dir, "none"), "--actor", cmp.Or(c.actor, "maintainer")}, o.others...)
 }
 
 // describe is the event, as far as our workflows look at it.
