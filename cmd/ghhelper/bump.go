@@ -13,10 +13,10 @@ import (
 
 	"github.com/kubestellar/actions/internal/apply"
 	"github.com/kubestellar/actions/internal/bump"
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 )
@@ -114,7 +114,7 @@ func didBump(failed error, f bumpFlags) string {
 	return "moved"
 }
 
-func (w world) planBump(ctx context.Context, f bumpFlags, src source, wish plan.Wish, asking bool) (*bump.Plan, error) {
+func (w world) planBump(ctx context.Context, f bumpFlags, src source, wish decide.Wish, asking bool) (*bump.Plan, error) {
 	b := bump.Bump{File: src.file, Tree: src.tree, Names: src.names, Wish: wish, AcceptStandIns: f.standIns, Env: w.without("GITHUB_TOKEN", dispatchToken, identityURL, identityToken)}
 	if asking {
 		b.Ask = w.asker(src)
@@ -169,8 +169,8 @@ func (w world) outputProposal(component string, v ref.Version, done bump.Propose
 	w.output("bump", values)
 }
 
-func wishOf(file *delivery.File, f bumpFlags, component, version string) (plan.Wish, error) {
-	wish := plan.Wish{Component: component, AllowDowngrade: f.allowDowngrade}
+func wishOf(file *delivery.File, f bumpFlags, component, version string) (decide.Wish, error) {
+	wish := decide.Wish{Component: component, AllowDowngrade: f.allowDowngrade}
 	if _, err := file.Component(component); err != nil {
 		return wish, outcome.As(outcome.Usage, err)
 	}
@@ -259,7 +259,7 @@ func (w world) describeBump(p *bump.Plan, f bumpFlags) error {
 			fmt.Fprintf(t, "%s\tderived\t%s\n", report.Plain(c.File), report.Plain(c.By))
 		}
 	}
-	left, more := folded(p.Left, func(l plan.Left) string {
+	left, more := folded(p.Left, func(l decide.Left) string {
 		if l.Excused == "" {
 			return ""
 		}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kubestellar/actions/internal/announce"
 	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/dispatch"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
@@ -71,7 +71,7 @@ func newDispatch(w world) *cobra.Command {
 }
 
 func (f dispatchFlags) check() error {
-	if f.workflow != "" && !announce.IsWorkflow(f.workflow) {
+	if f.workflow != "" && !dispatch.IsWorkflow(f.workflow) {
 		return usage("--workflow %+q: want the name of a file in .github/workflows, such as bump.yml", ref.Shorten(f.workflow))
 	}
 	for _, repository := range f.to {
@@ -112,7 +112,7 @@ func (w world) dispatch(ctx context.Context, f dispatchFlags, args []string) err
 }
 
 // announcer tells of a release that it has seen, at its tag of a repository.
-func (w world) announcer(ctx context.Context, f dispatchFlags, event gh.Event, repository, tag string) (*announce.Announcer, error) {
+func (w world) announcer(ctx context.Context, f dispatchFlags, event gh.Event, repository, tag string) (*dispatch.Announcer, error) {
 	own, err := w.forge(w.tokenFor("GITHUB_TOKEN", dispatchToken))
 	if err != nil {
 		return nil, err
@@ -122,11 +122,11 @@ func (w world) announcer(ctx context.Context, f dispatchFlags, event gh.Event, r
 		return nil, err
 	}
 	defer w.tellRenamed(ctx, own)
-	release, err := announce.Released(ctx, own, event.Component, repository, tag)
+	release, err := dispatch.Released(ctx, own, event.Component, repository, tag)
 	if err != nil {
 		return nil, err
 	}
-	return &announce.Announcer{Forge: forge, Event: event, Since: release.Published, Workflow: f.workflow, Ref: f.ref,
+	return &dispatch.Announcer{Forge: forge, Event: event, Since: release.Published, Workflow: f.workflow, Ref: f.ref,
 		Now: time.Now, Wait: web.Wait, Progress: w.Stderr}, nil
 }
 
@@ -141,12 +141,12 @@ func (w world) tokenFor(name, other string) string {
 
 // announce tells the receivers one after another. What goes wrong with one keeps
 // no other from being told.
-func (w world) announce(ctx context.Context, a *announce.Announcer, f dispatchFlags) error {
+func (w world) announce(ctx context.Context, a *dispatch.Announcer, f dispatchFlags) error {
 	timeout := f.timeout
 	if !f.wait {
 		timeout = 0
 	}
-	all := []announce.Heard{}
+	all := []dispatch.Heard{}
 	var errs []error
 	for _, receiver := range f.to {
 		heard, err := a.Announce(ctx, receiver, timeout)
@@ -155,7 +155,7 @@ func (w world) announce(ctx context.Context, a *announce.Announcer, f dispatchFl
 			w.printHeard(a, heard)
 		}
 	}
-	told := announce.Document{Component: a.Event.Component, Version: a.Event.Version, ID: a.Event.ID, Receivers: all}
+	told := dispatch.Document{Component: a.Event.Component, Version: a.Event.Version, ID: a.Event.ID, Receivers: all}
 	w.summarize(told.Markdown())
 	errs = append(errs, w.outputTold(told))
 	if f.format == "json" {
@@ -166,7 +166,7 @@ func (w world) announce(ctx context.Context, a *announce.Announcer, f dispatchFl
 
 // outputTold gives the later steps all receivers and, where there is one alone,
 // what became of it.
-func (w world) outputTold(told announce.Document) error {
+func (w world) outputTold(told dispatch.Document) error {
 	receivers, err := json.Marshal(told.Receivers)
 	if err != nil {
 		return err
@@ -179,7 +179,7 @@ func (w world) outputTold(told announce.Document) error {
 	return nil
 }
 
-func heardOf(h announce.Heard) map[string]string {
+func heardOf(h dispatch.Heard) map[string]string {
 	values := map[string]string{"state": string(h.State)}
 	if h.Run != nil {
 		values["run-url"], values["conclusion"] = h.Run.URL, h.Run.Conclusion
@@ -191,7 +191,7 @@ func heardOf(h announce.Heard) map[string]string {
 }
 
 // printHeard says what is known of one receiver in a line.
-func (w world) printHeard(a *announce.Announcer, h announce.Heard) {
+func (w world) printHeard(a *dispatch.Announcer, h dispatch.Heard) {
 	var line bytes.Buffer
 	did := "not told, see below"
 	if h.State != "" {

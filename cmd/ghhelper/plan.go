@@ -18,8 +18,8 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
-	"github.com/kubestellar/actions/internal/organisation"
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 )
@@ -111,7 +111,7 @@ func (w world) plan(ctx context.Context, f planFlags) error {
 
 // survey looks at the repositories. Git runs in an empty folder, where no
 // repository's settings meet those that it is given.
-func (w world) survey(ctx context.Context, f planFlags) (p *organisation.Plan, err error) {
+func (w world) survey(ctx context.Context, f planFlags) (p *plan.Plan, err error) {
 	forge, err := w.forge("GITHUB_TOKEN")
 	if err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func (w world) survey(ctx context.Context, f planFlags) (p *organisation.Plan, e
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	s := organisation.Survey{Forge: forge, Git: git.Repo{Dir: scratch, Env: w.gitWithToken()}, Server: w.server(), Keeper: keeper}
+	s := plan.Survey{Forge: forge, Git: git.Repo{Dir: scratch, Env: w.gitWithToken()}, Server: w.server(), Keeper: keeper}
 	if len(f.repos) > 0 {
 		return s.Repositories(ctx, f.repos)
 	}
@@ -164,7 +164,7 @@ func (w world) gitWithToken() []string {
 		fmt.Sprintf("GIT_CONFIG_VALUE_%d=Authorization: Basic %s", n, basic))
 }
 
-func (w world) printPlan(p *organisation.Plan, f planFlags) error {
+func (w world) printPlan(p *plan.Plan, f planFlags) error {
 	if f.matrix {
 		return w.printMatrix(p, f.part)
 	}
@@ -180,7 +180,7 @@ func (w world) printPlan(p *organisation.Plan, f planFlags) error {
 }
 
 // printOpen says what could not be checked where the output has no place for it.
-func (w world) printOpen(p *organisation.Plan) {
+func (w world) printOpen(p *plan.Plan) {
 	for _, o := range p.Unchecked {
 		fmt.Fprintln(w.Stderr, report.Plain(fmt.Sprintf("could not check %s: %s", o.What, o.Because)))
 	}
@@ -188,7 +188,7 @@ func (w world) printOpen(p *organisation.Plan) {
 
 // printMatrix prints one line, as GITHUB_OUTPUT takes it. Who asks for no part
 // shall not lose bumps without a word.
-func (w world) printMatrix(p *organisation.Plan, part int) error {
+func (w world) printMatrix(p *plan.Plan, part int) error {
 	w.printOpen(p)
 	m, left := p.Matrix(max(part, 1))
 	line, err := json.Marshal(m)
@@ -199,7 +199,7 @@ func (w world) printMatrix(p *organisation.Plan, part int) error {
 	if left == 0 {
 		return nil
 	}
-	said := fmt.Sprintf("a matrix takes %d bumps, and %d are left: they come by --matrix-part %d and on", organisation.MostJobs, left, max(part, 1)+1)
+	said := fmt.Sprintf("a matrix takes %d bumps, and %d are left: they come by --matrix-part %d and on", plan.MostJobs, left, max(part, 1)+1)
 	if part == 0 {
 		return outcome.Wrongf("%s; say --matrix-part 1 for these", said)
 	}

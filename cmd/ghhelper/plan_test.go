@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kubestellar/actions/internal/organisation"
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -18,10 +18,10 @@ func TestALargeMatrixIsNotCutWithoutAWord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &organisation.Plan{}
+	p := &plan.Plan{}
 	for i := range 300 {
-		p.Repositories = append(p.Repositories, organisation.Repository{Name: fmt.Sprintf("o/r%03d", i),
-			Arrows: []organisation.Arrow{{Component: "up", To: "o/up", Bumps: []organisation.Bump{{Version: v, Places: 1}}}}})
+		p.Repositories = append(p.Repositories, plan.Repository{Name: fmt.Sprintf("o/r%03d", i),
+			Arrows: []plan.Arrow{{Component: "up", To: "o/up", Bumps: []plan.Bump{{Version: v, Places: 1}}}}})
 	}
 	for part, want := range map[int]struct {
 		code        outcome.Code

@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/verify"
 )
@@ -128,7 +128,7 @@ func warningsOf(r verify.Result) (n int) {
 	return n
 }
 
-func level(f plan.Finding) string {
+func level(f decide.Finding) string {
 	if f.Warning {
 		return "warning: "
 	}

@@ -11,10 +11,10 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/git"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -50,11 +50,11 @@ func run(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(file, fmt.Appendf(nil, page, plan.Mermaid(edges)), 0o644)
+	return os.WriteFile(file, fmt.Appendf(nil, page, decide.Mermaid(edges)), 0o644)
 }
 
 // edges of the tree's graph, each once whatever versions it is named at.
-func edges(ctx context.Context, top string) ([]plan.Edge, error) {
+func edges(ctx context.Context, top string) ([]decide.Edge, error) {
 	names, err := git.Repo{Dir: top, Env: os.Environ()}.Files(ctx)
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func edges(ctx context.Context, top string) ([]plan.Edge, error) {
 		return nil, err
 	}
 	counted := slices.DeleteFunc(found.References, func(r ref.Reference) bool { return r.Excused != "" }) // tests, samples
-	edges := plan.Edges(file, counted, ref.Version{})
+	edges := decide.Edges(file, counted, ref.Version{})
 	for i := range edges {
 		edges[i].Version = ""
 	}

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/find"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -22,7 +22,7 @@ type splice struct {
 }
 
 // splices of an edit: its version, and the digest or commit beside it.
-func splices(e plan.Edit) []splice {
+func splices(e decide.Edit) []splice {
 	all := []splice{{ref.Span{Start: e.Start, End: e.End}, e.Written, e.To}}
 	switch {
 	case e.LockTo == "":
@@ -38,7 +38,7 @@ func splices(e plan.Edit) []splice {
 // Edits splices the edits of one file into its text, and finds again in what
 // comes of it: every place must hold what was planned, and all others what
 // they held. Else nothing is edited, and the error says where.
-func Edits(finder *find.Finder, name string, data []byte, edits []plan.Edit) ([]byte, error) {
+func Edits(finder *find.Finder, name string, data []byte, edits []decide.Edit) ([]byte, error) {
 	if len(edits) == 0 {
 		return data, nil // the same bytes hold the same
 	}
@@ -70,7 +70,7 @@ func spliced(name string, data []byte, all []splice) ([]byte, error) {
 }
 
 // lookAgain compares what is found in an edited text with what should be.
-func lookAgain(finder *find.Finder, name string, data, edited []byte, edits []plan.Edit, all []splice) error {
+func lookAgain(finder *find.Finder, name string, data, edited []byte, edits []decide.Edit, all []splice) error {
 	planned := map[int]string{}
 	for _, e := range edits {
 		planned[e.Start] = e.To
@@ -112,7 +112,7 @@ func shift(all []splice, offset int) int {
 type Line struct{ Before, After string }
 
 // Lines are the lines of edits, in their order.
-func Lines(tree fs.FS, edits []plan.Edit) ([]Line, error) {
+func Lines(tree fs.FS, edits []decide.Edit) ([]Line, error) {
 	lines := make([]Line, len(edits))
 	texts := map[string][]byte{}
 	for i, e := range edits {
@@ -131,7 +131,7 @@ func Lines(tree fs.FS, edits []plan.Edit) ([]Line, error) {
 	return lines, nil
 }
 
-func lineOf(data []byte, e plan.Edit, edits []plan.Edit) (Line, error) {
+func lineOf(data []byte, e decide.Edit, edits []decide.Edit) (Line, error) {
 	start := bytes.LastIndexByte(data[:min(e.Start, len(data))], '\n') + 1
 	end := len(data)
 	if n := bytes.IndexByte(data[start:], '\n'); n >= 0 {

@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
-	"github.com/kubestellar/actions/internal/plan"
 )
 
 func finderOf(t *testing.T) *find.Finder {
@@ -19,10 +19,10 @@ func finderOf(t *testing.T) *find.Finder {
 }
 
 // edit moves each place that is found to the version given for it, in order.
-func edit(finder *find.Finder, text string, to, lock string) []plan.Edit {
-	var edits []plan.Edit
+func edit(finder *find.Finder, text string, to, lock string) []decide.Edit {
+	var edits []decide.Edit
 	for _, r := range finder.Text("f", []byte(text)) {
-		edits = append(edits, plan.Edit{Reference: r, To: to, LockTo: lock})
+		edits = append(edits, decide.Edit{Reference: r, To: to, LockTo: lock})
 	}
 	return edits
 }

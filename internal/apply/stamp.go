@@ -16,11 +16,11 @@ import (
 	"time"
 
 	"github.com/kubestellar/actions/internal/chart"
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -57,7 +57,7 @@ type Stamped struct {
 	Time     time.Time // that its package carries
 	// Edits are the places that were stamped, and LeftOut the lines (FILE:LINE)
 	// that stand in the source alone.
-	Edits   []plan.Edit
+	Edits   []decide.Edit
 	LeftOut []string
 }
 
@@ -343,7 +343,7 @@ func writeFiles(dir string, files []chart.File) error {
 
 // copied is what became of files on their way into a copy.
 type copied struct {
-	edits   []plan.Edit
+	edits   []decide.Edit
 	leftOut []string
 	data    []byte // of a single file
 }
@@ -393,7 +393,7 @@ func (s Stamper) copyFile(from, to string) (copied, error) {
 	if err != nil {
 		return copied{}, err
 	}
-	edits := plan.Stamp(s.File, s.finder.Text(from, data), s.Version)
+	edits := decide.Stamp(s.File, s.finder.Text(from, data), s.Version)
 	stamped, err := Edits(s.finder, from, data, edits)
 	if err != nil {
 		return copied{}, err

@@ -13,9 +13,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/plan"
 )
 
 // Change is what becomes of one file of a tree. A nil Before is a file that was
@@ -30,8 +30,8 @@ type Change struct {
 
 // Changes are what edits, each at its place, make of the files of a tree.
 // Nothing is written.
-func Changes(finder *find.Finder, tree fs.FS, edits []plan.Edit) ([]Change, error) {
-	byFile := map[string][]plan.Edit{}
+func Changes(finder *find.Finder, tree fs.FS, edits []decide.Edit) ([]Change, error) {
+	byFile := map[string][]decide.Edit{}
 	var names []string
 	for _, e := range edits {
 		if byFile[e.File] == nil {

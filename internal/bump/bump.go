@@ -11,10 +11,10 @@ import (
 	"strings"
 
 	"github.com/kubestellar/actions/internal/apply"
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
@@ -26,7 +26,7 @@ type Bump struct {
 	File  *delivery.File
 	Tree  fs.FS
 	Names []string // of the tree's files
-	Wish  plan.Wish
+	Wish  decide.Wish
 	// Ask asks the world; nil asks nothing.
 	Ask *verify.Asker
 	// AcceptStandIns lets the move rest on what stands in for real artifacts.
@@ -37,10 +37,10 @@ type Bump struct {
 
 // Plan is what a bump does, before it is done.
 type Plan struct {
-	Wish      plan.Wish
-	Edits     []plan.Edit
-	Left      []plan.Left
-	Findings  []plan.Finding
+	Wish      decide.Wish
+	Edits     []decide.Edit
+	Left      []decide.Left
+	Findings  []decide.Finding
 	Unchecked []report.Open
 	// Holds are the versions that the component's pins hold now.
 	Holds []ref.Version
@@ -63,11 +63,11 @@ func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 	}
 	p := &Plan{Wish: b.Wish}
 	pins := find.Pins(found.References)
-	p.Edits, p.Left = plan.Bump(b.File, pins, b.Wish)
+	p.Edits, p.Left = decide.Bump(b.File, pins, b.Wish)
 	p.Holds = b.held(pins)
 	for _, s := range found.Suspects {
 		if s.Component == b.Wish.Component {
-			p.Left = append(p.Left, plan.Left{Reference: s, Because: "looks like a version of it, but is written in no form that is known"})
+			p.Left = append(p.Left, decide.Left{Reference: s, Because: "looks like a version of it, but is written in no form that is known"})
 		}
 	}
 	for _, u := range found.Unread {
@@ -129,7 +129,7 @@ func (b Bump) resolve(ctx context.Context, p *Plan) error {
 		asked := b.Ask.Ask(ctx, named)
 		answers, p.Findings, p.Unchecked = asked.Answers, asked.Findings, append(p.Unchecked, asked.Unchecked...)
 		p.Seen = seen(answers)
-		p.Findings = slices.DeleteFunc(p.Findings, func(f plan.Finding) bool { return f.Rule == "idle-excuse" })
+		p.Findings = slices.DeleteFunc(p.Findings, func(f decide.Finding) bool { return f.Rule == "idle-excuse" })
 	}
 	if b.Ask == nil {
 		p.leaveLocks()
@@ -157,19 +157,19 @@ func seen(answers map[resolve.Target]resolve.Answer) []resolve.Answer {
 // leaveLocks leaves the places that carry a digest or commit, which only the
 // world could tell for another version.
 func (p *Plan) leaveLocks() {
-	var kept []plan.Edit
+	var kept []decide.Edit
 	for _, e := range p.Edits {
 		if e.Lock == nil && !e.WantsDigest {
 			kept = append(kept, e)
 			continue
 		}
-		p.Left = append(p.Left, plan.Left{Reference: e.Reference, Because: "carries a digest or commit, or is to, which only the world tells: leave out --offline"})
+		p.Left = append(p.Left, decide.Left{Reference: e.Reference, Because: "carries a digest or commit, or is to, which only the world tells: leave out --offline"})
 	}
 	p.Edits = kept
 }
 
 // moved is a reference as it will be.
-func moved(e plan.Edit) ref.Reference {
+func moved(e decide.Edit) ref.Reference {
 	r := e.Reference
 	r.Path = strings.ReplaceAll(r.Path, strings.TrimPrefix(r.Written, "v"), strings.TrimPrefix(e.To, "v"))
 	r.Written = e.To
@@ -177,7 +177,7 @@ func moved(e plan.Edit) ref.Reference {
 }
 
 // targets are what the edited places will name, and the git tag of the release.
-func (b Bump) targets(edits []plan.Edit) (map[resolve.Target]ref.Reference, error) {
+func (b Bump) targets(edits []decide.Edit) (map[resolve.Target]ref.Reference, error) {
 	named := map[resolve.Target]ref.Reference{}
 	for _, e := range edits {
 		targets, err := resolve.Targets(b.File, moved(e), b.Wish.Version)
@@ -199,7 +199,7 @@ func (b Bump) targets(edits []plan.Edit) (map[resolve.Target]ref.Reference, erro
 
 // lock is the digest or commit that belongs beside an edited version, or the
 // reason why it is not known.
-func (b Bump) lock(e plan.Edit, answers map[resolve.Target]resolve.Answer) (lock, because string) {
+func (b Bump) lock(e decide.Edit, answers map[resolve.Target]resolve.Answer) (lock, because string) {
 	targets, err := resolve.Targets(b.File, moved(e), b.Wish.Version)
 	if err != nil || len(targets) == 0 {
 		return "", fmt.Sprintf("it names nothing that could be asked for: %v", err)
@@ -211,7 +211,7 @@ func (b Bump) lock(e plan.Edit, answers map[resolve.Target]resolve.Answer) (lock
 	if e.WantsDigest && e.Lock == nil {
 		return a.Digest, ""
 	}
-	return plan.LockOf(e.Reference, a), ""
+	return decide.LockOf(e.Reference, a), ""
 }
 
 // isAheadOf tells whether a tree holds more pins than another one at a version
@@ -235,7 +235,7 @@ func (p *Plan) from(v ref.Version) int {
 
 // blocked tells whether something forbids to write.
 func (p *Plan) blocked(standIns bool) bool {
-	return len(plan.Errors(p.Findings)) > 0 || slices.ContainsFunc(p.Unchecked, func(o report.Open) bool { return !o.StandIn || !standIns })
+	return len(decide.Errors(p.Findings)) > 0 || slices.ContainsFunc(p.Unchecked, func(o report.Open) bool { return !o.StandIn || !standIns })
 }
 
 // change computes the files as they will be, derived ones among them.
@@ -300,8 +300,8 @@ func (p *Plan) held(finder *find.Finder, c apply.Change) map[kind]int {
 // Err is the outcome of a plan as an error.
 func (p *Plan) Err(standIns bool) error {
 	switch {
-	case len(plan.Errors(p.Findings)) > 0:
-		return outcome.Wrongf("nothing is written: %s", report.Count(len(plan.Errors(p.Findings)), "finding"))
+	case len(decide.Errors(p.Findings)) > 0:
+		return outcome.Wrongf("nothing is written: %s", report.Count(len(decide.Errors(p.Findings)), "finding"))
 	case p.blocked(standIns):
 		return outcome.As(outcome.Unchecked, fmt.Errorf("nothing is written: %s could not be checked", report.Count(len(p.Unchecked), "thing")))
 	}

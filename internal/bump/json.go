@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 
-	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 )
@@ -12,14 +12,14 @@ import (
 // document is a plan as --format json prints it. Its fields are stable: none
 // is taken away or given another meaning.
 type document struct {
-	Component string         `json:"component"`
-	Version   string         `json:"version"`
-	Edits     []edit         `json:"edits"`
-	Derived   []derived      `json:"derived"`
-	Underived []string       `json:"underived,omitempty"`
-	Left      []left         `json:"left"`
-	Findings  []plan.Finding `json:"findings"`
-	Unchecked []report.Open  `json:"unchecked"`
+	Component string           `json:"component"`
+	Version   string           `json:"version"`
+	Edits     []edit           `json:"edits"`
+	Derived   []derived        `json:"derived"`
+	Underived []string         `json:"underived,omitempty"`
+	Left      []left           `json:"left"`
+	Findings  []decide.Finding `json:"findings"`
+	Unchecked []report.Open    `json:"unchecked"`
 	// Proposal is what became of a pull request, with --pull-request.
 	Proposal *proposal `json:"proposal,omitempty"`
 }
@@ -77,7 +77,7 @@ func (p *Plan) JSON() ([]byte, error) { return p.json(nil) }
 
 func (p *Plan) json(made *proposal) ([]byte, error) {
 	out := document{Component: p.Wish.Component, Version: p.Wish.Version.String(), Edits: []edit{}, Derived: []derived{}, Underived: p.Underived, Left: []left{},
-		Findings: append([]plan.Finding{}, p.Findings...), Unchecked: append([]report.Open{}, p.Unchecked...), Proposal: made}
+		Findings: append([]decide.Finding{}, p.Findings...), Unchecked: append([]report.Open{}, p.Unchecked...), Proposal: made}
 	for i, e := range p.Edits {
 		out.Edits = append(out.Edits, edit{e.File, e.Line, e.Column, e.Syntax, e.Written, e.To, p.Lines[i].Before, p.Lines[i].After, e.Behind})
 	}

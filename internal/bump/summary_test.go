@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/kubestellar/actions/internal/apply"
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/gh"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 )
@@ -46,10 +46,10 @@ func proposedFor(t *testing.T, text string) Proposed {
 	}
 	place := ref.Reference{Site: ref.Site{File: text, Line: 3}, Component: "app", Written: text}
 	return Proposed{State: Opened, Because: text, Pull: &gh.Pull{Number: 7, URL: "https://example.com/7"}, Plan: &Plan{
-		Wish:      plan.Wish{Component: "app", Version: v},
-		Edits:     []plan.Edit{{Reference: place, To: "1.1.0"}},
-		Left:      []plan.Left{{Reference: place, Because: text}},
-		Findings:  []plan.Finding{{Saw: text, Want: text, Help: text}},
+		Wish:      decide.Wish{Component: "app", Version: v},
+		Edits:     []decide.Edit{{Reference: place, To: "1.1.0"}},
+		Left:      []decide.Left{{Reference: place, Because: text}},
+		Findings:  []decide.Finding{{Saw: text, Want: text, Help: text}},
 		Unchecked: []report.Open{{What: text, Because: text}},
 		Changes:   []apply.Change{{File: text, By: text}},
 	}}

@@ -21,13 +21,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/kubestellar/actions/internal/chart"
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/render"
@@ -51,7 +51,7 @@ func (r *Rehearsal) standIns(ctx context.Context, w *world.World, file *delivery
 		return nil, "", err
 	}
 	maker.references = references
-	named, err := plan.Named(file, references, r.Version)
+	named, err := decide.Named(file, references, r.Version)
 	if err != nil {
 		return nil, "", err
 	}

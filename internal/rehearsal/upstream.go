@@ -9,12 +9,12 @@ import (
 	"os/exec"
 	"time"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
@@ -33,7 +33,7 @@ func (r *Rehearsal) upstream(made *maker) (*Upstream, error) {
 	if r.Upstream != nil {
 		return r.Upstream, nil
 	}
-	for _, v := range plan.Follow(r.File, find.Pins(made.references), nil) {
+	for _, v := range decide.Follow(r.File, find.Pins(made.references), nil) {
 		c := r.File.Components[v.Component]
 		if v.Because == "" && !r.File.IsOwn(v.Component) && len(c.OfKind(delivery.Chart)) > 0 && len(c.OfKind(delivery.Module)) == 0 {
 			return &Upstream{v.Component, v.Current.Next()}, nil

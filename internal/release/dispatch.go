@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/kubestellar/actions/internal/announce"
+	"github.com/kubestellar/actions/internal/dispatch"
 	"github.com/kubestellar/actions/internal/gh"
 )
 
@@ -13,7 +13,7 @@ import (
 // already has been told; where its runs cannot be read it is told again, which
 // does no harm, since a receiver resolves everything for itself.
 func (t *Train) dispatch(ctx context.Context) (string, error) {
-	announcer := announce.Announcer{Forge: t.Downstreams, Event: gh.NewEvent(t.File.Self, t.Version.String())}
+	announcer := dispatch.Announcer{Forge: t.Downstreams, Event: gh.NewEvent(t.File.Self, t.Version.String())}
 	var did []string
 	for _, downstream := range t.File.Downstreams {
 		told, err := announcer.Tell(ctx, downstream)

@@ -13,11 +13,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/tag"
@@ -171,16 +171,16 @@ func (g Goreleaser) mayRelease(ctx context.Context, c config, images []pushed) e
 		state = append(state, public...)
 		errs = append(errs, err, g.Forge.CheckWrite(ctx, g.Repository))
 	}
-	return errors.Join(plan.Found(state), errors.Join(errs...))
+	return errors.Join(decide.Found(state), errors.Join(errs...))
 }
 
 // public: no release of the tag is public yet, whose assets goreleaser may replace.
-func (g Goreleaser) public(ctx context.Context) ([]plan.Finding, error) {
+func (g Goreleaser) public(ctx context.Context) ([]decide.Finding, error) {
 	releases, err := g.Forge.Releases(ctx, g.Repository, g.Version.Tag())
-	var findings []plan.Finding
+	var findings []decide.Finding
 	for _, r := range releases {
 		if !r.Draft {
-			findings = append(findings, plan.Finding{Rule: "published", Saw: "release " + r.URL + ", which is public", Want: "none, or a draft", Help: "take the next version"})
+			findings = append(findings, decide.Finding{Rule: "published", Saw: "release " + r.URL + ", which is public", Want: "none, or a draft", Help: "take the next version"})
 		}
 	}
 	return findings, err
@@ -188,7 +188,7 @@ func (g Goreleaser) public(ctx context.Context) ([]plan.Finding, error) {
 
 // gitState: the tree is clean, the clone is whole, and the tag is on this commit,
 // here and in the repository.
-func (g Goreleaser) gitState(ctx context.Context) ([]plan.Finding, error) {
+func (g Goreleaser) gitState(ctx context.Context) ([]decide.Finding, error) {
 	name := g.Version.Tag()
 	findings, dirtyErr := cleanTree(ctx, g.Repo)
 	shallow, shallowErr := g.Repo.Shallow(ctx)
@@ -198,14 +198,14 @@ func (g Goreleaser) gitState(ctx context.Context) ([]plan.Finding, error) {
 		return findings, err
 	}
 	if shallow {
-		findings = append(findings, plan.Finding{Rule: "whole-clone", Saw: "a shallow clone", Want: "the whole history, which the change log is made of",
+		findings = append(findings, decide.Finding{Rule: "whole-clone", Saw: "a shallow clone", Want: "the whole history, which the change log is made of",
 			Help: "fetch it by git fetch --unshallow; in a workflow, give actions/checkout fetch-depth: 0"})
 	}
 	if there == "" {
-		findings = append(findings, plan.Finding{Rule: "tagged", Saw: "no tag " + name + " at " + g.Repository, Want: "it, on " + g.Commit, Help: "push it first: what is released is a tag"})
+		findings = append(findings, decide.Finding{Rule: "tagged", Saw: "no tag " + name + " at " + g.Repository, Want: "it, on " + g.Commit, Help: "push it first: what is released is a tag"})
 	}
 	if here == "" {
-		findings = append(findings, plan.Finding{Rule: "tagged", Saw: "no tag " + name + " here", Want: "it, on " + g.Commit,
+		findings = append(findings, decide.Finding{Rule: "tagged", Saw: "no tag " + name + " here", Want: "it, on " + g.Commit,
 			Help: "fetch it by git fetch --tags; in a workflow, give actions/checkout fetch-depth: 0"})
 	}
 	moves := tag.Moves(g.Version, g.Commit, map[string]string{"here": here, "at " + g.Repository: there})
@@ -214,8 +214,8 @@ func (g Goreleaser) gitState(ctx context.Context) ([]plan.Finding, error) {
 
 // taken finds the names of an image that are published already. goreleaser would
 // overwrite them, and whether with the same bytes shows only afterwards.
-func (g Goreleaser) taken(ctx context.Context, image pushed) ([]plan.Finding, error) {
-	var findings []plan.Finding
+func (g Goreleaser) taken(ctx context.Context, image pushed) ([]decide.Finding, error) {
+	var findings []decide.Finding
 	var errs []error
 	for _, name := range image.tags {
 		digest, err := g.Registry.Digest(ctx, image.at, name)
@@ -224,7 +224,7 @@ func (g Goreleaser) taken(ctx context.Context, image pushed) ([]plan.Finding, er
 		case err != nil:
 			errs = append(errs, err)
 		default:
-			findings = append(findings, plan.Finding{Rule: "published", Saw: fmt.Sprintf("image %s:%s, published already as %s", image.at, name, digest), Want: "no such image, since goreleaser would overwrite it",
+			findings = append(findings, decide.Finding{Rule: "published", Saw: fmt.Sprintf("image %s:%s, published already as %s", image.at, name, digest), Want: "no such image, since goreleaser would overwrite it",
 				Help: "take the next version; if a run before stopped half way and nobody has the image, delete it in the registry and run this again"})
 		}
 	}

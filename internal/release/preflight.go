@@ -9,11 +9,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
@@ -30,12 +30,12 @@ type source struct {
 
 // rights tells whether all may be written that a run writes, and seen by those
 // whom it is for.
-type rights func(context.Context) ([]plan.Finding, error)
+type rights func(context.Context) ([]decide.Finding, error)
 
 // preflight asks everything that can be asked before anything is changed, and
 // reports all that is wrong, not the first.
 func (t *Train) preflight(ctx context.Context, rights rights) (source, string, error) {
-	var state, private []plan.Finding
+	var state, private []decide.Finding
 	var stateErr, rightsErr error
 	var group sync.WaitGroup // each asks somebody else
 	group.Go(func() { state, stateErr = t.gitState(ctx, t.Commit) })
@@ -48,8 +48,8 @@ func (t *Train) preflight(ctx context.Context, rights rights) (source, string, e
 	seen, findings, err := t.references(ctx, src.found.References)
 	group.Wait()
 	src.open = open(seen)
-	findings = slices.Concat(plan.Errors(plan.Check(t.File, src.found)), findings, state, private)
-	err = errors.Join(plan.Found(findings), err, stateErr, rightsErr)
+	findings = slices.Concat(decide.Errors(decide.Check(t.File, src.found)), findings, state, private)
+	err = errors.Join(decide.Found(findings), err, stateErr, rightsErr)
 	return src, fmt.Sprintf("%s, %s seen; tree, tag and rights are in order", report.Count(len(find.Pins(src.found.References)), "reference"), report.Count(len(seen), "target")), err
 }
 
@@ -65,7 +65,7 @@ func (t *Train) look(ctx context.Context) (source, error) {
 
 // mayRelease: everything that a release writes may be written, and there is
 // what builds it.
-func (t *Train) mayRelease(ctx context.Context) ([]plan.Finding, error) {
+func (t *Train) mayRelease(ctx context.Context) ([]decide.Finding, error) {
 	own := t.File.Own()
 	private, err := t.private(ctx, own.ArtifactNames())
 	rights := []error{err, t.mayPush(ctx, own.ArtifactNames()), t.Forge.CheckWrite(ctx, own.Repository), t.mayBuild(ctx)}
@@ -77,9 +77,9 @@ func (t *Train) mayRelease(ctx context.Context) ([]plan.Finding, error) {
 
 // mayPublishCharts is mayRelease for the charts alone, which need no build and
 // tell nobody.
-func (t *Train) mayPublishCharts(ctx context.Context) ([]plan.Finding, error) {
+func (t *Train) mayPublishCharts(ctx context.Context) ([]decide.Finding, error) {
 	charts := t.File.Own().OfKind(delivery.Chart)
-	var private []plan.Finding
+	var private []decide.Finding
 	var privateErr, pushErr error
 	var group sync.WaitGroup
 	group.Go(func() { private, privateErr = t.private(ctx, charts) })
@@ -120,8 +120,8 @@ func (t *Train) mayBuild(ctx context.Context) error {
 
 // gitState: the tree is clean, the tag free or on this commit, the commit on
 // main or a release branch.
-func (t *Train) gitState(ctx context.Context, commit string) ([]plan.Finding, error) {
-	var dirty []plan.Finding
+func (t *Train) gitState(ctx context.Context, commit string) ([]decide.Finding, error) {
+	var dirty []decide.Finding
 	var branch, here, remote string
 	errs := make([]error, 4)
 	var group sync.WaitGroup // each waits for a git of its own
@@ -139,22 +139,22 @@ func (t *Train) gitState(ctx context.Context, commit string) ([]plan.Finding, er
 }
 
 // cleanTree: the work tree is what the commit holds, but for what lies below except.
-func cleanTree(ctx context.Context, repo git.Repo, except ...string) ([]plan.Finding, error) {
+func cleanTree(ctx context.Context, repo git.Repo, except ...string) ([]decide.Finding, error) {
 	dirty, err := repo.Dirty(ctx, except...)
 	if len(dirty) == 0 || err != nil {
 		return nil, err
 	}
 	const enough = 10
 	named := strings.Join(dirty[:min(enough, len(dirty))], ", ")
-	return []plan.Finding{{Rule: "clean-tree", Saw: fmt.Sprintf("%s: %s", report.Count(len(dirty), "changed or untracked file"), named),
+	return []decide.Finding{{Rule: "clean-tree", Saw: fmt.Sprintf("%s: %s", report.Count(len(dirty), "changed or untracked file"), named),
 		Want: "a clean tree", Help: "commit, stash or remove them: only what a commit holds can be released"}}, nil
 }
 
 // references: everything that the tree refers to, outside this release, is
 // published, and so is what is in lock step with it.
-func (t *Train) references(ctx context.Context, all []ref.Reference) ([]resolve.Answer, []plan.Finding, error) {
+func (t *Train) references(ctx context.Context, all []ref.Reference) ([]resolve.Answer, []decide.Finding, error) {
 	others := slices.DeleteFunc(slices.Clone(all), func(r ref.Reference) bool { return r.Component == t.File.Self })
-	places, err := plan.Named(t.File, others, t.Version)
+	places, err := decide.Named(t.File, others, t.Version)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -166,7 +166,7 @@ func (t *Train) references(ctx context.Context, all []ref.Reference) ([]resolve.
 	for _, target := range lockstep {
 		named[target] = delivery.FileName + " (lock step with " + t.File.Self + ")"
 	}
-	var wrong []plan.Finding
+	var wrong []decide.Finding
 	var tagErr error
 	var group sync.WaitGroup
 	group.Go(func() { wrong, tagErr = tag.Lockstep(ctx, t.prover(source{commit: t.Commit}, stamped{}, nil, "")) })
@@ -178,18 +178,18 @@ func (t *Train) references(ctx context.Context, all []ref.Reference) ([]resolve.
 
 // judge sorts answers: what is absent is a finding, what could not be asked an
 // error. places tell where each target is named.
-func (t *Train) judge(answers []resolve.Answer, places map[resolve.Target]string) ([]plan.Finding, error) {
-	var findings []plan.Finding
+func (t *Train) judge(answers []resolve.Answer, places map[resolve.Target]string) ([]decide.Finding, error) {
+	var findings []decide.Finding
 	var errs []error
 	for _, a := range answers {
 		switch {
 		case a.Absent():
-			findings = append(findings, plan.Finding{Rule: "exists", Component: a.Component, Saw: fmt.Sprintf("%s, named at %s, is not there", a.Target, places[a.Target]),
+			findings = append(findings, decide.Finding{Rule: "exists", Component: a.Component, Saw: fmt.Sprintf("%s, named at %s, is not there", a.Target, places[a.Target]),
 				Want: "a published artifact", Help: "publish it first, or name a version that exists"})
 		case a.Err != nil:
 			errs = append(errs, a.Err)
 		case a.StandIn != "" && !t.AcceptStandIns:
-			findings = append(findings, plan.Finding{Rule: "stand-in", Component: a.Component, Saw: fmt.Sprintf("%s, named at %s, is a stand-in: %s", a.Target, places[a.Target], a.StandIn),
+			findings = append(findings, decide.Finding{Rule: "stand-in", Component: a.Component, Saw: fmt.Sprintf("%s, named at %s, is a stand-in: %s", a.Target, places[a.Target], a.StandIn),
 				Want: "the real artifact", Help: "stand-ins belong into rehearsals"})
 		}
 	}

@@ -7,19 +7,19 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/oci"
-	"github.com/kubestellar/actions/internal/plan"
 )
 
 // private: everybody can see the packages that these artifacts of ours go to.
 // One that is private stays so, and one that does not exist yet will be: ghcr.io
 // and quay.io make new packages private, and have no request that opens one.
 // https://docs.github.com/en/packages/learn-github-packages/configuring-a-packages-access-control-and-visibility
-func (t *Train) private(ctx context.Context, artifacts []string) ([]plan.Finding, error) {
+func (t *Train) private(ctx context.Context, artifacts []string) ([]decide.Finding, error) {
 	if t.AllowPrivate {
 		return nil, nil // prove says what nobody else can see
 	}
-	var findings []plan.Finding
+	var findings []decide.Finding
 	var errs []error
 	for _, name := range artifacts {
 		at := t.File.Own().Artifacts[name].At
@@ -29,7 +29,7 @@ func (t *Train) private(ctx context.Context, artifacts []string) ([]plan.Finding
 		saw, help, err := t.hidden(ctx, at)
 		errs = append(errs, err)
 		if saw != "" {
-			findings = append(findings, plan.Finding{Rule: "private-package", Component: t.File.Self, Saw: saw, Want: "a package that everybody can pull",
+			findings = append(findings, decide.Finding{Rule: "private-package", Component: t.File.Self, Saw: saw, Want: "a package that everybody can pull",
 				Help: help + "; with --allow-private the release goes on, and says at its end what nobody else can see"})
 		}
 	}

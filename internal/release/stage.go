@@ -9,11 +9,11 @@ import (
 	"sync"
 
 	"github.com/kubestellar/actions/internal/apply"
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/render"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
@@ -144,7 +144,7 @@ func (t *Train) orderCharts(copies []apply.Stamped) ([]chart, error) {
 		a := t.File.Own().Artifacts[s.Artifact]
 		byName[s.Artifact] = chart{s, a.At, a.TagFor(t.Version), named}
 	}
-	names, err := plan.Order(slices.Sorted(maps.Keys(byName)), needs)
+	names, err := decide.Order(slices.Sorted(maps.Keys(byName)), needs)
 	var charts []chart
 	for _, name := range names {
 		charts = append(charts, byName[name])
@@ -178,7 +178,7 @@ func (t *Train) rendered(s apply.Stamped) (map[resolve.Target]string, error) {
 	for i := range findings {
 		findings[i].Saw += " in the rendering of " + s.Artifact
 	}
-	return to.Named, plan.Found(findings)
+	return to.Named, decide.Found(findings)
 }
 
 // othersPublish tells whether a target is not this release's own.
@@ -199,14 +199,14 @@ func (t *Train) seen(ctx context.Context, c chart, by resolve.Interface, counts 
 	answers := resolve.All(ctx, by, resolve.Sorted(places))
 	findings, err := t.judge(answers, places)
 	others, revisionErr := t.ownRevisions(ctx, answers)
-	return answers, errors.Join(plan.Found(append(findings, others...)), err, revisionErr)
+	return answers, errors.Join(decide.Found(append(findings, others...)), err, revisionErr)
 }
 
 // ownRevisions: an image of ours that is published already, and that a chart
 // of this release runs, was built from this commit. Each is asked for its labels,
 // which the answers need not have: those of its platforms are not in its manifest.
-func (t *Train) ownRevisions(ctx context.Context, answers []resolve.Answer) ([]plan.Finding, error) {
-	var findings []plan.Finding
+func (t *Train) ownRevisions(ctx context.Context, answers []resolve.Answer) ([]decide.Finding, error) {
+	var findings []decide.Finding
 	var errs []error
 	for _, a := range answers {
 		if a.Component != t.File.Self || a.Kind != delivery.Image || a.Err != nil || a.Staged {
@@ -215,7 +215,7 @@ func (t *Train) ownRevisions(ctx context.Context, answers []resolve.Answer) ([]p
 		d, err := t.Registry.Describe(ctx, a.At, a.Digest)
 		errs = append(errs, err)
 		if revision := d.Labels[oci.KeyRevision]; err == nil && revision != t.Commit {
-			findings = append(findings, plan.Finding{Rule: "revision", Component: a.Component, Saw: fmt.Sprintf("%s with revision %q", a.Target, revision),
+			findings = append(findings, decide.Finding{Rule: "revision", Component: a.Component, Saw: fmt.Sprintf("%s with revision %q", a.Target, revision),
 				Want: "revision " + t.Commit, Help: "the image of this version was built from another commit"})
 		}
 	}

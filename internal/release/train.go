@@ -12,11 +12,11 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/render"
 	"github.com/kubestellar/actions/internal/report"
@@ -143,7 +143,7 @@ func (t *Train) prepare(ctx context.Context, rep *report.Report, dir string, rig
 	t.afresh()
 	src, err := step(t.Log, "preflight", func() (source, string, error) { return t.preflight(ctx, rights) })
 	rep.Commit = src.commit
-	rep.Graph = plan.Mermaid(plan.Edges(t.File, src.found.References, t.Version))
+	rep.Graph = decide.Mermaid(decide.Edges(t.File, src.found.References, t.Version))
 	rep.Open(src.open)
 	if err != nil {
 		return src, stamped{}, err
@@ -171,14 +171,14 @@ func (t *Train) reported(run func(rep *report.Report, dir string) error) (*repor
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	rep := &report.Report{Component: t.File.Self, Version: t.Version.String(), Artifacts: []report.Artifact{}, Findings: []plan.Finding{}, Unchecked: []report.Open{}}
+	rep := &report.Report{Component: t.File.Self, Version: t.Version.String(), Artifacts: []report.Artifact{}, Findings: []decide.Finding{}, Unchecked: []report.Open{}}
 	err = run(rep, filepath.Join(dir, "stamped"))
 	rep.Steps = t.Log.Steps
 	var failed *report.StepError
 	if errors.As(err, &failed) {
 		rep.Failed, rep.Error = failed.Step, failed.Err.Error()
 	}
-	var found *plan.Findings
+	var found *decide.Findings
 	if errors.As(err, &found) {
 		rep.Findings = found.List
 	}

@@ -10,10 +10,10 @@ import (
 	"sync"
 
 	"github.com/kubestellar/actions/internal/chart"
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/resolve"
 )
@@ -26,7 +26,7 @@ type Rendering struct {
 	References []ref.Reference
 	// Findings are what must never be published: a placeholder, a variable, an
 	// image without a version.
-	Findings []plan.Finding
+	Findings []decide.Finding
 }
 
 // Targets are the things named, in the order of their texts.
@@ -109,7 +109,7 @@ func begin(c *chart.Chart, sets []Values) []func() (map[string]string, error) {
 func (r *Rendering) add(f *delivery.File, finder *find.Finder, name, values, text string, own ref.Version) error {
 	references := finder.Text(name, []byte(text))
 	r.References = append(r.References, references...)
-	for _, finding := range plan.Rendered(name, text, references) {
+	for _, finding := range decide.Rendered(name, text, references) {
 		if values != "" {
 			finding.Saw += " (with the values in " + values + ")"
 		}
@@ -119,7 +119,7 @@ func (r *Rendering) add(f *delivery.File, finder *find.Finder, name, values, tex
 	if err != nil {
 		return err
 	}
-	maps.Copy(named, plan.Images(f, name, text))
+	maps.Copy(named, decide.Images(f, name, text))
 	for target, place := range named {
 		if _, before := r.Named[target]; !before && target.Tag != "" {
 			r.Named[target] = place

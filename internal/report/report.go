@@ -15,7 +15,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/decide"
 )
 
 // State of a claim.
@@ -30,17 +30,17 @@ const (
 
 // Report is the whole of a release.
 type Report struct {
-	Component string         `json:"component"`
-	Version   string         `json:"version"`
-	Commit    string         `json:"commit"`
-	Failed    string         `json:"failed,omitempty"` // the step that failed
-	Error     string         `json:"error,omitempty"`
-	Steps     []Step         `json:"steps"`
-	Artifacts []Artifact     `json:"artifacts"`
-	Findings  []plan.Finding `json:"findings"`
-	Unchecked []Open         `json:"unchecked"`
-	Graph     string         `json:"graph"` // Mermaid
-	Proof     *Proof         `json:"proof,omitempty"`
+	Component string           `json:"component"`
+	Version   string           `json:"version"`
+	Commit    string           `json:"commit"`
+	Failed    string           `json:"failed,omitempty"` // the step that failed
+	Error     string           `json:"error,omitempty"`
+	Steps     []Step           `json:"steps"`
+	Artifacts []Artifact       `json:"artifacts"`
+	Findings  []decide.Finding `json:"findings"`
+	Unchecked []Open           `json:"unchecked"`
+	Graph     string           `json:"graph"` // Mermaid
+	Proof     *Proof           `json:"proof,omitempty"`
 	// Subjects are what may be attested: all that was built, once it is checked.
 	Subjects []Subject `json:"subjects,omitempty"`
 }

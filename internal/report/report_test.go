@@ -9,14 +9,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/decide"
 )
 
 func example() *Report {
 	r := &Report{Component: "us", Version: "1.0.0", Commit: "abc", Failed: "check", Error: "it | failed\n<b>badly</b>",
 		Steps:     []Step{{"preflight", 1.25, "saw it"}},
 		Artifacts: []Artifact{{"ghcr.io/o/us:1.0.0", "sha256:0123456789abcdef", Proven, "read back"}},
-		Findings:  []plan.Finding{{Rule: "exists", File: "f", Line: 1, Column: 2, Saw: "a", Want: "b", Help: "c"}}, Graph: "flowchart LR\n"}
+		Findings:  []decide.Finding{{Rule: "exists", File: "f", Line: 1, Column: 2, Saw: "a", Want: "b", Help: "c"}}, Graph: "flowchart LR\n"}
 	r.Open([]Open{{"y", "stand-in", true}, {"x", "stand-in", true}})
 	r.Open([]Open{{"y", "stand-in", true}})
 	return r

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/gh"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/report"
 )
 
@@ -93,13 +93,13 @@ func missing(checks []gh.Check, required []string) []string {
 
 // judge: a check that failed is wrong, one that has not come to its end, or of
 // which nothing is known, could not be checked.
-func judge(checks []gh.Check, missing []string) ([]plan.Finding, error) {
-	var findings []plan.Finding
+func judge(checks []gh.Check, missing []string) ([]decide.Finding, error) {
+	var findings []decide.Finding
 	var open []error
 	for _, c := range checks {
 		switch c.State {
 		case gh.Failed:
-			findings = append(findings, plan.Finding{Rule: "checks", Saw: fmt.Sprintf("check %q with %q", c.Name, c.Saw), Want: "every check green",
+			findings = append(findings, decide.Finding{Rule: "checks", Saw: fmt.Sprintf("check %q with %q", c.Name, c.Saw), Want: "every check green",
 				Help: strings.TrimSpace("run it again, or take a commit on which it is green " + c.URL)})
 		case gh.Running:
 			open = append(open, fmt.Errorf("could not check %q: it is %s: wait for it", c.Name, c.Saw))

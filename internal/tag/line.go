@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kubestellar/actions/internal/plan"
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -30,7 +30,7 @@ func (l line) has(v ref.Version) bool { return strings.HasPrefix(v.String(), l.m
 
 // newer: a version is newer than all others in its line: of the branches that
 // hold its commit, the release branch of its own X.Y or, without one, main.
-func newer(v ref.Version, branches []string, tagged []ref.Version) (string, []plan.Finding) {
+func newer(v ref.Version, branches []string, tagged []ref.Version) (string, []decide.Finding) {
 	lines := make([]line, 0, len(branches))
 	for _, branch := range branches {
 		lines = append(lines, lineOf(branch))
@@ -38,7 +38,7 @@ func newer(v ref.Version, branches []string, tagged []ref.Version) (string, []pl
 	slices.SortStableFunc(lines, func(a, b line) int { return len(b.minor) - len(a.minor) }) // main last
 	at := slices.IndexFunc(lines, func(l line) bool { return l.has(v) })
 	if at < 0 {
-		return "", []plan.Finding{{Rule: "version-order", Saw: fmt.Sprintf("version %s on %s", v, strings.Join(branches, ", ")),
+		return "", []decide.Finding{{Rule: "version-order", Saw: fmt.Sprintf("version %s on %s", v, strings.Join(branches, ", ")),
 			Want: fmt.Sprintf("a version that begins with %s", lines[0].minor), Help: "tag a commit of main, or take a version of the branch's line"}}
 	}
 	in := lines[at]
@@ -46,7 +46,7 @@ func newer(v ref.Version, branches []string, tagged []ref.Version) (string, []pl
 	if newest.IsZero() || v.Compare(newest) > 0 {
 		return newerThan(newest, in), nil
 	}
-	return "", []plan.Finding{{Rule: "version-order", Saw: fmt.Sprintf("version %s, and %s is tagged on the line of %s", v, newest.Tag(), in.branch),
+	return "", []decide.Finding{{Rule: "version-order", Saw: fmt.Sprintf("version %s, and %s is tagged on the line of %s", v, newest.Tag(), in.branch),
 		Want: "a version that is newer than all before in its line", Help: fmt.Sprintf("take %s or a newer one", newest.Next())}}
 }
 

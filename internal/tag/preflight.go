@@ -9,11 +9,11 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
@@ -24,7 +24,7 @@ import (
 // look is what one part of the preflight has come to.
 type look struct {
 	said     string
-	findings []plan.Finding
+	findings []decide.Finding
 	err      error
 }
 
@@ -40,7 +40,7 @@ func (t *Tagger) preflight(ctx context.Context, there *gh.Tag) (string, error) {
 	group.Go(func() { looks[3] = t.inStep(ctx) })
 	group.Wait()
 	rights := look{err: t.Forge.CheckWrite(ctx, t.repository())}
-	var findings []plan.Finding
+	var findings []decide.Finding
 	var said []string
 	var errs []error
 	for _, l := range append([]look{place, rights}, looks...) {
@@ -49,7 +49,7 @@ func (t *Tagger) preflight(ctx context.Context, there *gh.Tag) (string, error) {
 			said = append(said, l.said)
 		}
 	}
-	return strings.Join(said, "; "), errors.Join(append([]error{plan.Found(findings)}, errs...)...)
+	return strings.Join(said, "; "), errors.Join(append([]error{decide.Found(findings)}, errs...)...)
 }
 
 // place: the commit is on main or a release branch, and the tag on no other.
@@ -68,28 +68,28 @@ func (t *Tagger) remote() git.Remote { return git.Remote(t.Server + "/" + t.repo
 
 // onBranch finds the branches of the repository, main and release-*, that hold
 // the commit. On none, it is found wrong.
-func onBranch(ctx context.Context, repo git.Repo, remote git.Remote, repository, commit string) ([]string, []plan.Finding, error) {
+func onBranch(ctx context.Context, repo git.Repo, remote git.Remote, repository, commit string) ([]string, []decide.Finding, error) {
 	branches, err := repo.Releases(ctx, remote, commit)
 	if len(branches) > 0 || err != nil {
 		return branches, nil, err
 	}
-	return nil, []plan.Finding{Lost(commit, repository)}, nil
+	return nil, []decide.Finding{Lost(commit, repository)}, nil
 }
 
 // Lost is what is found wrong with a commit that is on no branch which is
 // released from.
-func Lost(commit, repository string) plan.Finding {
-	return plan.Finding{Rule: "on-main", Saw: "commit " + commit + " on no such branch of " + repository,
+func Lost(commit, repository string) decide.Finding {
+	return decide.Finding{Rule: "on-main", Saw: "commit " + commit + " on no such branch of " + repository,
 		Want: "a commit of main or of a release-* branch", Help: "merge it first"}
 }
 
 // Moves finds the places at which the tag is on another commit; tags are the
 // commits by place, "" where there is none.
-func Moves(v ref.Version, commit string, tags map[string]string) []plan.Finding {
-	var findings []plan.Finding
+func Moves(v ref.Version, commit string, tags map[string]string) []decide.Finding {
+	var findings []decide.Finding
 	for _, where := range slices.Sorted(maps.Keys(tags)) {
 		if at := tags[where]; at != "" && at != commit {
-			findings = append(findings, plan.Finding{Rule: "tag-moves", Saw: fmt.Sprintf("tag %s %s on commit %s", v.Tag(), where, at),
+			findings = append(findings, decide.Finding{Rule: "tag-moves", Saw: fmt.Sprintf("tag %s %s on commit %s", v.Tag(), where, at),
 				Want: "no such tag, or one on " + commit, Help: "a tag never moves: take the next version"})
 		}
 	}
@@ -115,7 +115,7 @@ func (t *Tagger) verified(ctx context.Context) look {
 	result := verify.Offline(t.File, found)
 	err = t.Ask.Check(ctx, found.References, &result)
 	said := fmt.Sprintf("%s, %s asked for", report.Count(result.References, "reference"), report.Count(result.Targets, "target"))
-	return look{said, plan.Errors(result.Findings), errors.Join(err, unchecked(result.Unchecked))}
+	return look{said, decide.Errors(result.Findings), errors.Join(err, unchecked(result.Unchecked))}
 }
 
 // unchecked is an error of what could not be checked.
@@ -139,21 +139,21 @@ func (t *Tagger) inStep(ctx context.Context) look {
 	}
 	asked := t.Ask.Things(ctx, named)
 	wrong, err := Lockstep(ctx, t.Prover)
-	return look{report.Count(len(named), "artifact") + " in lock step", append(plan.Errors(asked.Findings), wrong...), errors.Join(unchecked(asked.Unchecked), err)}
+	return look{report.Count(len(named), "artifact") + " in lock step", append(decide.Errors(asked.Findings), wrong...), errors.Join(unchecked(asked.Unchecked), err)}
 }
 
 // Lockstep: what is released in lock step with this was built from the commit
 // that its own repository has tagged with this version, and says so. Whether it
 // is there at all is asked elsewhere.
-func Lockstep(ctx context.Context, p *prove.Prover) ([]plan.Finding, error) {
-	var findings []plan.Finding
+func Lockstep(ctx context.Context, p *prove.Prover) ([]decide.Finding, error) {
+	var findings []decide.Finding
 	var errs []error
 	for _, a := range p.Lockstep(ctx) {
 		switch {
 		case a.State == report.Refuted && a.Rule == "git-tag":
-			findings = append(findings, plan.Finding{Rule: "lockstep", Saw: a.Subject + ": " + a.Evidence, Want: "the tag that its image was built from", Help: "release it first"})
+			findings = append(findings, decide.Finding{Rule: "lockstep", Saw: a.Subject + ": " + a.Evidence, Want: "the tag that its image was built from", Help: "release it first"})
 		case a.State == report.Refuted && a.Rule != "image-exists":
-			findings = append(findings, plan.Finding{Rule: "lockstep", Saw: a.Subject + ": " + a.Evidence, Want: a.Claim, Help: "its image was built from something else, or by something else than its release"})
+			findings = append(findings, decide.Finding{Rule: "lockstep", Saw: a.Subject + ": " + a.Evidence, Want: a.Claim, Help: "its image was built from something else, or by something else than its release"})
 		case a.State == report.Unchecked && !a.StandIn && a.RestsOn == "":
 			errs = append(errs, fmt.Errorf("%s: %s", a.Subject, a.Evidence))
 		}

@@ -10,10 +10,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/render"
 	"github.com/kubestellar/actions/internal/report"
@@ -22,20 +22,20 @@ import (
 
 // Result is what verify has to say, in the shape that --format json prints.
 type Result struct {
-	References int            `json:"references"` // places that were found, uses among them
-	Targets    int            `json:"targets"`    // distinct things that the world was asked for
-	Findings   []plan.Finding `json:"findings"`
-	Unchecked  []report.Open  `json:"unchecked"`
+	References int              `json:"references"` // places that were found, uses among them
+	Targets    int              `json:"targets"`    // distinct things that the world was asked for
+	Findings   []decide.Finding `json:"findings"`
+	Unchecked  []report.Open    `json:"unchecked"`
 }
 
 // Offline checks what was found in a tree by itself.
 func Offline(f *delivery.File, found find.Found) Result {
-	r := Result{References: len(found.References), Findings: plan.Check(f, found), Unchecked: []report.Open{}}
+	r := Result{References: len(found.References), Findings: decide.Check(f, found), Unchecked: []report.Open{}}
 	for _, u := range found.Unread {
 		r.Unchecked = append(r.Unchecked, report.Open{What: u.File, Because: u.Because})
 	}
 	if r.Findings == nil {
-		r.Findings = []plan.Finding{}
+		r.Findings = []decide.Finding{}
 	}
 	return r
 }
@@ -56,14 +56,14 @@ type Asker struct {
 // Check asks for everything that a tree's pins name, and adds what there is to
 // say to the result.
 func (a Asker) Check(ctx context.Context, references []ref.Reference, r *Result) error {
-	named, err := plan.Named(a.File, a.published(references), a.Own)
+	named, err := decide.Named(a.File, a.published(references), a.Own)
 	if err != nil {
 		return err
 	}
 	asked := a.Ask(ctx, named)
 	r.Targets += len(asked.Answers)
 	r.Findings = append(r.Findings, asked.Findings...)
-	r.Findings = append(r.Findings, plan.Weigh(a.File, plan.Belongs(a.File, references, a.Own, asked.Answers))...)
+	r.Findings = append(r.Findings, decide.Weigh(a.File, decide.Belongs(a.File, references, a.Own, asked.Answers))...)
 	r.Unchecked = append(r.Unchecked, asked.Unchecked...)
 	return nil
 }
@@ -79,7 +79,7 @@ func (a Asker) published(references []ref.Reference) []ref.Reference {
 // Asked is what the world said.
 type Asked struct {
 	Answers   map[resolve.Target]resolve.Answer
-	Findings  []plan.Finding
+	Findings  []decide.Finding
 	Unchecked []report.Open
 	// Excused are what was not asked for, each with the reason.
 	Excused []string
@@ -150,7 +150,7 @@ func (a Asker) excuse(next map[resolve.Target]place, used map[int]bool) {
 func (asked *Asked) idle(f *delivery.File, used map[int]bool) {
 	for i, e := range f.Ignore {
 		if e.Target != "" && !used[i] {
-			asked.Findings = append(asked.Findings, plan.Weigh(f, []plan.Finding{{Rule: "idle-excuse", File: delivery.FileName, Line: e.Line, Column: 1,
+			asked.Findings = append(asked.Findings, decide.Weigh(f, []decide.Finding{{Rule: "idle-excuse", File: delivery.FileName, Line: e.Line, Column: 1,
 				Saw: fmt.Sprintf("an entry of ignore for target %q, which nothing names", e.Target), Want: "an excuse for something", Help: "correct it or take it out"}})...)
 		}
 	}
@@ -159,7 +159,7 @@ func (asked *Asked) idle(f *delivery.File, used map[int]bool) {
 func (a Asker) judge(asked *Asked, answer resolve.Answer, p place) {
 	switch {
 	case answer.Absent():
-		asked.Findings = append(asked.Findings, plan.Absent(answer, p.at, p.named))
+		asked.Findings = append(asked.Findings, decide.Absent(answer, p.at, p.named))
 	case answer.Err != nil:
 		asked.Unchecked = append(asked.Unchecked, report.Open{What: fmt.Sprintf("%s, named at %s", answer.Target, p.named), Because: answer.Err.Error()})
 	case answer.StandIn != "":
@@ -229,7 +229,7 @@ func (a Asker) consider(asked *Asked, r rendering, at place, next map[resolve.Ta
 // be checked, and warnings count for nothing. Stand-ins may be accepted.
 func (r Result) Err(acceptStandIns bool) error {
 	open := slices.DeleteFunc(slices.Clone(r.Unchecked), func(o report.Open) bool { return o.StandIn && acceptStandIns })
-	switch errs := plan.Errors(r.Findings); {
+	switch errs := decide.Errors(r.Findings); {
 	case len(errs) > 0:
 		return foundWrong{len(errs), len(r.Unchecked)}
 	case len(open) > 0:

@@ -117,7 +117,7 @@ func (w workflow) value(expression string, given map[string]string) string {
 const bumpWorkflow = ".github/workflows/bump.yml"
 
 // checkBumpEvents: what ghhelper dispatch looks for in a receiver, see
-// internal/announce.
+// internal/dispatch.
 func checkBumpEvents(t *tree, say report) {
 	w, ok := t.workflow(bumpWorkflow, say)
 	if !ok {

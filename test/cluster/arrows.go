@@ -12,10 +12,10 @@ import (
 	"strings"
 
 	"github.com/kubestellar/actions/internal/chart"
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/oci"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -38,7 +38,7 @@ func Declared(ctx context.Context, f *delivery.File, tree fs.FS, names []string,
 		return nil, err
 	}
 	arrows := map[Arrow]bool{}
-	for _, e := range plan.Edges(f, found.References, own) {
+	for _, e := range decide.Edges(f, found.References, own) {
 		if runs(f, e.From) && runs(f, e.To) {
 			arrows[Arrow(e)] = true
 		}

@@ -9,13 +9,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kubestellar/actions/internal/announce"
 	"github.com/kubestellar/actions/internal/bump"
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/dispatch"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
@@ -125,7 +125,7 @@ func (w *wood) release(ctx context.Context, name string, k task) error {
 }
 
 func (w *wood) tell(ctx context.Context, forge *gh.Client, file *delivery.File, v ref.Version) error {
-	a := announce.Announcer{Forge: forge, Event: gh.NewEvent(file.Self, v.String()), Now: w.now, Wait: noWait}
+	a := dispatch.Announcer{Forge: forge, Event: gh.NewEvent(file.Self, v.String()), Now: w.now, Wait: noWait}
 	for _, receiver := range file.Downstreams {
 		if _, err := a.Announce(ctx, receiver, 0); err != nil {
 			return fmt.Errorf("dispatch: %w", err)
@@ -169,7 +169,7 @@ func (w *wood) receive(ctx context.Context, name string, k task) error {
 	}
 	p := bump.Proposer{Forge: forge, Repo: repo, Repository: k.tree.repository(), Server: server, Component: k.tree.pins, Upstream: named(k.tree.pins).repository(), Bumps: head.file.Bumps,
 		Plan: func(ctx context.Context, tree string, asking bool) (*bump.Plan, error) {
-			return w.plan(ctx, name, repo, tree, plan.Wish{Component: k.tree.pins, Version: v}, asking)
+			return w.plan(ctx, name, repo, tree, decide.Wish{Component: k.tree.pins, Version: v}, asking)
 		}}
 	done, err := p.Propose(ctx)
 	if err == nil {
@@ -178,7 +178,7 @@ func (w *wood) receive(ctx context.Context, name string, k task) error {
 	return err
 }
 
-func (w *wood) plan(ctx context.Context, name string, repo git.Repo, tree string, wish plan.Wish, asking bool) (*bump.Plan, error) {
+func (w *wood) plan(ctx context.Context, name string, repo git.Repo, tree string, wish decide.Wish, asking bool) (*bump.Plan, error) {
 	b, err := w.bring(ctx, name, repo, tree)
 	if err != nil {
 		return nil, err

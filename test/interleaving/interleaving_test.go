@@ -19,10 +19,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 )
@@ -178,7 +178,7 @@ func (w *wood) mayFail(k task, err error) bool {
 	if err == nil || k.does == merges { // by a conflict
 		return true
 	}
-	_, found := errors.AsType[*plan.Findings](err)
+	_, found := errors.AsType[*decide.Findings](err)
 	_, conflict := errors.AsType[*git.ConflictError](err)
 	_, taken := errors.AsType[*oci.Conflict](err)
 	saysOneOf := func(words ...string) bool {

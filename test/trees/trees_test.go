@@ -15,9 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -118,7 +118,7 @@ func TestBumpMovesWhatPeopleMove(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		edits, _ := plan.Bump(file, find.Pins(found.References), plan.Wish{Component: name, Version: v})
+		edits, _ := decide.Bump(file, find.Pins(found.References), decide.Wish{Component: name, Version: v})
 		count := map[string]int{}
 		for _, e := range edits {
 			count[e.File]++

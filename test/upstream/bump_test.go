@@ -8,10 +8,10 @@ import (
 
 	"github.com/kubestellar/actions/internal/apply"
 	"github.com/kubestellar/actions/internal/bump"
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -39,7 +39,7 @@ func (s *stage) planned(t *testing.T, f *delivery.File, dir, version string) (bu
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := bump.Bump{File: f, Tree: tree, Names: names, Wish: plan.Wish{Component: "up", Version: v}, Ask: s.asker(t, f), Env: os.Environ()}
+	b := bump.Bump{File: f, Tree: tree, Names: names, Wish: decide.Wish{Component: "up", Version: v}, Ask: s.asker(t, f), Env: os.Environ()}
 	p, err := b.Plan(t.Context())
 	return b, p, err
 }

@@ -17,12 +17,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kubestellar/actions/internal/bump"
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/faults"
 	wild "github.com/kubestellar/actions/internal/rehearsal/world"
@@ -116,10 +116,10 @@ func (d *downstream) propose(version string) (bump.Proposed, error) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	return d.wish(plan.Wish{Component: "up", Version: v})
+	return d.wish(decide.Wish{Component: "up", Version: v})
 }
 
-func (d *downstream) wish(wish plan.Wish) (bump.Proposed, error) {
+func (d *downstream) wish(wish decide.Wish) (bump.Proposed, error) {
 	forge, err := gh.New(gh.Options{Token: d.Token(), TokenName: "the test's", Transport: d.Transport(), Slow: faults.Slow, Wait: func(context.Context, time.Duration) error { return nil }})
 	if err != nil {
 		d.t.Fatal(err)
@@ -140,7 +140,7 @@ func (d *downstream) wish(wish plan.Wish) (bump.Proposed, error) {
 	return p.Propose(d.t.Context())
 }
 
-func (d *downstream) planIn(ctx context.Context, id string, wish plan.Wish, asking bool) (*bump.Plan, error) {
+func (d *downstream) planIn(ctx context.Context, id string, wish decide.Wish, asking bool) (*bump.Plan, error) {
 	tree, err := d.work.Snapshot(ctx, id)
 	if err != nil {
 		return nil, err

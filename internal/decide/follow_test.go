@@ -1,0 +1,156 @@
+package decide
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+// pin is a pin of a component; more says in what surroundings it stands.
+func pin(component, written string, more ...func(*ref.Reference)) ref.Reference {
+	r := at("deploy.sh", component, "", written)
+	r.Syntax = ref.Value
+	for _, m := range more {
+		m(&r)
+	}
+	if r.Context.Scope == "" {
+		r.Context.Scope = r.File
+	}
+	return r
+}
+
+func in(c ref.Context) func(*ref.Reference) { return func(r *ref.Reference) { r.Context = c } }
+func by(s ref.Syntax) func(*ref.Reference)  { return func(r *ref.Reference) { r.Syntax = s } }
+func of(file string) func(*ref.Reference) {
+	return func(r *ref.Reference) { r.File, r.Context.Scope = file, file }
+}
+
+func job(name string) func(*ref.Reference) {
+	return func(r *ref.Reference) { r.Context.Scope = "ci.yml#" + name }
+}
+
+func excused(r *ref.Reference) { r.Excused = "history" }
+
+// Each case moves the first pin, of component up, to 1.2.0 among others, and
+// says why it stays; "" is where it moves.
+func TestBumpStays(t *testing.T) {
+	t.Parallel()
+	document := ref.Context{Document: true}
+	for name, test := range map[string]struct {
+		first  ref.Reference
+		others []ref.Reference
+		wish   Wish
+		stays  string
+	}{
+		"current":                         {first: pin("up", "1.1.0")},
+		"with a v":                        {first: pin("up", "v1.1.0")},
+		"missed before":                   {first: pin("up", "1.0.0"), others: []ref.Reference{pin("up", "1.1.0")}},
+		"excused":                         {first: pin("up", "1.1.0", excused), stays: "excused: history"},
+		"a placeholder":                   {first: pin("up", "0.0.0-dev"), stays: "a placeholder"},
+		"base64":                          {first: pin("up", "1.1.0", in(ref.Context{Encoded: true})), stays: "inside base64"},
+		"release notes":                   {first: pin("up", "1.1.0", in(ref.Context{History: true})), stays: "about the past"},
+		"a lower bound":                   {first: pin("up", "1.1.0", in(ref.Context{Bound: true})), stays: "a bound"},
+		"an example":                      {first: pin("up", "1.1.0", in(ref.Context{Example: true})), stays: "an example"},
+		"pasted output":                   {first: pin("up", "1.1.0", in(ref.Context{Output: true})), stays: "once printed"},
+		"a link to a release":             {first: pin("up", "v1.1.0", in(ref.Context{Fixed: true})), stays: "a link"},
+		"one of several":                  {first: pin("up", "1.1.0", in(ref.Context{Listed: true})), stays: "several"},
+		"a checksum beside it":            {first: pin("up", "1.1.0", in(ref.Context{Checksum: true})), stays: "checksum"},
+		"what a script compares":          {first: pin("up", "v1.1.0", in(ref.Context{Script: true})), stays: "often a bound"},
+		"a chosen stable release":         {first: pin("up", "1.1.0", in(ref.Context{Name: "STABLE_RELEASE"})), stays: "stable"},
+		"newer":                           {first: pin("up", "1.3.0"), stays: "newer already"},
+		"newer, and asked for":            {first: pin("up", "1.3.0"), wish: Wish{AllowDowngrade: true}},
+		"not the one asked for":           {first: pin("up", "1.1.0"), wish: Wish{From: version("1.0.0")}, stays: "another version than 1.0.0"},
+		"the one asked for":               {first: pin("up", "1.0.0", in(document)), others: []ref.Reference{pin("up", "1.1.0")}, wish: Wish{From: version("1.0.0")}},
+		"a comment that is current":       {first: pin("up", "1.1.0", in(ref.Context{Comment: true}))},
+		"a comment that is behind":        {first: pin("up", "1.0.0", in(ref.Context{Comment: true})), others: []ref.Reference{pin("up", "1.1.0")}, stays: "commented out"},
+		"a document that is current":      {first: pin("up", "1.1.0", in(document))},
+		"a document that is behind":       {first: pin("up", "1.0.0", in(document)), others: []ref.Reference{pin("up", "1.1.0", of("x"))}, stays: "a document"},
+		"a place missed in a document":    {first: pin("up", "1.0.0", in(document)), others: []ref.Reference{pin("up", "1.1.0", in(document))}},
+		"prose":                           {first: pin("up", "1.1.0", by(ref.Prose), in(document)), others: []ref.Reference{pin("up", "1.1.0")}, stays: "told in a text"},
+		"test data":                       {first: pin("up", "1.1.0", of("x/testdata/y.yaml")), stays: "test data"},
+		"what is declared, though behind": {first: pin("up", "1.0.0", by(ref.Matched), in(document)), others: []ref.Reference{pin("up", "1.1.0", of("x"))}},
+		"a job missed before":             {first: pin("up", "1.0.0", job("test")), others: []ref.Reference{pin("up", "1.1.0"), pin("twin", "2.0.0", job("other")), pin("twin", "2.1.0")}},
+		"a job at an older own release":   {first: pin("up", "1.0.0", job("old")), others: []ref.Reference{pin("up", "1.1.0"), pin("twin", "2.0.0", job("old")), pin("twin", "2.1.0")}, stays: "belongs to an older release, as all in ci.yml#old"},
+		"a job at an older own release, but current": {first: pin("up", "1.1.0", job("old")), others: []ref.Reference{pin("twin", "2.0.0", job("old")), pin("twin", "2.1.0")}},
+		"a file with three behind": {first: pin("up", "1.0.0", of("old.sh")), others: []ref.Reference{pin("up", "1.1.0"), pin("us", "0.1.0", of("old.sh")), pin("us", "0.2.0"),
+			pin("twin", "2.0.0", of("old.sh")), pin("twin", "2.1.0")}},
+		"a file named after its release": {first: pin("up", "1.0.0", of("release-1.0.sh")), others: []ref.Reference{pin("up", "1.1.0")}, stays: "named after"},
+		"a file about an upgrade":        {first: pin("up", "1.0.0", of("upgrade.sh")), others: []ref.Reference{pin("up", "1.1.0")}, stays: "named after"},
+		"a document, and one place that is newer": {first: pin("up", "1.0.0", in(document)), others: []ref.Reference{pin("up", "1.1.0", of("go.mod")),
+			pin("up", "1.0.0", of("a")), pin("up", "1.0.0", of("b"))}},
+		"a file with two behind":                   {first: pin("up", "1.0.0", of("late.sh")), others: []ref.Reference{pin("up", "1.1.0"), pin("twin", "2.0.0", of("late.sh")), pin("twin", "2.1.0")}},
+		"our own chart, behind":                    {first: pin("up", "0.1.0", by(ref.ChartVersion)), others: []ref.Reference{pin("up", "1.1.0")}, stays: "publishing sets"},
+		"a release, and a prerelease is asked for": {first: pin("up", "1.1.0"), wish: Wish{Version: version("1.2.0-rc1")}, stays: "set prereleases for up"},
+		"a prerelease for a prerelease":            {first: pin("up", "1.2.0-rc9"), wish: Wish{Version: version("1.2.0-rc10")}},
+		"a regular release's name": {first: pin("up", "1.2.0-rc1", in(ref.Context{Name: "latest_regular_release"})), wish: Wish{Version: version("1.2.0-rc2")},
+			stays: "regular releases only"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wish := test.wish
+			wish.Component = "up"
+			if wish.Version.IsZero() {
+				wish.Version = version("1.2.0")
+			}
+			edits, left := Bump(file(t), append([]ref.Reference{test.first}, test.others...), wish)
+			moved := len(edits) > 0 && edits[0].Written == test.first.Written && edits[0].Syntax == test.first.Syntax && edits[0].File == test.first.File
+			if test.stays == "" {
+				if want := test.first.Spell(wish.Version); !moved || edits[0].To != want {
+					t.Errorf("edits %+v, left %+v; want the first moved to %s", edits, left, want)
+				}
+				return
+			}
+			if moved || len(left) == 0 || !strings.Contains(left[0].Because, test.stays) {
+				t.Errorf("edits %+v, left %+v; want the first to stay: %s", edits, left, test.stays)
+			}
+		})
+	}
+}
+
+func version(text string) ref.Version {
+	v, err := ref.ParseVersion(text)
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func TestPrereleasesWhereAllowed(t *testing.T) {
+	t.Parallel()
+	f := file(t)
+	c := f.Components["up"]
+	c.Prereleases = true
+	f.Components["up"] = c
+	edits, left := Bump(f, []ref.Reference{pin("up", "1.1.0")}, Wish{Component: "up", Version: version("1.2.0-rc1")})
+	if len(edits) != 1 || len(left) != 0 {
+		t.Errorf("edits %+v, left %+v", edits, left)
+	}
+}
+
+// The version that a place already has is no edit, unless a digest is wanted.
+func TestBumpAddsDigests(t *testing.T) {
+	t.Parallel()
+	f, err := delivery.Parse("delivery.yaml", []byte("version: 1\nself: us\ncomponents:\n  us: {repository: o/us}\n  up: {repository: o/up, digests: true, artifacts: {image: {kind: image, at: ghcr.io/o/up}}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := at("f", "up", "image", "1.2.0")
+	bare.Syntax = ref.Tag
+	locked := bare
+	locked.Lock = &ref.Lock{Written: "sha256:x"}
+	edits, _ := Bump(f, []ref.Reference{bare, locked}, Wish{Component: "up", Version: version("1.2.0")})
+	if len(edits) != 1 || !edits[0].WantsDigest {
+		t.Errorf("edits %+v", edits)
+	}
+	rules := ""
+	for _, r := range []ref.Reference{bare, locked} {
+		for _, finding := range digestWanted(f, Verdict{Reference: r}) {
+			rules += finding.Rule + " "
+		}
+	}
+	if rules != "digest " {
+		t.Errorf("findings %q", rules)
+	}
+}

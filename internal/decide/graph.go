@@ -1,0 +1,146 @@
+package decide
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+// Edge says that one artifact refers to another at a version.
+type Edge struct{ From, To, Version string }
+
+// Edges of the graph: from the artifact whose source holds a reference, or
+// from the repository itself, to what the reference names. Where one place of
+// a source names the version of a whole component, and others use that for an
+// artifact of it, the edge leads to the artifact.
+func Edges(f *delivery.File, found []ref.Reference, own ref.Version) []Edge {
+	set := map[Edge]bool{}
+	for _, r := range found {
+		if e := edge(f, r, own); e.From != e.To {
+			set[e] = true
+		}
+	}
+	for e := range set {
+		if whole, ok := wholeOf(set, e); ok && e.Version == "" {
+			delete(set, e)
+			set[Edge{e.From, e.To, whole.Version}] = true
+		}
+	}
+	all := slices.SortedFunc(maps.Keys(set), compareEdges)
+	return slices.DeleteFunc(all, func(e Edge) bool { return reaches(all, e) })
+}
+
+func edge(f *delivery.File, r ref.Reference, own ref.Version) Edge {
+	e := Edge{From: sourceOf(f, r.File), To: r.Component}
+	if r.Artifact != "" {
+		e.To += "/" + r.Artifact
+	}
+	switch {
+	case f.IsOwn(r.Component):
+		e.Version = own.String()
+	case !r.Use:
+		e.Version = strings.TrimPrefix(r.Written, "v")
+	}
+	return e
+}
+
+// wholeOf is the edge from the same source to the component that e leads to
+// an artifact of; of several versions, the first in the order of edges.
+func wholeOf(set map[Edge]bool, e Edge) (whole Edge, found bool) {
+	component, _, ofArtifact := strings.Cut(e.To, "/")
+	for other := range set {
+		if !ofArtifact || other.From != e.From || other.To != component || other.Version == "" {
+			continue
+		}
+		if !found || compareEdges(other, whole) < 0 {
+			whole, found = other, true
+		}
+	}
+	return whole, found
+}
+
+// reaches tells whether an edge says no more than another one does: it leads
+// to a component to whose artifacts others lead, or has no version where one
+// has.
+func reaches(all []Edge, e Edge) bool {
+	return slices.ContainsFunc(all, func(o Edge) bool {
+		return o.From == e.From && (strings.HasPrefix(o.To, e.To+"/") || o.To == e.To && e.Version == "" && o.Version != "")
+	})
+}
+
+func compareEdges(a, b Edge) int {
+	return strings.Compare(a.From+"\x00"+a.To+"\x00"+a.Version, b.From+"\x00"+b.To+"\x00"+b.Version)
+}
+
+// sourceOf is the artifact that a file is the source of, or the component.
+func sourceOf(f *delivery.File, file string) string {
+	own := f.Own()
+	for _, name := range own.ArtifactNames() {
+		source := path.Clean(own.Artifacts[name].Source)
+		if own.Artifacts[name].Source != "" && (file == source || strings.HasPrefix(file, source+"/")) {
+			return f.Self + "/" + name
+		}
+	}
+	return f.Self
+}
+
+// Mermaid draws the edges.
+func Mermaid(edges []Edge) string {
+	var b strings.Builder
+	b.WriteString("flowchart LR\n")
+	ids := map[string]string{}
+	id := func(name string) string {
+		if _, ok := ids[name]; !ok {
+			ids[name] = fmt.Sprintf("n%d", len(ids))
+			fmt.Fprintf(&b, "  %s[%q]\n", ids[name], name)
+		}
+		return ids[name]
+	}
+	for _, e := range edges {
+		from, to := id(e.From), id(e.To)
+		if e.Version == "" {
+			fmt.Fprintf(&b, "  %s -.-> %s\n", from, to)
+			continue
+		}
+		fmt.Fprintf(&b, "  %s -. %q .-> %s\n", from, e.Version, to)
+	}
+	return b.String()
+}
+
+// Order sorts names so that each stands after all that it needs; a cycle is
+// an error that names its members. needs[x] lists what x needs; names outside
+// the list are no concern.
+func Order(names []string, needs map[string][]string) ([]string, error) {
+	var ordered, onPath []string
+	done := map[string]bool{}
+	var visit func(string) error
+	visit = func(name string) error {
+		if i := slices.Index(onPath, name); i >= 0 {
+			return fmt.Errorf("these need each other, so none can be published first: %s", strings.Join(append(onPath[i:], name), " → "))
+		}
+		if done[name] || !slices.Contains(names, name) {
+			return nil
+		}
+		onPath = append(onPath, name)
+		for _, need := range needs[name] {
+			if err := visit(need); err != nil {
+				return err
+			}
+		}
+		onPath = onPath[:len(onPath)-1]
+		done[name] = true
+		ordered = append(ordered, name)
+		return nil
+	}
+	for _, name := range names {
+		if err := visit(name); err != nil {
+			return nil, err
+		}
+	}
+	return ordered, nil
+}

@@ -1,0 +1,197 @@
+package decide
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+// Finding is one thing that is wrong at one place.
+type Finding struct {
+	Rule      string `json:"rule"`
+	File      string `json:"file,omitempty"`
+	Line      int    `json:"line,omitempty"`
+	Column    int    `json:"column,omitempty"`
+	Component string `json:"component,omitempty"`
+	Saw       string `json:"saw"`
+	Want      string `json:"want"`
+	Help      string `json:"help"`
+	// Warning says that delivery.yaml has the rule only warn.
+	Warning bool `json:"warning,omitempty"`
+}
+
+func (f Finding) String() string {
+	where := ""
+	if f.File != "" {
+		where = fmt.Sprintf("%s:%d:%d: ", f.File, f.Line, f.Column)
+	}
+	return fmt.Sprintf("%ssaw %s, want %s; %s (%s)", where, f.Saw, f.Want, f.Help, f.Rule)
+}
+
+// At makes a finding at a reference's place.
+func At(r ref.Reference, rule, saw, want, help string) Finding {
+	return Finding{Rule: rule, File: r.File, Line: r.Line, Column: r.Column, Component: r.Component, Saw: saw, Want: want, Help: help}
+}
+
+// Check applies the rules that need nothing but what was found in the tree.
+func Check(f *delivery.File, found find.Found) []Finding {
+	var findings []Finding
+	for _, v := range Follow(f, find.Pins(found.References), nil) {
+		if v.Excused != "" {
+			continue
+		}
+		findings = append(findings, selfReference(f, v)...)
+		findings = append(findings, agreement(f, v)...)
+		findings = append(findings, fittingV(f, v.Reference)...)
+		findings = append(findings, digestWanted(f, v)...)
+		findings = append(findings, recorded(f, v.Reference)...)
+	}
+	for _, r := range found.References {
+		if r.Excused == "" {
+			findings = append(findings, moving(r)...)
+			findings = append(findings, unexpanded(r)...)
+		}
+	}
+	for _, r := range found.Suspects {
+		findings = append(findings, At(r, "looks-like", fmt.Sprintf("%s behind a name of %s", r.Written, r.Component), "a form that is found, or an excuse",
+			"declare a name or a pattern for it in "+delivery.FileName+", or excuse it"))
+	}
+	for _, idle := range found.Idle {
+		findings = append(findings, Finding{Rule: "idle-excuse", File: idle.File, Line: idle.Line, Column: idle.Column, Saw: idle.What, Want: "an excuse for something", Help: "correct it or take it out"})
+	}
+	slices.SortStableFunc(findings, compareFindings)
+	return Weigh(f, findings)
+}
+
+func compareFindings(a, b Finding) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+}
+
+// Weigh marks as warnings the findings of rules that delivery.yaml has only
+// warn.
+func Weigh(f *delivery.File, findings []Finding) []Finding {
+	for i, finding := range findings {
+		findings[i].Warning = f.Rules[finding.Rule].Level == delivery.Warn
+	}
+	return findings
+}
+
+// Errors are the findings that are no warnings.
+func Errors(findings []Finding) []Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool { return f.Warning })
+}
+
+// isPlaceholder tells whether a pin holds what git holds for our next version.
+func isPlaceholder(r ref.Reference) bool {
+	return strings.TrimPrefix(r.Written, "v") == ref.Placeholder
+}
+
+// selfReference: git holds no version of our own component, but a placeholder.
+// What stays as it is, such as a link to an older release, says nothing of the
+// next.
+func selfReference(f *delivery.File, v Verdict) []Finding {
+	switch own, placeholder := f.IsOwn(v.Component), isPlaceholder(v.Reference); {
+	case own && !placeholder && v.Because == "":
+		return []Finding{At(v.Reference, "self-reference", fmt.Sprintf("%s %s", v.Component, v.Written), ref.Placeholder,
+			"git holds no version of what this repository releases: the release stamps it")}
+	case !own && placeholder:
+		return []Finding{At(v.Reference, "placeholder", fmt.Sprintf("%s %s", v.Component, v.Written), "a published version",
+			"only our own component is stamped; this one needs a real version")}
+	}
+	return nil
+}
+
+// agreement: the pins that follow a component's releases hold one version.
+func agreement(f *delivery.File, v Verdict) []Finding {
+	if !v.Lags() || f.IsOwn(v.Component) && f.Rules["self-reference"].Level != delivery.Warn {
+		return nil
+	}
+	return []Finding{At(v.Reference, "agreement", fmt.Sprintf("%s %s", v.Component, v.Written), v.Spell(v.Current)+", as other places have it",
+		fmt.Sprintf("move it by ghhelper bump %s %s, or excuse it if it is to stay", v.Component, v.Current))}
+}
+
+// fittingV: the version has a "v" exactly where the artifact's tag has one, and
+// always where a git tag is named.
+func fittingV(f *delivery.File, r ref.Reference) []Finding {
+	artifact, known := f.Components[r.Component].Artifacts[r.Artifact]
+	named := artifact.HasV()
+	about := fmt.Sprintf("the tags of %s/%s are declared as %q", r.Component, r.Artifact, orDefault(artifact.Tag))
+	switch {
+	case r.Syntax.NamesGitTag():
+		known, named = r.Context.Prefix == "", true
+		about = "git tags carry a v"
+	case r.Syntax == ref.FileName || r.Syntax == ref.GoModule:
+		return nil
+	}
+	if !known || named == strings.HasPrefix(r.Written, "v") {
+		return nil
+	}
+	want := strings.TrimPrefix(r.Written, "v")
+	if named {
+		want = "v" + want
+	}
+	return []Finding{At(r, "v-prefix", r.Written, want, about)}
+}
+
+func orDefault(tag string) string {
+	if tag == "" {
+		return "{version}"
+	}
+	return tag
+}
+
+// wantsDigest tells whether a pin lacks the digest that its component asks for.
+func wantsDigest(f *delivery.File, r ref.Reference) bool {
+	c := f.Components[r.Component]
+	return c.Digests && r.Lock == nil && r.Syntax == ref.Tag && c.Artifacts[r.Artifact].Kind == delivery.Image && !isPlaceholder(r)
+}
+
+// digestWanted: where a component asks for digests, its images have one.
+func digestWanted(f *delivery.File, v Verdict) []Finding {
+	if v.Because != "" || !wantsDigest(f, v.Reference) {
+		return nil
+	}
+	return []Finding{At(v.Reference, "digest", v.Written+" without a digest", v.Written+"@sha256:…", "ghhelper bump adds it, as "+v.Component+" asks for in "+delivery.FileName)}
+}
+
+// recorded: the charts that ours depend on are pinned by digest. Helm's own
+// files name them by tags, and Chart.lock has a digest of those names alone.
+func recorded(f *delivery.File, r ref.Reference) []Finding {
+	artifact, ours := f.ChartAt(path.Dir(r.File))
+	chart := f.Components[r.Component].Artifacts[r.Artifact]
+	if !ours || path.Base(r.File) != "Chart.yaml" || chart.Kind != delivery.Chart || f.IsOwn(r.Component) {
+		return nil
+	}
+	digest, err := f.Own().Artifacts[artifact].Dependency(chart.At, r.Written)
+	pin := fmt.Sprintf("%s:%s@sha256:…", chart.At, r.Written)
+	switch {
+	case err != nil:
+		return []Finding{At(r, "agreement", r.Written, "the version that "+delivery.FileName+" records", err.Error())}
+	case digest == "":
+		return []Finding{At(r, "dependency", r.Written+" without a digest", pin, "write it under dependencies of "+artifact+" in "+delivery.FileName+": a chart's tag may be another chart tomorrow")}
+	}
+	return nil
+}
+
+// moving: nothing names what may be something else tomorrow.
+func moving(r ref.Reference) []Finding {
+	if !r.Moving || r.Context.Document {
+		return nil
+	}
+	return []Finding{At(r, "latest", fmt.Sprintf("%s at %s", r.Component, r.Written), "a version", "name the version that was tried: this one may be another tomorrow")}
+}
+
+// unexpanded: where nothing expands variables, none stands.
+func unexpanded(r ref.Reference) []Finding {
+	base := path.Base(r.File)
+	if !r.Use || !strings.HasPrefix(strings.TrimPrefix(r.Written, "v"), "$") || base != "Chart.yaml" && base != "values.yaml" {
+		return nil
+	}
+	return []Finding{At(r, "unexpanded", r.Written, "a version", "helm expands no variables here: it would be published as it stands")}
+}

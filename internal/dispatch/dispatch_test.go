@@ -1,0 +1,534 @@
+package dispatch_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubestellar/actions/internal/dispatch"
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/rehearsal/contract"
+	"github.com/kubestellar/actions/internal/rehearsal/faults"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+const (
+	owned    = "example/tiny"
+	consumer = "example/consumer"
+)
+
+// listening is a receiver's workflow that is started by either event.
+const listening = `name: Bump
+run-name: ${{ github.event.client_payload.id || inputs.id }}
+on:
+  repository_dispatch: {types: [upstream-released]}
+  workflow_dispatch:
+    inputs: {component: {required: true}, version: {required: true}, id: {required: true}}
+jobs:
+  bump: {runs-on: ubuntu-24.04}
+  report: {name: Report it, runs-on: ubuntu-24.04}
+`
+
+// stage is a world in which tiny 0.2.0 is released, and one receiver.
+type stage struct {
+	*world.World
+	t      *testing.T
+	dir    string
+	clock  *clock
+	said   bytes.Buffer
+	branch string // of the receiver, at which workflows are started
+}
+
+// clock goes on as it is waited by; a real pause lets the world's runs proceed.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Wait(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	c.now = c.now.Add(d)
+	c.mu.Unlock()
+	time.Sleep(5 * time.Millisecond)
+	return ctx.Err()
+}
+
+func newStage(t *testing.T, workflows map[string]string) *stage {
+	t.Helper()
+	dir := t.TempDir()
+	w, err := world.Start(filepath.Join(dir, "world"), world.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Observe(contract.Hold(t))
+	t.Cleanup(func() { w.Close() })
+	s := &stage{World: w, t: t, dir: dir, clock: &clock{now: time.Now()}, branch: "main"}
+	s.repository(owned, map[string]string{"main.go": "package main\n"})
+	s.repository(consumer, workflows)
+	s.release("v0.2.0")
+	return s
+}
+
+func (s *stage) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stage) git(dir string, args ...string) string {
+	s.t.Helper()
+	out, err := git.Repo{Dir: dir, Env: append(s.Env(), "PATH="+os.Getenv("PATH"))}.Run(context.Background(), args...)
+	s.must(err)
+	return out
+}
+
+// repository makes one with files on main.
+func (s *stage) repository(name string, files map[string]string) {
+	s.t.Helper()
+	s.must(s.CreateRepository(name, world.Repository{}))
+	clone := filepath.Join(s.dir, strings.ReplaceAll(name, "/", "-"))
+	s.git(s.dir, "clone", "--quiet", "https://github.com/"+name, clone)
+	for path, text := range files {
+		s.must(os.MkdirAll(filepath.Join(clone, filepath.Dir(path)), 0o755))
+		s.must(os.WriteFile(filepath.Join(clone, path), []byte(text), 0o644))
+	}
+	s.git(clone, "add", ".")
+	s.git(clone, "commit", "--quiet", "--allow-empty", "--message", "begin")
+	s.git(clone, "push", "--quiet", "origin", "main")
+}
+
+func bumpFile(text string) map[string]string {
+	return map[string]string{".github/workflows/bump.yml": text}
+}
+
+// release publishes a release of tiny.
+func (s *stage) release(tag string) {
+	s.t.Helper()
+	ctx, forge := context.Background(), s.forge()
+	id, err := forge.CreateDraft(ctx, owned, tag, "main")
+	s.must(err)
+	s.must(forge.Publish(ctx, owned, id, false))
+}
+
+func (s *stage) forge() *gh.Client {
+	s.t.Helper()
+	forge, err := gh.New(gh.Options{Token: s.Token(), TokenName: "X_TOKEN", Transport: s.Transport(), Slow: faults.Slow, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
+	s.must(err)
+	return forge
+}
+
+func (s *stage) announcer(workflow string) *dispatch.Announcer {
+	s.t.Helper()
+	forge := s.forge()
+	release, err := dispatch.Released(context.Background(), forge, "tiny", owned, "v0.2.0")
+	s.must(err)
+	return &dispatch.Announcer{Forge: forge, Event: gh.NewEvent("tiny", "0.2.0"), Since: release.Published, Workflow: workflow, Ref: s.branch,
+		Now: s.clock.Now, Wait: s.clock.Wait, Progress: &s.said}
+}
+
+// proposes is a run that does what a receiver's does: it opens a pull request.
+func (s *stage) proposes(branch string) func(world.Run) string {
+	return func(r world.Run) string {
+		clone := filepath.Join(s.dir, "example-consumer")
+		env := append(s.Env(), "PATH="+os.Getenv("PATH"))
+		ctx := context.Background()
+		for _, args := range [][]string{{"commit", "--quiet", "--allow-empty", "--message", r.Title}, {"push", "--quiet", "origin", "HEAD:refs/heads/" + branch}} {
+			if _, err := (git.Repo{Dir: clone, Env: env}).Run(ctx, args...); err != nil {
+				return "failure"
+			}
+		}
+		if _, err := s.forge().CreatePull(ctx, consumer, gh.Proposal{Title: r.Title, Head: branch, Base: "main"}); err != nil {
+			return "failure"
+		}
+		return "success"
+	}
+}
+
+// Either event is told once, followed to its end, and has its pull request found.
+func TestAnnounce(t *testing.T) {
+	t.Parallel()
+	const declares = "version: 1\nself: consumer\ncomponents: {consumer: {repository: example/consumer}}\nbumps: {branch: \"%s\"}\n"
+	for name, tc := range map[string]struct{ workflow, branch, event, declared string }{
+		"repository_dispatch":                  {"", "bump-tiny", "repository_dispatch", ""},
+		"workflow_dispatch":                    {"bump.yml", "bump-tiny", "workflow_dispatch", ""},
+		"a pull request that names versions":   {"", "bump-tiny-0.2.0", "repository_dispatch", ""},
+		"a branch that the receiver declares":  {"", "deps-tiny", "repository_dispatch", fmt.Sprintf(declares, "deps-{component}")},
+		"a receiver that declares what is not": {"", "bump-tiny", "repository_dispatch", "version: 1\nbumps: [wrong]\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			files := bumpFile(listening)
+			if tc.declared != "" {
+				files["delivery.yaml"] = tc.declared
+			}
+			s := newStage(t, files)
+			s.OnRun(s.proposes(tc.branch))
+			heard, err := s.announcer(tc.workflow).Announce(context.Background(), consumer, time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if heard.State != dispatch.Now || heard.Run == nil || heard.Run.State() != "success" || heard.Pull == nil || heard.Pull.State != "open" || heard.Pull.Number != 1 {
+				t.Errorf("heard %+v, run %+v, pull request %+v", heard, heard.Run, heard.Pull)
+			}
+			for _, want := range []string{"example/consumer: run ", ": success", "job bump: success", "job Report it: success"} {
+				if !strings.Contains(s.said.String(), want) {
+					t.Errorf("said\n%s\nwant %q in it", &s.said, want)
+				}
+			}
+			again, err := s.announcer(tc.workflow).Announce(context.Background(), consumer, time.Hour)
+			if err != nil || again.State != dispatch.Already || again.Run.ID != heard.Run.ID || again.Pull == nil {
+				t.Errorf("again: %+v, %v", again, err)
+			}
+			runs := s.Runs(consumer)
+			if len(runs) != 1 || runs[0].Event != tc.event || runs[0].Title != "tiny 0.2.0" {
+				t.Errorf("runs: %+v, want one", runs)
+			}
+		})
+	}
+}
+
+// A workflow is sent the three words as its inputs, and the documented payload is
+// what an event has.
+func TestWhatIsSent(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, bumpFile(listening))
+	for _, workflow := range []string{"", "bump.yml"} {
+		if _, err := s.announcer(workflow).Tell(context.Background(), consumer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runs := s.Runs(consumer)
+	if got := string(runs[0].ClientPayload); got != `{"component":"tiny","version":"0.2.0","id":"tiny 0.2.0"}` {
+		t.Errorf("the payload is %s", got)
+	}
+	if diff := cmp.Diff(map[string]string{"component": "tiny", "version": "0.2.0", "id": "tiny 0.2.0"}, runs[1].Inputs); diff != "" {
+		t.Errorf("the inputs (-want +got):\n%s", diff)
+	}
+}
+
+// A server that does not know return_run_details is asked without it, and the run
+// is found by its title.
+func TestAnOlderServerTellsNoRun(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{400, 422} {
+		s := newStage(t, bumpFile(listening))
+		s.OnRun(func(world.Run) string { return "success" })
+		var refused atomic.Bool
+		s.Intercept(func(r world.Request) world.Fault {
+			if strings.HasSuffix(r.Path, "/dispatches") && refused.CompareAndSwap(false, true) {
+				return world.Fault{Status: status, Body: `{"message":"Invalid request.\n\n\"return_run_details\" is not a permitted key."}`}
+			}
+			return world.Fault{}
+		})
+		heard, err := s.announcer("bump.yml").Announce(context.Background(), consumer, time.Hour)
+		if err != nil || !refused.Load() || heard.Run == nil || heard.Run.State() != "success" || len(s.Runs(consumer)) != 1 {
+			t.Errorf("%d: heard %+v, %v; runs %+v", status, heard, err, s.Runs(consumer))
+		}
+	}
+}
+
+// Any other refusal is final: it is not asked again.
+func TestARefusalIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, bumpFile(listening))
+	s.branch = "nowhere"
+	asked := len(s.Requests())
+	_, err := s.announcer("bump.yml").Tell(context.Background(), consumer)
+	posts := 0
+	for _, r := range s.Requests()[asked:] {
+		if r.Effect {
+			posts++
+		}
+	}
+	if err == nil || posts != 1 || !strings.Contains(err.Error(), "No ref found for: nowhere") {
+		t.Errorf("%d requests, %v", posts, err)
+	}
+}
+
+// What a run came to decides the outcome; one that is not over in time has none.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		run  func(world.Run) string // nil has it stay queued
+		code outcome.Code
+		says string
+	}{
+		"failure":     {func(world.Run) string { return "failure" }, outcome.Wrong, `has come to "failure", want success: look at https://github.com/example/consumer/actions/runs/`},
+		"cancelled":   {func(world.Run) string { return "cancelled" }, outcome.Wrong, `"cancelled"`},
+		"skipped":     {func(world.Run) string { return "skipped" }, outcome.Fine, ""},
+		"no end":      {func(world.Run) string { return "" }, outcome.Unchecked, "the time is over, and tiny 0.2.0 is in_progress: look at"},
+		"no runner":   {nil, outcome.Unchecked, "the time is over, and tiny 0.2.0 is queued"},
+		"nothing led": {func(world.Run) string { return "success" }, outcome.Fine, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, bumpFile(listening))
+			end := make(chan struct{})
+			t.Cleanup(func() { close(end) }) // before the world waits for its runs
+			if tc.run != nil {
+				s.OnRun(func(r world.Run) string {
+					conclusion := tc.run(r)
+					if conclusion == "" {
+						<-end
+					}
+					return conclusion
+				})
+			}
+			begun := s.clock.Now()
+			heard, err := s.announcer("bump.yml").Announce(context.Background(), consumer, time.Minute)
+			if outcome.Of(err) != tc.code || err != nil && !strings.Contains(err.Error(), tc.says) {
+				t.Errorf("saw %v, want %q and outcome %d", err, tc.says, tc.code)
+			}
+			if heard.State != dispatch.Now || heard.Pull != nil || heard.Run == nil {
+				t.Errorf("heard %+v", heard)
+			}
+			if took := s.clock.Now().Sub(begun); took > time.Minute {
+				t.Errorf("it took %s, want at most a minute", took)
+			}
+		})
+	}
+}
+
+// A run that shows no id is not found; that is said before, and in the end.
+func TestARunWithoutItsIDIsNotFound(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, bumpFile(strings.Replace(listening, "run-name: ${{ github.event.client_payload.id || inputs.id }}\n", "", 1)))
+	heard, err := s.announcer("").Announce(context.Background(), consumer, time.Minute)
+	if outcome.Of(err) != outcome.Unchecked || !strings.Contains(err.Error(), `no run of example/consumer shows "tiny 0.2.0": is there a workflow that listens`) {
+		t.Errorf("saw %v", err)
+	}
+	if len(heard.Notes) != 1 || !strings.Contains(heard.Notes[0], "does not set its run-name to the id") {
+		t.Errorf("notes: %q", heard.Notes)
+	}
+}
+
+// A run from before the release is of something else.
+func TestARunFromBeforeTheReleaseIsNotOfIt(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, bumpFile(listening))
+	a := s.announcer("")
+	if _, err := a.Tell(context.Background(), consumer); err != nil {
+		t.Fatal(err)
+	}
+	a.Since = time.Now().Add(time.Hour)
+	if told, err := a.Tell(context.Background(), consumer); err != nil || told.State != dispatch.Now {
+		t.Errorf("told %+v, %v", told, err)
+	}
+}
+
+// Where runs cannot be read, the receiver is told, and told again.
+func TestUnreadableRuns(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, bumpFile(listening))
+	s.Intercept(func(r world.Request) world.Fault {
+		if strings.HasSuffix(r.Path, "/actions/runs") {
+			return world.Fault{Status: 403, Body: `{"message":"Resource not accessible by integration"}`}
+		}
+		return world.Fault{}
+	})
+	for range 2 {
+		told, err := s.announcer("").Tell(context.Background(), consumer)
+		if err != nil || told.State != dispatch.Again || told.String() != "example/consumer (again, if it was: its runs cannot be read)" {
+			t.Errorf("told %+v, %v", told, err)
+		}
+	}
+	if n := len(s.Dispatches(consumer)); n != 2 {
+		t.Errorf("%d events, want 2", n)
+	}
+}
+
+func TestReleased(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, nil)
+	s.git(s.RepositoryDir(owned), "tag", "v0.3.0", "main")
+	for tag, want := range map[string][]string{
+		"v0.2.0": nil,
+		"v0.3.0": {"no published release v0.3.0 of example/tiny"},
+		"v0.4.0": {"no tag v0.4.0 of example/tiny", "no published release v0.4.0"},
+	} {
+		_, err := dispatch.Released(context.Background(), s.forge(), "tiny", owned, tag)
+		if len(want) == 0 && err != nil || len(want) > 0 && outcome.Of(err) != outcome.Wrong {
+			t.Errorf("%s: %v", tag, err)
+		}
+		for _, text := range want {
+			if !strings.Contains(err.Error(), text) {
+				t.Errorf("%s: saw %v, want %q in it", tag, err, text)
+			}
+		}
+	}
+	if _, err := dispatch.Released(context.Background(), s.forge(), "x", "example/none", "v1.0.0"); outcome.Of(err) != outcome.Unchecked {
+		t.Errorf("a repository that is out of reach: %v", err)
+	}
+}
+
+// A receiver that cannot hear is not told, and is told what to add.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	inputs := "on: {workflow_dispatch: {inputs: {component: , version: , id: %s}}}\nrun-name: ${{ inputs.id }}\n"
+	for name, tc := range map[string]struct {
+		files    map[string]string
+		workflow string
+		says     string // "" is fine
+	}{
+		"nothing":                  {nil, "", "saw example/consumer without a workflow that listens, want a workflow on repository_dispatch with type upstream-released; add .github/workflows/bump.yml"},
+		"another type":             {bumpFile("on: {repository_dispatch: {types: [other]}}\n"), "", "without a workflow that listens"},
+		"one type":                 {bumpFile("on: {repository_dispatch: {types: upstream-released}}\n"), "", ""},
+		"any type":                 {bumpFile("on: repository_dispatch\n"), "", ""},
+		"among others":             {bumpFile("on: [push, repository_dispatch]\n"), "", ""},
+		"another event":            {bumpFile("on: push\n"), "", "without a workflow that listens"},
+		"no YAML":                  {bumpFile("on: [\n"), "", "without a workflow that listens"},
+		"no such file":             {bumpFile(listening), "other.yml", "saw no .github/workflows/other.yml at main of example/consumer, want a workflow on workflow_dispatch with the inputs component, version, id; add .github/workflows/other.yml"},
+		"another start":            {bumpFile("on: push\n"), "bump.yml", "is not started by workflow_dispatch"},
+		"no input":                 {bumpFile("on: workflow_dispatch\n"), "bump.yml", `has no input "component"`},
+		"one input too few":        {bumpFile("on: {workflow_dispatch: {inputs: {component: , id: }}}\n"), "bump.yml", `has no input "version"`},
+		"one input too many":       {bumpFile(fmt.Sprintf(inputs, ", extra: {required: true}")), "bump.yml", `wants one more input, "extra"`},
+		"one more with a default":  {bumpFile(fmt.Sprintf(inputs, ", extra: {required: true, default: x}")), "bump.yml", ""},
+		"one more that is allowed": {bumpFile(fmt.Sprintf(inputs, ", extra: ")), "bump.yml", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, tc.files)
+			heard, err := s.announcer(tc.workflow).Announce(context.Background(), consumer, 0)
+			if tc.says == "" {
+				if err != nil || heard.State != dispatch.Now {
+					t.Errorf("heard %+v, %v", heard, err)
+				}
+				return
+			}
+			if outcome.Of(err) != outcome.Wrong || !strings.Contains(err.Error(), tc.says) || heard.State != "" {
+				t.Errorf("heard %+v, saw %v, want %q", heard, err, tc.says)
+			}
+			if n := len(s.Runs(consumer)) + len(s.Dispatches(consumer)); n > 0 {
+				t.Errorf("it was told")
+			}
+		})
+	}
+}
+
+// A disabled workflow does not listen, and a token without the right is told.
+func TestCheckFindsWhatIsOff(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, bumpFile(listening))
+	s.SetWorkflowDisabled(consumer, "bump.yml", true)
+	for _, workflow := range []string{"", "bump.yml"} {
+		_, err := s.announcer(workflow).Check(context.Background(), consumer)
+		if outcome.Of(err) != outcome.Wrong || !strings.Contains(err.Error(), "disabled (disabled_manually)") {
+			t.Errorf("%q: %v", workflow, err)
+		}
+	}
+	s.must(s.CreateRepository("example/closed", world.Repository{Rights: "read"}))
+	if _, err := s.announcer("").Check(context.Background(), "example/closed"); err == nil || !strings.Contains(err.Error(), "no right to write to example/closed: give a X_TOKEN") {
+		t.Errorf("no right: %v", err)
+	}
+	if _, err := s.announcer("").Check(context.Background(), "example/none"); outcome.Of(err) != outcome.Unchecked {
+		t.Errorf("out of reach: %v", err)
+	}
+}
+
+// The forge dies at the request with an effect, before it is done or after it is
+// done with its answer lost. It comes back, the receiver is told again, and has
+// heard once. The requests are those of a recording.
+func TestTheForgeDiesAtEachRequest(t *testing.T) {
+	t.Parallel()
+	for _, workflow := range []string{"", "bump.yml"} {
+		recording := newStage(t, bumpFile(listening))
+		before := len(recording.Requests())
+		if _, err := recording.announcer(workflow).Announce(context.Background(), consumer, 0); err != nil {
+			t.Fatal(err)
+		}
+		effects := 0
+		for _, r := range recording.Requests()[before:] {
+			if !r.Effect {
+				continue
+			}
+			effects++
+			for _, done := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s done=%t", strings.ReplaceAll(r.Path, "/", "|"), done), func(t *testing.T) {
+					t.Parallel()
+					dies(t, workflow, r, done, recording.state())
+				})
+			}
+		}
+		if effects != 1 {
+			t.Errorf("%q: %d requests have an effect, want one", workflow, effects)
+		}
+	}
+}
+
+// state is all that receivers were told.
+func (s *stage) state() string {
+	s.t.Helper()
+	var b strings.Builder
+	for _, r := range s.Runs(consumer) {
+		inputs, err := json.Marshal(r.Inputs)
+		s.must(err)
+		fmt.Fprintln(&b, r.Event, r.Workflow, r.Title, string(inputs), string(r.ClientPayload))
+	}
+	return b.String()
+}
+
+func dies(t *testing.T, workflow string, at world.Request, done bool, want string) {
+	s := newStage(t, bumpFile(listening))
+	var fired atomic.Bool
+	s.Intercept(func(r world.Request) world.Fault {
+		switch {
+		case r.Host != at.Host:
+		case fired.Load():
+			return world.Fault{CutBefore: true}
+		case r.Method == at.Method && r.Path == at.Path:
+			fired.Store(true)
+			return world.Fault{CutAfter: done, CutBefore: !done}
+		}
+		return world.Fault{}
+	})
+	if _, err := s.announcer(workflow).Announce(context.Background(), consumer, 0); err == nil || !fired.Load() {
+		t.Fatalf("the forge died: %t, and the announcer said: %v", fired.Load(), err)
+	}
+	s.Intercept(nil)
+	if heard := len(s.Runs(consumer)) == 1; heard != done {
+		t.Errorf("when it died, the receiver had heard: %t, want %t", heard, done)
+	}
+	heard, err := s.announcer(workflow).Announce(context.Background(), consumer, 0)
+	if err != nil || (heard.State == dispatch.Already) != done {
+		t.Errorf("after the forge came back: %+v, %v", heard, err)
+	}
+	if diff := cmp.Diff(want, s.state()); diff != "" {
+		t.Errorf("the receiver did not hear as undisturbed (-want +got):\n%s", diff)
+	}
+}
+
+// Where only the answer is lost, the run is looked for, and nothing is sent twice.
+func TestALostAnswerIsLookedFor(t *testing.T) {
+	t.Parallel()
+	for _, workflow := range []string{"", "bump.yml"} {
+		s := newStage(t, bumpFile(listening))
+		s.OnRun(func(world.Run) string { return "success" })
+		var lost atomic.Bool
+		s.Intercept(func(r world.Request) world.Fault {
+			return world.Fault{CutAfter: strings.HasSuffix(r.Path, "/dispatches") && lost.CompareAndSwap(false, true)}
+		})
+		heard, err := s.announcer(workflow).Announce(context.Background(), consumer, time.Hour)
+		if err != nil || !lost.Load() || heard.State != dispatch.Now || heard.Run.State() != "success" || len(s.Runs(consumer)) != 1 {
+			t.Errorf("%q: heard %+v, %v; runs %+v", workflow, heard, err, s.Runs(consumer))
+		}
+	}
+}

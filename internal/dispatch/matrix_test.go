@@ -1,0 +1,118 @@
+package dispatch_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kubestellar/actions/internal/dispatch"
+	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/rehearsal/faults"
+	"github.com/kubestellar/actions/internal/rehearsal/world"
+)
+
+// Each request to the API fails in each way, from the look at the release to the
+// pull request that the run has led to. FAULTS=all takes all of them.
+func TestAnnouncesWhateverFails(t *testing.T) {
+	t.Parallel()
+	for name, workflow := range map[string]string{"repository_dispatch": "", "workflow_dispatch": "bump.yml"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			faults.Matrix(t, os.Getenv("FAULTS") == "all", func(t *testing.T) faults.Trial {
+				s := newStage(t, bumpFile(listening))
+				s.OnRun(func(world.Run) string { return "success" })
+				return faults.Trial{World: s.World, State: s.state, Run: func() error { return s.dispatch(workflow) }}
+			})
+		})
+	}
+}
+
+// dispatch does what `ghhelper dispatch tiny 0.2.0 --wait` does.
+func (s *stage) dispatch(workflow string) error {
+	_, err := s.followed(workflow)
+	return err
+}
+
+func (s *stage) followed(workflow string) (dispatch.Heard, error) {
+	ctx, forge := context.Background(), s.forge()
+	release, err := dispatch.Released(ctx, forge, "tiny", owned, "v0.2.0")
+	if err != nil {
+		return dispatch.Heard{}, err
+	}
+	a := dispatch.Announcer{Forge: forge, Event: gh.NewEvent("tiny", "0.2.0"), Since: release.Published, Workflow: workflow, Ref: s.branch, Now: s.clock.Now, Wait: s.clock.Wait}
+	return a.Announce(ctx, consumer, time.Hour)
+}
+
+// Who was told already is not told twice because its runs could not be asked for.
+func TestATroubledLookTellsNobodyTwice(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]world.Fault{
+		"failing": {Status: 503}, "cut": {CutBefore: true}, "torn": {Truncated: true}, "limited": world.PrimaryLimit(time.Unix(1<<40, 0)), "unknown": {Status: 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, bumpFile(listening))
+			s.OnRun(func(world.Run) string { return "success" })
+			s.must(s.dispatch(""))
+			s.Intercept(func(r world.Request) world.Fault {
+				if strings.HasSuffix(r.Path, "/actions/runs") {
+					return fault
+				}
+				return world.Fault{}
+			})
+			if err := s.dispatch(""); outcome.Of(err) != outcome.Unchecked {
+				t.Errorf("saw %v, want that it could not be asked", err)
+			}
+			if n := len(s.Dispatches(consumer)); n != 1 {
+				t.Errorf("%d events, want 1", n)
+			}
+		})
+	}
+}
+
+// The repository of the release, or the receiver, has another name than
+// delivery.yaml says.
+func TestAnnouncesUnderAnotherName(t *testing.T) {
+	t.Parallel()
+	for name, workflow := range map[string]string{"repository_dispatch": "", "workflow_dispatch": "bump.yml"} {
+		for old, to := range map[string]string{owned: "example/renamed", consumer: "elsewhere/consumer"} {
+			t.Run(name+" "+strings.ReplaceAll(old, "/", "|"), func(t *testing.T) {
+				t.Parallel()
+				s := newStage(t, bumpFile(listening))
+				s.OnRun(s.proposes("bump-tiny"))
+				s.must(s.Rename(old, to))
+				for range 2 {
+					heard, err := s.followed(workflow)
+					if err != nil || heard.Pull == nil {
+						t.Errorf("heard %+v, %v", heard, err)
+					}
+				}
+				if n := len(s.Runs(consumer)) + len(s.Runs("elsewhere/consumer")); n != 1 {
+					t.Errorf("%d runs, want 1", n)
+				}
+			})
+		}
+	}
+}
+
+// What the API shows lags behind what was written.
+func TestAnnouncesWhereReadsLag(t *testing.T) {
+	t.Parallel()
+	for name, workflow := range map[string]string{"repository_dispatch": "", "workflow_dispatch": "bump.yml"} {
+		for reads := range 4 {
+			t.Run(fmt.Sprintf("%s %d", name, reads), func(t *testing.T) {
+				t.Parallel()
+				s := newStage(t, bumpFile(listening))
+				s.OnRun(s.proposes("bump-tiny"))
+				s.World.Lag(world.Lag{Reads: reads})
+				if heard, err := s.followed(workflow); err != nil || heard.State != dispatch.Now || heard.Run.State() != "success" || len(s.Runs(consumer)) != 1 {
+					t.Errorf("heard %+v, %v; runs %+v", heard, err, s.Runs(consumer))
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,219 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/kubestellar/actions/internal/decide"
+	"github.com/kubestellar/actions/internal/gh"
+)
+
+// Released looks for the release that is announced: its tag and the GitHub
+// release of it. What is not there is found wrong.
+func Released(ctx context.Context, forge *gh.Client, component, repository, tag string) (*gh.Release, error) {
+	at, err := forge.Tag(ctx, repository, tag)
+	if err != nil {
+		return nil, err
+	}
+	release, err := forge.Release(ctx, repository, tag)
+	if err != nil {
+		return nil, err
+	}
+	var findings []decide.Finding
+	if at == nil {
+		findings = append(findings, unreleased(component, "no tag "+tag+" of "+repository))
+	}
+	if release == nil {
+		findings = append(findings, unreleased(component, "no published release "+tag+" of "+repository))
+	}
+	return release, decide.Found(findings)
+}
+
+func unreleased(component, saw string) decide.Finding {
+	return decide.Finding{Rule: "released", Component: component, Saw: saw, Want: "a version that is released", Help: "release it first: who is told looks for it"}
+}
+
+// Check asks whether a receiver can be told: the token may dispatch to it, and it
+// has a workflow that listens. It also tells what is odd and in nobody's way.
+func (a *Announcer) Check(ctx context.Context, receiver string) (notes []string, err error) {
+	rights := a.Forge.CheckWrite(ctx, receiver)
+	if errors.Is(rights, gh.ErrAbsent) {
+		return nil, rights // and nothing else of it can be seen
+	}
+	check := a.checkEvent
+	if a.Workflow != "" {
+		check = a.checkWorkflow
+	}
+	notes, findings, err := check(ctx, receiver)
+	return notes, errors.Join(decide.Found(findings), rights, err)
+}
+
+// checkEvent: some workflow of the default branch listens to the event.
+func (a *Announcer) checkEvent(ctx context.Context, receiver string) ([]string, []decide.Finding, error) {
+	all, err := a.Forge.Workflows(ctx, receiver)
+	if err != nil {
+		return nil, nil, err
+	}
+	var unread []error
+	asleep := ""
+	for _, w := range all {
+		file, err := a.read(ctx, receiver, w.Path, "")
+		unread = append(unread, err)
+		switch {
+		case err != nil || !file.listens():
+		case !w.Active():
+			asleep = w.Path + ", which listens and is disabled (" + w.State + ")"
+		default:
+			return file.shows(receiver, w.Path), nil, nil
+		}
+	}
+	if err := errors.Join(unread...); err != nil {
+		return nil, nil, err // the one that listens may be among them
+	}
+	saw := receiver + " without a workflow that listens"
+	if asleep != "" {
+		saw = receiver + " with " + asleep
+	}
+	return nil, []decide.Finding{{Rule: "receiver", Component: a.Event.Component, Saw: saw, Want: "a workflow on repository_dispatch with type " + gh.EventType,
+		Help: fmt.Sprintf("add .github/workflows/bump.yml to its default branch, with types: [%s] and run-name: ${{ github.event.client_payload.id }}, or enable it", gh.EventType)}}, nil
+}
+
+// given are the inputs of a workflow that is started.
+var given = []string{"component", "version", "id"}
+
+// checkWorkflow: the workflow can be started with these inputs, at the ref.
+func (a *Announcer) checkWorkflow(ctx context.Context, receiver string) ([]string, []decide.Finding, error) {
+	at := ".github/workflows/" + a.Workflow
+	finding := decide.Finding{Rule: "receiver", Component: a.Event.Component, Want: "a workflow on workflow_dispatch with the inputs " + strings.Join(given, ", "),
+		Help: fmt.Sprintf("add %s to %s of %s, with run-name: ${{ inputs.id }}", at, a.Ref, receiver)}
+	file, err := a.read(ctx, receiver, at, a.Ref)
+	if errors.Is(err, gh.ErrAbsent) {
+		if err := a.Forge.Reaches(ctx, receiver); err != nil {
+			return nil, nil, err
+		}
+		finding.Saw = fmt.Sprintf("no %s at %s of %s", at, a.Ref, receiver)
+		return nil, []decide.Finding{finding}, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if finding.Saw = file.unfit(); finding.Saw != "" {
+		finding.Saw = at + " of " + receiver + " " + finding.Saw
+		return nil, []decide.Finding{finding}, nil
+	}
+	all, err := a.Forge.Workflows(ctx, receiver)
+	for _, w := range all {
+		if w.Path == at && !w.Active() {
+			finding.Saw, finding.Help = at+" of "+receiver+", which is disabled ("+w.State+")", "enable it"
+			return nil, []decide.Finding{finding}, nil
+		}
+	}
+	return file.shows(receiver, at), nil, err
+}
+
+var workflowFile = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}[.]ya?ml$`)
+
+// IsWorkflow tells whether a text is the name of a workflow's file, as GitHub
+// takes it in place of an id.
+func IsWorkflow(file string) bool {
+	return workflowFile.MatchString(file)
+}
+
+// workflow is what a workflow file says of how it is started.
+type workflow struct {
+	RunName string    `yaml:"run-name"`
+	On      yaml.Node `yaml:"on"`
+}
+
+func (a *Announcer) read(ctx context.Context, receiver, at, ref string) (workflow, error) {
+	var w workflow
+	data, err := a.Forge.ReadFile(ctx, receiver, at, ref)
+	if err != nil {
+		return w, err
+	}
+	if err := yaml.Unmarshal(data, &w); err != nil {
+		return workflow{}, nil // GitHub does not start what it cannot read
+	}
+	return w, nil
+}
+
+// listens tells whether the event starts the workflow: without types, any does.
+func (w workflow) listens() bool {
+	on, starts := w.trigger("repository_dispatch")
+	if !starts {
+		return false
+	}
+	var says struct {
+		Types oneOrMore `yaml:"types"`
+	}
+	err := on.Decode(&says)
+	return err == nil && (len(says.Types) == 0 || slices.Contains(says.Types, gh.EventType))
+}
+
+// unfit says why the workflow cannot be started with the event, or nothing.
+func (w workflow) unfit() string {
+	on, starts := w.trigger("workflow_dispatch")
+	if !starts {
+		return "is not started by workflow_dispatch"
+	}
+	var says struct {
+		Inputs map[string]struct {
+			Required bool
+			Default  any
+		} `yaml:"inputs"`
+	}
+	if err := on.Decode(&says); err != nil {
+		return "has inputs that cannot be read"
+	}
+	for _, name := range given {
+		if _, declared := says.Inputs[name]; !declared {
+			return fmt.Sprintf("has no input %q", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(says.Inputs)) {
+		if in := says.Inputs[name]; in.Required && in.Default == nil && !slices.Contains(given, name) {
+			return fmt.Sprintf("wants one more input, %q", name)
+		}
+	}
+	return ""
+}
+
+// shows is a note where the workflow's runs cannot show which event they are of.
+func (w workflow) shows(receiver, at string) []string {
+	if strings.Contains(w.RunName, "client_payload.id") || strings.Contains(w.RunName, "inputs.id") {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s of %s does not set its run-name to the id: its run cannot be found, and it is told again on each try", at, receiver)}
+}
+
+// trigger is what the workflow says of an event: it names one, a list, or
+// several with what it wants of each.
+func (w workflow) trigger(event string) (yaml.Node, bool) {
+	var events oneOrMore
+	if w.On.Kind != yaml.MappingNode {
+		return yaml.Node{}, w.On.Decode(&events) == nil && slices.Contains(events, event)
+	}
+	var all map[string]yaml.Node
+	err := w.On.Decode(&all)
+	on, ok := all[event]
+	return on, err == nil && ok
+}
+
+// oneOrMore is a list of words, or one alone.
+type oneOrMore []string
+
+// UnmarshalYAML reads either form.
+func (o *oneOrMore) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*o = oneOrMore{n.Value}
+		return nil
+	}
+	return n.Decode((*[]string)(o))
+}
