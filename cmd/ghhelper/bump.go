@@ -85,11 +85,11 @@ func (w world) bump(ctx context.Context, f bumpFlags, component, version string)
 	if err != nil {
 		return err
 	}
-	wish, err := wishOf(src.file, f, component, version)
+	move, err := moveOf(src.file, f, component, version)
 	if err != nil {
 		return err
 	}
-	p, err := w.planBump(ctx, f, src, wish, !f.offline)
+	p, err := w.planBump(ctx, f, src, move, !f.offline)
 	if err != nil {
 		return err
 	}
@@ -114,8 +114,8 @@ func didBump(failed error, f bumpFlags) string {
 	return "moved"
 }
 
-func (w world) planBump(ctx context.Context, f bumpFlags, src source, wish decide.Wish, asking bool) (*bump.Plan, error) {
-	b := bump.Bump{File: src.file, Tree: src.tree, Names: src.names, Wish: wish, AcceptStandIns: f.standIns, Env: w.without("GITHUB_TOKEN", dispatchToken, identityURL, identityToken)}
+func (w world) planBump(ctx context.Context, f bumpFlags, src source, move decide.Move, asking bool) (*bump.Plan, error) {
+	b := bump.Bump{File: src.file, Tree: src.tree, Names: src.names, Move: move, AcceptStandIns: f.standIns, Env: w.without("GITHUB_TOKEN", dispatchToken, identityURL, identityToken)}
 	if asking {
 		b.Ask = w.asker(src)
 	}
@@ -128,7 +128,7 @@ func (w world) propose(ctx context.Context, f bumpFlags, component, version stri
 	if err != nil {
 		return err
 	}
-	wish, err := wishOf(src.file, f, component, version)
+	move, err := moveOf(src.file, f, component, version)
 	if err != nil {
 		return err
 	}
@@ -146,12 +146,12 @@ func (w world) propose(ctx context.Context, f bumpFlags, component, version stri
 			if err != nil {
 				return nil, err
 			}
-			return w.planBump(ctx, f, there, wish, asking)
+			return w.planBump(ctx, f, there, move, asking)
 		},
 	}
 	defer w.tellRenamed(ctx, forge)
 	done, err := proposer.Propose(ctx)
-	w.outputProposal(component, wish.Version, done)
+	w.outputProposal(component, move.Version, done)
 	if done.Plan != nil {
 		w.summarize(done.Markdown())
 		err = errors.Join(w.printProposal(ctx, src.repo, done, f), err)
@@ -169,21 +169,21 @@ func (w world) outputProposal(component string, v ref.Version, done bump.Propose
 	w.output("bump", values)
 }
 
-func wishOf(file *delivery.File, f bumpFlags, component, version string) (decide.Wish, error) {
-	wish := decide.Wish{Component: component, AllowDowngrade: f.allowDowngrade}
+func moveOf(file *delivery.File, f bumpFlags, component, version string) (decide.Move, error) {
+	move := decide.Move{Component: component, AllowDowngrade: f.allowDowngrade}
 	if _, err := file.Component(component); err != nil {
-		return wish, outcome.As(outcome.Usage, err)
+		return move, outcome.As(outcome.Usage, err)
 	}
 	var err error
-	if wish.Version, err = parseVersion(version); err != nil {
-		return wish, err
+	if move.Version, err = parseVersion(version); err != nil {
+		return move, err
 	}
 	if f.from != "" {
-		if wish.From, err = ref.ParseVersion(f.from); err != nil {
-			return wish, usage("--from: %w", err)
+		if move.From, err = ref.ParseVersion(f.from); err != nil {
+			return move, usage("--from: %w", err)
 		}
 	}
-	return wish, nil
+	return move, nil
 }
 
 func (w world) printBump(ctx context.Context, repo git.Repo, p *bump.Plan, f bumpFlags) error {
@@ -285,11 +285,11 @@ func (w world) describeBump(p *bump.Plan, f bumpFlags) error {
 }
 
 func outcomeOfBump(p *bump.Plan, f bumpFlags) string {
-	what := fmt.Sprintf("%s %s: %s", p.Wish.Component, p.Wish.Version, report.Count(len(p.Edits), "place"))
+	what := fmt.Sprintf("%s %s: %s", p.Move.Component, p.Move.Version, report.Count(len(p.Edits), "place"))
 	in := " in " + report.Count(len(p.Changes), "file")
 	switch {
 	case len(p.Edits) == 0:
-		return fmt.Sprintf("%s %s: nothing to do; left as they are: %d", p.Wish.Component, p.Wish.Version, len(p.Left))
+		return fmt.Sprintf("%s %s: nothing to do; left as they are: %d", p.Move.Component, p.Move.Version, len(p.Left))
 	case len(p.Changes) == 0:
 		return what + " to be moved, and none was"
 	case f.dryRun:

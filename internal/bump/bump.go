@@ -26,7 +26,7 @@ type Bump struct {
 	File  *delivery.File
 	Tree  fs.FS
 	Names []string // of the tree's files
-	Wish  decide.Wish
+	Move  decide.Move
 	// Ask asks the world; nil asks nothing.
 	Ask *verify.Asker
 	// AcceptStandIns lets the move rest on what stands in for real artifacts.
@@ -37,7 +37,7 @@ type Bump struct {
 
 // Plan is what a bump does, before it is done.
 type Plan struct {
-	Wish      decide.Wish
+	Move      decide.Move
 	Edits     []decide.Edit
 	Left      []decide.Left
 	Findings  []decide.Finding
@@ -61,12 +61,12 @@ func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Wish: b.Wish}
+	p := &Plan{Move: b.Move}
 	pins := find.Pins(found.References)
-	p.Edits, p.Left = decide.Bump(b.File, pins, b.Wish)
+	p.Edits, p.Left = decide.Bump(b.File, pins, b.Move)
 	p.Holds = b.held(pins)
 	for _, s := range found.Suspects {
-		if s.Component == b.Wish.Component {
+		if s.Component == b.Move.Component {
 			p.Left = append(p.Left, decide.Left{Reference: s, Because: "looks like a version of it, but is written in no form that is known"})
 		}
 	}
@@ -76,8 +76,8 @@ func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 	if err := b.somethingIsMeant(found.References); err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(found.References, func(r ref.Reference) bool { return r.Component == b.Wish.Component && !r.Use }) {
-		return nil, outcome.Wrongf("there is no pin of %s in the tree: nothing names a version of it, or %s lacks the names by which it does", b.Wish.Component, delivery.FileName)
+	if !slices.ContainsFunc(found.References, func(r ref.Reference) bool { return r.Component == b.Move.Component && !r.Use }) {
+		return nil, outcome.Wrongf("there is no pin of %s in the tree: nothing names a version of it, or %s lacks the names by which it does", b.Move.Component, delivery.FileName)
 	}
 	if err := b.resolve(ctx, p); err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 func (b Bump) held(pins []ref.Reference) []ref.Version {
 	var versions []ref.Version
 	for _, r := range pins {
-		if v, err := r.Version(); err == nil && r.Component == b.Wish.Component {
+		if v, err := r.Version(); err == nil && r.Component == b.Move.Component {
 			versions = append(versions, v)
 		}
 	}
@@ -105,16 +105,16 @@ func (b Bump) held(pins []ref.Reference) []ref.Version {
 // somethingIsMeant looks whether a place holds the version that alone is to be
 // moved, or is moved already.
 func (b Bump) somethingIsMeant(references []ref.Reference) error {
-	if b.Wish.From.IsZero() {
+	if b.Move.From.IsZero() {
 		return nil
 	}
 	for _, r := range find.Pins(references) {
 		v, err := r.Version()
-		if err == nil && r.Component == b.Wish.Component && (v.Compare(b.Wish.From) == 0 || v.Compare(b.Wish.Version) == 0) {
+		if err == nil && r.Component == b.Move.Component && (v.Compare(b.Move.From) == 0 || v.Compare(b.Move.Version) == 0) {
 			return nil
 		}
 	}
-	return outcome.Wrongf("no place holds %s %s: nothing is there to be moved from it", b.Wish.Component, b.Wish.From)
+	return outcome.Wrongf("no place holds %s %s: nothing is there to be moved from it", b.Move.Component, b.Move.From)
 }
 
 // resolve asks for what the edited places will name, and completes digests and
@@ -180,7 +180,7 @@ func moved(e decide.Edit) ref.Reference {
 func (b Bump) targets(edits []decide.Edit) (map[resolve.Target]ref.Reference, error) {
 	named := map[resolve.Target]ref.Reference{}
 	for _, e := range edits {
-		targets, err := resolve.Targets(b.File, moved(e), b.Wish.Version)
+		targets, err := resolve.Targets(b.File, moved(e), b.Move.Version)
 		if err != nil {
 			return nil, err
 		}
@@ -190,7 +190,7 @@ func (b Bump) targets(edits []decide.Edit) (map[resolve.Target]ref.Reference, er
 			}
 		}
 	}
-	tag := resolve.Target{Component: b.Wish.Component, At: b.File.Components[b.Wish.Component].Repository, Tag: b.Wish.Version.Tag()}
+	tag := resolve.Target{Component: b.Move.Component, At: b.File.Components[b.Move.Component].Repository, Tag: b.Move.Version.Tag()}
 	if _, before := named[tag]; !before {
 		named[tag] = edits[0].Reference
 	}
@@ -200,7 +200,7 @@ func (b Bump) targets(edits []decide.Edit) (map[resolve.Target]ref.Reference, er
 // lock is the digest or commit that belongs beside an edited version, or the
 // reason why it is not known.
 func (b Bump) lock(e decide.Edit, answers map[resolve.Target]resolve.Answer) (lock, because string) {
-	targets, err := resolve.Targets(b.File, moved(e), b.Wish.Version)
+	targets, err := resolve.Targets(b.File, moved(e), b.Move.Version)
 	if err != nil || len(targets) == 0 {
 		return "", fmt.Sprintf("it names nothing that could be asked for: %v", err)
 	}
@@ -244,7 +244,7 @@ func (b Bump) change(ctx context.Context, finder *find.Finder, p *Plan) error {
 	if err != nil || len(changes) == 0 {
 		return err
 	}
-	commands := b.File.Components[b.Wish.Component].Derived
+	commands := b.File.Components[b.Move.Component].Derived
 	if b.Ask == nil {
 		p.Underived, commands = commands, nil
 	}
@@ -270,7 +270,7 @@ func (p *Plan) survive(finder *find.Finder, edited, derived []apply.Change) erro
 		want, got := p.held(finder, edited[i]), p.held(finder, d)
 		for _, e := range p.Edits {
 			if k := kindOf(e.Reference); e.File == d.File && got[k] < want[k] {
-				return outcome.Wrongf("%s: after %q, %d of %d places hold %s %s: the command undoes the edit", d.File, d.By, got[k], want[k], p.Wish.Component, p.Wish.Version)
+				return outcome.Wrongf("%s: after %q, %d of %d places hold %s %s: the command undoes the edit", d.File, d.By, got[k], want[k], p.Move.Component, p.Move.Version)
 			}
 		}
 	}
@@ -290,7 +290,7 @@ func kindOf(r ref.Reference) kind { return kind{r.Artifact, r.Syntax} }
 func (p *Plan) held(finder *find.Finder, c apply.Change) map[kind]int {
 	held := map[kind]int{}
 	for _, r := range find.Pins(finder.Text(c.File, c.After)) {
-		if v, err := r.Version(); err == nil && r.Component == p.Wish.Component && v.Compare(p.Wish.Version) == 0 {
+		if v, err := r.Version(); err == nil && r.Component == p.Move.Component && v.Compare(p.Move.Version) == 0 {
 			held[kindOf(r)]++
 		}
 	}

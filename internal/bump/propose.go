@@ -107,7 +107,7 @@ func (p Proposer) act(ctx context.Context, plan *Plan, s standing, anew bool) (P
 	switch {
 	case err != nil:
 		return Proposed{}, err
-	case there != nil && there.isAheadOf(plan, plan.Wish.Version):
+	case there != nil && there.isAheadOf(plan, plan.Move.Version):
 		return Proposed{State: Nothing, Pull: s.open, Because: fmt.Sprintf("pull request %d proposes %s, a newer version: %s", s.open.Number, slices.MaxFunc(there.Holds, ref.Version.Compare), s.open.URL)}, nil
 	case len(plan.Changes) == 0:
 		return p.needless(ctx, plan, there, s)
@@ -367,7 +367,7 @@ func (p Proposer) needless(ctx context.Context, plan, there *Plan, s standing) (
 	case s.merged != base && !s.ours():
 		return stays("holds commits of people")
 	}
-	pull, err := p.Forge.ClosePull(ctx, p.Repository, s.open, fmt.Sprintf("%s holds %s %s or newer wherever it is to follow its releases: nothing is left to be changed here.", s.Default, p.Component, plan.Wish.Version))
+	pull, err := p.Forge.ClosePull(ctx, p.Repository, s.open, fmt.Sprintf("%s holds %s %s or newer wherever it is to follow its releases: nothing is left to be changed here.", s.Default, p.Component, plan.Move.Version))
 	return Proposed{State: Closed, Pull: pull}, err
 }
 

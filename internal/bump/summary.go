@@ -26,7 +26,7 @@ func (d Proposed) Markdown() string {
 }
 
 func (p *Plan) title() string {
-	return fmt.Sprintf("### Bump %s to %s\n\n", cell(p.Wish.Component), p.Wish.Version)
+	return fmt.Sprintf("### Bump %s to %s\n\n", cell(p.Move.Component), p.Move.Version)
 }
 
 // Markdown is the plan, as a part of a job's summary, under what was done with it.
@@ -55,7 +55,7 @@ func (p *Plan) mermaid() string {
 	if len(places) == 0 || len(places) > mostDrawn {
 		return ""
 	}
-	graph := fmt.Sprintf("flowchart LR\n  release[\"%s\"]\n", report.MermaidText(p.Wish.Component+" "+p.Wish.Version.String()))
+	graph := fmt.Sprintf("flowchart LR\n  release[\"%s\"]\n", report.MermaidText(p.Move.Component+" "+p.Move.Version.String()))
 	for i, file := range slices.Sorted(maps.Keys(places)) {
 		graph += fmt.Sprintf("  file%d[\"%s\"] -- \"%s\" --> release\n", i, report.MermaidText(file), report.Count(places[file], "place"))
 	}

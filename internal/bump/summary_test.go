@@ -46,7 +46,7 @@ func proposedFor(t *testing.T, text string) Proposed {
 	}
 	place := ref.Reference{Site: ref.Site{File: text, Line: 3}, Component: "app", Written: text}
 	return Proposed{State: Opened, Because: text, Pull: &gh.Pull{Number: 7, URL: "https://example.com/7"}, Plan: &Plan{
-		Wish:      decide.Wish{Component: "app", Version: v},
+		Move:      decide.Move{Component: "app", Version: v},
 		Edits:     []decide.Edit{{Reference: place, To: "1.1.0"}},
 		Left:      []decide.Left{{Reference: place, Because: text}},
 		Findings:  []decide.Finding{{Saw: text, Want: text, Help: text}},

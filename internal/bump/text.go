@@ -11,14 +11,14 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-func (p Proposer) title(plan *Plan) string { return p.Bumps.TitleFor(p.Component, plan.Wish.Version) }
+func (p Proposer) title(plan *Plan) string { return p.Bumps.TitleFor(p.Component, plan.Move.Version) }
 
 // signOff certifies that the change may be given: https://developercertificate.org
 const signOff = "Signed-off-by: "
 
 // message is what the commit says; who signs it off, "" for nobody yet.
 func (p Proposer) message(plan *Plan, tree, who string) string {
-	text := fmt.Sprintf("%s\n\n%s %s in %s.\n", p.title(plan), p.Component, plan.Wish.Version, report.Count(len(plan.Edits), "place"))
+	text := fmt.Sprintf("%s\n\n%s %s in %s.\n", p.title(plan), p.Component, plan.Move.Version, report.Count(len(plan.Edits), "place"))
 	for _, c := range plan.Changes {
 		if c.By != "" {
 			text += fmt.Sprintf("%s is derived by %s.\n", report.Plain(c.File), report.Plain(c.By))
@@ -39,10 +39,10 @@ const longestBody = 60_000
 func (p Proposer) body(plan *Plan, tree string) string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
-	if own := p.Bumps.BodyFor(p.Component, plan.Wish.Version); own != "" {
+	if own := p.Bumps.BodyFor(p.Component, plan.Move.Version); own != "" {
 		add("%s", own)
 	}
-	add("%s [%s](%s/releases/tag/%s) is released%s.", p.Component, plan.Wish.Version, p.upstream(), plan.Wish.Version.Tag(), p.changes(plan))
+	add("%s [%s](%s/releases/tag/%s) is released%s.", p.Component, plan.Move.Version, p.upstream(), plan.Move.Version.Tag(), p.changes(plan))
 	parts = append(parts, plan.moved()...)
 	parts = append(parts, plan.derived()...)
 	parts = append(parts, plan.seen()...)
@@ -75,7 +75,7 @@ func (p Proposer) changes(plan *Plan) string {
 	slices.SortFunc(from, func(a, b ref.Version) int { return b.Compare(a) })
 	var links []string
 	for _, v := range from {
-		links = append(links, fmt.Sprintf("[%s](%s/compare/%s...%s)", v, p.upstream(), v.Tag(), plan.Wish.Version.Tag()))
+		links = append(links, fmt.Sprintf("[%s](%s/compare/%s...%s)", v, p.upstream(), v.Tag(), plan.Move.Version.Tag()))
 	}
 	if len(links) == 0 {
 		return ""

@@ -41,7 +41,7 @@ func TestBumpStays(t *testing.T) {
 	for name, test := range map[string]struct {
 		first  ref.Reference
 		others []ref.Reference
-		wish   Wish
+		move   Move
 		stays  string
 	}{
 		"current":                         {first: pin("up", "1.1.0")},
@@ -60,9 +60,9 @@ func TestBumpStays(t *testing.T) {
 		"what a script compares":          {first: pin("up", "v1.1.0", in(ref.Context{Script: true})), stays: "often a bound"},
 		"a chosen stable release":         {first: pin("up", "1.1.0", in(ref.Context{Name: "STABLE_RELEASE"})), stays: "stable"},
 		"newer":                           {first: pin("up", "1.3.0"), stays: "newer already"},
-		"newer, and asked for":            {first: pin("up", "1.3.0"), wish: Wish{AllowDowngrade: true}},
-		"not the one asked for":           {first: pin("up", "1.1.0"), wish: Wish{From: version("1.0.0")}, stays: "another version than 1.0.0"},
-		"the one asked for":               {first: pin("up", "1.0.0", in(document)), others: []ref.Reference{pin("up", "1.1.0")}, wish: Wish{From: version("1.0.0")}},
+		"newer, and asked for":            {first: pin("up", "1.3.0"), move: Move{AllowDowngrade: true}},
+		"not the one asked for":           {first: pin("up", "1.1.0"), move: Move{From: version("1.0.0")}, stays: "another version than 1.0.0"},
+		"the one asked for":               {first: pin("up", "1.0.0", in(document)), others: []ref.Reference{pin("up", "1.1.0")}, move: Move{From: version("1.0.0")}},
 		"a comment that is current":       {first: pin("up", "1.1.0", in(ref.Context{Comment: true}))},
 		"a comment that is behind":        {first: pin("up", "1.0.0", in(ref.Context{Comment: true})), others: []ref.Reference{pin("up", "1.1.0")}, stays: "commented out"},
 		"a document that is current":      {first: pin("up", "1.1.0", in(document))},
@@ -82,22 +82,22 @@ func TestBumpStays(t *testing.T) {
 			pin("up", "1.0.0", of("a")), pin("up", "1.0.0", of("b"))}},
 		"a file with two behind":                   {first: pin("up", "1.0.0", of("late.sh")), others: []ref.Reference{pin("up", "1.1.0"), pin("twin", "2.0.0", of("late.sh")), pin("twin", "2.1.0")}},
 		"our own chart, behind":                    {first: pin("up", "0.1.0", by(ref.ChartVersion)), others: []ref.Reference{pin("up", "1.1.0")}, stays: "publishing sets"},
-		"a release, and a prerelease is asked for": {first: pin("up", "1.1.0"), wish: Wish{Version: version("1.2.0-rc1")}, stays: "set prereleases for up"},
-		"a prerelease for a prerelease":            {first: pin("up", "1.2.0-rc9"), wish: Wish{Version: version("1.2.0-rc10")}},
-		"a regular release's name": {first: pin("up", "1.2.0-rc1", in(ref.Context{Name: "latest_regular_release"})), wish: Wish{Version: version("1.2.0-rc2")},
+		"a release, and a prerelease is asked for": {first: pin("up", "1.1.0"), move: Move{Version: version("1.2.0-rc1")}, stays: "set prereleases for up"},
+		"a prerelease for a prerelease":            {first: pin("up", "1.2.0-rc9"), move: Move{Version: version("1.2.0-rc10")}},
+		"a regular release's name": {first: pin("up", "1.2.0-rc1", in(ref.Context{Name: "latest_regular_release"})), move: Move{Version: version("1.2.0-rc2")},
 			stays: "regular releases only"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wish := test.wish
-			wish.Component = "up"
-			if wish.Version.IsZero() {
-				wish.Version = version("1.2.0")
+			move := test.move
+			move.Component = "up"
+			if move.Version.IsZero() {
+				move.Version = version("1.2.0")
 			}
-			edits, left := Bump(file(t), append([]ref.Reference{test.first}, test.others...), wish)
+			edits, left := Bump(file(t), append([]ref.Reference{test.first}, test.others...), move)
 			moved := len(edits) > 0 && edits[0].Written == test.first.Written && edits[0].Syntax == test.first.Syntax && edits[0].File == test.first.File
 			if test.stays == "" {
-				if want := test.first.Spell(wish.Version); !moved || edits[0].To != want {
+				if want := test.first.Spell(move.Version); !moved || edits[0].To != want {
 					t.Errorf("edits %+v, left %+v; want the first moved to %s", edits, left, want)
 				}
 				return
@@ -123,7 +123,7 @@ func TestPrereleasesWhereAllowed(t *testing.T) {
 	c := f.Components["up"]
 	c.Prereleases = true
 	f.Components["up"] = c
-	edits, left := Bump(f, []ref.Reference{pin("up", "1.1.0")}, Wish{Component: "up", Version: version("1.2.0-rc1")})
+	edits, left := Bump(f, []ref.Reference{pin("up", "1.1.0")}, Move{Component: "up", Version: version("1.2.0-rc1")})
 	if len(edits) != 1 || len(left) != 0 {
 		t.Errorf("edits %+v, left %+v", edits, left)
 	}
@@ -140,7 +140,7 @@ func TestBumpAddsDigests(t *testing.T) {
 	bare.Syntax = ref.Tag
 	locked := bare
 	locked.Lock = &ref.Lock{Written: "sha256:x"}
-	edits, _ := Bump(f, []ref.Reference{bare, locked}, Wish{Component: "up", Version: version("1.2.0")})
+	edits, _ := Bump(f, []ref.Reference{bare, locked}, Move{Component: "up", Version: version("1.2.0")})
 	if len(edits) != 1 || !edits[0].WantsDigest {
 		t.Errorf("edits %+v", edits)
 	}

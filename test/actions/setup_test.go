@@ -524,7 +524,7 @@ func TestSetupWithoutAToolCache(t *testing.T) {
 }
 
 // What the tools are built to is on PATH, and is there; a language that the machine lacks, and a
-// wish to use nothing that is prebuilt, change nothing else.
+// move to use nothing that is prebuilt, change nothing else.
 func TestSetupWithTools(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)

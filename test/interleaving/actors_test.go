@@ -169,7 +169,7 @@ func (w *wood) receive(ctx context.Context, name string, k task) error {
 	}
 	p := bump.Proposer{Forge: forge, Repo: repo, Repository: k.tree.repository(), Server: server, Component: k.tree.pins, Upstream: named(k.tree.pins).repository(), Bumps: head.file.Bumps,
 		Plan: func(ctx context.Context, tree string, asking bool) (*bump.Plan, error) {
-			return w.plan(ctx, name, repo, tree, decide.Wish{Component: k.tree.pins, Version: v}, asking)
+			return w.plan(ctx, name, repo, tree, decide.Move{Component: k.tree.pins, Version: v}, asking)
 		}}
 	done, err := p.Propose(ctx)
 	if err == nil {
@@ -178,12 +178,12 @@ func (w *wood) receive(ctx context.Context, name string, k task) error {
 	return err
 }
 
-func (w *wood) plan(ctx context.Context, name string, repo git.Repo, tree string, wish decide.Wish, asking bool) (*bump.Plan, error) {
+func (w *wood) plan(ctx context.Context, name string, repo git.Repo, tree string, move decide.Move, asking bool) (*bump.Plan, error) {
 	b, err := w.bring(ctx, name, repo, tree)
 	if err != nil {
 		return nil, err
 	}
-	to := bump.Bump{File: b.file, Tree: b.tree, Names: b.names, Wish: wish, Env: repo.Env}
+	to := bump.Bump{File: b.file, Tree: b.tree, Names: b.names, Move: move, Env: repo.Env}
 	if asking {
 		to.Ask = b.ask
 	}

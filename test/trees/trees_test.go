@@ -118,7 +118,7 @@ func TestBumpMovesWhatPeopleMove(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		edits, _ := decide.Bump(file, find.Pins(found.References), decide.Wish{Component: name, Version: v})
+		edits, _ := decide.Bump(file, find.Pins(found.References), decide.Move{Component: name, Version: v})
 		count := map[string]int{}
 		for _, e := range edits {
 			count[e.File]++

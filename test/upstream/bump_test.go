@@ -39,7 +39,7 @@ func (s *stage) planned(t *testing.T, f *delivery.File, dir, version string) (bu
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := bump.Bump{File: f, Tree: tree, Names: names, Wish: decide.Wish{Component: "up", Version: v}, Ask: s.asker(t, f), Env: os.Environ()}
+	b := bump.Bump{File: f, Tree: tree, Names: names, Move: decide.Move{Component: "up", Version: v}, Ask: s.asker(t, f), Env: os.Environ()}
 	p, err := b.Plan(t.Context())
 	return b, p, err
 }

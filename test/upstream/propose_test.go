@@ -116,17 +116,17 @@ func (d *downstream) propose(version string) (bump.Proposed, error) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	return d.wish(decide.Wish{Component: "up", Version: v})
+	return d.move(decide.Move{Component: "up", Version: v})
 }
 
-func (d *downstream) wish(wish decide.Wish) (bump.Proposed, error) {
+func (d *downstream) move(move decide.Move) (bump.Proposed, error) {
 	forge, err := gh.New(gh.Options{Token: d.Token(), TokenName: "the test's", Transport: d.Transport(), Slow: faults.Slow, Wait: func(context.Context, time.Duration) error { return nil }})
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	p := bump.Proposer{Forge: forge, Repo: d.work, Repository: us, Server: "https://github.com", Component: wish.Component, Upstream: "o/up",
+	p := bump.Proposer{Forge: forge, Repo: d.work, Repository: us, Server: "https://github.com", Component: move.Component, Upstream: "o/up",
 		Plan: func(ctx context.Context, tree string, asking bool) (*bump.Plan, error) {
-			return d.planIn(ctx, tree, wish, asking)
+			return d.planIn(ctx, tree, move, asking)
 		}}
 	tree, err := d.work.Snapshot(d.t.Context(), "HEAD")
 	if err != nil {
@@ -140,7 +140,7 @@ func (d *downstream) wish(wish decide.Wish) (bump.Proposed, error) {
 	return p.Propose(d.t.Context())
 }
 
-func (d *downstream) planIn(ctx context.Context, id string, wish decide.Wish, asking bool) (*bump.Plan, error) {
+func (d *downstream) planIn(ctx context.Context, id string, move decide.Move, asking bool) (*bump.Plan, error) {
 	tree, err := d.work.Snapshot(ctx, id)
 	if err != nil {
 		return nil, err
@@ -153,7 +153,7 @@ func (d *downstream) planIn(ctx context.Context, id string, wish decide.Wish, as
 	if err != nil {
 		return nil, err
 	}
-	b := bump.Bump{File: f, Tree: tree, Names: names, Wish: wish, Env: d.work.Env}
+	b := bump.Bump{File: f, Tree: tree, Names: names, Move: move, Env: d.work.Env}
 	if asking {
 		b.Ask = d.asker(d.t, f)
 	}
