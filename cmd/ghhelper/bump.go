@@ -53,7 +53,7 @@ type bumpFlags struct {
 	pullRequest                               bool
 }
 
-func newBump(w world) *cobra.Command {
+func newBump(p process) *cobra.Command {
 	var f bumpFlags
 	cmd := &cobra.Command{Use: "bump COMPONENT VERSION", Short: "Move every pin of a component to a version", Long: bumpHelp, Args: cobra.ExactArgs(2)}
 	cmd.Flags().StringVar(&f.dir, "dir", "", "the root of the tree (default: that of the repository around this folder)")
@@ -72,16 +72,16 @@ func newBump(w world) *cobra.Command {
 		if f.pullRequest && (f.offline || f.dryRun) {
 			return usage("--pull-request rests on what was seen, and writes: not with --offline or --dry-run")
 		}
-		return w.bump(cmd.Context(), f, args[0], args[1])
+		return p.bump(cmd.Context(), f, args[0], args[1])
 	}
 	return cmd
 }
 
-func (w world) bump(ctx context.Context, f bumpFlags, component, version string) error {
+func (p process) bump(ctx context.Context, f bumpFlags, component, version string) error {
 	if f.pullRequest {
-		return w.propose(ctx, f, component, version)
+		return p.propose(ctx, f, component, version)
 	}
-	src, err := w.folder(ctx, f.dir, f.config)
+	src, err := p.folder(ctx, f.dir, f.config)
 	if err != nil {
 		return err
 	}
@@ -89,18 +89,18 @@ func (w world) bump(ctx context.Context, f bumpFlags, component, version string)
 	if err != nil {
 		return err
 	}
-	p, err := w.planBump(ctx, f, src, move, !f.offline)
+	plan, err := p.planBump(ctx, f, src, move, !f.offline)
 	if err != nil {
 		return err
 	}
-	failed := p.Err(f.standIns)
+	failed := plan.Err(f.standIns)
 	if failed == nil && !f.dryRun {
-		if err := apply.Write(src.repo.Dir, p.Changes); err != nil {
+		if err := apply.Write(src.repo.Dir, plan.Changes); err != nil {
 			return err
 		}
 	}
-	w.summarize(p.Markdown(didBump(failed, f)))
-	return errors.Join(w.printBump(ctx, src.repo, p, f), failed)
+	p.summarize(plan.Markdown(didBump(failed, f)))
+	return errors.Join(p.printBump(ctx, src.repo, plan, f), failed)
 }
 
 // didBump says for the summary what became of a plan without a pull request.
@@ -114,17 +114,17 @@ func didBump(failed error, f bumpFlags) string {
 	return "moved"
 }
 
-func (w world) planBump(ctx context.Context, f bumpFlags, src source, move decide.Move, asking bool) (*bump.Plan, error) {
-	b := bump.Bump{File: src.file, Tree: src.tree, Names: src.names, Move: move, AcceptStandIns: f.standIns, Env: w.without("GITHUB_TOKEN", dispatchToken, identityURL, identityToken)}
+func (p process) planBump(ctx context.Context, f bumpFlags, src source, move decide.Move, asking bool) (*bump.Plan, error) {
+	b := bump.Bump{File: src.file, Tree: src.tree, Names: src.names, Move: move, AcceptStandIns: f.standIns, Env: p.without("GITHUB_TOKEN", dispatchToken, identityURL, identityToken)}
 	if asking {
-		b.Ask = w.asker(src)
+		b.Ask = p.asker(src)
 	}
 	return b.Plan(ctx)
 }
 
 // propose keeps the component's pull request, whatever is checked out.
-func (w world) propose(ctx context.Context, f bumpFlags, component, version string) error {
-	src, err := w.head(ctx, orElse(f.dir, "."), f.config)
+func (p process) propose(ctx context.Context, f bumpFlags, component, version string) error {
+	src, err := p.head(ctx, orElse(f.dir, "."), f.config)
 	if err != nil {
 		return err
 	}
@@ -132,41 +132,41 @@ func (w world) propose(ctx context.Context, f bumpFlags, component, version stri
 	if err != nil {
 		return err
 	}
-	if err := w.checkEvent(src.file, component, "repository_dispatch", "workflow_dispatch"); err != nil {
+	if err := p.checkEvent(src.file, component, "repository_dispatch", "workflow_dispatch"); err != nil {
 		return err
 	}
-	forge, err := w.forge("GITHUB_TOKEN")
+	forge, err := p.forge("GITHUB_TOKEN")
 	if err != nil {
 		return err
 	}
-	proposer := bump.Proposer{Forge: forge, Repo: src.repo, Repository: src.file.Own().Repository, Server: w.server(), Component: component,
+	proposer := bump.Proposer{Forge: forge, Repo: src.repo, Repository: src.file.Own().Repository, Server: p.server(), Component: component,
 		Upstream: src.file.Components[component].Repository, Bumps: src.file.Bumps, AcceptStandIns: f.standIns,
 		Plan: func(ctx context.Context, tree string, asking bool) (*bump.Plan, error) {
-			there, err := w.at(ctx, src.repo, tree, f.config)
+			there, err := p.at(ctx, src.repo, tree, f.config)
 			if err != nil {
 				return nil, err
 			}
-			return w.planBump(ctx, f, there, move, asking)
+			return p.planBump(ctx, f, there, move, asking)
 		},
 	}
-	defer w.tellRenamed(ctx, forge)
+	defer p.warnRenamed(ctx, forge)
 	done, err := proposer.Propose(ctx)
-	w.outputProposal(component, move.Version, done)
+	p.outputProposal(component, move.Version, done)
 	if done.Plan != nil {
-		w.summarize(done.Markdown())
-		err = errors.Join(w.printProposal(ctx, src.repo, done, f), err)
+		p.summarize(done.Markdown())
+		err = errors.Join(p.printProposal(ctx, src.repo, done, f), err)
 	}
 	return err
 }
 
 // outputProposal gives the later steps what there is; a number that is not known
 // is empty.
-func (w world) outputProposal(component string, v ref.Version, done bump.Proposed) {
+func (p process) outputProposal(component string, v ref.Version, done bump.Proposed) {
 	values := map[string]string{"component": component, "version": v.String(), "state": string(done.State), "commit": done.Commit.ID, "pull-request-number": "", "pull-request-url": ""}
 	if done.Pull != nil {
 		values["pull-request-number"], values["pull-request-url"] = strconv.Itoa(done.Pull.Number), done.Pull.URL
 	}
-	w.output("bump", values)
+	p.output("bump", values)
 }
 
 func moveOf(file *delivery.File, f bumpFlags, component, version string) (decide.Move, error) {
@@ -186,34 +186,34 @@ func moveOf(file *delivery.File, f bumpFlags, component, version string) (decide
 	return move, nil
 }
 
-func (w world) printBump(ctx context.Context, repo git.Repo, p *bump.Plan, f bumpFlags) error {
+func (p process) printBump(ctx context.Context, repo git.Repo, plan *bump.Plan, f bumpFlags) error {
 	switch f.format {
 	case "json":
-		data, err := p.JSON()
-		fmt.Fprintf(w.Stdout, "%s", data)
+		data, err := plan.JSON()
+		fmt.Fprintf(p.Stdout, "%s", data)
 		return err
 	case "diff":
-		patch, err := patchOf(ctx, repo, p.Changes)
-		fmt.Fprint(w.Stdout, patch)
+		patch, err := patchOf(ctx, repo, plan.Changes)
+		fmt.Fprint(p.Stdout, patch)
 		return err
 	}
-	return w.describeBump(p, f)
+	return p.describeBump(plan, f)
 }
 
 // printProposal says what was planned, and what became of it.
-func (w world) printProposal(ctx context.Context, repo git.Repo, done bump.Proposed, f bumpFlags) error {
+func (p process) printProposal(ctx context.Context, repo git.Repo, done bump.Proposed, f bumpFlags) error {
 	switch f.format {
 	case "json":
 		data, err := done.JSON()
-		fmt.Fprintf(w.Stdout, "%s", data)
+		fmt.Fprintf(p.Stdout, "%s", data)
 		return err
 	case "diff":
-		err := w.printBump(ctx, repo, done.Plan, f)
-		printPull(w.Stderr, done)
+		err := p.printBump(ctx, repo, done.Plan, f)
+		printPull(p.Stderr, done)
 		return err
 	}
-	err := w.describeBump(done.Plan, f)
-	printPull(w.Stdout, done)
+	err := p.describeBump(done.Plan, f)
+	printPull(p.Stdout, done)
 	return err
 }
 
@@ -244,22 +244,22 @@ func patchOf(ctx context.Context, repo git.Repo, changes []apply.Change) (string
 }
 
 // describeBump says what was done, or would be, and what was left and why.
-func (w world) describeBump(p *bump.Plan, f bumpFlags) error {
-	out := bufio.NewWriter(w.Stdout)
+func (p process) describeBump(plan *bump.Plan, f bumpFlags) error {
+	out := bufio.NewWriter(p.Stdout)
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	for _, e := range p.Edits {
+	for _, e := range plan.Edits {
 		note := ""
 		if e.Behind {
 			note = "\twas behind the others"
 		}
 		fmt.Fprintf(t, "%s\t%s → %s\t%s%s\n", report.Plain(e.Site.String()), report.Plain(e.Written), e.To, e.Syntax, note)
 	}
-	for _, c := range p.Changes {
+	for _, c := range plan.Changes {
 		if c.By != "" {
 			fmt.Fprintf(t, "%s\tderived\t%s\n", report.Plain(c.File), report.Plain(c.By))
 		}
 	}
-	left, more := folded(p.Left, func(l decide.Left) string {
+	left, more := folded(plan.Left, func(l decide.Left) string {
 		if l.Excused == "" {
 			return ""
 		}
@@ -271,26 +271,26 @@ func (w world) describeBump(p *bump.Plan, f bumpFlags) error {
 	if err := errors.Join(t.Flush(), out.Flush()); err != nil {
 		return err
 	}
-	for _, finding := range p.Findings {
-		fmt.Fprintln(w.Stdout, report.Plain(level(finding)+finding.String()))
+	for _, finding := range plan.Findings {
+		fmt.Fprintln(p.Stdout, report.Plain(level(finding)+finding.String()))
 	}
-	for _, open := range p.Unchecked {
-		fmt.Fprintln(w.Stdout, report.Plain(fmt.Sprintf("could not check %s: %s", open.What, open.Because)))
+	for _, open := range plan.Unchecked {
+		fmt.Fprintln(p.Stdout, report.Plain(fmt.Sprintf("could not check %s: %s", open.What, open.Because)))
 	}
-	for _, command := range p.Underived {
-		fmt.Fprintf(w.Stdout, "not derived, since it may ask the world: run %s\n", report.Plain(command))
+	for _, command := range plan.Underived {
+		fmt.Fprintf(p.Stdout, "not derived, since it may ask the world: run %s\n", report.Plain(command))
 	}
-	fmt.Fprintln(w.Stdout, outcomeOfBump(p, f))
+	fmt.Fprintln(p.Stdout, outcomeOfBump(plan, f))
 	return nil
 }
 
-func outcomeOfBump(p *bump.Plan, f bumpFlags) string {
-	what := fmt.Sprintf("%s %s: %s", p.Move.Component, p.Move.Version, report.Count(len(p.Edits), "place"))
-	in := " in " + report.Count(len(p.Changes), "file")
+func outcomeOfBump(plan *bump.Plan, f bumpFlags) string {
+	what := fmt.Sprintf("%s %s: %s", plan.Move.Component, plan.Move.Version, report.Count(len(plan.Edits), "place"))
+	in := " in " + report.Count(len(plan.Changes), "file")
 	switch {
-	case len(p.Edits) == 0:
-		return fmt.Sprintf("%s %s: nothing to do; left as they are: %d", p.Move.Component, p.Move.Version, len(p.Left))
-	case len(p.Changes) == 0:
+	case len(plan.Edits) == 0:
+		return fmt.Sprintf("%s %s: nothing to do; left as they are: %d", plan.Move.Component, plan.Move.Version, len(plan.Left))
+	case len(plan.Changes) == 0:
 		return what + " to be moved, and none was"
 	case f.dryRun:
 		return what + in + " would be moved"

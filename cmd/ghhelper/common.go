@@ -55,49 +55,49 @@ var transport = sync.OnceValue(func() http.RoundTripper {
 })
 
 // forge reaches GitHub, or the Enterprise server that a workflow runs on.
-func (w world) forge(tokenName string) (*gh.Client, error) {
-	c, err := gh.New(gh.Options{APIURL: w.Getenv("GITHUB_API_URL"), Token: w.Getenv(tokenName), TokenName: tokenName, Transport: transport(), Now: time.Now})
+func (p process) forge(tokenName string) (*gh.Client, error) {
+	c, err := gh.New(gh.Options{APIURL: p.Getenv("GITHUB_API_URL"), Token: p.Getenv(tokenName), TokenName: tokenName, Transport: transport(), Now: time.Now})
 	if err != nil {
 		return nil, outcome.As(outcome.Usage, err)
 	}
 	return c, nil
 }
 
-// tellRenamed says which repositories have another name now than they were asked
+// warnRenamed says which repositories have another name now than they were asked
 // for by. That fails nothing: GitHub leads to the new one until somebody takes the
 // old.
-func (w world) tellRenamed(ctx context.Context, forges ...*gh.Client) {
+func (p process) warnRenamed(ctx context.Context, forges ...*gh.Client) {
 	all := map[string]string{}
 	for _, forge := range slices.Compact(forges) {
 		names, err := forge.Renamed(ctx)
 		if err != nil {
-			w.warn("could not ask for the new names of repositories that were renamed: %s", err)
+			p.warn("could not ask for the new names of repositories that were renamed: %s", err)
 		}
 		maps.Copy(all, names)
 	}
 	for _, old := range slices.Sorted(maps.Keys(all)) {
-		w.warn("%s is called %s now: correct it in %s", old, all[old], delivery.FileName)
+		p.warn("%s is called %s now: correct it in %s", old, all[old], delivery.FileName)
 	}
 }
 
 // asker asks the world what the references in a source name.
-func (w world) asker(src source) *verify.Asker {
-	r := w.registry()
-	return &verify.Asker{File: src.file, World: w.resolver(src, r), Charts: r.ChartArchive}
+func (p process) asker(src source) *verify.Asker {
+	r := p.registry()
+	return &verify.Asker{File: src.file, World: p.resolver(src, r), Charts: r.ChartArchive}
 }
 
 // resolver asks registries, forges and module proxies.
-func (w world) resolver(src source, r *oci.Registry) resolve.World {
-	return resolve.World{Registry: r, Refs: src.repo.Refs(w.server()), Server: w.server(), HTTP: transport(), Proxies: w.goProxies(),
-		Private: w.goSetting("GONOPROXY", w.goSetting("GOPRIVATE", "")), Brief: true}
+func (p process) resolver(src source, r *oci.Registry) resolve.World {
+	return resolve.World{Registry: r, Refs: src.repo.Refs(p.server()), Server: p.server(), HTTP: transport(), Proxies: p.goProxies(),
+		Private: p.goSetting("GONOPROXY", p.goSetting("GOPRIVATE", "")), Brief: true}
 }
 
 // server is where repositories are served from.
-func (w world) server() string { return orElse(w.Getenv("GITHUB_SERVER_URL"), "https://github.com") }
+func (p process) server() string { return orElse(p.Getenv("GITHUB_SERVER_URL"), "https://github.com") }
 
 // printJSON prints a value for programs.
-func (w world) printJSON(value any) error {
-	encoder := json.NewEncoder(w.Stdout)
+func (p process) printJSON(value any) error {
+	encoder := json.NewEncoder(p.Stdout)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(value)

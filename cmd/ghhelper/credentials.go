@@ -25,8 +25,8 @@ var docker = asked{"docker's configuration", authn.DefaultKeychain}
 // registry reaches registries with docker's credentials, then helm's, and
 // ghcr.io with GITHUB_TOKEN where neither has any. Docker's come first since
 // they do so in goreleaser, too.
-func (w world) registry() *oci.Registry {
-	helm := helmConfig(w.helmRegistryConfig())
+func (p process) registry() *oci.Registry {
+	helm := helmConfig(p.helmRegistryConfig())
 	return reach(docker, asked{"helm's configuration " + string(helm), helm}, github.Keychain)
 }
 
@@ -100,22 +100,22 @@ func (c helmConfig) Resolve(target authn.Resource) (authn.Authenticator, error) 
 }
 
 // helmRegistryConfig is where helm keeps it: https://helm.sh/docs/helm/helm/
-func (w world) helmRegistryConfig() string {
-	if path := w.Getenv("HELM_REGISTRY_CONFIG"); path != "" {
+func (p process) helmRegistryConfig() string {
+	if path := p.Getenv("HELM_REGISTRY_CONFIG"); path != "" {
 		return path
 	}
-	home := w.Getenv("HELM_CONFIG_HOME")
+	home := p.Getenv("HELM_CONFIG_HOME")
 	if home == "" {
-		home = filepath.Join(orElse(w.Getenv("XDG_CONFIG_HOME"), w.configHome()), "helm")
+		home = filepath.Join(orElse(p.Getenv("XDG_CONFIG_HOME"), p.configHome()), "helm")
 	}
 	return filepath.Join(home, "registry", "config.json")
 }
 
 // configHome is where helm looks for configurations unless it is told
 // otherwise; on macOS that is not what os.UserConfigDir says.
-func (w world) configHome() string {
+func (p process) configHome() string {
 	if runtime.GOOS == "darwin" {
-		return filepath.Join(w.Getenv("HOME"), "Library", "Preferences")
+		return filepath.Join(p.Getenv("HOME"), "Library", "Preferences")
 	}
-	return filepath.Join(w.Getenv("HOME"), ".config")
+	return filepath.Join(p.Getenv("HOME"), ".config")
 }

@@ -48,7 +48,7 @@ type dispatchFlags struct {
 	timeout                       time.Duration
 }
 
-func newDispatch(w world) *cobra.Command {
+func newDispatch(p process) *cobra.Command {
 	var f dispatchFlags
 	cmd := &cobra.Command{Use: "dispatch [COMPONENT] VERSION", Short: "Tell repositories of a release", Long: dispatchHelp, Args: cobra.RangeArgs(1, 2)}
 	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
@@ -65,7 +65,7 @@ func newDispatch(w world) *cobra.Command {
 		if err := f.check(); err != nil {
 			return err
 		}
-		return w.dispatch(cmd.Context(), f, args)
+		return p.dispatch(cmd.Context(), f, args)
 	}
 	return cmd
 }
@@ -88,8 +88,8 @@ func (f dispatchFlags) check() error {
 	return oneOf(f.format, "text", "json")
 }
 
-func (w world) dispatch(ctx context.Context, f dispatchFlags, args []string) error {
-	src, err := w.folder(ctx, "", f.config)
+func (p process) dispatch(ctx context.Context, f dispatchFlags, args []string) error {
+	src, err := p.folder(ctx, "", f.config)
 	if err != nil {
 		return err
 	}
@@ -103,37 +103,37 @@ func (w world) dispatch(ctx context.Context, f dispatchFlags, args []string) err
 	if len(f.to) == 0 {
 		return usage("%s lists no downstreams: name a receiver with --to", f.config)
 	}
-	a, err := w.announcer(ctx, f, gh.NewEvent(component, v.String()), src.file.Components[component].Repository, v.Tag())
+	a, err := p.announcer(ctx, f, gh.NewEvent(component, v.String()), src.file.Components[component].Repository, v.Tag())
 	if err != nil {
 		return err
 	}
-	defer w.tellRenamed(ctx, a.Forge)
-	return w.announce(ctx, a, f)
+	defer p.warnRenamed(ctx, a.Forge)
+	return p.announce(ctx, a, f)
 }
 
 // announcer tells of a release that it has seen, at its tag of a repository.
-func (w world) announcer(ctx context.Context, f dispatchFlags, event gh.Event, repository, tag string) (*dispatch.Announcer, error) {
-	own, err := w.forge(w.tokenFor("GITHUB_TOKEN", dispatchToken))
+func (p process) announcer(ctx context.Context, f dispatchFlags, event gh.Event, repository, tag string) (*dispatch.Announcer, error) {
+	own, err := p.forge(p.tokenFor("GITHUB_TOKEN", dispatchToken))
 	if err != nil {
 		return nil, err
 	}
-	forge, err := w.forge(w.tokenFor(dispatchToken, "GITHUB_TOKEN"))
+	forge, err := p.forge(p.tokenFor(dispatchToken, "GITHUB_TOKEN"))
 	if err != nil {
 		return nil, err
 	}
-	defer w.tellRenamed(ctx, own)
+	defer p.warnRenamed(ctx, own)
 	release, err := dispatch.Released(ctx, own, event.Component, repository, tag)
 	if err != nil {
 		return nil, err
 	}
 	return &dispatch.Announcer{Forge: forge, Event: event, Since: release.Published, Workflow: f.workflow, Ref: f.ref,
-		Now: time.Now, Wait: web.Wait, Progress: w.Stderr}, nil
+		Now: time.Now, Wait: web.Wait, Progress: p.Stderr}, nil
 }
 
 // tokenFor is the name of a variable with a token or, where it is not set, of
 // another.
-func (w world) tokenFor(name, other string) string {
-	if w.Getenv(name) != "" {
+func (p process) tokenFor(name, other string) string {
+	if p.Getenv(name) != "" {
 		return name
 	}
 	return other
@@ -141,7 +141,7 @@ func (w world) tokenFor(name, other string) string {
 
 // announce tells the receivers one after another. What goes wrong with one keeps
 // no other from being told.
-func (w world) announce(ctx context.Context, a *dispatch.Announcer, f dispatchFlags) error {
+func (p process) announce(ctx context.Context, a *dispatch.Announcer, f dispatchFlags) error {
 	timeout := f.timeout
 	if !f.wait {
 		timeout = 0
@@ -152,21 +152,21 @@ func (w world) announce(ctx context.Context, a *dispatch.Announcer, f dispatchFl
 		heard, err := a.Announce(ctx, receiver, timeout)
 		all, errs = append(all, heard), append(errs, err)
 		if f.format == "text" {
-			w.printHeard(a, heard)
+			p.printHeard(a, heard)
 		}
 	}
 	told := dispatch.Document{Component: a.Event.Component, Version: a.Event.Version, ID: a.Event.ID, Receivers: all}
-	w.summarize(told.Markdown())
-	errs = append(errs, w.outputTold(told))
+	p.summarize(told.Markdown())
+	errs = append(errs, p.outputTold(told))
 	if f.format == "json" {
-		errs = append(errs, w.printJSON(told))
+		errs = append(errs, p.printJSON(told))
 	}
 	return errors.Join(errs...)
 }
 
 // outputTold gives the later steps all receivers and, where there is one alone,
 // what became of it.
-func (w world) outputTold(told dispatch.Document) error {
+func (p process) outputTold(told dispatch.Document) error {
 	receivers, err := json.Marshal(told.Receivers)
 	if err != nil {
 		return err
@@ -175,7 +175,7 @@ func (w world) outputTold(told dispatch.Document) error {
 	if len(told.Receivers) == 1 {
 		maps.Copy(values, heardOf(told.Receivers[0]))
 	}
-	w.output("dispatch", values)
+	p.output("dispatch", values)
 	return nil
 }
 
@@ -191,7 +191,7 @@ func heardOf(h dispatch.Heard) map[string]string {
 }
 
 // printHeard says what is known of one receiver in a line.
-func (w world) printHeard(a *dispatch.Announcer, h dispatch.Heard) {
+func (p process) printHeard(a *dispatch.Announcer, h dispatch.Heard) {
 	var line bytes.Buffer
 	did := "not told, see below"
 	if h.State != "" {
@@ -206,9 +206,9 @@ func (w world) printHeard(a *dispatch.Announcer, h dispatch.Heard) {
 	if h.Pull != nil {
 		fmt.Fprintf(&line, "; pull request %d, %s  %s", h.Pull.Number, h.Pull.State, h.Pull.URL)
 	}
-	fmt.Fprintln(w.Stdout, report.Plain(line.String()))
+	fmt.Fprintln(p.Stdout, report.Plain(line.String()))
 	for _, note := range h.Notes {
-		w.warn("%s", note)
+		p.warn("%s", note)
 	}
 }
 

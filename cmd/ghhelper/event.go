@@ -37,12 +37,12 @@ var plainWord = regexp.MustCompile(`^([A-Za-z0-9(:@~][A-Za-z0-9 ._/:@+~()\[\]#,-
 // checkEvent refuses a dispatch as a whole that says anything but plain words, also
 // where nothing of it would be used: who forges a title forges a version.
 // Events of other kinds than those are not looked at.
-func (w world) checkEvent(file *delivery.File, component string, kinds ...string) error {
-	name := w.Getenv("GITHUB_EVENT_NAME")
-	if !slices.Contains(kinds, name) || w.Getenv("GITHUB_EVENT_PATH") == "" {
+func (p process) checkEvent(file *delivery.File, component string, kinds ...string) error {
+	name := p.Getenv("GITHUB_EVENT_NAME")
+	if !slices.Contains(kinds, name) || p.Getenv("GITHUB_EVENT_PATH") == "" {
 		return nil
 	}
-	e, err := readEvent(w.Getenv("GITHUB_EVENT_PATH"))
+	e, err := readEvent(p.Getenv("GITHUB_EVENT_PATH"))
 	if err != nil {
 		return usage("reading the event, a %s: %w; it is refused as a whole, and nothing is written", name, err)
 	}

@@ -25,32 +25,32 @@ var outputsOf = map[string][]string{
 
 // output gives values to the later steps of the job, where there is one. A value
 // is one line: the library ends many with a word that everybody knows.
-func (w world) output(command string, values map[string]string) {
-	if w.Getenv("GITHUB_OUTPUT") == "" {
+func (p process) output(command string, values map[string]string) {
+	if p.Getenv("GITHUB_OUTPUT") == "" {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(outputsOf[command], name) {
 			panic(fmt.Sprintf("%s has no output %s: outputsOf lists them", command, name))
 		}
-		w.actions().SetOutput(name, report.Plain(values[name]))
+		p.actions().SetOutput(name, report.Plain(values[name]))
 	}
 }
 
 // summarize puts a part into the job's summary, where there is a job.
-func (w world) summarize(markdown string) {
-	if w.Getenv("GITHUB_STEP_SUMMARY") == "" {
+func (p process) summarize(markdown string) {
+	if p.Getenv("GITHUB_STEP_SUMMARY") == "" {
 		return
 	}
-	w.actions().AddStepSummary(markdown)
+	p.actions().AddStepSummary(markdown)
 }
 
 // annotate makes an error an annotation of the run, where there is one. Runners
 // read commands off both streams; what is printed for programs stays whole.
-func (w world) annotate(err error) {
-	w.Stdout = w.Stderr
-	if w.Getenv("GITHUB_ACTIONS") == "true" {
-		w.actions().Errorf("%s", plainLines(err.Error()))
+func (p process) annotate(err error) {
+	p.Stdout = p.Stderr
+	if p.Getenv("GITHUB_ACTIONS") == "true" {
+		p.actions().Errorf("%s", plainLines(err.Error()))
 	}
 }
 
@@ -63,6 +63,6 @@ func plainLines(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-func (w world) actions() *githubactions.Action {
-	return githubactions.New(githubactions.WithWriter(w.Stdout), githubactions.WithGetenv(w.Getenv))
+func (p process) actions() *githubactions.Action {
+	return githubactions.New(githubactions.WithWriter(p.Stdout), githubactions.WithGetenv(p.Getenv))
 }

@@ -46,7 +46,7 @@ type goreleaserFlags struct {
 	verbose                                bool
 }
 
-func newGoreleaser(w world) *cobra.Command {
+func newGoreleaser(p process) *cobra.Command {
 	var f goreleaserFlags
 	cmd := &cobra.Command{Use: "goreleaser [VERSION]", Short: "Run goreleaser alone, for a release or a snapshot", Long: goreleaserHelp, Args: cobra.MaximumNArgs(1)}
 	cmd.Flags().StringVar(&f.folder, "workdir", ".", "the folder of the repository that holds .goreleaser.yaml and go.mod")
@@ -58,12 +58,12 @@ func newGoreleaser(w world) *cobra.Command {
 		if err := oneOf(f.format, "text", "json"); err != nil {
 			return err
 		}
-		return w.goreleaser(cmd.Context(), f, args)
+		return p.goreleaser(cmd.Context(), f, args)
 	}
 	return cmd
 }
 
-func (w world) goreleaser(ctx context.Context, f goreleaserFlags, args []string) error {
+func (p process) goreleaser(ctx context.Context, f goreleaserFlags, args []string) error {
 	var v ref.Version
 	if len(args) > 0 {
 		var err error
@@ -71,23 +71,23 @@ func (w world) goreleaser(ctx context.Context, f goreleaserFlags, args []string)
 			return err
 		}
 	}
-	run, err := w.goreleaserOf(ctx, f, v)
+	run, err := p.goreleaserOf(ctx, f, v)
 	if err != nil {
 		return err
 	}
-	defer w.tellRenamed(ctx, run.Forge)
+	defer p.warnRenamed(ctx, run.Forge)
 	made, err := run.Run(ctx)
 	if made == nil {
 		return err
 	}
-	return errors.Join(err, w.concludeGoreleaser(made, f))
+	return errors.Join(err, p.concludeGoreleaser(made, f))
 }
 
 // goreleaserOf puts a run together from the surroundings. The build of a snapshot,
 // which may be that of a pull request, sees no token.
-func (w world) goreleaserOf(ctx context.Context, f goreleaserFlags, v ref.Version) (run release.Goreleaser, err error) {
-	run = release.Goreleaser{Server: w.server(), Version: v, Registry: builderRegistry(), Errors: io.Discard}
-	if run.Repo, err = w.repository(ctx, "."); err != nil {
+func (p process) goreleaserOf(ctx context.Context, f goreleaserFlags, v ref.Version) (run release.Goreleaser, err error) {
+	run = release.Goreleaser{Server: p.server(), Version: v, Registry: builderRegistry(), Errors: io.Discard}
+	if run.Repo, err = p.repository(ctx, "."); err != nil {
 		return run, err
 	}
 	if run.Commit, err = run.Repo.Head(ctx); err != nil {
@@ -97,22 +97,22 @@ func (w world) goreleaserOf(ctx context.Context, f goreleaserFlags, v ref.Versio
 	if err != nil {
 		return run, err
 	}
-	if run.Repository, err = w.ownRepository(tree, f.repository); err != nil {
+	if run.Repository, err = p.ownRepository(tree, f.repository); err != nil {
 		return run, err
 	}
 	if run.Tree, err = below(tree, f.folder); err != nil {
 		return run, err
 	}
-	if run.Forge, err = w.forge("GITHUB_TOKEN"); err != nil {
+	if run.Forge, err = p.forge("GITHUB_TOKEN"); err != nil {
 		return run, err
 	}
-	env := w.without(dispatchToken)
+	env := p.without(dispatchToken)
 	if v.IsZero() {
-		env = w.without(dispatchToken, "GITHUB_TOKEN", identityURL, identityToken)
+		env = p.without(dispatchToken, "GITHUB_TOKEN", identityURL, identityToken)
 	}
 	run.Builder = release.Builder{Command: f.goreleaser, Dir: filepath.Join(run.Repo.Dir, f.folder), Env: env}
 	if f.verbose {
-		run.Errors = w.Stderr
+		run.Errors = p.Stderr
 	}
 	return run, nil
 }
@@ -129,7 +129,7 @@ var repositoryName = regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$`)
 
 // ownRepository is owner/name of what is checked out: what was given or, without
 // that, what delivery.yaml declares or, without one, what the runner says.
-func (w world) ownRepository(tree fs.FS, given string) (string, error) {
+func (p process) ownRepository(tree fs.FS, given string) (string, error) {
 	if _, err := fs.Stat(tree, delivery.FileName); err == nil && given == "" {
 		file, err := delivery.Load(tree, delivery.FileName)
 		if err != nil {
@@ -137,27 +137,27 @@ func (w world) ownRepository(tree fs.FS, given string) (string, error) {
 		}
 		return file.Own().Repository, nil
 	}
-	name := orElse(given, w.Getenv("GITHUB_REPOSITORY"))
+	name := orElse(given, p.Getenv("GITHUB_REPOSITORY"))
 	if !repositoryName.MatchString(name) {
 		return "", usage("--repository, else GITHUB_REPOSITORY, is %+q, want owner/name: it is what images name as their source", ref.Shorten(name))
 	}
 	return name, nil
 }
 
-func (w world) concludeGoreleaser(made *release.Packaged, f goreleaserFlags) error {
+func (p process) concludeGoreleaser(made *release.Packaged, f goreleaserFlags) error {
 	images, err := json.Marshal(made.Images)
 	if err != nil {
 		return err
 	}
 	if f.format == "json" {
-		err = w.printJSON(made)
+		err = p.printJSON(made)
 	} else {
-		err = made.Text(w.Stdout)
+		err = made.Text(p.Stdout)
 	}
 	for _, note := range made.Notes {
-		w.warn("%s", note)
+		p.warn("%s", note)
 	}
-	w.summarize(made.Markdown())
-	w.output("goreleaser", map[string]string{"version": made.Version, "commit": made.Commit, "images": string(images), "digest": made.Digest(), "checksums": made.Checksums})
+	p.summarize(made.Markdown())
+	p.output("goreleaser", map[string]string{"version": made.Version, "commit": made.Commit, "images": string(images), "digest": made.Digest(), "checksums": made.Checksums})
 	return err
 }

@@ -123,7 +123,7 @@ func TestMegabytesAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	for name, f := range fields {
 		var out, errs bytes.Buffer
-		code := execute(context.Background(), f.args(strings.Repeat("1.0.0", 1<<18)), world{Stdout: &out, Stderr: &errs})
+		code := execute(context.Background(), f.args(strings.Repeat("1.0.0", 1<<18)), process{Stdout: &out, Stderr: &errs})
 		if code != 2 || errs.Len() > 200 || out.Len() > 0 {
 			t.Errorf("%s: exit code %d, %d and %d bytes said, want 2, at most 200, and 0", name, code, errs.Len(), out.Len())
 		}

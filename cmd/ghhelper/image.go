@@ -40,7 +40,7 @@ type imageFlags struct {
 	push, verbose          bool
 }
 
-func newImage(w world) *cobra.Command {
+func newImage(p process) *cobra.Command {
 	var f imageFlags
 	cmd := &cobra.Command{Use: "image COMPONENT [VERSION]", Short: "Build the image of somebody else's tool", Long: imageHelp, Args: cobra.RangeArgs(1, 2)}
 	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
@@ -53,12 +53,12 @@ func newImage(w world) *cobra.Command {
 		if err := oneOf(f.format, "text", "json"); err != nil {
 			return err
 		}
-		return w.image(cmd.Context(), f, args)
+		return p.image(cmd.Context(), f, args)
 	}
 	return cmd
 }
 
-func (w world) image(ctx context.Context, f imageFlags, args []string) error {
+func (p process) image(ctx context.Context, f imageFlags, args []string) error {
 	var v ref.Version
 	if len(args) > 1 && args[1] != "" {
 		var err error
@@ -66,34 +66,34 @@ func (w world) image(ctx context.Context, f imageFlags, args []string) error {
 			return err
 		}
 	}
-	src, err := w.folder(ctx, "", f.config)
+	src, err := p.folder(ctx, "", f.config)
 	if err != nil {
 		return err
 	}
 	says := io.Discard
 	if f.verbose {
-		says = w.Stderr
+		says = p.Stderr
 	}
 	img, err := image.Builder{
-		File: src.file, Component: args[0], Version: v, Platforms: f.platforms, Repo: git.Repo{Dir: src.repo.Dir, Env: w.Environ},
-		Env: w.without("GITHUB_TOKEN", dispatchToken, identityURL, identityToken), Toolchain: toolchain(), Server: w.server(),
-		Registry: w.registry(), Push: f.push, Layout: f.layout, Errors: says,
+		File: src.file, Component: args[0], Version: v, Platforms: f.platforms, Repo: git.Repo{Dir: src.repo.Dir, Env: p.Environ},
+		Env: p.without("GITHUB_TOKEN", dispatchToken, identityURL, identityToken), Toolchain: toolchain(), Server: p.server(),
+		Registry: p.registry(), Push: f.push, Layout: f.layout, Errors: says,
 	}.Build(ctx)
 	if err != nil {
 		return err
 	}
-	return w.concludeImage(img, f)
+	return p.concludeImage(img, f)
 }
 
-func (w world) concludeImage(img *image.Image, f imageFlags) error {
+func (p process) concludeImage(img *image.Image, f imageFlags) error {
 	var errs []error
 	if f.format == "json" {
-		errs = append(errs, w.printJSON(img))
+		errs = append(errs, p.printJSON(img))
 	} else {
-		errs = append(errs, img.Text(w.Stdout))
+		errs = append(errs, img.Text(p.Stdout))
 	}
-	w.summarize(img.Markdown())
-	w.output("image", map[string]string{"version": img.Version, "image": img.Name, "digest": img.Digest})
+	p.summarize(img.Markdown())
+	p.output("image", map[string]string{"version": img.Version, "image": img.Name, "digest": img.Digest})
 	return errors.Join(errs...)
 }
 

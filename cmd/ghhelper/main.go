@@ -22,5 +22,5 @@ func run() int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return execute(ctx, os.Args[1:], world{Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()})
+	return execute(ctx, os.Args[1:], process{Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()})
 }

@@ -50,7 +50,7 @@ type planFlags struct {
 	part               int
 }
 
-func newPlan(w world) *cobra.Command {
+func newPlan(p process) *cobra.Command {
 	var f planFlags
 	cmd := &cobra.Command{Use: "plan", Short: "Say what is behind what in an organisation, and in what order to bump and release", Long: planHelp, Args: cobra.NoArgs}
 	cmd.Flags().StringVar(&f.org, "org", "", "the organisation (default: the owner of the repository that ./delivery.yaml is about)")
@@ -63,7 +63,7 @@ func newPlan(w world) *cobra.Command {
 		if err := f.check(cmd.Flags().Changed); err != nil {
 			return err
 		}
-		return w.plan(cmd.Context(), f)
+		return p.plan(cmd.Context(), f)
 	}
 	return cmd
 }
@@ -87,36 +87,36 @@ func (f planFlags) check(given func(string) bool) error {
 	return oneOf(f.format, "text", "json", "mermaid")
 }
 
-func (w world) plan(ctx context.Context, f planFlags) error {
+func (p process) plan(ctx context.Context, f planFlags) error {
 	if f.org == "" && len(f.repos) == 0 {
-		src, err := w.folder(ctx, "", delivery.FileName)
+		src, err := p.folder(ctx, "", delivery.FileName)
 		if err != nil {
 			return fmt.Errorf("%w; or name the organisation by --org", err)
 		}
 		f.org, _, _ = strings.Cut(src.file.Own().Repository, "/")
 	}
-	p, err := w.survey(ctx, f)
+	result, err := p.survey(ctx, f)
 	if err != nil {
 		return err
 	}
-	w.summarize(p.Markdown())
-	if err := w.printPlan(p, f); err != nil {
+	p.summarize(result.Markdown())
+	if err := p.printPlan(result, f); err != nil {
 		return err
 	}
-	if len(p.Unchecked) > 0 {
-		return outcome.As(outcome.Unchecked, fmt.Errorf("%s could not be checked: what is said holds for the others", report.Count(len(p.Unchecked), "thing")))
+	if len(result.Unchecked) > 0 {
+		return outcome.As(outcome.Unchecked, fmt.Errorf("%s could not be checked: what is said holds for the others", report.Count(len(result.Unchecked), "thing")))
 	}
 	return nil
 }
 
 // survey looks at the repositories. Git runs in an empty folder, where no
 // repository's settings meet those that it is given.
-func (w world) survey(ctx context.Context, f planFlags) (p *plan.Plan, err error) {
-	forge, err := w.forge("GITHUB_TOKEN")
+func (p process) survey(ctx context.Context, f planFlags) (result *plan.Plan, err error) {
+	forge, err := p.forge("GITHUB_TOKEN")
 	if err != nil {
 		return nil, err
 	}
-	defer w.tellRenamed(ctx, forge)
+	defer p.warnRenamed(ctx, forge)
 	keeper, err := openCache(f.cache)
 	if err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func (w world) survey(ctx context.Context, f planFlags) (p *plan.Plan, err error
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	s := plan.Survey{Forge: forge, Git: git.Repo{Dir: scratch, Env: w.gitWithToken()}, Server: w.server(), Keeper: keeper}
+	s := plan.Survey{Forge: forge, Git: git.Repo{Dir: scratch, Env: p.gitWithToken()}, Server: p.server(), Keeper: keeper}
 	if len(f.repos) > 0 {
 		return s.Repositories(ctx, f.repos)
 	}
@@ -148,54 +148,54 @@ func openCache(dir string) (cache.Dir, error) {
 // gitWithToken is git's environment, by which it shows GITHUB_TOKEN to the
 // server and to nobody else. Arguments would show it to all users of the
 // machine. https://git-scm.com/docs/git-config#ENVIRONMENT
-func (w world) gitWithToken() []string {
-	env := append(slices.Clone(w.Environ), "GIT_TERMINAL_PROMPT=0")
-	token := w.Getenv("GITHUB_TOKEN")
+func (p process) gitWithToken() []string {
+	env := append(slices.Clone(p.Environ), "GIT_TERMINAL_PROMPT=0")
+	token := p.Getenv("GITHUB_TOKEN")
 	if token == "" {
 		return env
 	}
-	n, err := strconv.Atoi(w.Getenv("GIT_CONFIG_COUNT"))
+	n, err := strconv.Atoi(p.Getenv("GIT_CONFIG_COUNT"))
 	if err != nil || n < 0 {
 		n = 0
 	}
 	basic := base64.StdEncoding.EncodeToString([]byte("x-access-token:" + token))
 	return append(env, fmt.Sprintf("GIT_CONFIG_COUNT=%d", n+1),
-		fmt.Sprintf("GIT_CONFIG_KEY_%d=http.%s/.extraHeader", n, w.server()),
+		fmt.Sprintf("GIT_CONFIG_KEY_%d=http.%s/.extraHeader", n, p.server()),
 		fmt.Sprintf("GIT_CONFIG_VALUE_%d=Authorization: Basic %s", n, basic))
 }
 
-func (w world) printPlan(p *plan.Plan, f planFlags) error {
+func (p process) printPlan(result *plan.Plan, f planFlags) error {
 	if f.matrix {
-		return w.printMatrix(p, f.part)
+		return p.printMatrix(result, f.part)
 	}
 	switch f.format {
 	case "json":
-		return w.printJSON(p.Document())
+		return p.printJSON(result.Document())
 	case "mermaid":
-		w.printOpen(p)
-		_, err := fmt.Fprint(w.Stdout, p.Mermaid())
+		p.printOpen(result)
+		_, err := fmt.Fprint(p.Stdout, result.Mermaid())
 		return err
 	}
-	return p.Text(w.Stdout)
+	return result.Text(p.Stdout)
 }
 
 // printOpen says what could not be checked where the output has no place for it.
-func (w world) printOpen(p *plan.Plan) {
-	for _, o := range p.Unchecked {
-		fmt.Fprintln(w.Stderr, report.Plain(fmt.Sprintf("could not check %s: %s", o.What, o.Because)))
+func (p process) printOpen(result *plan.Plan) {
+	for _, o := range result.Unchecked {
+		fmt.Fprintln(p.Stderr, report.Plain(fmt.Sprintf("could not check %s: %s", o.What, o.Because)))
 	}
 }
 
 // printMatrix prints one line, as GITHUB_OUTPUT takes it. Who asks for no part
 // shall not lose bumps without a word.
-func (w world) printMatrix(p *plan.Plan, part int) error {
-	w.printOpen(p)
-	m, left := p.Matrix(max(part, 1))
+func (p process) printMatrix(result *plan.Plan, part int) error {
+	p.printOpen(result)
+	m, left := result.Matrix(max(part, 1))
 	line, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w.Stdout, "%s\n", line)
+	fmt.Fprintf(p.Stdout, "%s\n", line)
 	if left == 0 {
 		return nil
 	}
@@ -203,6 +203,6 @@ func (w world) printMatrix(p *plan.Plan, part int) error {
 	if part == 0 {
 		return outcome.Wrongf("%s; say --matrix-part 1 for these", said)
 	}
-	fmt.Fprintln(w.Stderr, said)
+	fmt.Fprintln(p.Stderr, said)
 	return nil
 }

@@ -34,7 +34,7 @@ func TestALargeMatrixIsNotCutWithoutAWord(t *testing.T) {
 		3: {outcome.Fine, 0, "", ""},
 	} {
 		var out, said bytes.Buffer
-		err := world{Stdout: &out, Stderr: &said}.printMatrix(p, part)
+		err := process{Stdout: &out, Stderr: &said}.printMatrix(p, part)
 		if outcome.Of(err) != want.code || err != nil && err.Error() != want.error || said.String() != want.said {
 			t.Errorf("part %d: %v and %q, want %+v", part, err, said.String(), want)
 		}
@@ -53,7 +53,7 @@ func TestGitWithToken(t *testing.T) {
 		{"GITHUB_TOKEN=t GITHUB_SERVER_URL=https://h GIT_CONFIG_COUNT=2", "GITHUB_TOKEN=t GITHUB_SERVER_URL=https://h GIT_CONFIG_COUNT=2 GIT_TERMINAL_PROMPT=0 GIT_CONFIG_COUNT=3 GIT_CONFIG_KEY_2=http.https://h/.extraHeader GIT_CONFIG_VALUE_2=Authorization:_Basic_eC1hY2Nlc3MtdG9rZW46dA=="},
 	} {
 		var got []string
-		for _, entry := range (world{Environ: strings.Fields(test.environ)}).gitWithToken() {
+		for _, entry := range (process{Environ: strings.Fields(test.environ)}).gitWithToken() {
 			got = append(got, strings.ReplaceAll(entry, " ", "_"))
 		}
 		if strings.Join(got, " ") != test.want {

@@ -48,7 +48,7 @@ type proveFlags struct {
 	newest                     bool
 }
 
-func newProve(w world) *cobra.Command {
+func newProve(p process) *cobra.Command {
 	var f proveFlags
 	cmd := &cobra.Command{Use: "prove {[COMPONENT] VERSION | --newest [COMPONENT…]}", Short: "Prove a release from what was published", Long: proveHelp}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
@@ -72,36 +72,36 @@ func newProve(w world) *cobra.Command {
 		if err := oneOf(f.format, "text", "json"); err != nil {
 			return err
 		}
-		return w.prove(cmd.Context(), f, args)
+		return p.prove(cmd.Context(), f, args)
 	}
 	return cmd
 }
 
-func (w world) prove(ctx context.Context, f proveFlags, args []string) error {
-	src, err := w.folder(ctx, "", f.config)
+func (p process) prove(ctx context.Context, f proveFlags, args []string) error {
+	src, err := p.folder(ctx, "", f.config)
 	if err != nil {
 		return err
 	}
 	if f.newest {
-		return w.proveNewest(ctx, f, src, args)
+		return p.proveNewest(ctx, f, src, args)
 	}
 	component, v, err := releaseOf(src.file, args)
 	if err != nil {
 		return err
 	}
-	proof, err := w.proof(ctx, f, src, component, v)
+	proof, err := p.proof(ctx, f, src, component, v)
 	if err != nil {
 		return err
 	}
-	w.outputProof(proof)
-	if err := w.printProof(proof, f.format); err != nil {
+	p.outputProof(proof)
+	if err := p.printProof(proof, f.format); err != nil {
 		return err
 	}
 	return proof.Err(f.standIns)
 }
 
 // outputProof gives the later steps what one proof came to.
-func (w world) outputProof(proof *report.Proof) {
+func (p process) outputProof(proof *report.Proof) {
 	conclusion := report.Proven
 	switch {
 	case len(proof.Findings) > 0:
@@ -109,11 +109,11 @@ func (w world) outputProof(proof *report.Proof) {
 	case len(proof.Unchecked) > 0:
 		conclusion = report.Unchecked
 	}
-	w.output("prove", map[string]string{"component": proof.Component, "version": proof.Version, "commit": proof.Commit, "conclusion": string(conclusion)})
+	p.output("prove", map[string]string{"component": proof.Component, "version": proof.Version, "commit": proof.Commit, "conclusion": string(conclusion)})
 }
 
 // proveNewest proves one release of each component, and fails by the worst.
-func (w world) proveNewest(ctx context.Context, f proveFlags, src source, components []string) error {
+func (p process) proveNewest(ctx context.Context, f proveFlags, src source, components []string) error {
 	if len(components) == 0 {
 		components = src.file.Names()
 	}
@@ -124,31 +124,31 @@ func (w world) proveNewest(ctx context.Context, f proveFlags, src source, compon
 		if err != nil {
 			return outcome.As(outcome.Usage, err)
 		}
-		v, err := prove.Newest(ctx, c, w.registry().Tags)
+		v, err := prove.Newest(ctx, c, p.registry().Tags)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("looking for the newest release of %s: %w", name, err))
 			continue
 		}
 		if v.IsZero() {
-			fmt.Fprintf(w.Stderr, "%s: nothing is published\n", name)
+			fmt.Fprintf(p.Stderr, "%s: nothing is published\n", name)
 			continue
 		}
-		proof, err := w.proof(ctx, f, src, name, v)
+		proof, err := p.proof(ctx, f, src, name, v)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		proofs, errs = append(proofs, proof), append(errs, proof.Err(f.standIns))
 		if f.format == "text" {
-			errs = append(errs, w.printProof(proof, f.format))
-			fmt.Fprintln(w.Stdout)
+			errs = append(errs, p.printProof(proof, f.format))
+			fmt.Fprintln(p.Stdout)
 		}
 	}
 	if f.format == "json" {
-		errs = append(errs, w.printJSON(proofs))
+		errs = append(errs, p.printJSON(proofs))
 	}
 	if len(proofs) == 1 {
-		w.outputProof(proofs[0])
+		p.outputProof(proofs[0])
 	}
 	if len(proofs) == 0 {
 		errs = append(errs, errors.New("nothing was proven: no release of any of these components was found"))
@@ -157,8 +157,8 @@ func (w world) proveNewest(ctx context.Context, f proveFlags, src source, compon
 }
 
 // proof looks at one release.
-func (w world) proof(ctx context.Context, f proveFlags, src source, component string, v ref.Version) (*report.Proof, error) {
-	forge, err := w.forge("GITHUB_TOKEN")
+func (p process) proof(ctx context.Context, f proveFlags, src source, component string, v ref.Version) (*report.Proof, error) {
+	forge, err := p.forge("GITHUB_TOKEN")
 	if err != nil {
 		return nil, err
 	}
@@ -167,29 +167,29 @@ func (w world) proof(ctx context.Context, f proveFlags, src source, component st
 		return nil, err
 	}
 	defer os.RemoveAll(home)
-	registry := w.registry() // one, which keeps the tokens that registries give
+	registry := p.registry() // one, which keeps the tokens that registries give
 	prover := &prove.Prover{
-		File: src.file, Config: src.config, Component: component, Version: v, Repo: src.repo, Server: w.server(),
-		Registry: registry, Anybody: anybody(), World: w.resolver(src, registry), Forge: forge,
+		File: src.file, Config: src.config, Component: component, Version: v, Repo: src.repo, Server: p.server(),
+		Registry: registry, Anybody: anybody(), World: p.resolver(src, registry), Forge: forge,
 	}
-	prover.Attestations = &attest.Verifier{GitHub: forge.Attestations, Registry: registry, Command: "gh", Env: attest.Environment(w.Environ), TrustedRoot: f.root, Home: home}
+	prover.Attestations = &attest.Verifier{GitHub: forge.Attestations, Registry: registry, Command: "gh", Env: attest.Environment(p.Environ), TrustedRoot: f.root, Home: home}
 	if f.rebuild {
 		says := io.Discard
 		if f.verbose {
-			says = w.Stderr
+			says = p.Stderr
 		}
-		again := rehearsal.Rebuild{Repo: src.repo, Server: w.server(), Version: v, Registry: registry, Goreleaser: f.goreleaser, Errors: says, Now: time.Now}
+		again := rehearsal.Rebuild{Repo: src.repo, Server: p.server(), Version: v, Registry: registry, Goreleaser: f.goreleaser, Errors: says, Now: time.Now}
 		prover.Rebuild = again.Run
 	}
-	defer w.tellRenamed(ctx, forge)
+	defer p.warnRenamed(ctx, forge)
 	return prover.Prove(ctx)
 }
 
-func (w world) printProof(proof *report.Proof, format string) error {
-	w.summarize(proof.Markdown())
+func (p process) printProof(proof *report.Proof, format string) error {
+	p.summarize(proof.Markdown())
 	if format == "text" {
-		proof.Table(w.Stdout)
+		proof.Table(p.Stdout)
 		return nil
 	}
-	return w.printJSON(proof)
+	return p.printJSON(proof)
 }

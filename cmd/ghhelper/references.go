@@ -23,7 +23,7 @@ delivery.yaml declares, and uses, whose version stands elsewhere. Looked at are
 the files that git tracks or has not been told to ignore, all in a folder that
 git does not know.`
 
-func newReferences(w world) *cobra.Command {
+func newReferences(p process) *cobra.Command {
 	var dir, config, component, format string
 	cmd := &cobra.Command{Use: "references", Short: "List the references in the tree", Long: referencesHelp, Args: cobra.NoArgs}
 	cmd.Flags().StringVar(&dir, "dir", "", "the root of the tree (default: that of the repository around this folder)")
@@ -34,11 +34,11 @@ func newReferences(w world) *cobra.Command {
 		if err := oneOf(format, "text", "json"); err != nil {
 			return err
 		}
-		found, err := w.references(cmd.Context(), dir, config, component)
+		found, err := p.references(cmd.Context(), dir, config, component)
 		if err != nil {
 			return err
 		}
-		return w.printReferences(found, format)
+		return p.printReferences(found, format)
 	}
 	return cmd
 }
@@ -51,8 +51,8 @@ func oneOf(format string, formats ...string) error {
 	return nil
 }
 
-func (w world) references(ctx context.Context, dir, config, component string) ([]ref.Reference, error) {
-	src, err := w.folder(ctx, dir, config)
+func (p process) references(ctx context.Context, dir, config, component string) ([]ref.Reference, error) {
+	src, err := p.folder(ctx, dir, config)
 	if err != nil {
 		return nil, err
 	}
@@ -88,11 +88,11 @@ func folded[T any](all []T, excuse func(T) string) (shown []T, more map[string]s
 	return shown, more
 }
 
-func (w world) printReferences(found []ref.Reference, format string) error {
+func (p process) printReferences(found []ref.Reference, format string) error {
 	if format == "json" {
-		return w.printJSON(append([]ref.Reference{}, found...))
+		return p.printJSON(append([]ref.Reference{}, found...))
 	}
-	out := bufio.NewWriter(w.Stdout)
+	out := bufio.NewWriter(p.Stdout)
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	shown, more := folded(found, func(r ref.Reference) string { return r.Excused })
 	for _, r := range shown {

@@ -37,7 +37,7 @@ type rehearseFlags struct {
 	without              []string
 }
 
-func newRehearse(w world) *cobra.Command {
+func newRehearse(p process) *cobra.Command {
 	var f rehearseFlags
 	cmd := &cobra.Command{Use: "rehearse [VERSION]", Short: "Release HEAD in a world of its own on this machine", Long: rehearseHelp, Args: cobra.MaximumNArgs(1)}
 	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares what is released")
@@ -47,12 +47,12 @@ func newRehearse(w world) *cobra.Command {
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what goreleaser says while it builds")
 	cmd.Flags().StringVar(&f.upstream, "upstream", "", "rehearse only that this release (COMPONENT@VERSION) of an upstream arrives")
 	cmd.Flags().StringArrayVar(&f.without, "without", nil, "withhold this stand-in (location:tag), to see it missed")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error { return w.rehearse(cmd.Context(), f, args) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return p.rehearse(cmd.Context(), f, args) }
 	return cmd
 }
 
-func (w world) rehearse(ctx context.Context, f rehearseFlags, args []string) error {
-	src, err := w.head(ctx, ".", f.config)
+func (p process) rehearse(ctx context.Context, f rehearseFlags, args []string) error {
+	src, err := p.head(ctx, ".", f.config)
 	if err != nil {
 		return err
 	}
@@ -65,28 +65,28 @@ func (w world) rehearse(ctx context.Context, f rehearseFlags, args []string) err
 		return err
 	}
 	r := &rehearsal.Rehearsal{Repo: src.repo, Config: f.config, File: src.file, Version: v, Executable: executable,
-		Without: f.without, Verbose: f.verbose, Addr: f.addr, ReportDir: f.report, Out: w.Stdout, Now: time.Now}
+		Without: f.without, Verbose: f.verbose, Addr: f.addr, ReportDir: f.report, Out: p.Stdout, Now: time.Now}
 	if f.keep {
-		r.Kept = w.keep
+		r.Kept = p.keep
 	}
 	if err := arriving(r, f.upstream); err != nil {
 		return err
 	}
 	start := time.Now()
 	if !r.OnlyUpstream {
-		fmt.Fprintf(w.Stdout, "rehearsing the release of %s %s\n", src.file.Self, v)
+		fmt.Fprintf(p.Stdout, "rehearsing the release of %s %s\n", src.file.Self, v)
 	}
 	rep, err := r.Run(ctx)
 	if rep != nil {
-		w.summarize(rep.Markdown())
+		p.summarize(rep.Markdown())
 	}
 	if err != nil || rep == nil {
 		return err
 	}
-	fmt.Fprintf(w.Stdout, "\nRehearsed %s %s in %.1fs. %d stand-ins took the place of what others publish, and what rests on them is not proven.\n",
+	fmt.Fprintf(p.Stdout, "\nRehearsed %s %s in %.1fs. %d stand-ins took the place of what others publish, and what rests on them is not proven.\n",
 		rep.Component, rep.Version, time.Since(start).Seconds(), len(rep.Unchecked))
 	if f.report != "" {
-		fmt.Fprintf(w.Stdout, "Report: %s/report.md\n", f.report)
+		fmt.Fprintf(p.Stdout, "Report: %s/report.md\n", f.report)
 	}
 	return nil
 }
@@ -121,21 +121,21 @@ func versionOrNext(ctx context.Context, repo git.Repo, args []string) (ref.Versi
 }
 
 // keep prints what a person can paste, and waits for an interrupt.
-func (w world) keep(ctx context.Context, k rehearsal.Kept) {
+func (p process) keep(ctx context.Context, k rehearsal.Kept) {
 	if k.Failed {
-		fmt.Fprintf(w.Stdout, "\nThe release failed, so not all of what follows is there.\n")
+		fmt.Fprintf(p.Stdout, "\nThe release failed, so not all of what follows is there.\n")
 	}
-	fmt.Fprintf(w.Stdout, "\nThe world stays up on %s until interrupted (Ctrl-C). In another terminal:\n\n", k.Addr)
+	fmt.Fprintf(p.Stdout, "\nThe world stays up on %s until interrupted (Ctrl-C). In another terminal:\n\n", k.Addr)
 	for _, entry := range k.Exports {
 		name, value, _ := strings.Cut(entry, "=")
-		fmt.Fprintf(w.Stdout, "export %s=%s\n", name, shellQuote(value))
+		fmt.Fprintf(p.Stdout, "export %s=%s\n", name, shellQuote(value))
 	}
-	fmt.Fprintln(w.Stdout)
+	fmt.Fprintln(p.Stdout)
 	for _, c := range k.Charts {
 		at, tag, _ := strings.Cut(c, ":")
-		fmt.Fprintf(w.Stdout, "helm show chart oci://%s --version %s\n", at, tag)
+		fmt.Fprintf(p.Stdout, "helm show chart oci://%s --version %s\n", at, tag)
 	}
-	fmt.Fprintf(w.Stdout, "git clone %s\n", k.Source)
+	fmt.Fprintf(p.Stdout, "git clone %s\n", k.Source)
 	<-ctx.Done()
 }
 

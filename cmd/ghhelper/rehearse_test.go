@@ -96,7 +96,7 @@ func keptRehearsal(t *testing.T, kept func(*testing.T, rehearsal.Kept)) *report.
 		t.Fatalf("%v\n%s", err, out)
 	}
 	var out bytes.Buffer
-	w := world{Stdout: &out, Stderr: &out, Environ: os.Environ()}
+	w := process{Stdout: &out, Stderr: &out, Environ: os.Environ()}
 	src, err := w.head(context.Background(), dir, "delivery.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -62,66 +62,66 @@ func (f *trainFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.goreleaser, "goreleaser", "goreleaser", "the goreleaser command")
 }
 
-func newRelease(w world) *cobra.Command {
-	return newTrain(w, "release VERSION", "Release the checked-out commit as VERSION", releaseHelp, (*release.Train).Release)
+func newRelease(p process) *cobra.Command {
+	return newTrain(p, "release VERSION", "Release the checked-out commit as VERSION", releaseHelp, (*release.Train).Release)
 }
 
-func newPublish(w world) *cobra.Command {
-	return newTrain(w, "publish VERSION", "Publish the charts alone as VERSION", publishHelp, (*release.Train).Publish)
+func newPublish(p process) *cobra.Command {
+	return newTrain(p, "publish VERSION", "Publish the charts alone as VERSION", publishHelp, (*release.Train).Publish)
 }
 
 type journey func(*release.Train, context.Context) (*report.Report, error)
 
-func newTrain(w world, use, short, long string, ride journey) *cobra.Command {
+func newTrain(p process, use, short, long string, ride journey) *cobra.Command {
 	var flags trainFlags
 	cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.ExactArgs(1)}
 	flags.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		train, err := w.train(cmd.Context(), flags, args[0])
+		train, err := p.train(cmd.Context(), flags, args[0])
 		if err != nil {
 			return err
 		}
-		defer w.tellRenamed(cmd.Context(), train.Forge, train.Downstreams)
+		defer p.warnRenamed(cmd.Context(), train.Forge, train.Downstreams)
 		rep, err := ride(train, cmd.Context())
-		return w.conclude(rep, flags.report, err)
+		return p.conclude(rep, flags.report, err)
 	}
 	return cmd
 }
 
 // train puts a train together from the surroundings.
-func (w world) train(ctx context.Context, flags trainFlags, versionArg string) (*release.Train, error) {
+func (p process) train(ctx context.Context, flags trainFlags, versionArg string) (*release.Train, error) {
 	v, err := parseVersion(versionArg)
 	if err != nil {
 		return nil, err
 	}
-	signer, err := w.signer(flags.sign)
+	signer, err := p.signer(flags.sign)
 	if err != nil {
 		return nil, err
 	}
-	src, err := w.head(ctx, ".", flags.config)
+	src, err := p.head(ctx, ".", flags.config)
 	if err != nil {
 		return nil, err
 	}
-	forge, err := w.forge("GITHUB_TOKEN")
+	forge, err := p.forge("GITHUB_TOKEN")
 	if err != nil {
 		return nil, err
 	}
 	downstreams := forge
-	if w.Getenv(dispatchToken) != "" {
-		if downstreams, err = w.forge(dispatchToken); err != nil {
+	if p.Getenv(dispatchToken) != "" {
+		if downstreams, err = p.forge(dispatchToken); err != nil {
 			return nil, err
 		}
 	}
 	builderSays := io.Discard
 	if flags.verbose {
-		builderSays = w.Stderr
+		builderSays = p.Stderr
 	}
 	return &release.Train{
 		Repo: src.repo, Commit: src.commit, Tree: src.tree, File: src.file, Version: v,
-		Registry: w.registry(), BuilderRegistry: builderRegistry(), Public: anybody(), Forge: forge, Downstreams: downstreams, Server: w.server(), World: w.resolver(src, nil),
-		Builder:        release.Builder{Command: flags.goreleaser, Dir: src.repo.Dir, Env: w.without(dispatchToken, identityURL, identityToken)},
+		Registry: p.registry(), BuilderRegistry: builderRegistry(), Public: anybody(), Forge: forge, Downstreams: downstreams, Server: p.server(), World: p.resolver(src, nil),
+		Builder:        release.Builder{Command: flags.goreleaser, Dir: src.repo.Dir, Env: p.without(dispatchToken, identityURL, identityToken)},
 		Signer:         signer,
-		Log:            &report.Log{Out: w.Stdout, Now: time.Now},
+		Log:            &report.Log{Out: p.Stdout, Now: time.Now},
 		Errors:         builderSays,
 		AcceptStandIns: flags.standIns, AllowPrivate: flags.private, Untracked: within(src.repo.Dir, flags.report),
 	}, nil
@@ -141,14 +141,14 @@ func within(top, path string) []string {
 }
 
 // conclude prints and writes the report.
-func (w world) conclude(rep *report.Report, dir string, err error) error {
+func (p process) conclude(rep *report.Report, dir string, err error) error {
 	if rep == nil {
 		return err
 	}
 	if len(rep.Artifacts) > 0 {
-		rep.Table(w.Stdout)
+		rep.Table(p.Stdout)
 	}
-	w.summarize(rep.Markdown())
+	p.summarize(rep.Markdown())
 	if dir != "" {
 		err = errors.Join(err, rep.Write(dir))
 	}

@@ -19,15 +19,15 @@ import (
 // program, whatever the commit.
 var version, commit, sourceHash string
 
-// world is all that a command sees of its surroundings.
-type world struct {
+// process is the environment and the streams that a command runs with.
+type process struct {
 	Stdout, Stderr io.Writer
 	Environ        []string
 }
 
 // Getenv is the value of an environment variable, "" without it.
-func (w world) Getenv(name string) string {
-	for _, entry := range w.Environ {
+func (p process) Getenv(name string) string {
+	for _, entry := range p.Environ {
 		if value, ok := strings.CutPrefix(entry, name+"="); ok {
 			return value
 		}
@@ -36,20 +36,20 @@ func (w world) Getenv(name string) string {
 }
 
 // execute runs the command line and gives the exit code.
-func execute(ctx context.Context, args []string, w world) int {
-	root := newRoot(w)
+func execute(ctx context.Context, args []string, p process) int {
+	root := newRoot(p)
 	root.SetArgs(args)
-	root.SetOut(w.Stdout)
-	root.SetErr(w.Stderr)
+	root.SetOut(p.Stdout)
+	root.SetErr(p.Stderr)
 	err := short(args)
 	if err == nil {
 		err = root.ExecuteContext(ctx)
 	}
 	if err != nil {
 		for i, line := range strings.Split(err.Error(), "\n") {
-			fmt.Fprintln(w.Stderr, []string{"ghhelper:", " "}[min(i, 1)], report.Plain(line))
+			fmt.Fprintln(p.Stderr, []string{"ghhelper:", " "}[min(i, 1)], report.Plain(line))
 		}
-		w.annotate(err)
+		p.annotate(err)
 	}
 	return int(outcome.Of(err))
 }
@@ -81,7 +81,7 @@ as outputs (GITHUB_OUTPUT).
 Exit codes: 0 nothing wrong, 1 something was found wrong, 2 wrong usage or
 configuration, 3 something could not be checked.`
 
-func newRoot(w world) *cobra.Command {
+func newRoot(p process) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "ghhelper",
 		Short:         "Packages, delivers and checks releases",
@@ -97,7 +97,7 @@ func newRoot(w world) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w; see %s --help", err, cmd.CommandPath())
 	})
-	for _, command := range []*cobra.Command{newRehearse(w), newTag(w), newRelease(w), newDispatch(w), newPublish(w), newProve(w), newStamp(w), newReferences(w), newVerify(w), newBump(w), newPlan(w), newImage(w), newGoreleaser(w)} {
+	for _, command := range []*cobra.Command{newRehearse(p), newTag(p), newRelease(p), newDispatch(p), newPublish(p), newProve(p), newStamp(p), newReferences(p), newVerify(p), newBump(p), newPlan(p), newImage(p), newGoreleaser(p)} {
 		command.Args = explainArgs(command.Args)
 		root.AddCommand(command)
 	}

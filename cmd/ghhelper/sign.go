@@ -21,8 +21,8 @@ const cosign = "cosign"
 
 // signer is who signs what is released. That it cannot is said before anything
 // is done.
-func (w world) signer(how string) (release.Signer, error) {
-	known := w.Getenv(identityURL) != "" && w.Getenv(identityToken) != ""
+func (p process) signer(how string) (release.Signer, error) {
+	known := p.Getenv(identityURL) != "" && p.Getenv(identityToken) != ""
 	switch {
 	case how == "" && known:
 		return release.Signer{Why: "that is left to actions/attest; subjects.txt, beside the report, is what it may attest"}, nil
@@ -33,13 +33,13 @@ func (w world) signer(how string) (release.Signer, error) {
 	case !known:
 		return release.Signer{}, usage("--sign %s: there is no OIDC token to sign with, since %s or %s is not set: give the job the permission id-token: write, or leave the flag out", how, identityURL, identityToken)
 	}
-	signer := release.Signer{Command: cosign, Env: w.without(dispatchToken)}
+	signer := release.Signer{Command: cosign, Env: p.without(dispatchToken)}
 	return signer, signer.Check()
 }
 
 // without is the environment less some variables.
-func (w world) without(names ...string) []string {
-	return slices.DeleteFunc(slices.Clone(w.Environ), func(entry string) bool {
+func (p process) without(names ...string) []string {
+	return slices.DeleteFunc(slices.Clone(p.Environ), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
 		return slices.Contains(names, name)
 	})

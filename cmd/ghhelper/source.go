@@ -28,11 +28,11 @@ type source struct {
 
 // folder is a folder as it lies there: the one named or, where none is, the
 // repository around the current one.
-func (w world) folder(ctx context.Context, dir, config string) (source, error) {
-	repo := git.Repo{Dir: dir, Env: w.Environ}
+func (p process) folder(ctx context.Context, dir, config string) (source, error) {
+	repo := git.Repo{Dir: dir, Env: p.Environ}
 	if dir == "" {
 		var err error
-		if repo, err = w.repository(ctx, "."); err != nil {
+		if repo, err = p.repository(ctx, "."); err != nil {
 			return source{}, err
 		}
 	}
@@ -62,11 +62,11 @@ func files(ctx context.Context, src source) ([]string, error) {
 }
 
 // against is another folder, or a commit by any name that git has for it.
-func (w world) against(ctx context.Context, what, config string) (source, error) {
+func (p process) against(ctx context.Context, what, config string) (source, error) {
 	if info, err := os.Stat(what); err == nil && info.IsDir() {
-		return w.folder(ctx, what, config)
+		return p.folder(ctx, what, config)
 	}
-	repo, err := w.repository(ctx, ".")
+	repo, err := p.repository(ctx, ".")
 	if err != nil {
 		return source{}, err
 	}
@@ -74,13 +74,13 @@ func (w world) against(ctx context.Context, what, config string) (source, error)
 	if err != nil {
 		return source{}, usage("--against %q is neither a folder nor a commit of this repository: %w", what, err)
 	}
-	return w.at(ctx, repo, commit, config)
+	return p.at(ctx, repo, commit, config)
 }
 
 // head is the commit that is checked out around a folder: what releases are
 // made of, whatever else lies in the work tree.
-func (w world) head(ctx context.Context, dir, config string) (source, error) {
-	repo, err := w.repository(ctx, dir)
+func (p process) head(ctx context.Context, dir, config string) (source, error) {
+	repo, err := p.repository(ctx, dir)
 	if err != nil {
 		return source{}, err
 	}
@@ -88,10 +88,10 @@ func (w world) head(ctx context.Context, dir, config string) (source, error) {
 	if err != nil {
 		return source{}, usage("%w; there is no commit yet", err)
 	}
-	return w.at(ctx, repo, commit, config)
+	return p.at(ctx, repo, commit, config)
 }
 
-func (w world) at(ctx context.Context, repo git.Repo, commit, config string) (source, error) {
+func (p process) at(ctx context.Context, repo git.Repo, commit, config string) (source, error) {
 	tree, err := repo.Snapshot(ctx, commit)
 	if err != nil {
 		return source{}, err
@@ -103,12 +103,12 @@ func (w world) at(ctx context.Context, repo git.Repo, commit, config string) (so
 	return declared(source{repo: repo, commit: commit, tree: tree, names: names}, config)
 }
 
-func (w world) repository(ctx context.Context, dir string) (git.Repo, error) {
-	top, err := git.Repo{Dir: dir, Env: w.Environ}.Top(ctx)
+func (p process) repository(ctx context.Context, dir string) (git.Repo, error) {
+	top, err := git.Repo{Dir: dir, Env: p.Environ}.Top(ctx)
 	if err != nil {
 		return git.Repo{}, usage("%w; run ghhelper in the clone of a repository", err)
 	}
-	return git.Repo{Dir: top, Env: w.Environ}, nil
+	return git.Repo{Dir: top, Env: p.Environ}, nil
 }
 
 // declared reads what the source declares: in the tree or, where it is not
@@ -137,15 +137,15 @@ func isFile(name string) bool {
 
 // goSetting is a setting of the go command, from where it keeps them too:
 // https://pkg.go.dev/cmd/go#hdr-Environment_variables
-func (w world) goSetting(name, otherwise string) string {
-	if value := w.Getenv(name); value != "" {
+func (p process) goSetting(name, otherwise string) string {
+	if value := p.Getenv(name); value != "" {
 		return value
 	}
 	config, err := os.UserConfigDir()
 	if err != nil {
 		return otherwise
 	}
-	data, err := os.ReadFile(orElse(w.Getenv("GOENV"), filepath.Join(config, "go", "env")))
+	data, err := os.ReadFile(orElse(p.Getenv("GOENV"), filepath.Join(config, "go", "env")))
 	if err != nil {
 		return otherwise // there is no such file, or the go command could not read it either
 	}
@@ -158,7 +158,7 @@ func (w world) goSetting(name, otherwise string) string {
 }
 
 // goProxies are the module proxies that the go command would ask, in order.
-func (w world) goProxies() []string {
-	entries := strings.FieldsFunc(w.goSetting("GOPROXY", "https://proxy.golang.org,direct"), func(r rune) bool { return r == ',' || r == '|' })
+func (p process) goProxies() []string {
+	entries := strings.FieldsFunc(p.goSetting("GOPROXY", "https://proxy.golang.org,direct"), func(r rune) bool { return r == ',' || r == '|' })
 	return slices.DeleteFunc(entries, func(e string) bool { return strings.TrimSpace(e) == "" })
 }

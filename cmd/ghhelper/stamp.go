@@ -18,7 +18,7 @@ are not touched. Charts that ours depend on are fetched from their registry;
 What is stamped is HEAD, and the packages carry its time: the same commit gives
 the same bytes, whatever else lies in the work tree.`
 
-func newStamp(w world) *cobra.Command {
+func newStamp(p process) *cobra.Command {
 	var config, out string
 	var only []string
 	cmd := &cobra.Command{Use: "stamp VERSION --out DIR", Short: "Write stamped copies of our charts and hooks", Long: stampHelp, Args: cobra.ExactArgs(1)}
@@ -29,17 +29,17 @@ func newStamp(w world) *cobra.Command {
 		if out == "" {
 			return usage("--out is missing: name the folder to write, empty or absent")
 		}
-		return w.stamp(cmd.Context(), config, args[0], out, only)
+		return p.stamp(cmd.Context(), config, args[0], out, only)
 	}
 	return cmd
 }
 
-func (w world) stamp(ctx context.Context, config, versionArg, out string, only []string) error {
+func (p process) stamp(ctx context.Context, config, versionArg, out string, only []string) error {
 	v, err := parseVersion(versionArg)
 	if err != nil {
 		return err
 	}
-	src, err := w.head(ctx, ".", config)
+	src, err := p.head(ctx, ".", config)
 	if err != nil {
 		return err
 	}
@@ -47,12 +47,12 @@ func (w world) stamp(ctx context.Context, config, versionArg, out string, only [
 	if err != nil {
 		return err
 	}
-	stamper := apply.Stamper{Tree: src.tree, File: src.file, Version: v, Time: at, Fetch: w.registry().Chart, Only: only}
+	stamper := apply.Stamper{Tree: src.tree, File: src.file, Version: v, Time: at, Fetch: p.registry().Chart, Only: only}
 	stamped, err := stamper.Stamp(ctx, out)
 	for _, s := range stamped {
-		fmt.Fprintln(w.Stdout, s.Path)
+		fmt.Fprintln(p.Stdout, s.Path)
 		if s.Package != "" {
-			fmt.Fprintln(w.Stdout, s.Package)
+			fmt.Fprintln(p.Stdout, s.Package)
 		}
 	}
 	return err

@@ -41,30 +41,30 @@ type tagFlags struct {
 	ifAbsent       bool
 }
 
-func newTag(w world) *cobra.Command {
+func newTag(p process) *cobra.Command {
 	var f tagFlags
 	cmd := &cobra.Command{Use: "tag VERSION", Short: "Put the tag of VERSION on a commit, once", Long: tagHelp, Args: cobra.ExactArgs(1)}
 	cmd.Flags().StringVar(&f.commit, "commit", "HEAD", "the commit, by any name that git has for it here")
 	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "look at everything, and make no tag")
 	cmd.Flags().BoolVar(&f.ifAbsent, "if-absent", false, "be content with a tag that is there already, whatever commit it is on")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error { return w.tag(cmd.Context(), f, args[0]) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return p.tag(cmd.Context(), f, args[0]) }
 	return cmd
 }
 
-func (w world) tag(ctx context.Context, f tagFlags, version string) error {
-	tagger, err := w.tagger(ctx, f, version)
+func (p process) tag(ctx context.Context, f tagFlags, version string) error {
+	tagger, err := p.tagger(ctx, f, version)
 	if err != nil {
 		return err
 	}
-	defer w.tellRenamed(ctx, tagger.Forge)
+	defer p.warnRenamed(ctx, tagger.Forge)
 	made, err := tagger.Tag(ctx)
-	w.summarize(summaryOfTag(tagger, made, err))
+	p.summarize(summaryOfTag(tagger, made, err))
 	if made != nil {
-		w.output("tag", map[string]string{"version": tagger.Version.String(), "tag": tagger.Version.Tag(), "commit": made.Commit})
+		p.output("tag", map[string]string{"version": tagger.Version.String(), "tag": tagger.Version.Tag(), "commit": made.Commit})
 	}
 	if err == nil && made != nil && made.ByWorkflow() {
-		w.warn("tag %s was made by a workflow's own token (GITHUB_TOKEN), for which GitHub starts no workflow: start the release by hand, or give the token of an App", tagger.Version.Tag())
+		p.warn("tag %s was made by a workflow's own token (GITHUB_TOKEN), for which GitHub starts no workflow: start the release by hand, or give the token of an App", tagger.Version.Tag())
 	}
 	return err
 }
@@ -90,12 +90,12 @@ func summaryOfTag(t *tag.Tagger, made *gh.Tag, err error) string {
 var revision = regexp.MustCompile(`^[A-Za-z0-9@][A-Za-z0-9._/@{}^~+-]{0,249}$`)
 
 // tagger puts a tagger together from the surroundings.
-func (w world) tagger(ctx context.Context, f tagFlags, version string) (*tag.Tagger, error) {
+func (p process) tagger(ctx context.Context, f tagFlags, version string) (*tag.Tagger, error) {
 	v, err := parseVersion(version)
 	if err != nil {
 		return nil, err
 	}
-	repo, err := w.repository(ctx, ".")
+	repo, err := p.repository(ctx, ".")
 	if err != nil {
 		return nil, err
 	}
@@ -106,35 +106,35 @@ func (w world) tagger(ctx context.Context, f tagFlags, version string) (*tag.Tag
 	if err != nil {
 		return nil, usage("--commit %q is no commit here: %w", f.commit, err)
 	}
-	src, err := w.at(ctx, repo, commit, f.config)
+	src, err := p.at(ctx, repo, commit, f.config)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.checkEvent(src.file, src.file.Self, "repository_dispatch"); err != nil {
+	if err := p.checkEvent(src.file, src.file.Self, "repository_dispatch"); err != nil {
 		return nil, err
 	}
-	forge, err := w.forge("GITHUB_TOKEN")
+	forge, err := p.forge("GITHUB_TOKEN")
 	if err != nil {
 		return nil, err
 	}
-	proven := w.resolver(src, w.registry())
+	proven := p.resolver(src, p.registry())
 	proven.Brief = false // the revision of an image is on its label
 	return &tag.Tagger{
-		Repo: repo, Commit: commit, Tree: src.tree, Names: src.names, File: src.file, Version: v, Forge: forge, Server: w.server(),
-		Ask: w.asker(src), OwnRun: w.Getenv("GITHUB_RUN_ID"), DryRun: f.dryRun, IfAbsent: f.ifAbsent,
-		Prover: &prove.Prover{File: src.file, Component: src.file.Self, Version: v, Repo: repo, Server: w.server(), Registry: w.registry(), World: proven, Forge: forge,
+		Repo: repo, Commit: commit, Tree: src.tree, Names: src.names, File: src.file, Version: v, Forge: forge, Server: p.server(),
+		Ask: p.asker(src), OwnRun: p.Getenv("GITHUB_RUN_ID"), DryRun: f.dryRun, IfAbsent: f.ifAbsent,
+		Prover: &prove.Prover{File: src.file, Component: src.file.Self, Version: v, Repo: repo, Server: p.server(), Registry: p.registry(), World: proven, Forge: forge,
 			Source: &prove.Source{Commit: commit, Tree: src.tree, File: src.file, Self: src.file.Self, Declares: true}},
-		Log: &report.Log{Out: w.Stdout, Now: time.Now},
+		Log: &report.Log{Out: p.Stdout, Now: time.Now},
 	}, nil
 }
 
 // warn says something on the side that fails nothing.
-func (w world) warn(format string, args ...any) {
+func (p process) warn(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	fmt.Fprintln(w.Stderr, "ghhelper: warning:", report.Plain(text))
-	if w.Getenv("GITHUB_ACTIONS") == "true" {
-		to := w
-		to.Stdout = w.Stderr
+	fmt.Fprintln(p.Stderr, "ghhelper: warning:", report.Plain(text))
+	if p.Getenv("GITHUB_ACTIONS") == "true" {
+		to := p
+		to.Stdout = p.Stderr
 		to.actions().Warningf("%s", plainLines(text))
 	}
 }

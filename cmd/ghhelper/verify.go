@@ -38,7 +38,7 @@ type verifyFlags struct {
 	offline, standIns            bool
 }
 
-func newVerify(w world) *cobra.Command {
+func newVerify(p process) *cobra.Command {
 	var f verifyFlags
 	cmd := &cobra.Command{Use: "verify", Short: "Check every reference in the tree", Long: verifyHelp, Args: cobra.NoArgs}
 	cmd.Flags().StringVar(&f.dir, "dir", "", "the root of the tree (default: that of the repository around this folder)")
@@ -54,13 +54,13 @@ func newVerify(w world) *cobra.Command {
 		if f.dir != "" && f.against != "" {
 			return usage("--dir and --against name two trees: want one")
 		}
-		return w.verify(cmd.Context(), f)
+		return p.verify(cmd.Context(), f)
 	}
 	return cmd
 }
 
-func (w world) verify(ctx context.Context, f verifyFlags) error {
-	src, err := w.verified(ctx, f)
+func (p process) verify(ctx context.Context, f verifyFlags) error {
+	src, err := p.verified(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -70,42 +70,42 @@ func (w world) verify(ctx context.Context, f verifyFlags) error {
 	}
 	result := verify.Offline(src.file, found)
 	if !f.offline {
-		if err := w.asker(src).Check(ctx, found.References, &result); err != nil {
+		if err := p.asker(src).Check(ctx, found.References, &result); err != nil {
 			return err
 		}
 	}
-	w.summarize(summaryOf(result))
-	w.outputResult(result)
-	w.annotateFindings(result, f.format)
-	if err := w.printResult(result, f); err != nil {
+	p.summarize(summaryOf(result))
+	p.outputResult(result)
+	p.annotateFindings(result, f.format)
+	if err := p.printResult(result, f); err != nil {
 		return err
 	}
 	return result.Err(f.standIns)
 }
 
 // verified is the tree that the flags name.
-func (w world) verified(ctx context.Context, f verifyFlags) (source, error) {
+func (p process) verified(ctx context.Context, f verifyFlags) (source, error) {
 	if f.against != "" {
-		return w.against(ctx, f.against, f.config)
+		return p.against(ctx, f.against, f.config)
 	}
-	return w.folder(ctx, f.dir, f.config)
+	return p.folder(ctx, f.dir, f.config)
 }
 
-func (w world) printResult(r verify.Result, f verifyFlags) error {
+func (p process) printResult(r verify.Result, f verifyFlags) error {
 	if f.format == "json" {
-		return w.printJSON(r)
+		return p.printJSON(r)
 	}
 	for _, finding := range r.Findings {
-		fmt.Fprintln(w.Stdout, report.Plain(level(finding)+finding.String()))
+		fmt.Fprintln(p.Stdout, report.Plain(level(finding)+finding.String()))
 	}
 	for _, open := range r.Unchecked {
-		fmt.Fprintln(w.Stdout, report.Plain(fmt.Sprintf("could not check %s: %s", open.What, open.Because)))
+		fmt.Fprintln(p.Stdout, report.Plain(fmt.Sprintf("could not check %s: %s", open.What, open.Because)))
 	}
 	asked := "the world was not asked"
 	if !f.offline {
 		asked = report.Count(r.Targets, "target") + " asked for"
 	}
-	fmt.Fprintf(w.Stdout, "%s, %s: %s, %d could not be checked\n", report.Count(r.References, "reference"), asked, countFindings(r), len(r.Unchecked))
+	fmt.Fprintf(p.Stdout, "%s, %s: %s, %d could not be checked\n", report.Count(r.References, "reference"), asked, countFindings(r), len(r.Unchecked))
 	return nil
 }
 
@@ -142,13 +142,13 @@ const mostAnnotations = 10
 
 // annotateFindings puts findings where a pull request shows them. Beside JSON,
 // the annotations go to where errors go.
-func (w world) annotateFindings(r verify.Result, format string) {
-	if w.Getenv("GITHUB_ACTIONS") != "true" {
+func (p process) annotateFindings(r verify.Result, format string) {
+	if p.Getenv("GITHUB_ACTIONS") != "true" {
 		return
 	}
-	to := w
+	to := p
 	if format == "json" {
-		to.Stdout = w.Stderr
+		to.Stdout = p.Stderr
 	}
 	errs, warnings := annotationsOf(r)
 	for _, a := range errs[:min(len(errs), mostAnnotations)] {
@@ -186,9 +186,9 @@ func annotationsOf(r verify.Result) (errs, warnings []annotation) {
 	return errs, warnings
 }
 
-func (w world) outputResult(r verify.Result) {
+func (p process) outputResult(r verify.Result) {
 	warnings := warningsOf(r)
-	w.output("verify", map[string]string{"references": strconv.Itoa(r.References), "findings": strconv.Itoa(len(r.Findings) - warnings),
+	p.output("verify", map[string]string{"references": strconv.Itoa(r.References), "findings": strconv.Itoa(len(r.Findings) - warnings),
 		"warnings": strconv.Itoa(warnings), "unchecked": strconv.Itoa(len(r.Unchecked))})
 }
 
