@@ -57,6 +57,7 @@ func TestScripts(t *testing.T) {
 			"is":          is,
 			"listen":      listen,
 			"module":      moduleOf,
+			"page":        page,
 			"password":    password,
 			"private":     private,
 			"published":   published,
