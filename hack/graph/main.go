@@ -1,6 +1,6 @@
-// Command graph draws who refers to whom in this tree, without versions, which
-// stand where the references are. `make all-generated` has it write
-// docs/references.md.
+// Command graph writes docs/graph.md, which shows the components and artifacts that
+// refer to each other in this tree. It leaves out versions, which would make it stale
+// after each bump. `make all-generated` runs it.
 package main
 
 import (
@@ -18,12 +18,12 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-const page = `<!-- Derived from this tree by hack/graph: make all-generated writes it anew. -->
-# Who refers to whom
+const page = `<!-- Derived from this tree by hack/graph: make all-generated rewrites it. -->
+# Graph of references
 
-An arrow leads from what holds a reference, an artifact of this repository or the repository itself, to what the
-reference names. ` + "`ghhelper references`" + ` lists the places and their versions; the graph with the versions of a release is
-in the report of its rehearsal.
+Each arrow leads from the artifact that contains a reference, or from the repository itself, to the artifact that it
+names. ` + "`ghhelper references`" + ` lists the places and their versions. The report of a rehearsal has the same graph with the
+versions of the release.
 
 ` + "```mermaid\n%s```\n"
 
@@ -46,14 +46,14 @@ func run(ctx context.Context) error {
 	if len(edges) == 0 {
 		return errors.New("saw no reference in this tree")
 	}
-	file := filepath.Join(top, "docs", "references.md")
+	file := filepath.Join(top, "docs", "graph.md")
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
 	return os.WriteFile(file, fmt.Appendf(nil, page, decide.Mermaid(edges)), 0o644)
 }
 
-// edges of the tree's graph, each once whatever versions it is named at.
+// edges returns the edges of the tree's graph without versions, each once.
 func edges(ctx context.Context, top string) ([]decide.Edge, error) {
 	names, err := git.Repo{Dir: top, Env: os.Environ()}.Files(ctx)
 	if err != nil {
