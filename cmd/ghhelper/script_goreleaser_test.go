@@ -14,6 +14,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/oci"
 	wild "github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // base: our base image is where .goreleaser.yaml and ours name it.
@@ -21,7 +22,7 @@ func base(ts *testscript.TestScript, _ bool, _ []string) {
 	w := worldOf(ts)
 	index, err := oci.BaseImage()
 	ts.Check(err)
-	r := &oci.Registry{Keychain: fixed{authn.FromConfig(authn.AuthConfig{Username: "u", Password: w.Token()})}, Transport: w.Transport()}
+	r := &oci.Registry{Keychain: testkit.Login(w.Token()), Transport: w.Transport()}
 	_, err = r.PushIndex(context.Background(), oci.BaseName, "base", index)
 	ts.Check(err)
 }

@@ -14,13 +14,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	wild "github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 var update = flag.Bool("update", false, "write what the scripts compare with anew")
@@ -96,15 +96,14 @@ func inWorld(env *testscript.Env) error {
 	path := env.Getenv("PATH")
 	env.Vars = append(env.Vars, w.Env()...)
 	env.Setenv("PATH", path)
-	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOPATH").Output()
+	caches, err := testkit.GoCaches()
 	if err != nil {
 		return err
 	}
-	for i, name := range []string{"GOCACHE", "GOMODCACHE", "GOPATH"} {
-		env.Setenv(name, strings.Fields(string(out))[i])
-	}
+	env.Vars = append(env.Vars, caches...)
 	env.Setenv("SRV", w.RepositoryDir("example/tiny"))
-	if out, err = exec.Command("git", "rev-parse", "--show-toplevel").Output(); err != nil {
+	out, err := exec.Command("git", "rev-parse", "--show-toplevel").Output()
+	if err != nil {
 		return err
 	}
 	env.Setenv("ROOT", strings.TrimSpace(string(out)))
@@ -131,8 +130,7 @@ func private(ts *testscript.TestScript, _ bool, args []string) {
 func published(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
 	at, tag, _ := strings.Cut(args[0], ":")
-	login := authn.FromConfig(authn.AuthConfig{Username: "u", Password: w.Token()})
-	r := &oci.Registry{Keychain: fixed{login}, Transport: w.Transport()}
+	r := &oci.Registry{Keychain: testkit.Login(w.Token()), Transport: w.Transport()}
 	_, err := r.PushImage(context.Background(), at, tag, empty.Image)
 	ts.Check(err)
 }
@@ -181,11 +179,6 @@ func refused(ts *testscript.TestScript, _ bool, args []string) {
 		return wild.Fault{}
 	})
 }
-
-// fixed is one login for all registries.
-type fixed struct{ authn.Authenticator }
-
-func (f fixed) Resolve(authn.Resource) (authn.Authenticator, error) { return f.Authenticator, nil }
 
 // exits CODE COMMAND ARG…: the command ends with this exit code.
 func exits(ts *testscript.TestScript, neg bool, args []string) {

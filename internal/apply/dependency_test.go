@@ -9,21 +9,14 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-
 	"github.com/kubestellar/actions/internal/chart"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/testkit"
 )
-
-type password string
-
-func (p password) Resolve(authn.Resource) (authn.Authenticator, error) {
-	return authn.FromConfig(authn.AuthConfig{Username: "test", Password: string(p)}), nil
-}
 
 // pushed is the digest of a chart sub 1.0.0 in a registry of its own, and that registry.
 func pushed(t *testing.T, says string, labels map[string]string) (string, *oci.Registry) {
@@ -46,7 +39,7 @@ func pushed(t *testing.T, says string, labels map[string]string) (string, *oci.R
 	if err != nil {
 		t.Fatal(err)
 	}
-	registry := &oci.Registry{Keychain: password(w.Token()), Transport: w.Transport()}
+	registry := &oci.Registry{Keychain: testkit.Login(w.Token()), Transport: w.Transport()}
 	digest, err := registry.PushImage(t.Context(), "ghcr.io/o/sub", "1.0.0", image)
 	if err != nil {
 		t.Fatal(err)

@@ -13,9 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -30,6 +28,7 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 const (
@@ -71,9 +70,6 @@ type scene struct {
 	v      Verifier
 }
 
-// noWait waits for nothing.
-func noWait(ctx context.Context, _ time.Duration) error { return ctx.Err() }
-
 func newScene(t *testing.T) *scene {
 	t.Helper()
 	w, err := world.Start(filepath.Join(t.TempDir(), "world"), world.Options{})
@@ -84,12 +80,12 @@ func newScene(t *testing.T) *scene {
 	t.Cleanup(func() { w.Close() })
 	s := &scene{World: w, t: t, dir: t.TempDir()}
 	s.must(w.CreateRepository(repository, world.Repository{}))
-	forge, err := gh.New(gh.Options{Token: w.Token(), TokenName: "X_TOKEN", Transport: w.Transport(), Wait: noWait})
+	forge, err := gh.New(gh.Options{Token: w.Token(), TokenName: "X_TOKEN", Transport: w.Transport(), Wait: testkit.NoWait})
 	s.must(err)
 	s.v = Verifier{
 		GitHub:   forge.Attestations,
-		Registry: &oci.Registry{Keychain: login(w.Token()), Transport: w.Transport(), Backoff: remote.Backoff{Steps: 1}},
-		Command:  tool(t, "gh"),
+		Registry: &oci.Registry{Keychain: testkit.Login(w.Token()), Transport: w.Transport(), Backoff: remote.Backoff{Steps: 1}},
+		Command:  testkit.Tool(t, "gh"),
 		// Nothing answers there: gh has to do without the network.
 		Env: []string{"HTTPS_PROXY=http://127.0.0.1:1"},
 	}
@@ -104,14 +100,8 @@ func newScene(t *testing.T) *scene {
 	return s
 }
 
-type login string
-
-func (l login) Resolve(authn.Resource) (authn.Authenticator, error) {
-	return &authn.Basic{Username: "u", Password: string(l)}, nil
-}
-
 func (s *scene) options() []remote.Option {
-	return []remote.Option{remote.WithTransport(s.Transport()), remote.WithAuthFromKeychain(login(s.Token()))}
+	return []remote.Option{remote.WithTransport(s.Transport()), remote.WithAuthFromKeychain(testkit.Login(s.Token()))}
 }
 
 func (s *scene) must(err error) {
@@ -119,16 +109,6 @@ func (s *scene) must(err error) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-}
-
-// tool is one that make builds before the tests.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Fatalf("%s is not on PATH: run the tests by `make test`, which builds it", name)
-	}
-	return path
 }
 
 // make has an authority of its own make bundles, and trusts it from now on.
@@ -140,7 +120,7 @@ func (s *scene) make(requests ...request) [][]byte {
 	}
 	list, err := json.Marshal(requests)
 	s.must(err)
-	cmd := exec.Command(tool(s.t, "attest-test"), dir)
+	cmd := exec.Command(testkit.Tool(s.t, "attest-test"), dir)
 	cmd.Stdin = bytes.NewReader(list)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		s.t.Fatalf("attest-test: %v\n%s", err, out)
@@ -399,8 +379,8 @@ func TestCouldNotCheck(t *testing.T) {
 	}{
 		"gh is missing":            {func(s *scene) { s.v.Command = "no-such-gh" }, "no command no-such-gh found on PATH: install the GitHub CLI"},
 		"nobody to trust is there": {func(s *scene) { s.v.TrustedRoot = "" }, "could not check: gh attestation verify: exit status 1"},
-		"gh is older or newer":     {func(s *scene) { s.v.Command = tool(s.t, "false") }, "could not check: gh attestation verify: exit status 1"},
-		"gh prints something else": {func(s *scene) { s.v.Command = tool(s.t, "true") }, "printed 0 entries of JSON"},
+		"gh is older or newer":     {func(s *scene) { s.v.Command = testkit.Tool(s.t, "false") }, "could not check: gh attestation verify: exit status 1"},
+		"gh prints something else": {func(s *scene) { s.v.Command = testkit.Tool(s.t, "true") }, "printed 0 entries of JSON"},
 		"GitHub forbids":           {answer("api.github.com", "/attestations/", 403), "looking for attestations in GitHub: "},
 		"GitHub fails":             {answer("api.github.com", "/attestations/", 500), "looking for attestations in GitHub: "},
 		"GitHub's store fails":     {answer(store, "/attestations/", 500), "the store of bundles, " + store + ", answered 500"},

@@ -22,6 +22,7 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	"github.com/kubestellar/actions/internal/rehearsal/faults"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 const (
@@ -131,7 +132,7 @@ func (s *stage) release(tag string) {
 
 func (s *stage) forge() *gh.Client {
 	s.t.Helper()
-	forge, err := gh.New(gh.Options{Token: s.Token(), TokenName: "X_TOKEN", Transport: s.Transport(), Slow: faults.Slow, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
+	forge, err := gh.New(gh.Options{Token: s.Token(), TokenName: "X_TOKEN", Transport: s.Transport(), Slow: faults.Slow, Wait: testkit.NoWait})
 	s.must(err)
 	return forge
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 const repository = "o/app"
@@ -41,12 +42,9 @@ func start(t *testing.T, o world.Repository) (*world.World, *gh.Client) {
 	return w, client(t, w, w.Token(), "")
 }
 
-// atOnce waits for nothing.
-func atOnce(ctx context.Context, _ time.Duration) error { return ctx.Err() }
-
 func client(t *testing.T, w *world.World, token, url string) *gh.Client {
 	t.Helper()
-	c, err := gh.New(gh.Options{APIURL: url, Token: token, TokenName: "X_TOKEN", Transport: w.Transport(), Wait: atOnce})
+	c, err := gh.New(gh.Options{APIURL: url, Token: token, TokenName: "X_TOKEN", Transport: w.Transport(), Wait: testkit.NoWait})
 	if err != nil {
 		t.Fatal(err)
 	}

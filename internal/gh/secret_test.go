@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // everything calls each method of a client, and gives their errors.
@@ -177,7 +178,7 @@ func TestErrorsHoldNoToken(t *testing.T) {
 	for name, address := range servers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, err := gh.New(gh.Options{APIURL: address, Token: token, TokenName: "X_TOKEN", Transport: &http.Transport{}, Wait: atOnce, Slow: 5 * time.Second})
+			c, err := gh.New(gh.Options{APIURL: address, Token: token, TokenName: "X_TOKEN", Transport: &http.Transport{}, Wait: testkit.NoWait, Slow: 5 * time.Second})
 			if err != nil {
 				t.Fatal(err)
 			}

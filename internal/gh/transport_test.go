@@ -20,6 +20,7 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/web"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // waits notes for how long was waited, and takes no time.
@@ -285,7 +286,7 @@ func TestWhatWasSent(t *testing.T) {
 		{line{"looks for a connection", "has it"}, true},
 		{line{"looks for a connection", "has it", "looks for a connection"}, false}, // the first took nothing
 	} {
-		c, err := gh.New(gh.Options{Transport: test.line, Wait: atOnce})
+		c, err := gh.New(gh.Options{Transport: test.line, Wait: testkit.NoWait})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -303,7 +304,7 @@ func server(t *testing.T, o gh.Options, answer http.HandlerFunc) *gh.Client {
 	t.Cleanup(s.Close)
 	o.APIURL, o.Transport = s.URL, &http.Transport{}
 	if o.Wait == nil {
-		o.Wait = atOnce
+		o.Wait = testkit.NoWait
 	}
 	c, err := gh.New(o)
 	if err != nil {

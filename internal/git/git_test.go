@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // clones are a bare repository with a main of one commit and two clones of it.
@@ -21,33 +22,24 @@ func clones(t *testing.T) (one, two git.Repo) {
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b.invalid", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b.invalid", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z"}
 	at := git.Repo{Dir: dir, Env: env}
 	one, two = git.Repo{Dir: filepath.Join(dir, "one"), Env: env}, git.Repo{Dir: filepath.Join(dir, "two"), Env: env}
-	run(t, at, "init", "--quiet", "--bare", "--initial-branch=main", "bare")
-	run(t, at, "clone", "--quiet", "bare", "one")
-	run(t, one, "commit", "--quiet", "--allow-empty", "-m", "begin")
-	run(t, one, "push", "--quiet", "origin", "HEAD:main")
-	run(t, at, "clone", "--quiet", "bare", "two")
+	testkit.Git(t, at, "init", "--quiet", "--bare", "--initial-branch=main", "bare")
+	testkit.Git(t, at, "clone", "--quiet", "bare", "one")
+	testkit.Git(t, one, "commit", "--quiet", "--allow-empty", "-m", "begin")
+	testkit.Git(t, one, "push", "--quiet", "origin", "HEAD:main")
+	testkit.Git(t, at, "clone", "--quiet", "bare", "two")
 	return one, two
-}
-
-func run(t *testing.T, r git.Repo, args ...string) string {
-	t.Helper()
-	out, err := r.Run(context.Background(), args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
 
 func TestTagsAreFetchedAndStay(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	one, two := clones(t)
-	head := run(t, one, "rev-parse", "HEAD")
+	head := testkit.Git(t, one, "rev-parse", "HEAD")
 	if commit, err := one.RemoteTag(ctx, git.Origin, "v1.0.0"); commit != "" || err != nil {
 		t.Fatalf("no tag yet: %q, %v", commit, err)
 	}
-	run(t, one, "tag", "--annotate", "--message", "one", "v1.0.0", head)
-	run(t, one, "push", "--quiet", "origin", "v1.0.0")
+	testkit.Git(t, one, "tag", "--annotate", "--message", "one", "v1.0.0", head)
+	testkit.Git(t, one, "push", "--quiet", "origin", "v1.0.0")
 	if commit, err := two.RemoteTag(ctx, git.Origin, "v1.0.0"); commit != head || err != nil {
 		t.Errorf("an annotated tag at the remote: %q, %v, want %s", commit, err, head)
 	}
@@ -57,9 +49,9 @@ func TestTagsAreFetchedAndStay(t *testing.T) {
 	if commit, err := two.LocalTag(ctx, "v1.0.0"); commit != head || err != nil {
 		t.Errorf("the fetched tag: %q, %v", commit, err)
 	}
-	run(t, two, "tag", "--delete", "v1.0.0")
-	run(t, two, "commit", "--quiet", "--allow-empty", "-m", "more")
-	run(t, two, "tag", "--annotate", "--message", "two", "v1.0.0")
+	testkit.Git(t, two, "tag", "--delete", "v1.0.0")
+	testkit.Git(t, two, "commit", "--quiet", "--allow-empty", "-m", "more")
+	testkit.Git(t, two, "tag", "--annotate", "--message", "two", "v1.0.0")
 	if err := two.FetchTag(ctx, git.Origin, "v1.0.0"); err == nil {
 		t.Error("a local tag was moved")
 	}
@@ -69,8 +61,8 @@ func TestReleasedFrom(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	one, two := clones(t)
-	run(t, one, "commit", "--quiet", "--allow-empty", "-m", "patch")
-	patch := run(t, one, "rev-parse", "HEAD")
+	testkit.Git(t, one, "commit", "--quiet", "--allow-empty", "-m", "patch")
+	patch := testkit.Git(t, one, "rev-parse", "HEAD")
 	for _, test := range []struct {
 		doing string
 		do    []string
@@ -84,7 +76,7 @@ func TestReleasedFrom(t *testing.T) {
 		{"on two", []string{"push", "--quiet", "origin", "HEAD:release-1.1"}, []string{"release-1.0", "release-1.1"}},
 	} {
 		if test.do != nil {
-			run(t, one, test.do...)
+			testkit.Git(t, one, test.do...)
 		}
 		branch, err := one.ReleasedFrom(ctx, git.Origin, patch)
 		if err != nil || branch != strings.Join(test.want[:min(1, len(test.want))], "") {
@@ -94,7 +86,7 @@ func TestReleasedFrom(t *testing.T) {
 			t.Errorf("a commit %s: %q, %v", test.doing, all, err)
 		}
 	}
-	if branch, err := two.ReleasedFrom(ctx, git.Origin, run(t, two, "rev-parse", "HEAD")); branch != "main" || err != nil {
+	if branch, err := two.ReleasedFrom(ctx, git.Origin, testkit.Git(t, two, "rev-parse", "HEAD")); branch != "main" || err != nil {
 		t.Errorf("a commit on main: %q, %v", branch, err)
 	}
 }
@@ -121,7 +113,7 @@ func TestFilesAndDirty(t *testing.T) {
 	if dirty, err := one.Dirty(ctx); len(dirty) != 3 || err != nil {
 		t.Errorf("dirty: %q, %v", dirty, err)
 	}
-	run(t, one, "add", ".")
+	testkit.Git(t, one, "add", ".")
 	if files, err := one.Files(ctx); strings.Join(files, "|") != "a space|b|ä\n" || err != nil {
 		t.Errorf("files: %q, %v", files, err)
 	}
@@ -131,7 +123,7 @@ func TestVersions(t *testing.T) {
 	t.Parallel()
 	one, _ := clones(t)
 	for _, tag := range []string{"v1.0.0", "v1.0.0-rc10", "v1", "vertical", "1.0.0"} {
-		run(t, one, "tag", tag)
+		testkit.Git(t, one, "tag", tag)
 	}
 	versions, err := one.Versions(context.Background())
 	if len(versions) != 2 || err != nil {
@@ -156,11 +148,11 @@ func TestSnapshot(t *testing.T) {
 	if err := os.Symlink("/etc/passwd", filepath.Join(one.Dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	run(t, one, "add", ".")
-	run(t, one, "commit", "--quiet", "-m", "files")
+	testkit.Git(t, one, "add", ".")
+	testkit.Git(t, one, "commit", "--quiet", "-m", "files")
 	write("text", "changed")
 	write("untracked", "x")
-	run(t, one, "config", "core.autocrlf", "true")
+	testkit.Git(t, one, "config", "core.autocrlf", "true")
 	tree, err := one.Snapshot(ctx, "HEAD")
 	if err != nil {
 		t.Fatal(err)
@@ -188,7 +180,7 @@ func TestSnapshot(t *testing.T) {
 func TestRemoteTagIsNoBranchOfThatName(t *testing.T) {
 	t.Parallel()
 	one, _ := clones(t)
-	run(t, one, "push", "--quiet", "origin", "HEAD:refs/heads/refs/tags/v1.0.0")
+	testkit.Git(t, one, "push", "--quiet", "origin", "HEAD:refs/heads/refs/tags/v1.0.0")
 	if commit, err := one.RemoteTag(context.Background(), git.Origin, "v1.0.0"); commit != "" || err != nil {
 		t.Errorf("got %q, %v", commit, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // A remote's URL holds a token, as CI systems write it into .git/config, and git
@@ -29,8 +30,8 @@ func TestErrorsHoldNoToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	repo := git.Repo{Dir: t.TempDir(), Env: append(w.Env(), "PATH="+os.Getenv("PATH"))}
-	run(t, repo, "init", "--quiet")
-	run(t, repo, "commit", "--quiet", "--allow-empty", "-m", "begin")
+	testkit.Git(t, repo, "init", "--quiet")
+	testkit.Git(t, repo, "commit", "--quiet", "--allow-empty", "-m", "begin")
 	for name, url := range map[string]string{
 		"a wrong token":          "https://x-access-token:" + token + "@github.com/o/app",
 		"a token alone":          "https://" + token + "@github.com/o/none",
@@ -44,9 +45,9 @@ func TestErrorsHoldNoToken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			there := git.Repo{Dir: t.TempDir(), Env: repo.Env}
-			run(t, there, "clone", "--quiet", repo.Dir, ".")
-			run(t, there, "remote", "add", "named", url)
-			run(t, there, "tag", "v1.0.0")
+			testkit.Git(t, there, "clone", "--quiet", repo.Dir, ".")
+			testkit.Git(t, there, "remote", "add", "named", url)
+			testkit.Git(t, there, "tag", "v1.0.0")
 			for _, remote := range []git.Remote{git.Remote(url), "named"} {
 				ctx := context.Background()
 				_, listed := there.RemoteTag(ctx, remote, "v1.0.0")

@@ -8,23 +8,24 @@ import (
 
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 func TestSurvey(t *testing.T) {
 	t.Parallel()
 	one, two := clones(t)
-	first := run(t, one, "rev-parse", "HEAD")
+	first := testkit.Git(t, one, "rev-parse", "HEAD")
 	if err := os.WriteFile(filepath.Join(one.Dir, "a\tb"), make([]byte, 1234), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	run(t, one, "add", ".")
-	run(t, one, "commit", "--quiet", "-m", "second")
+	testkit.Git(t, one, "add", ".")
+	testkit.Git(t, one, "commit", "--quiet", "-m", "second")
 	for _, tag := range []string{"v0.2.0-rc9", "v0.2.0-rc10", "0.9.0", "v1", "vx", "x/v3.0.0"} {
-		run(t, one, "tag", "--annotate", "--message", "x", tag, first)
+		testkit.Git(t, one, "tag", "--annotate", "--message", "x", tag, first)
 	}
-	run(t, one, "push", "--quiet", "--tags", "origin", "HEAD:main")
-	head := run(t, one, "rev-parse", "HEAD")
-	remote := git.Remote(run(t, one, "remote", "get-url", "origin"))
+	testkit.Git(t, one, "push", "--quiet", "--tags", "origin", "HEAD:main")
+	head := testkit.Git(t, one, "rev-parse", "HEAD")
+	remote := git.Remote(testkit.Git(t, one, "remote", "get-url", "origin"))
 	s, err := two.Survey(t.Context(), remote)
 	if err != nil || s.Head != head {
 		t.Errorf("head %q, %v, want %s", s.Head, err, head)
@@ -46,7 +47,7 @@ func TestSurvey(t *testing.T) {
 	if size, err := got.Size(t.Context(), head); err != nil || size != 1234 {
 		t.Errorf("the size: %d, %v", size, err)
 	}
-	if log := run(t, got, "rev-list", head); log != head {
+	if log := testkit.Git(t, got, "rev-list", head); log != head {
 		t.Errorf("its history came too: %s", log)
 	}
 }
@@ -55,7 +56,7 @@ func TestSurveyOfNothing(t *testing.T) {
 	t.Parallel()
 	one, _ := clones(t)
 	bare := t.TempDir()
-	run(t, one, "init", "--quiet", "--bare", bare)
+	testkit.Git(t, one, "init", "--quiet", "--bare", bare)
 	if s, err := one.Survey(t.Context(), git.Remote(bare)); err != nil || s.Head != "" || len(s.Versions) != 0 {
 		t.Errorf("an empty repository: %+v, %v", s, err)
 	}

@@ -21,15 +21,10 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 const at = "ghcr.io/o/app"
-
-type login string
-
-func (l login) Resolve(authn.Resource) (authn.Authenticator, error) {
-	return &authn.Basic{Username: "u", Password: string(l)}, nil
-}
 
 func start(t *testing.T) (*world.World, *oci.Registry) {
 	t.Helper()
@@ -42,7 +37,7 @@ func start(t *testing.T) (*world.World, *oci.Registry) {
 }
 
 func as(w *world.World, token string) *oci.Registry {
-	return &oci.Registry{Keychain: login(token), Transport: w.Transport(), Backoff: remote.Backoff{Steps: 1}}
+	return &oci.Registry{Keychain: testkit.Login(token), Transport: w.Transport(), Backoff: remote.Backoff{Steps: 1}}
 }
 
 func image(t *testing.T, label string) v1.Image {
@@ -94,7 +89,7 @@ func TestBundles(t *testing.T) {
 
 // refer pushes a manifest of one layer that refers to another manifest.
 func refer(w *world.World, to name.Digest, kind types.MediaType, content []byte) error {
-	options := []remote.Option{remote.WithTransport(w.Transport()), remote.WithAuthFromKeychain(login(w.Token()))}
+	options := []remote.Option{remote.WithTransport(w.Transport()), remote.WithAuthFromKeychain(testkit.Login(w.Token()))}
 	subject, err := remote.Head(to, options...)
 	if err != nil {
 		return err

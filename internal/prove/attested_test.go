@@ -12,6 +12,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/attest"
 	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // statement is what tools/attest-test makes an attestation of.
@@ -49,14 +50,14 @@ func attested(t *testing.T, s *stage) {
 	wrong.File, wrong.Commit = "wrong.json", s.other
 	bundles, root := s.makeBundles(t, append(statements, wrong))
 	prover := s.prover(t)
-	prover.Attestations = &attest.Verifier{GitHub: s.forge(t, "").Attestations, Registry: s.anybody(), Command: tool(t, "gh"), TrustedRoot: root, Env: []string{"HTTPS_PROXY=http://127.0.0.1:1"}}
+	prover.Attestations = &attest.Verifier{GitHub: s.forge(t, "").Attestations, Registry: s.anybody(), Command: testkit.Tool(t, "gh"), TrustedRoot: root, Env: []string{"HTTPS_PROXY=http://127.0.0.1:1"}}
 
 	proof = look(t, prover)
 	wholly(t, proof)
 	if notes := strings.Join(proof.Notes, "\n"); !strings.Contains(notes, "Not signed: there is no attestation of "+statements[0].Name) {
 		t.Errorf("nothing is signed, and the notes say %q", notes)
 	}
-	must(t, s.Attest(wrong.Repository, wrong.Digest, bundles["wrong.json"]))
+	testkit.Must(t, s.Attest(wrong.Repository, wrong.Digest, bundles["wrong.json"]))
 	proof = look(t, prover)
 	for _, a := range proof.Associations {
 		switch {
@@ -73,7 +74,7 @@ func attested(t *testing.T, s *stage) {
 		}
 	}
 	for _, one := range statements {
-		must(t, s.Attest(one.Repository, one.Digest, bundles[one.File]))
+		testkit.Must(t, s.Attest(one.Repository, one.Digest, bundles[one.File]))
 	}
 	proof = look(t, prover)
 	wholly(t, proof)
@@ -107,8 +108,8 @@ func (s *stage) makeBundles(t *testing.T, statements []statement) (bundles map[s
 	t.Helper()
 	dir := t.TempDir()
 	list, err := json.Marshal(statements)
-	must(t, err)
-	cmd := exec.Command(tool(t, "attest-test"), dir)
+	testkit.Must(t, err)
+	cmd := exec.Command(testkit.Tool(t, "attest-test"), dir)
 	cmd.Stdin = bytes.NewReader(list)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("attest-test: %v\n%s", err, out)
@@ -116,17 +117,7 @@ func (s *stage) makeBundles(t *testing.T, statements []statement) (bundles map[s
 	bundles = map[string][]byte{}
 	for _, one := range statements {
 		bundles[one.File], err = os.ReadFile(filepath.Join(dir, one.File))
-		must(t, err)
+		testkit.Must(t, err)
 	}
 	return bundles, filepath.Join(dir, "trusted_root.jsonl")
-}
-
-// tool is one that make builds before the tests.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Fatalf("%s is not on PATH: run the tests by `make test`, which builds it", name)
-	}
-	return path
 }

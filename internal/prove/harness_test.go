@@ -1,14 +1,11 @@
 package prove_test
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -32,6 +29,7 @@ import (
 	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // The example, and where it is published.
@@ -67,35 +65,18 @@ func newStage(t *testing.T) *stage {
 	t.Helper()
 	dir := t.TempDir()
 	w, err := world.Start(filepath.Join(dir, "world"), world.Options{})
-	must(t, err)
+	testkit.Must(t, err)
 	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
-	s := &stage{World: w, dir: dir, clone: filepath.Join(dir, "clone"), env: environment(t, w)}
+	s := &stage{World: w, dir: dir, clone: filepath.Join(dir, "clone"), env: append(append(w.Env(), testkit.GoEnv(t)...), "CGO_ENABLED=0")}
 	for _, repository := range []string{owned, "example/engine", "third/addon", "third/store"} {
-		must(t, w.CreateRepository(repository, world.Repository{}))
+		testkit.Must(t, w.CreateRepository(repository, world.Repository{}))
 	}
 	s.furnish(t)
 	s.seed(t)
 	s.release(t)
 	s.age(t)
 	return s
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// environment is the world's, with where go and its caches are.
-func environment(t *testing.T, w *world.World) []string {
-	t.Helper()
-	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOPATH").Output()
-	must(t, err)
-	lines := strings.Fields(string(out))
-	return append(w.Env(), "PATH="+os.Getenv("PATH"), "GOPROXY=off", "GOFLAGS=", "GOTOOLCHAIN=local", "CGO_ENABLED=0",
-		"GOCACHE="+lines[0], "GOMODCACHE="+lines[1], "GOPATH="+lines[2])
 }
 
 // furnish publishes what others publish: what the example runs and contains.
@@ -120,11 +101,7 @@ func labels(repository, commit, version string) map[string]string {
 
 func (s *stage) git(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	const when = "2026-01-02T03:04:05Z" // always the same commits
-	env := append(slices.Clone(s.env), "GIT_AUTHOR_DATE="+when, "GIT_COMMITTER_DATE="+when)
-	out, err := git.Repo{Dir: dir, Env: env}.Run(context.Background(), args...)
-	must(t, err)
-	return out
+	return testkit.Git(t, testkit.Dated(git.Repo{Dir: dir, Env: s.env}), args...)
 }
 
 // commitIn gives a repository a first commit, of nothing, and a tag on it.
@@ -141,9 +118,9 @@ func (s *stage) commitIn(t *testing.T, repository, tag string) string {
 func (s *stage) place(t *testing.T, at, tag string, labels map[string]string) {
 	t.Helper()
 	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{Labels: labels}})
-	must(t, err)
+	testkit.Must(t, err)
 	_, err = s.registry().PushImage(context.Background(), at, tag, image)
-	must(t, err)
+	testkit.Must(t, err)
 }
 
 // placeChart publishes a chart that runs quay.io/third/NAME.
@@ -154,40 +131,40 @@ func (s *stage) placeChart(t *testing.T, at, tag, name string, annotations map[s
 		"templates/pod.yaml": {Data: []byte("apiVersion: v1\nkind: Pod\nmetadata: { name: " + name + " }\nspec:\n  containers:\n  - name: main\n    image: quay.io/third/" + name + ":" + tag + "\n")},
 	}
 	_, err := s.registry().PushImage(context.Background(), at, tag, chartImage(t, files, time.Unix(0, 0), annotations))
-	must(t, err)
+	testkit.Must(t, err)
 }
 
 func chartImage(t *testing.T, files fstest.MapFS, at time.Time, annotations map[string]string) v1.Image {
 	t.Helper()
 	c, err := chart.LoadFS(files, ".")
-	must(t, err)
+	testkit.Must(t, err)
 	archive, err := c.Package(at)
-	must(t, err)
+	testkit.Must(t, err)
 	image, err := oci.ChartImage(archive, c.Metadata(), annotations)
-	must(t, err)
+	testkit.Must(t, err)
 	return image
 }
 
 // seed pushes the example's files as main, then a later commit as other.
 func (s *stage) seed(t *testing.T) {
 	t.Helper()
-	must(t, os.CopyFS(s.clone, os.DirFS("testdata/example")))
+	testkit.Must(t, os.CopyFS(s.clone, os.DirFS("testdata/example")))
 	base, err := oci.BaseImage()
-	must(t, err)
+	testkit.Must(t, err)
 	digest, err := base.Digest()
-	must(t, err)
+	testkit.Must(t, err)
 	store, err := s.registry().Digest(context.Background(), storeChart, "1.5.0")
-	must(t, err)
+	testkit.Must(t, err)
 	toolchain, _, _ := strings.Cut(runtime.Version(), " ")
-	s.edit(t, ".goreleaser.yaml", "@BASE", "@"+digest.String())
-	s.edit(t, "delivery.yaml", "@STORE", "@"+store)
-	s.edit(t, "go.mod", "TOOLCHAIN", toolchain)
+	testkit.Edit(t, s.clone+"/.goreleaser.yaml", "@BASE", "@"+digest.String())
+	testkit.Edit(t, s.clone+"/delivery.yaml", "@STORE", "@"+store)
+	testkit.Edit(t, s.clone+"/go.mod", "TOOLCHAIN", toolchain)
 	s.git(t, s.clone, "init", "--quiet", "--initial-branch=main")
 	s.git(t, s.clone, "remote", "add", "origin", "https://github.com/"+owned)
 	s.commit = s.push(t, "main")
-	s.edit(t, "main.go", "commit", "the commit")
-	s.edit(t, "agent-chart/README.md", "agent", "later agent")
-	s.edit(t, "hooks/hook.yaml", "upgrade", "install")
+	testkit.Edit(t, s.clone+"/main.go", "commit", "the commit")
+	testkit.Edit(t, s.clone+"/agent-chart/README.md", "agent", "later agent")
+	testkit.Edit(t, s.clone+"/hooks/hook.yaml", "upgrade", "install")
 	s.other = s.push(t, "other")
 	s.git(t, s.clone, "reset", "--quiet", "--hard", s.commit)
 }
@@ -201,30 +178,15 @@ func (s *stage) push(t *testing.T, branch string) (commit string) {
 	return s.git(t, s.clone, "rev-parse", "HEAD")
 }
 
-// edit replaces text in a file of the clone, and fails if it is not there.
-func (s *stage) edit(t *testing.T, name, old, replacement string) {
-	t.Helper()
-	path := filepath.Join(s.clone, name)
-	data, err := os.ReadFile(path)
-	must(t, err)
-	if !bytes.Contains(data, []byte(old)) {
-		t.Fatalf("%s does not hold %q", path, old)
-	}
-	must(t, os.WriteFile(path, bytes.ReplaceAll(data, []byte(old), []byte(replacement)), 0o644))
-}
-
 // release runs the real train, with the real goreleaser.
 func (s *stage) release(t *testing.T) {
 	t.Helper()
-	goreleaser, err := exec.LookPath("goreleaser")
-	if err != nil {
-		t.Fatal("goreleaser is not on PATH: run the tests by `make test`, which builds it")
-	}
+	goreleaser := testkit.Tool(t, "goreleaser")
 	repo := git.Repo{Dir: s.clone, Env: s.env}
 	tree, err := repo.Snapshot(context.Background(), s.commit)
-	must(t, err)
+	testkit.Must(t, err)
 	s.file, err = delivery.Load(tree, delivery.FileName)
-	must(t, err)
+	testkit.Must(t, err)
 	train := &release.Train{
 		Repo: repo, Commit: s.commit, Tree: tree, File: s.file, Version: parse(t, version), Registry: s.registry(), Public: s.anybody(),
 		Forge: s.forge(t, s.Token()), Downstreams: s.forge(t, s.Token()), Server: "https://github.com",
@@ -232,7 +194,7 @@ func (s *stage) release(t *testing.T) {
 		Log:     &report.Log{Out: io.Discard, Now: time.Now}, Errors: io.Discard, AllowPrivate: true,
 	}
 	_, err = train.Release(context.Background())
-	must(t, err)
+	testkit.Must(t, err)
 }
 
 // age publishes the version before, and notes what building would give again.
@@ -255,18 +217,12 @@ func (s *stage) age(t *testing.T) {
 func parse(t *testing.T, text string) ref.Version {
 	t.Helper()
 	v, err := ref.ParseVersion(text)
-	must(t, err)
+	testkit.Must(t, err)
 	return v
 }
 
-type login struct{ token string }
-
-func (l login) Resolve(authn.Resource) (authn.Authenticator, error) {
-	return &authn.Basic{Username: "test", Password: l.token}, nil
-}
-
 func (s *stage) registry() *oci.Registry {
-	return &oci.Registry{Keychain: login{s.Token()}, Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
+	return &oci.Registry{Keychain: testkit.Login(s.Token()), Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
 }
 
 // anybody looks without credentials.
@@ -274,13 +230,10 @@ func (s *stage) anybody() *oci.Registry {
 	return &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
 }
 
-// noWait waits for nothing.
-func noWait(ctx context.Context, _ time.Duration) error { return ctx.Err() }
-
 func (s *stage) forge(t *testing.T, token string) *gh.Client {
 	t.Helper()
-	forge, err := gh.New(gh.Options{Token: token, Transport: s.Transport(), Wait: noWait})
-	must(t, err)
+	forge, err := gh.New(gh.Options{Token: token, Transport: s.Transport(), Wait: testkit.NoWait})
+	testkit.Must(t, err)
 	return forge
 }
 
@@ -318,7 +271,7 @@ func (s *stage) prove(t *testing.T) *report.Proof {
 func look(t *testing.T, p *prove.Prover) *report.Proof {
 	t.Helper()
 	proof, err := p.Prove(context.Background())
-	must(t, err)
+	testkit.Must(t, err)
 	return proof
 }
 

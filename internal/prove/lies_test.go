@@ -17,6 +17,7 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // lie alters one thing that is published. The rule that it breaks, of one
@@ -197,7 +198,7 @@ var liesOfImages = map[string]lie{
 func relabelled(t *testing.T, s *stage, key, value string) v1.Image {
 	t.Helper()
 	image, err := s.get(t, engineImage, version).Image()
-	must(t, err)
+	testkit.Must(t, err)
 	return relabel(t, image, key, value)
 }
 
@@ -249,7 +250,7 @@ var liesOfCharts = map[string]lie{
 	}, "chart-exists", theCore, "this is no Helm chart"},
 	"nonsense in the place of a chart": {func(t *testing.T, s *stage) {
 		image, err := oci.ChartImage([]byte("nonsense"), map[string]string{}, nil)
-		must(t, err)
+		testkit.Must(t, err)
 		s.write(t, coreChart, "v0.2.0", image)
 	}, "chart-exists", theCore, "loading the chart"},
 	"no image that a nested chart runs": {func(t *testing.T, s *stage) { s.untag(t, "quay.io/third/addon", "2.0.0") },
@@ -313,13 +314,13 @@ var liesOfCharts = map[string]lie{
 func (s *stage) packagedAt(t *testing.T, at, tag string, when time.Time) v1.Image {
 	t.Helper()
 	archive, d, err := s.registry().Chart(t.Context(), at, tag)
-	must(t, err)
+	testkit.Must(t, err)
 	c, err := chart.LoadArchive(at, archive)
-	must(t, err)
+	testkit.Must(t, err)
 	again, err := c.Package(when)
-	must(t, err)
+	testkit.Must(t, err)
 	image, err := oci.ChartImage(again, c.Metadata(), d.Labels)
-	must(t, err)
+	testkit.Must(t, err)
 	return image
 }
 

@@ -30,6 +30,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/chart"
 	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // Whatever alters the world here puts it back at the end of the test it is for.
@@ -37,7 +38,7 @@ import (
 func (s *stage) tag(t *testing.T, at, tag string) (name.Tag, []remote.Option) {
 	t.Helper()
 	ref, err := name.NewTag(at+":"+tag, name.StrictValidation)
-	must(t, err)
+	testkit.Must(t, err)
 	return ref, []remote.Option{remote.WithTransport(s.Transport()), remote.WithAuth(&authn.Basic{Username: "test", Password: s.Token()})}
 }
 
@@ -46,7 +47,7 @@ func (s *stage) get(t *testing.T, at, tag string) *remote.Descriptor {
 	t.Helper()
 	ref, options := s.tag(t, at, tag)
 	desc, err := remote.Get(ref, options...)
-	must(t, err)
+	testkit.Must(t, err)
 	return desc
 }
 
@@ -57,7 +58,7 @@ func (s *stage) restore(t *testing.T, at, tag string) {
 	desc, err := remote.Get(ref, options...)
 	t.Cleanup(func() {
 		if err == nil {
-			must(t, remote.Tag(ref, desc, options...))
+			testkit.Must(t, remote.Tag(ref, desc, options...))
 		} else {
 			s.remove(t, at, tag)
 		}
@@ -69,7 +70,7 @@ func (s *stage) point(t *testing.T, at, tag string, to remote.Taggable) {
 	t.Helper()
 	s.restore(t, at, tag)
 	ref, options := s.tag(t, at, tag)
-	must(t, remote.Tag(ref, to, options...))
+	testkit.Must(t, remote.Tag(ref, to, options...))
 }
 
 // write pushes an image or a chart over a tag.
@@ -77,16 +78,16 @@ func (s *stage) write(t *testing.T, at, tag string, image v1.Image) {
 	t.Helper()
 	s.restore(t, at, tag)
 	ref, options := s.tag(t, at, tag)
-	must(t, remote.Write(ref, image, options...))
+	testkit.Must(t, remote.Write(ref, image, options...))
 }
 
 func (s *stage) writeIndex(t *testing.T, at, tag string, index v1.ImageIndex) {
 	t.Helper()
 	s.restore(t, at, tag)
 	ref, options := s.tag(t, at, tag)
-	must(t, remote.WriteIndex(ref, index, options...))
+	testkit.Must(t, remote.WriteIndex(ref, index, options...))
 	hash, err := index.Digest()
-	must(t, err)
+	testkit.Must(t, err)
 	s.attachSBOM(t, at, hash, hash.Hex) // who pushes another image attaches its SBOM as well
 }
 
@@ -94,7 +95,7 @@ func (s *stage) writeIndex(t *testing.T, at, tag string, index v1.ImageIndex) {
 func (s *stage) attachSBOM(t *testing.T, at string, image v1.Hash, text string) {
 	t.Helper()
 	sbom, err := mutate.AppendLayers(empty.Image, static.NewLayer([]byte(text), "text/spdx+json"))
-	must(t, err)
+	testkit.Must(t, err)
 	s.write(t, at, sbomTag(image), sbom)
 }
 
@@ -103,7 +104,7 @@ func sbomTag(image v1.Hash) string { return "sha256-" + image.Hex + ".sbom" }
 func (s *stage) remove(t *testing.T, at, tag string) {
 	t.Helper()
 	host, repository, _ := strings.Cut(at, "/")
-	must(t, s.DeleteManifest(host, repository, tag))
+	testkit.Must(t, s.DeleteManifest(host, repository, tag))
 }
 
 // untag takes a tag away.
@@ -131,13 +132,13 @@ func (s *stage) replatform(t *testing.T, alter func(platform string, image v1.Im
 func (s *stage) reindex(t *testing.T, alter func(platform string, image v1.Image) v1.Image, finish func(v1.ImageIndex) v1.ImageIndex) {
 	t.Helper()
 	old, err := s.get(t, appImage, version).ImageIndex()
-	must(t, err)
+	testkit.Must(t, err)
 	manifest, err := old.IndexManifest()
-	must(t, err)
+	testkit.Must(t, err)
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, m := range manifest.Manifests {
 		image, err := old.Image(m.Digest)
-		must(t, err)
+		testkit.Must(t, err)
 		if image = alter(m.Platform.Architecture, image); image == nil {
 			continue
 		}
@@ -154,14 +155,14 @@ func (s *stage) reindex(t *testing.T, alter func(platform string, image v1.Image
 func relabel(t *testing.T, image v1.Image, key, value string) v1.Image {
 	t.Helper()
 	config, err := image.ConfigFile()
-	must(t, err)
+	testkit.Must(t, err)
 	config = config.DeepCopy()
 	config.Config.Labels[key] = value
 	if value == "" {
 		delete(config.Config.Labels, key)
 	}
 	changed, err := mutate.ConfigFile(image, config)
-	must(t, err)
+	testkit.Must(t, err)
 	return changed
 }
 
@@ -175,15 +176,15 @@ func (s *stage) relabelAll(t *testing.T, key, value string) {
 func refill(t *testing.T, image v1.Image, program []byte) v1.Image {
 	t.Helper()
 	said, err := image.ConfigFile()
-	must(t, err)
+	testkit.Must(t, err)
 	filled, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), static.NewLayer(tarOf(t, "ko-app/app", program), types.OCIUncompressedLayer))
-	must(t, err)
+	testkit.Must(t, err)
 	config, err := filled.ConfigFile()
-	must(t, err)
+	testkit.Must(t, err)
 	config = config.DeepCopy()
 	config.OS, config.Architecture, config.Config = said.OS, said.Architecture, said.Config
 	filled, err = mutate.ConfigFile(filled, config)
-	must(t, err)
+	testkit.Must(t, err)
 	return filled
 }
 
@@ -191,10 +192,10 @@ func tarOf(t *testing.T, name string, data []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
-	must(t, w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(data))}))
+	testkit.Must(t, w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(data))}))
 	_, err := w.Write(data)
-	must(t, err)
-	must(t, w.Close())
+	testkit.Must(t, err)
+	testkit.Must(t, w.Close())
 	return out.Bytes()
 }
 
@@ -209,9 +210,9 @@ func (s *stage) rechart(t *testing.T, at, tag string, alter func(fstest.MapFS)) 
 func (s *stage) repackage(t *testing.T, at, tag string, alter func(fstest.MapFS), annotate func(map[string]string)) v1.Image {
 	t.Helper()
 	archive, d, err := s.registry().Chart(context.Background(), at, tag)
-	must(t, err)
+	testkit.Must(t, err)
 	c, err := chart.LoadArchive(at, archive)
-	must(t, err)
+	testkit.Must(t, err)
 	files := fstest.MapFS{}
 	for _, f := range c.Files() {
 		files[f.Name] = &fstest.MapFile{Data: f.Data}
@@ -225,9 +226,9 @@ func (s *stage) repackage(t *testing.T, at, tag string, alter func(fstest.MapFS)
 func packed(t *testing.T, archive []byte) time.Time {
 	t.Helper()
 	unzipped, err := gzip.NewReader(bytes.NewReader(archive))
-	must(t, err)
+	testkit.Must(t, err)
 	header, err := tar.NewReader(unzipped).Next()
-	must(t, err)
+	testkit.Must(t, err)
 	return header.ModTime
 }
 
@@ -269,7 +270,7 @@ func (s *stage) moveTag(t *testing.T, repository, tag, to string) {
 func (s *stage) published(t *testing.T) *gh.Release {
 	t.Helper()
 	found, err := s.forge(t, s.Token()).Release(context.Background(), owned, "v"+version)
-	must(t, err)
+	testkit.Must(t, err)
 	return found
 }
 
@@ -277,14 +278,14 @@ func (s *stage) published(t *testing.T) *gh.Release {
 func (s *stage) setDraft(t *testing.T, id int64, draft bool) {
 	t.Helper()
 	body, err := json.Marshal(map[string]bool{"draft": draft})
-	must(t, err)
+	testkit.Must(t, err)
 	req, err := http.NewRequest(http.MethodPatch, fmt.Sprintf("https://api.github.com/repos/%s/releases/%d", owned, id), bytes.NewReader(body))
-	must(t, err)
+	testkit.Must(t, err)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+s.Token())
 	resp, err := (&http.Client{Transport: s.Transport()}).Do(req)
-	must(t, err)
-	must(t, resp.Body.Close())
+	testkit.Must(t, err)
+	testkit.Must(t, resp.Body.Close())
 	if resp.StatusCode != http.StatusOK {
 		t.Fatalf("draft=%t: status %s", draft, resp.Status)
 	}
@@ -298,7 +299,7 @@ func (s *stage) readAsset(t *testing.T, name string) []byte {
 		t.Fatalf("there is no asset %s", name)
 	}
 	var data bytes.Buffer
-	must(t, s.forge(t, s.Token()).Download(context.Background(), owned, asset, &data))
+	testkit.Must(t, s.forge(t, s.Token()).Download(context.Background(), owned, asset, &data))
 	return data.Bytes()
 }
 
@@ -317,14 +318,14 @@ func (s *stage) setAsset(t *testing.T, name string, data []byte) {
 	t.Helper()
 	forge, found := s.forge(t, s.Token()), s.published(t)
 	if asset, ok := found.Asset(name); ok {
-		must(t, forge.DeleteAsset(context.Background(), owned, asset.ID))
+		testkit.Must(t, forge.DeleteAsset(context.Background(), owned, asset.ID))
 	}
 	if data == nil {
 		return
 	}
 	path := filepath.Join(s.dir, "asset")
-	must(t, os.WriteFile(path, data, 0o644))
-	must(t, forge.Upload(context.Background(), owned, found.ID, name, path))
+	testkit.Must(t, os.WriteFile(path, data, 0o644))
+	testkit.Must(t, forge.Upload(context.Background(), owned, found.ID, name, path))
 }
 
 // attachListed is attach with the list of checksums made to agree.
@@ -358,7 +359,7 @@ func (s *stage) program(t *testing.T, l linked) []byte {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	data, err := os.ReadFile(path)
-	must(t, err)
+	testkit.Must(t, err)
 	return data
 }
 
@@ -367,8 +368,8 @@ func targz(t *testing.T, program []byte) []byte {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
 	_, err := w.Write(tarOf(t, "app", program))
-	must(t, err)
-	must(t, w.Close())
+	testkit.Must(t, err)
+	testkit.Must(t, w.Close())
 	return out.Bytes()
 }
 
@@ -377,9 +378,9 @@ func zipped(t *testing.T, program []byte) []byte {
 	var out bytes.Buffer
 	w := zip.NewWriter(&out)
 	f, err := w.Create("app")
-	must(t, err)
+	testkit.Must(t, err)
 	_, err = f.Write(program)
-	must(t, err)
-	must(t, w.Close())
+	testkit.Must(t, err)
+	testkit.Must(t, w.Close())
 	return out.Bytes()
 }

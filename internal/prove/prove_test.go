@@ -13,6 +13,7 @@ import (
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // TestProve releases once, since that takes long, and looks at that release in
@@ -78,9 +79,9 @@ func provenLightweight(t *testing.T, s *stage) {
 func holdsTheTag(t *testing.T, s *stage) {
 	p := s.owner(t)
 	at, err := p.Repo.CommitTime(t.Context(), s.commit)
-	must(t, err)
+	testkit.Must(t, err)
 	tree, err := p.Repo.Snapshot(t.Context(), s.commit)
-	must(t, err)
+	testkit.Must(t, err)
 	p.Source = &prove.Source{Commit: s.commit, Time: at, Tree: tree, File: s.file, Self: "app", Declares: true}
 	wholly(t, look(t, p))
 	p.Source.Commit = s.other

@@ -1,14 +1,12 @@
 package release_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,6 +29,7 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // stage is a world with everything that the tiny repository needs, and a
@@ -60,7 +59,7 @@ func newStage(t *testing.T) *stage {
 	}
 	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
-	s := &stage{w, t, git.Repo{Dir: filepath.Join(dir, "clone"), Env: environment(w)}}
+	s := &stage{w, t, git.Repo{Dir: filepath.Join(dir, "clone"), Env: append(w.Env(), testkit.GoEnv(t)...)}}
 	for _, repository := range []string{owned, "example/engine", "example/consumer", "example/tool"} {
 		s.must(w.CreateRepository(repository, world.Repository{}))
 	}
@@ -73,17 +72,6 @@ func newStage(t *testing.T) *stage {
 	}
 	s.git(dir, "clone", "--quiet", "https://github.com/"+owned, s.clone.Dir)
 	return s
-}
-
-// environment is the world's, with where go and its caches are.
-func environment(w *world.World) []string {
-	env := append(w.Env(), "PATH="+os.Getenv("PATH"), "GOPROXY=off", "GOFLAGS=", "GOTOOLCHAIN=local")
-	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOPATH").Output()
-	if err != nil {
-		panic(err)
-	}
-	lines := strings.Fields(string(out))
-	return append(env, "GOCACHE="+lines[0], "GOMODCACHE="+lines[1], "GOPATH="+lines[2])
 }
 
 func (s *stage) must(err error) {
@@ -108,7 +96,7 @@ func (s *stage) seed(dir string) {
 	s.must(err)
 	digest, err := base.Digest()
 	s.must(err)
-	s.edit(filepath.Join(dir, ".goreleaser.yaml"), "@BASE", "@"+digest.String())
+	testkit.Edit(s.t, filepath.Join(dir, ".goreleaser.yaml"), "@BASE", "@"+digest.String())
 	s.git(dir, "init", "--quiet", "--initial-branch=main")
 	s.git(dir, "add", ".")
 	s.commit(dir, "Begin")
@@ -117,27 +105,13 @@ func (s *stage) seed(dir string) {
 
 func (s *stage) commit(dir, message string) {
 	s.t.Helper()
-	const when = "2026-01-02T03:04:05Z"
-	env := append(slices.Clone(s.clone.Env), "GIT_AUTHOR_DATE="+when, "GIT_COMMITTER_DATE="+when)
-	_, err := git.Repo{Dir: dir, Env: env}.Run(context.Background(), "commit", "--quiet", "--message", message)
-	s.must(err)
-}
-
-// edit replaces text in a file, and fails if it is not there.
-func (s *stage) edit(path, old, replacement string) {
-	s.t.Helper()
-	data, err := os.ReadFile(path)
-	s.must(err)
-	if !bytes.Contains(data, []byte(old)) {
-		s.t.Fatalf("%s does not hold %q", path, old)
-	}
-	s.must(os.WriteFile(path, bytes.ReplaceAll(data, []byte(old), []byte(replacement)), 0o644))
+	testkit.Git(s.t, testkit.Dated(git.Repo{Dir: dir, Env: s.clone.Env}), "commit", "--quiet", "--message", message)
 }
 
 // change edits a file of the clone and pushes that as a commit to main.
 func (s *stage) change(file, old, replacement string) {
 	s.t.Helper()
-	s.edit(filepath.Join(s.clone.Dir, file), old, replacement)
+	testkit.Edit(s.t, filepath.Join(s.clone.Dir, file), old, replacement)
 	s.git(s.clone.Dir, "add", ".")
 	s.commit(s.clone.Dir, "Change "+file)
 	s.git(s.clone.Dir, "push", "--quiet", "origin", "main")
@@ -162,14 +136,8 @@ func (s *stage) place(at, tag string, labels map[string]string) {
 	s.must(err)
 }
 
-type login struct{ token string }
-
-func (l login) Resolve(authn.Resource) (authn.Authenticator, error) {
-	return &authn.Basic{Username: "test", Password: l.token}, nil
-}
-
 func (s *stage) registry() *oci.Registry {
-	return &oci.Registry{Keychain: login{s.Token()}, Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
+	return &oci.Registry{Keychain: testkit.Login(s.Token()), Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
 }
 
 // anybody looks without credentials.
@@ -183,9 +151,6 @@ func (s *stage) release(version string) (*report.Report, error) {
 	return s.train(version).Release(context.Background())
 }
 
-// noWait waits for nothing.
-func noWait(ctx context.Context, _ time.Duration) error { return ctx.Err() }
-
 func (s *stage) train(version string) *release.Train {
 	s.t.Helper()
 	v, err := ref.ParseVersion(version)
@@ -196,23 +161,13 @@ func (s *stage) train(version string) *release.Train {
 	s.must(err)
 	file, err := delivery.Load(tree, delivery.FileName)
 	s.must(err)
-	forge, err := gh.New(gh.Options{Token: s.Token(), Transport: s.Transport(), Wait: noWait})
+	forge, err := gh.New(gh.Options{Token: s.Token(), Transport: s.Transport(), Wait: testkit.NoWait})
 	s.must(err)
 	return &release.Train{
 		Repo: s.clone, Commit: commit, Tree: tree, File: file, Version: v, Registry: s.registry(), Public: s.anybody(), Forge: forge, Downstreams: forge, Server: "https://github.com",
-		Builder: release.Builder{Command: goreleaser(s.t), Dir: s.clone.Dir, Env: s.clone.Env},
+		Builder: release.Builder{Command: testkit.Tool(s.t, "goreleaser"), Dir: s.clone.Dir, Env: s.clone.Env},
 		Log:     &report.Log{Out: io.Discard, Now: time.Now}, Errors: io.Discard,
 	}
-}
-
-// goreleaser is the pinned one that make builds before the tests.
-func goreleaser(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("goreleaser")
-	if err != nil {
-		t.Fatal("goreleaser is not on PATH: run the tests by `make test`, which builds it")
-	}
-	return path
 }
 
 // state is everything that anybody can see of the world, and drafts.

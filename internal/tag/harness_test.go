@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -29,6 +28,7 @@ import (
 	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/internal/tag"
 	"github.com/kubestellar/actions/internal/verify"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 const owned = "example/tiny"
@@ -135,19 +135,13 @@ func (s *stage) place(at, tag string, labels map[string]string) {
 	s.must(err)
 }
 
-type login struct{ token string }
-
-func (l login) Resolve(authn.Resource) (authn.Authenticator, error) {
-	return &authn.Basic{Username: "test", Password: l.token}, nil
-}
-
 func (s *stage) registry() *oci.Registry {
-	return &oci.Registry{Keychain: login{s.Token()}, Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
+	return &oci.Registry{Keychain: testkit.Login(s.Token()), Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
 }
 
 func (s *stage) forge() *gh.Client {
 	s.t.Helper()
-	forge, err := gh.New(gh.Options{Token: s.Token(), TokenName: "X_TOKEN", Transport: s.Transport(), Slow: faults.Slow, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
+	forge, err := gh.New(gh.Options{Token: s.Token(), TokenName: "X_TOKEN", Transport: s.Transport(), Slow: faults.Slow, Wait: testkit.NoWait})
 	s.must(err)
 	return forge
 }

@@ -12,12 +12,13 @@ import (
 
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // published is what ghcr.io holds for this source and a platform, "" if nothing.
 func (s *setup) published(platform string) string {
 	s.t.Helper()
-	registry := &oci.Registry{Keychain: login(s.Token()), Transport: s.Transport()}
+	registry := &oci.Registry{Keychain: testkit.Login(s.Token()), Transport: s.Transport()}
 	digest, err := registry.Digest(context.Background(), "ghcr.io/"+prebuiltAt, s.source+"-"+platform)
 	if err != nil && !errors.Is(err, oci.ErrAbsent) {
 		s.t.Fatal(err)

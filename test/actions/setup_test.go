@@ -19,7 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/static"
@@ -27,6 +26,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 const (
@@ -69,23 +69,16 @@ type setup struct {
 func newSetup(t *testing.T) *setup {
 	t.Helper()
 	w, err := world.Start(filepath.Join(t.TempDir(), "world"), world.Options{})
-	must(t, err)
+	testkit.Must(t, err)
 	t.Cleanup(func() { w.Close() })
 	for _, repository := range []string{prebuiltRepository, "someone/app"} {
-		must(t, w.CreateRepository(repository, world.Repository{}))
+		testkit.Must(t, w.CreateRepository(repository, world.Repository{}))
 	}
 	token, err := w.AddToken(world.Token{Kind: world.WorkflowToken, Repositories: map[string]world.Permissions{"someone/app": {"contents": "read"}}})
-	must(t, err)
+	testkit.Must(t, err)
 	s := &setup{newRunner(t), w, sourceHash(t, root), runtime.GOOS + "-" + runtime.GOARCH, token, filepath.Join(t.TempDir(), "trusted_root.jsonl"), t.TempDir(), os.Getenv("PATH")}
 	s.attest() // there is an authority, which has attested nothing
 	return s
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // withoutGo has the runner lack go, and all else that is not named here.
@@ -98,10 +91,7 @@ func (s *setup) withoutGo(without ...string) {
 // attests for runs of GitHub alone.
 func (s *setup) putGh() {
 	s.t.Helper()
-	gh, err := exec.LookPath("gh")
-	if err != nil {
-		s.t.Fatal("gh is not on PATH: run the tests by `make test`, which builds it")
-	}
+	gh := testkit.Tool(s.t, "gh")
 	s.file(filepath.Join(s.commands, "gh"), fmt.Sprintf("#!/usr/bin/env bash\nexec %q \"$@\" --custom-trusted-root %q\n", gh, s.trusted), 0o755)
 }
 
@@ -129,7 +119,7 @@ func (s *setup) attest(all ...attestation) {
 	s.t.Helper()
 	dir := s.t.TempDir()
 	list, err := json.Marshal(all)
-	must(s.t, err)
+	testkit.Must(s.t, err)
 	cmd := exec.Command("attest-test", dir)
 	cmd.Stdin = bytes.NewReader(list)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -137,8 +127,8 @@ func (s *setup) attest(all ...attestation) {
 	}
 	for _, a := range all {
 		bundle, err := os.ReadFile(filepath.Join(dir, a.File))
-		must(s.t, err)
-		must(s.t, s.Attest(prebuiltRepository, a.Digest, bundle))
+		testkit.Must(s.t, err)
+		testkit.Must(s.t, s.Attest(prebuiltRepository, a.Digest, bundle))
 	}
 	s.trusted = filepath.Join(dir, "trusted_root.jsonl")
 	s.putGh()
@@ -165,13 +155,9 @@ func (s *setup) publish(program []byte) {
 
 // env is the environment of a step on a runner of GitHub's, in this world.
 func (s *setup) env() []string {
-	var env []string
-	for _, name := range []string{"GOCACHE", "GOMODCACHE"} {
-		out, err := exec.Command("go", "env", name).Output()
-		must(s.t, err)
-		env = append(env, name+"="+strings.TrimSpace(string(out)))
-	}
-	return slices.Concat(env, s.World.Env(), []string{"GOPROXY=off", "GOFLAGS=-modcacherw", "PATH=" + s.commands + string(filepath.ListSeparator) + s.path,
+	caches, err := testkit.GoCaches()
+	testkit.Must(s.t, err)
+	return slices.Concat(caches, s.World.Env(), []string{"GOPROXY=off", "GOFLAGS=-modcacherw", "PATH=" + s.commands + string(filepath.ListSeparator) + s.path,
 		"RUNNER_TEMP=" + s.temp, "RUNNER_TOOL_CACHE=" + s.cache, "GITHUB_PATH=" + filepath.Join(s.temp, "path"), "GITHUB_OUTPUT=" + filepath.Join(s.temp, "output"),
 		"GITHUB_SERVER_URL=https://github.com", "GITHUB_ACTIONS=true", "TOOLS=false", "GH_TOKEN=" + s.token})
 }
@@ -291,8 +277,8 @@ func zipped(t *testing.T, data []byte) []byte {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
 	_, err := w.Write(data)
-	must(t, err)
-	must(t, w.Close())
+	testkit.Must(t, err)
+	testkit.Must(t, w.Close())
 	return b.Bytes()
 }
 
@@ -301,16 +287,10 @@ func (s *setup) pushed(blob []byte) {
 	s.t.Helper()
 	const kind = "application/gzip"
 	image, err := mutate.Append(mutate.MediaType(empty.Image, types.OCIManifestSchema1), mutate.Addendum{Layer: static.NewLayer(blob, kind), MediaType: kind})
-	must(s.t, err)
-	registry := &oci.Registry{Keychain: login(s.Token()), Transport: s.Transport()}
+	testkit.Must(s.t, err)
+	registry := &oci.Registry{Keychain: testkit.Login(s.Token()), Transport: s.Transport()}
 	_, err = registry.PushImage(context.Background(), "ghcr.io/"+prebuiltAt, s.source+"-"+s.platform, image)
-	must(s.t, err)
-}
-
-type login string
-
-func (l login) Resolve(authn.Resource) (authn.Authenticator, error) {
-	return &authn.Basic{Username: "u", Password: string(l)}, nil
+	testkit.Must(s.t, err)
 }
 
 // answers has the world answer one kind of request.
@@ -432,12 +412,12 @@ func TestSetupShowsNoTokenToABuild(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	goCommand, err := exec.LookPath("go")
-	must(t, err)
+	testkit.Must(t, err)
 	seen := filepath.Join(t.TempDir(), "seen")
 	s.file(filepath.Join(s.commands, "go"), fmt.Sprintf("#!/usr/bin/env bash\nenv >>%q\nexec %q \"$@\"\n", seen, goCommand), 0o755)
 	said := s.setsUp()
 	data, err := os.ReadFile(seen)
-	must(t, err)
+	testkit.Must(t, err)
 	if !strings.Contains(string(data), "GOFLAGS=-mod=readonly\n") || strings.Contains(string(data), s.token) || strings.Contains(said, s.token) {
 		t.Errorf("go saw the environment\n%s\nwant the build's, without the token", data)
 	}
@@ -457,7 +437,7 @@ func TestSetupMistrustsTheToolCache(t *testing.T) {
 			t.Parallel()
 			s := newSetup(t)
 			program, sum := left(t)
-			must(t, os.MkdirAll(s.kept(), 0o755))
+			testkit.Must(t, os.MkdirAll(s.kept(), 0o755))
 			s.file(filepath.Join(s.kept(), "ghhelper"), string(program), 0o755)
 			if sum != "" {
 				s.file(filepath.Join(s.kept(), "ghhelper.sha256"), sum, 0o644)
@@ -511,7 +491,7 @@ func (s *setup) ends(says string) {
 func TestSetupWithoutAToolCache(t *testing.T) {
 	t.Parallel()
 	barred := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(barred, "ghhelper"), nil, 0o644)) // where others own the folder in it
+	testkit.Must(t, os.WriteFile(filepath.Join(barred, "ghhelper"), nil, 0o644)) // where others own the folder in it
 	for name, cache := range map[string]string{"none": "", "gone": "/proc/nowhere/at/all", "not ours": barred} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

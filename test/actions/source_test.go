@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // builders are what decides about the bytes of ghhelper besides its code.
@@ -38,19 +40,9 @@ func copyTree(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, filepath.Join(dir, name), string(data))
+		testkit.Write(t, filepath.Join(dir, name), string(data))
 	}
 	return dir
-}
-
-func write(t *testing.T, file, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func appendTo(t *testing.T, file, text string) {
@@ -59,7 +51,7 @@ func appendTo(t *testing.T, file, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, file, string(data)+text)
+	testkit.Write(t, file, string(data)+text)
 }
 
 // sourceScript runs source.sh of a tree.
@@ -160,12 +152,12 @@ func TestSourceHashHoldsNothingElse(t *testing.T) {
 	tree := copyTree(t)
 	before := sourceHash(t, tree)
 	for _, file := range []string{"README.md", "hack/x/main.go", "cmd/other/main.go", "cmd/ghhelper/x_test.go", "internal/oci/testdata/x.go", "internal/testdata/a/b", "actions/_lib/x.sh"} {
-		write(t, filepath.Join(tree, file), "x")
+		testkit.Write(t, filepath.Join(tree, file), "x")
 	}
 	if after := sourceHash(t, tree); after != before {
 		t.Errorf("saw %s, want %s as before", after, before)
 	}
-	write(t, filepath.Join(tree, "internal/a b/new.go"), "x")
+	testkit.Write(t, filepath.Join(tree, "internal/a b/new.go"), "x")
 	if after := sourceHash(t, tree); after == before {
 		t.Error("a new file does not change the hash")
 	}
@@ -257,7 +249,7 @@ func TestSourceHashRefuses(t *testing.T) {
 			return os.Symlink("moved", filepath.Join(tree, "internal"))
 		}, `"internal" is no regular file`},
 		"a line in a name": {func(t *testing.T, tree string) error {
-			write(t, filepath.Join(tree, "internal/a\nb.go"), "")
+			testkit.Write(t, filepath.Join(tree, "internal/a\nb.go"), "")
 			return nil
 		}, `is no regular file`},
 		"no go.sum": {func(_ *testing.T, tree string) error { return os.Remove(filepath.Join(tree, "go.sum")) }, "cannot list go.sum"},

@@ -16,6 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chartutil"
+
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 var update = flag.Bool("update", false, "write the renderings in testdata/golden anew")
@@ -134,7 +136,7 @@ func writeGolden(t *testing.T, files map[string]string) {
 		t.Fatal(err)
 	}
 	for name, text := range files {
-		write(t, filepath.Join(golden, name), text)
+		testkit.Write(t, filepath.Join(golden, name), text)
 	}
 }
 

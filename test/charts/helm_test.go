@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	diff "github.com/google/go-cmp/cmp"
+
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // helm runs the real helm, which knows no cluster here.
@@ -113,7 +115,7 @@ func TestHelmMakesNothingOfAPackageOfTheSource(t *testing.T) {
 		dir := copied(t, stamped(t, name))
 		declaration := filepath.Join(dir, "Chart.yaml")
 		unstamped := strings.ReplaceAll(readFile(t, declaration), "ersion: "+release, "ersion: "+placeholder)
-		write(t, declaration, unstamped)
+		testkit.Write(t, declaration, unstamped)
 		mustHelm(t, "package", dir, "--destination", dir)
 		archive := filepath.Join(dir, name+"-"+placeholder+".tgz")
 		checkRefused(t, []string{"template", "ks", archive})
@@ -149,7 +151,7 @@ func TestHelmNamesTheKeyThatIsWrong(t *testing.T) {
 		{managerName, "APIGroups: [apps]", "at '/APIGroups': got array, want null or string"},
 	} {
 		values := filepath.Join(t.TempDir(), "values.yaml")
-		write(t, values, c.values)
+		testkit.Write(t, values, c.values)
 		_, said, err := helm(t, "template", "ks", stamped(t, c.chart), "--values", values)
 		if err == nil || !strings.Contains(said, c.says) {
 			t.Errorf("%s: saw %v and\n%s\nwant %s", c.values, err, said, c.says)

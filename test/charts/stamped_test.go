@@ -21,6 +21,7 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 const (
@@ -129,16 +130,6 @@ func eachFile(t *testing.T, source string, do func(name, text string)) {
 	}
 }
 
-func write(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // managerChart is controller-manager-chart as released.
 func managerChart(t *testing.T) *chart.Chart {
 	t.Helper()
@@ -188,7 +179,7 @@ func TestADependencyMayBeAnArchive(t *testing.T) {
 	if err := os.RemoveAll(unpacked); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, "core-chart-0.0.1.tgz"), "a package made here before")
+	testkit.Write(t, filepath.Join(dir, "core-chart-0.0.1.tgz"), "a package made here before")
 	got := load(t, dir)
 	checkPresence(t, mustRender(t, got, "").made(), []string{kubeFlexItself}, nil)
 	for _, file := range got.Raw {

@@ -31,6 +31,7 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal"
 	"github.com/kubestellar/actions/test/cluster"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 const release = "9.8.7"
@@ -294,7 +295,7 @@ func (s *scene) take(ctx context.Context, at, tag string) (giveBack func() error
 	if err != nil {
 		return nil, err
 	}
-	options := []remote.Option{remote.WithContext(ctx), remote.WithTransport(s.World.Transport()), remote.WithAuthFromKeychain(token{s.World.Token()})}
+	options := []remote.Option{remote.WithContext(ctx), remote.WithTransport(s.World.Transport()), remote.WithAuthFromKeychain(testkit.Login(s.World.Token()))}
 	manifest, err := remote.Get(tagged, options...)
 	if err != nil {
 		return nil, err

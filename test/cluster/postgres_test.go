@@ -7,13 +7,13 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
 	"github.com/kubestellar/actions/internal/chart"
 	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // What KubeFlex's chart installs from elsewhere as its database: the chart's name, and a pod of the
@@ -40,7 +40,7 @@ func (s *scene) addPostgreSQL(ctx context.Context) {
 		}
 	}
 	must(s.World.AddRegistry("docker.io"))
-	registry := &oci.Registry{Keychain: token{s.World.Token()}, Transport: s.World.Transport()}
+	registry := &oci.Registry{Keychain: testkit.Login(s.World.Token()), Transport: s.World.Transport()}
 	c, err := chart.LoadFS(postgresql, ".")
 	must(err)
 	archive, err := c.Package(time.Unix(0, 0))
@@ -58,11 +58,4 @@ func (s *scene) addPostgreSQL(ctx context.Context) {
 	}
 	_, err = registry.PushIndex(ctx, "docker.io/bitnami/postgresql", "stand-in", index)
 	must(err)
-}
-
-// token is a good password for every registry of the world.
-type token struct{ token string }
-
-func (k token) Resolve(authn.Resource) (authn.Authenticator, error) {
-	return authn.FromConfig(authn.AuthConfig{Username: "test", Password: k.token}), nil
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/internal/tag"
 	"github.com/kubestellar/actions/internal/verify"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // task is what an actor does in a round.
@@ -125,7 +126,7 @@ func (w *wood) release(ctx context.Context, name string, k task) error {
 }
 
 func (w *wood) tell(ctx context.Context, forge *gh.Client, file *delivery.File, v ref.Version) error {
-	a := dispatch.Announcer{Forge: forge, Event: gh.NewEvent(file.Self, v.String()), Now: w.now, Wait: noWait}
+	a := dispatch.Announcer{Forge: forge, Event: gh.NewEvent(file.Self, v.String()), Now: w.now, Wait: testkit.NoWait}
 	for _, receiver := range file.Downstreams {
 		if _, err := a.Announce(ctx, receiver, 0); err != nil {
 			return fmt.Errorf("dispatch: %w", err)

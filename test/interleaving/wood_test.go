@@ -24,6 +24,7 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // tree is one of the three repositories: it releases a chart, and pins that of
@@ -208,14 +209,8 @@ func (w *wood) transport(name string) http.RoundTripper {
 	return bearing{own, name}
 }
 
-type login struct{ token string }
-
-func (l login) Resolve(authn.Resource) (authn.Authenticator, error) {
-	return &authn.Basic{Username: "wood", Password: l.token}, nil
-}
-
 func (w *wood) registry(name string) *oci.Registry {
-	return &oci.Registry{Keychain: login{w.Token()}, Transport: w.transport(name), Backoff: remote.Backoff{Steps: 1}}
+	return &oci.Registry{Keychain: testkit.Login(w.Token()), Transport: w.transport(name), Backoff: remote.Backoff{Steps: 1}}
 }
 
 // anybody looks without credentials.
@@ -224,11 +219,8 @@ func (w *wood) anybody(name string) *oci.Registry {
 }
 
 func (w *wood) forge(name string) (*gh.Client, error) {
-	return gh.New(gh.Options{Token: w.Token(), TokenName: "the actor's", Transport: w.transport(name), Wait: noWait, Random: func() float64 { return 0 }})
+	return gh.New(gh.Options{Token: w.Token(), TokenName: "the actor's", Transport: w.transport(name), Wait: testkit.NoWait, Random: func() float64 { return 0 }})
 }
-
-// noWait waits for nothing.
-func noWait(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
 // clone is a clone of a repository, as a job of a workflow begins with, at some
 // commit. It takes no request: what it holds is what the round began with.

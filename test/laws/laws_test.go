@@ -117,6 +117,18 @@ func TestImportsGoLeft(t *testing.T) {
 	}
 }
 
+// The product takes nothing from its tests.
+func TestTheProductImportsNoTests(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		for _, path := range s.imports() {
+			if strings.HasPrefix(path, module+"test/") {
+				t.Errorf("%s imports %s: only tests may", s.path, path)
+			}
+		}
+	}
+}
+
 // Only the door looks at the environment, the clock, the arguments, and ends
 // the program; the rehearsal's world, which is a world, has a clock.
 func TestOnlyTheDoorLooksAround(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 
 	"github.com/kubestellar/actions/internal/chart"
@@ -23,6 +22,7 @@ import (
 	wild "github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/internal/verify"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 const declared = `version: 1
@@ -35,10 +35,6 @@ components:
       image: {kind: image, at: ghcr.io/o/up}
       chart: {kind: chart, at: ghcr.io/o/up-chart, tag: "v{version}"}
 `
-
-type anybody struct{ authn.Authenticator }
-
-func (a anybody) Resolve(authn.Resource) (authn.Authenticator, error) { return a.Authenticator, nil }
 
 // stage is a world in which o/up has released 1.2.3: image, chart and files.
 type stage struct {
@@ -63,7 +59,7 @@ func newStageAt(t *testing.T, now func() time.Time) *stage {
 	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
 	s := &stage{World: w, registry: &oci.Registry{Transport: w.Transport(),
-		Keychain: anybody{authn.FromConfig(authn.AuthConfig{Username: "x", Password: w.Token()})}}}
+		Keychain: testkit.Login(w.Token())}}
 	for _, name := range []string{"o/up", "o/us"} {
 		if err := w.CreateRepository(name, wild.Repository{}); err != nil {
 			t.Fatal(err)

@@ -19,7 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -33,6 +32,7 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 const (
@@ -64,7 +64,7 @@ func newOrganisation(t *testing.T) *organisation {
 		t.Fatal(err)
 	}
 	w.Observe(contract.Hold(t))
-	o := &organisation{World: w, t: t, dir: dir, env: environment(w), hub: &hub{seen: map[string]bool{}}}
+	o := &organisation{World: w, t: t, dir: dir, env: append(w.Env(), testkit.GoEnv(t)...), hub: &hub{seen: map[string]bool{}}}
 	t.Cleanup(func() { w.Close() })
 	o.must(w.CreateRepository(here, world.Repository{}))
 	o.publishOurs()
@@ -81,17 +81,6 @@ func newOrganisation(t *testing.T) *organisation {
 	o.others = o.standIns()
 	w.OnRun(o.perform)
 	return o
-}
-
-// environment is the world's, with where go and its caches are.
-func environment(w *world.World) []string {
-	env := append(w.Env(), "PATH="+os.Getenv("PATH"), "GOPROXY=off", "GOFLAGS=", "GOTOOLCHAIN=local")
-	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOPATH").Output()
-	if err != nil {
-		panic(err)
-	}
-	lines := strings.Fields(string(out))
-	return append(env, "GOCACHE="+lines[0], "GOMODCACHE="+lines[1], "GOPATH="+lines[2])
 }
 
 func (o *organisation) must(err error) {
@@ -257,15 +246,9 @@ func (o *organisation) released(repository, version string) {
 	}
 }
 
-type login struct{ token string }
-
-func (l login) Resolve(authn.Resource) (authn.Authenticator, error) {
-	return &authn.Basic{Username: "test", Password: l.token}, nil
-}
-
 func (o *organisation) publish(at, tag string, image v1.Image) {
 	o.t.Helper()
-	registry := &oci.Registry{Keychain: login{o.Token()}, Transport: o.Transport(), Backoff: remote.Backoff{Steps: 1}}
+	registry := &oci.Registry{Keychain: testkit.Login(o.Token()), Transport: o.Transport(), Backoff: remote.Backoff{Steps: 1}}
 	_, err := registry.PushImage(o.t.Context(), at, tag, image)
 	o.must(err)
 }
