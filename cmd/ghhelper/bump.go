@@ -19,6 +19,7 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/internal/workspace"
 )
 
 const bumpHelp = `Moves every pin of COMPONENT that is meant to follow its releases to VERSION, in
@@ -81,11 +82,11 @@ func (p process) bump(ctx context.Context, f bumpFlags, component, version strin
 	if f.pullRequest {
 		return p.propose(ctx, f, component, version)
 	}
-	src, err := p.folder(ctx, f.dir, f.config)
+	src, err := p.opener(f.config).Folder(ctx, f.dir)
 	if err != nil {
 		return err
 	}
-	move, err := moveOf(src.file, f, component, version)
+	move, err := moveOf(src.File, f, component, version)
 	if err != nil {
 		return err
 	}
@@ -95,12 +96,12 @@ func (p process) bump(ctx context.Context, f bumpFlags, component, version strin
 	}
 	failed := plan.Err(f.standIns)
 	if failed == nil && !f.dryRun {
-		if err := apply.Write(src.repo.Dir, plan.Changes); err != nil {
+		if err := apply.Write(src.Repo.Dir, plan.Changes); err != nil {
 			return err
 		}
 	}
 	p.summarize(plan.Markdown(didBump(failed, f)))
-	return errors.Join(p.printBump(ctx, src.repo, plan, f), failed)
+	return errors.Join(p.printBump(ctx, src.Repo, plan, f), failed)
 }
 
 // didBump says for the summary what became of a plan without a pull request.
@@ -114,8 +115,8 @@ func didBump(failed error, f bumpFlags) string {
 	return "moved"
 }
 
-func (p process) planBump(ctx context.Context, f bumpFlags, src source, move decide.Move, asking bool) (*bump.Plan, error) {
-	b := bump.Bump{File: src.file, Tree: src.tree, Names: src.names, Move: move, AcceptStandIns: f.standIns, Env: p.without("GITHUB_TOKEN", dispatchToken, identityURL, identityToken)}
+func (p process) planBump(ctx context.Context, f bumpFlags, src workspace.Workspace, move decide.Move, asking bool) (*bump.Plan, error) {
+	b := bump.Bump{File: src.File, Tree: src.Tree, Names: src.Names, Move: move, AcceptStandIns: f.standIns, Env: p.without("GITHUB_TOKEN", dispatchToken, identityURL, identityToken)}
 	if asking {
 		b.Ask = p.asker(src)
 	}
@@ -124,25 +125,29 @@ func (p process) planBump(ctx context.Context, f bumpFlags, src source, move dec
 
 // propose keeps the component's pull request, whatever is checked out.
 func (p process) propose(ctx context.Context, f bumpFlags, component, version string) error {
-	src, err := p.head(ctx, orElse(f.dir, "."), f.config)
+	src, err := p.opener(f.config).Head(ctx, orElse(f.dir, "."))
 	if err != nil {
 		return err
 	}
-	move, err := moveOf(src.file, f, component, version)
+	move, err := moveOf(src.File, f, component, version)
 	if err != nil {
 		return err
 	}
-	if err := p.checkEvent(src.file, component, "repository_dispatch", "workflow_dispatch"); err != nil {
+	dispatch, err := p.dispatched("repository_dispatch", "workflow_dispatch")
+	if err != nil {
+		return err
+	}
+	if err := dispatch.CheckSource(component, src.File.Components[component].Repository); err != nil {
 		return err
 	}
 	forge, err := p.forge("GITHUB_TOKEN")
 	if err != nil {
 		return err
 	}
-	proposer := bump.Proposer{Forge: forge, Repo: src.repo, Repository: src.file.Own().Repository, Server: p.server(), Component: component,
-		Upstream: src.file.Components[component].Repository, Bumps: src.file.Bumps, AcceptStandIns: f.standIns,
+	proposer := bump.Proposer{Forge: forge, Repo: src.Repo, Repository: src.File.Own().Repository, Server: p.server(), Component: component,
+		Upstream: src.File.Components[component].Repository, Bumps: src.File.Bumps, AcceptStandIns: f.standIns,
 		Plan: func(ctx context.Context, tree string, asking bool) (*bump.Plan, error) {
-			there, err := p.at(ctx, src.repo, tree, f.config)
+			there, err := p.opener(f.config).Commit(ctx, src.Repo, tree)
 			if err != nil {
 				return nil, err
 			}
@@ -154,7 +159,7 @@ func (p process) propose(ctx context.Context, f bumpFlags, component, version st
 	p.outputProposal(component, move.Version, done)
 	if done.Plan != nil {
 		p.summarize(done.Markdown())
-		err = errors.Join(p.printProposal(ctx, src.repo, done, f), err)
+		err = errors.Join(p.printProposal(ctx, src.Repo, done, f), err)
 	}
 	return err
 }

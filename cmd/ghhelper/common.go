@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/event"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
@@ -18,6 +19,7 @@ import (
 	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/internal/verify"
 	"github.com/kubestellar/actions/internal/web"
+	"github.com/kubestellar/actions/internal/workspace"
 )
 
 // version reads a version from the command line.
@@ -54,6 +56,21 @@ var transport = sync.OnceValue(func() http.RoundTripper {
 	return web.New(t)
 })
 
+// opener opens workspaces. config is the path of delivery.yaml.
+func (p process) opener(config string) workspace.Opener {
+	return workspace.Opener{Env: p.Environ, Config: config}
+}
+
+// dispatched returns the dispatch that started this run, or nil if an event of
+// another kind did.
+func (p process) dispatched(kinds ...string) (*event.Dispatch, error) {
+	name, path := p.Getenv("GITHUB_EVENT_NAME"), p.Getenv("GITHUB_EVENT_PATH")
+	if !slices.Contains(kinds, name) || path == "" {
+		return nil, nil
+	}
+	return event.Read(name, path)
+}
+
 // forge reaches GitHub, or the Enterprise server that a workflow runs on.
 func (p process) forge(tokenName string) (*gh.Client, error) {
 	c, err := gh.New(gh.Options{APIURL: p.Getenv("GITHUB_API_URL"), Token: p.Getenv(tokenName), TokenName: tokenName, Transport: transport(), Now: time.Now})
@@ -81,14 +98,14 @@ func (p process) warnRenamed(ctx context.Context, forges ...*gh.Client) {
 }
 
 // asker asks the world what the references in a source name.
-func (p process) asker(src source) *verify.Asker {
+func (p process) asker(src workspace.Workspace) *verify.Asker {
 	r := p.registry()
-	return &verify.Asker{File: src.file, World: p.resolver(src, r), Charts: r.ChartArchive}
+	return &verify.Asker{File: src.File, World: p.resolver(src, r), Charts: r.ChartArchive}
 }
 
 // resolver asks registries, forges and module proxies.
-func (p process) resolver(src source, r *oci.Registry) resolve.World {
-	return resolve.World{Registry: r, Refs: src.repo.Refs(p.server()), Server: p.server(), HTTP: transport(), Proxies: p.goProxies(),
+func (p process) resolver(src workspace.Workspace, r *oci.Registry) resolve.World {
+	return resolve.World{Registry: r, Refs: src.Repo.Refs(p.server()), Server: p.server(), HTTP: transport(), Proxies: p.goProxies(),
 		Private: p.goSetting("GONOPROXY", p.goSetting("GOPRIVATE", "")), Brief: true}
 }
 

@@ -89,21 +89,21 @@ func (f dispatchFlags) check() error {
 }
 
 func (p process) dispatch(ctx context.Context, f dispatchFlags, args []string) error {
-	src, err := p.folder(ctx, "", f.config)
+	src, err := p.opener(f.config).Folder(ctx, "")
 	if err != nil {
 		return err
 	}
-	component, v, err := releaseOf(src.file, args)
+	component, v, err := releaseOf(src.File, args)
 	if err != nil {
 		return err
 	}
 	if len(f.to) == 0 {
-		f.to = src.file.Downstreams
+		f.to = src.File.Downstreams
 	}
 	if len(f.to) == 0 {
 		return usage("%s lists no downstreams: name a receiver with --to", f.config)
 	}
-	a, err := p.announcer(ctx, f, gh.NewEvent(component, v.String()), src.file.Components[component].Repository, v.Tag())
+	a, err := p.announcer(ctx, f, gh.NewEvent(component, v.String()), src.File.Components[component].Repository, v.Tag())
 	if err != nil {
 		return err
 	}

@@ -87,11 +87,11 @@ func (p process) goreleaser(ctx context.Context, f goreleaserFlags, args []strin
 // which may be that of a pull request, sees no token.
 func (p process) goreleaserOf(ctx context.Context, f goreleaserFlags, v ref.Version) (run release.Goreleaser, err error) {
 	run = release.Goreleaser{Server: p.server(), Version: v, Registry: builderRegistry(), Errors: io.Discard}
-	if run.Repo, err = p.repository(ctx, "."); err != nil {
+	if run.Repo, err = p.opener("").Repository(ctx, "."); err != nil {
 		return run, err
 	}
 	if run.Commit, err = run.Repo.Head(ctx); err != nil {
-		return run, usage("%w; there is no commit yet", err)
+		return run, usage("%w; the repository has no commit yet", err)
 	}
 	tree, err := run.Repo.Snapshot(ctx, run.Commit)
 	if err != nil {

@@ -66,7 +66,7 @@ func (p process) image(ctx context.Context, f imageFlags, args []string) error {
 			return err
 		}
 	}
-	src, err := p.folder(ctx, "", f.config)
+	src, err := p.opener(f.config).Folder(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (p process) image(ctx context.Context, f imageFlags, args []string) error {
 		says = p.Stderr
 	}
 	img, err := image.Builder{
-		File: src.file, Component: args[0], Version: v, Platforms: f.platforms, Repo: git.Repo{Dir: src.repo.Dir, Env: p.Environ},
+		File: src.File, Component: args[0], Version: v, Platforms: f.platforms, Repo: git.Repo{Dir: src.Repo.Dir, Env: p.Environ},
 		Env: p.without("GITHUB_TOKEN", dispatchToken, identityURL, identityToken), Toolchain: toolchain(), Server: p.server(),
 		Registry: p.registry(), Push: f.push, Layout: f.layout, Errors: says,
 	}.Build(ctx)

@@ -89,11 +89,11 @@ func (f planFlags) check(given func(string) bool) error {
 
 func (p process) plan(ctx context.Context, f planFlags) error {
 	if f.org == "" && len(f.repos) == 0 {
-		src, err := p.folder(ctx, "", delivery.FileName)
+		src, err := p.opener(delivery.FileName).Folder(ctx, "")
 		if err != nil {
 			return fmt.Errorf("%w; or name the organisation by --org", err)
 		}
-		f.org, _, _ = strings.Cut(src.file.Own().Repository, "/")
+		f.org, _, _ = strings.Cut(src.File.Own().Repository, "/")
 	}
 	result, err := p.survey(ctx, f)
 	if err != nil {

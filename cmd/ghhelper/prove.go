@@ -17,6 +17,7 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal"
 	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/internal/workspace"
 )
 
 const proveHelp = `Looks at a release from outside, the own component's where none is named, by
@@ -78,14 +79,14 @@ func newProve(p process) *cobra.Command {
 }
 
 func (p process) prove(ctx context.Context, f proveFlags, args []string) error {
-	src, err := p.folder(ctx, "", f.config)
+	src, err := p.opener(f.config).Folder(ctx, "")
 	if err != nil {
 		return err
 	}
 	if f.newest {
 		return p.proveNewest(ctx, f, src, args)
 	}
-	component, v, err := releaseOf(src.file, args)
+	component, v, err := releaseOf(src.File, args)
 	if err != nil {
 		return err
 	}
@@ -113,14 +114,14 @@ func (p process) outputProof(proof *report.Proof) {
 }
 
 // proveNewest proves one release of each component, and fails by the worst.
-func (p process) proveNewest(ctx context.Context, f proveFlags, src source, components []string) error {
+func (p process) proveNewest(ctx context.Context, f proveFlags, src workspace.Workspace, components []string) error {
 	if len(components) == 0 {
-		components = src.file.Names()
+		components = src.File.Names()
 	}
 	proofs := []*report.Proof{}
 	var errs []error
 	for _, name := range components {
-		c, err := src.file.Component(name)
+		c, err := src.File.Component(name)
 		if err != nil {
 			return outcome.As(outcome.Usage, err)
 		}
@@ -157,7 +158,7 @@ func (p process) proveNewest(ctx context.Context, f proveFlags, src source, comp
 }
 
 // proof looks at one release.
-func (p process) proof(ctx context.Context, f proveFlags, src source, component string, v ref.Version) (*report.Proof, error) {
+func (p process) proof(ctx context.Context, f proveFlags, src workspace.Workspace, component string, v ref.Version) (*report.Proof, error) {
 	forge, err := p.forge("GITHUB_TOKEN")
 	if err != nil {
 		return nil, err
@@ -169,7 +170,7 @@ func (p process) proof(ctx context.Context, f proveFlags, src source, component 
 	defer os.RemoveAll(home)
 	registry := p.registry() // one, which keeps the tokens that registries give
 	prover := &prove.Prover{
-		File: src.file, Config: src.config, Component: component, Version: v, Repo: src.repo, Server: p.server(),
+		File: src.File, Config: src.Config, Component: component, Version: v, Repo: src.Repo, Server: p.server(),
 		Registry: registry, Anybody: anybody(), World: p.resolver(src, registry), Forge: forge,
 	}
 	prover.Attestations = &attest.Verifier{GitHub: forge.Attestations, Registry: registry, Command: "gh", Env: attest.Environment(p.Environ), TrustedRoot: f.root, Home: home}
@@ -178,7 +179,7 @@ func (p process) proof(ctx context.Context, f proveFlags, src source, component 
 		if f.verbose {
 			says = p.Stderr
 		}
-		again := rehearsal.Rebuild{Repo: src.repo, Server: p.server(), Version: v, Registry: registry, Goreleaser: f.goreleaser, Errors: says, Now: time.Now}
+		again := rehearsal.Rebuild{Repo: src.Repo, Server: p.server(), Version: v, Registry: registry, Goreleaser: f.goreleaser, Errors: says, Now: time.Now}
 		prover.Rebuild = again.Run
 	}
 	defer p.warnRenamed(ctx, forge)

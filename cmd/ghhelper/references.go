@@ -52,16 +52,16 @@ func oneOf(format string, formats ...string) error {
 }
 
 func (p process) references(ctx context.Context, dir, config, component string) ([]ref.Reference, error) {
-	src, err := p.folder(ctx, dir, config)
+	src, err := p.opener(config).Folder(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
 	if component != "" {
-		if _, err := src.file.Component(component); err != nil {
+		if _, err := src.File.Component(component); err != nil {
 			return nil, outcome.As(outcome.Usage, err)
 		}
 	}
-	found, err := find.New(src.file).Files(ctx, src.tree, src.names)
+	found, err := find.New(src.File).Files(ctx, src.Tree, src.Names)
 	return slices.DeleteFunc(found.References, func(r ref.Reference) bool { return component != "" && r.Component != component }), err
 }
 

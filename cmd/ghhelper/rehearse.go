@@ -52,11 +52,11 @@ func newRehearse(p process) *cobra.Command {
 }
 
 func (p process) rehearse(ctx context.Context, f rehearseFlags, args []string) error {
-	src, err := p.head(ctx, ".", f.config)
+	src, err := p.opener(f.config).Head(ctx, ".")
 	if err != nil {
 		return err
 	}
-	v, err := versionOrNext(ctx, src.repo, args)
+	v, err := versionOrNext(ctx, src.Repo, args)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (p process) rehearse(ctx context.Context, f rehearseFlags, args []string) e
 	if err != nil {
 		return err
 	}
-	r := &rehearsal.Rehearsal{Repo: src.repo, Config: f.config, File: src.file, Version: v, Executable: executable,
+	r := &rehearsal.Rehearsal{Repo: src.Repo, Config: f.config, File: src.File, Version: v, Executable: executable,
 		Without: f.without, Verbose: f.verbose, Addr: f.addr, ReportDir: f.report, Out: p.Stdout, Now: time.Now}
 	if f.keep {
 		r.Kept = p.keep
@@ -74,7 +74,7 @@ func (p process) rehearse(ctx context.Context, f rehearseFlags, args []string) e
 	}
 	start := time.Now()
 	if !r.OnlyUpstream {
-		fmt.Fprintf(p.Stdout, "rehearsing the release of %s %s\n", src.file.Self, v)
+		fmt.Fprintf(p.Stdout, "rehearsing the release of %s %s\n", src.File.Self, v)
 	}
 	rep, err := r.Run(ctx)
 	if rep != nil {

@@ -97,7 +97,7 @@ func keptRehearsal(t *testing.T, kept func(*testing.T, rehearsal.Kept)) *report.
 	}
 	var out bytes.Buffer
 	w := process{Stdout: &out, Stderr: &out, Environ: os.Environ()}
-	src, err := w.head(context.Background(), dir, "delivery.yaml")
+	src, err := w.opener("delivery.yaml").Head(context.Background(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func keptRehearsal(t *testing.T, kept func(*testing.T, rehearsal.Kept)) *report.
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rehearsal.Rehearsal{Repo: src.repo, Config: "delivery.yaml", File: src.file, Version: v, Executable: ghhelper(t), Out: &out, Now: time.Now,
+	r := &rehearsal.Rehearsal{Repo: src.Repo, Config: "delivery.yaml", File: src.File, Version: v, Executable: ghhelper(t), Out: &out, Now: time.Now,
 		Kept: func(_ context.Context, k rehearsal.Kept) { kept(t, k) }}
 	rep, err := r.Run(context.Background())
 	if err != nil {

@@ -98,7 +98,7 @@ func (p process) train(ctx context.Context, flags trainFlags, versionArg string)
 	if err != nil {
 		return nil, err
 	}
-	src, err := p.head(ctx, ".", flags.config)
+	src, err := p.opener(flags.config).Head(ctx, ".")
 	if err != nil {
 		return nil, err
 	}
@@ -117,13 +117,13 @@ func (p process) train(ctx context.Context, flags trainFlags, versionArg string)
 		builderSays = p.Stderr
 	}
 	return &release.Train{
-		Repo: src.repo, Commit: src.commit, Tree: src.tree, File: src.file, Version: v,
+		Repo: src.Repo, Commit: src.Commit, Tree: src.Tree, File: src.File, Version: v,
 		Registry: p.registry(), BuilderRegistry: builderRegistry(), Public: anybody(), Forge: forge, Downstreams: downstreams, Server: p.server(), World: p.resolver(src, nil),
-		Builder:        release.Builder{Command: flags.goreleaser, Dir: src.repo.Dir, Env: p.without(dispatchToken, identityURL, identityToken)},
+		Builder:        release.Builder{Command: flags.goreleaser, Dir: src.Repo.Dir, Env: p.without(dispatchToken, identityURL, identityToken)},
 		Signer:         signer,
 		Log:            &report.Log{Out: p.Stdout, Now: time.Now},
 		Errors:         builderSays,
-		AcceptStandIns: flags.standIns, AllowPrivate: flags.private, Untracked: within(src.repo.Dir, flags.report),
+		AcceptStandIns: flags.standIns, AllowPrivate: flags.private, Untracked: within(src.Repo.Dir, flags.report),
 	}, nil
 }
 

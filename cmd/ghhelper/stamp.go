@@ -39,15 +39,15 @@ func (p process) stamp(ctx context.Context, config, versionArg, out string, only
 	if err != nil {
 		return err
 	}
-	src, err := p.head(ctx, ".", config)
+	src, err := p.opener(config).Head(ctx, ".")
 	if err != nil {
 		return err
 	}
-	at, err := src.repo.CommitTime(ctx, src.commit)
+	at, err := src.Repo.CommitTime(ctx, src.Commit)
 	if err != nil {
 		return err
 	}
-	stamper := apply.Stamper{Tree: src.tree, File: src.file, Version: v, Time: at, Fetch: p.registry().Chart, Only: only}
+	stamper := apply.Stamper{Tree: src.Tree, File: src.File, Version: v, Time: at, Fetch: p.registry().Chart, Only: only}
 	stamped, err := stamper.Stamp(ctx, out)
 	for _, s := range stamped {
 		fmt.Fprintln(p.Stdout, s.Path)

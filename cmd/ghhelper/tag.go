@@ -95,7 +95,7 @@ func (p process) tagger(ctx context.Context, f tagFlags, version string) (*tag.T
 	if err != nil {
 		return nil, err
 	}
-	repo, err := p.repository(ctx, ".")
+	repo, err := p.opener("").Repository(ctx, ".")
 	if err != nil {
 		return nil, err
 	}
@@ -106,11 +106,15 @@ func (p process) tagger(ctx context.Context, f tagFlags, version string) (*tag.T
 	if err != nil {
 		return nil, usage("--commit %q is no commit here: %w", f.commit, err)
 	}
-	src, err := p.at(ctx, repo, commit, f.config)
+	src, err := p.opener(f.config).Commit(ctx, repo, commit)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.checkEvent(src.file, src.file.Self, "repository_dispatch"); err != nil {
+	dispatch, err := p.dispatched("repository_dispatch")
+	if err != nil {
+		return nil, err
+	}
+	if err := dispatch.CheckSource(src.File.Self, src.File.Own().Repository); err != nil {
 		return nil, err
 	}
 	forge, err := p.forge("GITHUB_TOKEN")
@@ -120,10 +124,10 @@ func (p process) tagger(ctx context.Context, f tagFlags, version string) (*tag.T
 	proven := p.resolver(src, p.registry())
 	proven.Brief = false // the revision of an image is on its label
 	return &tag.Tagger{
-		Repo: repo, Commit: commit, Tree: src.tree, Names: src.names, File: src.file, Version: v, Forge: forge, Server: p.server(),
+		Repo: repo, Commit: commit, Tree: src.Tree, Names: src.Names, File: src.File, Version: v, Forge: forge, Server: p.server(),
 		Ask: p.asker(src), OwnRun: p.Getenv("GITHUB_RUN_ID"), DryRun: f.dryRun, IfAbsent: f.ifAbsent,
-		Prover: &prove.Prover{File: src.file, Component: src.file.Self, Version: v, Repo: repo, Server: p.server(), Registry: p.registry(), World: proven, Forge: forge,
-			Source: &prove.Source{Commit: commit, Tree: src.tree, File: src.file, Self: src.file.Self, Declares: true}},
+		Prover: &prove.Prover{File: src.File, Component: src.File.Self, Version: v, Repo: repo, Server: p.server(), Registry: p.registry(), World: proven, Forge: forge,
+			Source: &prove.Source{Commit: commit, Tree: src.Tree, File: src.File, Self: src.File.Self, Declares: true}},
 		Log: &report.Log{Out: p.Stdout, Now: time.Now},
 	}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/verify"
+	"github.com/kubestellar/actions/internal/workspace"
 )
 
 const verifyHelp = `Checks every reference in the tree. By itself: that git holds no version of what
@@ -64,11 +65,11 @@ func (p process) verify(ctx context.Context, f verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	found, err := find.New(src.file).Files(ctx, src.tree, src.names)
+	found, err := find.New(src.File).Files(ctx, src.Tree, src.Names)
 	if err != nil {
 		return err
 	}
-	result := verify.Offline(src.file, found)
+	result := verify.Offline(src.File, found)
 	if !f.offline {
 		if err := p.asker(src).Check(ctx, found.References, &result); err != nil {
 			return err
@@ -84,11 +85,11 @@ func (p process) verify(ctx context.Context, f verifyFlags) error {
 }
 
 // verified is the tree that the flags name.
-func (p process) verified(ctx context.Context, f verifyFlags) (source, error) {
+func (p process) verified(ctx context.Context, f verifyFlags) (workspace.Workspace, error) {
 	if f.against != "" {
-		return p.against(ctx, f.against, f.config)
+		return p.opener(f.config).Named(ctx, f.against)
 	}
-	return p.folder(ctx, f.dir, f.config)
+	return p.opener(f.config).Folder(ctx, f.dir)
 }
 
 func (p process) printResult(r verify.Result, f verifyFlags) error {

@@ -100,7 +100,7 @@ func TestEdges(t *testing.T) {
 // Values go right, imports go left.
 func TestImportsGoLeft(t *testing.T) {
 	t.Parallel()
-	order := []string{"internal/outcome", "internal/cache", "internal/ref", "internal/delivery", "internal/find", "internal/chart", "internal/git", "internal/web", "internal/oci",
+	order := []string{"internal/outcome", "internal/cache", "internal/ref", "internal/delivery", "internal/event", "internal/find", "internal/chart", "internal/git", "internal/workspace", "internal/web", "internal/oci",
 		"internal/gh", "internal/attest", "internal/resolve", "internal/decide", "internal/render", "internal/apply", "internal/report", "internal/verify", "internal/bump", "internal/plan", "internal/prove", "internal/dispatch", "internal/tag", "internal/image", "internal/release", "internal/rehearsal/world", "internal/rehearsal", "cmd/ghhelper",
 		"internal/rehearsal/contract", "internal/rehearsal/faults"} // which only tests import
 	for _, s := range sources(t) {
