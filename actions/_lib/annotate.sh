@@ -1,8 +1,7 @@
 # shellcheck shell=bash
 
-# message KIND TEXT shows TEXT, which may have many lines, as an error or a warning
-# on the page of the run. The runner reads one line, with these three characters
-# encoded.
+# message KIND TEXT shows TEXT as an error or a warning on the run's page. A workflow
+# command is one line, so percent signs, carriage returns and newlines are encoded.
 message() {
   local text=${2//'%'/%25}
   text=${text//$'\r'/%0D}
@@ -12,7 +11,7 @@ message() {
 annotate() { message error "$1"; }
 warn() { message warning "$1"; }
 
-# refuse TEXT ends the script as ghhelper does for wrong usage, with 2.
+# refuse TEXT annotates an error and exits with ghhelper's code for wrong usage, 2.
 refuse() {
   annotate "$1"
   exit 2

@@ -1,26 +1,26 @@
 #!/usr/bin/env bash
-# Decides, before anything is released, whether what is released will be attested
-# by actions/attest, and writes that as the output wanted. Reads ATTEST ("auto",
-# "true" or "false"), VERSION and whether the repository is PRIVATE; "auto" attests where it can, and says why where
-# not, while "true" is refused there.
+# Decides, before anything is released, whether actions/attest will attest the
+# release, and writes the decision to the output wanted.
+# Reads ATTEST, VERSION and PRIVATE (whether the repository is private). If attesting
+# is impossible, ATTEST=auto prints why; ATTEST=true is refused.
 set -euo pipefail
 
 # shellcheck source=actions/_lib/annotate.sh
 source "$(dirname "${BASH_SOURCE[0]}")/annotate.sh"
 
-# obstacle prints why nothing can be attested here, or nothing.
+# obstacle prints why nothing can be attested, or nothing if it can.
 obstacle() {
   local version=${VERSION:-${GITHUB_REF_NAME:-}}
   if [[ ${GITHUB_SERVER_URL:-} != https://github.com ]]; then
-    echo "attestations are kept by github.com alone, and this is ${GITHUB_SERVER_URL:-another place}"
+    echo "only github.com stores attestations, and this run is on ${GITHUB_SERVER_URL:-another server}"
   elif [[ -z ${ACTIONS_ID_TOKEN_REQUEST_URL:-} || -z ${ACTIONS_ID_TOKEN_REQUEST_TOKEN:-} ]]; then
     echo "the job has no OIDC token; give it the permissions id-token: write and attestations: write"
   elif [[ $ATTEST == auto && ${PRIVATE:-} == true ]]; then
     # https://docs.github.com/en/actions/concepts/security/artifact-attestations
-    echo "the repository is private, where GitHub attests under an Enterprise Cloud plan alone; where it does, set the input attest to \"true\""
+    echo "the repository is private, and GitHub attests private repositories only with Enterprise Cloud; if you have that plan, set the input attest to \"true\""
   elif [[ ${GITHUB_REF:-} != "refs/tags/v${version#v}" ]]; then
-    # Sigstore's certificate names the ref of the run, and nothing else.
-    echo "an attestation would name ${GITHUB_REF:-no ref}, which this run is of, and not the tag v${version#v}; run this when the tag is pushed"
+    # Sigstore's certificate contains the run's ref and no other.
+    echo "the attestation would name the ref of this run, ${GITHUB_REF:-none}, instead of the tag v${version#v}; run the workflow when the tag is pushed"
   fi
 }
 

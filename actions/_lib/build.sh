@@ -1,17 +1,16 @@
 #!/usr/bin/env bash
-# build.sh OS ARCH FILE builds ghhelper for a platform, as Go names it, from the
-# source that this file came with. What comes out depends on that source alone,
-# byte for byte, whoever builds it where: what is built here is what is published.
+# build.sh OS ARCH FILE builds ghhelper from this checkout for a platform, in Go's
+# names. The build is reproducible: the same source gives the same bytes on every
+# machine, so a local build equals the published one.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source=$(bash actions/_lib/source.sh)
 
-# The toolchain is part of what was pinned; an older or newer Go of the machine
-# fetches it.
+# The toolchain is pinned with the source. Any other installed Go downloads it.
 toolchain=$(awk '$1 == "toolchain" { print $2 }' go.mod)
 if [[ -z $toolchain ]]; then
-  echo "build.sh: go.mod has no line \"toolchain go1.x.y\", want one: it says what ghhelper is built with" >&2
+  echo "build.sh: go.mod has no line \"toolchain go1.x.y\", want one: it selects the Go that builds ghhelper" >&2
   exit 1
 fi
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs ghhelper dispatch for VERSION, or the pushed tag, of COMPONENT, or of the
-# repository's own. Reads TO, whose words spaces separate, WORKFLOW, REF, WAIT and
-# TIMEOUT.
+# Runs ghhelper dispatch for a release of COMPONENT (default: the repository's own) at
+# VERSION (default: the pushed tag). Reads TO (repositories, separated by spaces),
+# WORKFLOW, REF, WAIT and TIMEOUT.
 set -euo pipefail
 
 here=$(dirname "${BASH_SOURCE[0]}")
@@ -20,7 +20,7 @@ case ${WAIT:-} in
   *) refuse "input wait is \"${WAIT:-}\", want \"true\" or \"false\"" ;;
 esac
 if [[ -n ${WORKFLOW:-} ]]; then options+=("--workflow=$WORKFLOW"); fi
-read -r -d '' -a receivers <<<"${TO:-}" || true # at the end of what it reads, read says 1
+read -r -d '' -a receivers <<<"${TO:-}" || true # read returns 1 at the end of its input
 for receiver in ${receivers[@]+"${receivers[@]}"}; do options+=("--to=$receiver"); done
 
 ghhelper dispatch "${options[@]}" -- ${COMPONENT:+"$COMPONENT"} "$version"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Runs ghhelper goreleaser in the caller's repository. MODE is "release" of VERSION, or
-# of the pushed tag, "snapshot", or "auto": a release where there is a version, or a tag
-# v* was pushed. Reads WORKDIR; ghhelper itself annotates errors, fills the job's
-# summary, and writes the outputs.
+# Runs ghhelper goreleaser in the caller's repository. Reads WORKDIR and MODE:
+#   release   releases VERSION, or the pushed tag
+#   snapshot  publishes nothing
+#   auto      releases if VERSION is set or a tag v* was pushed, else makes a snapshot
+# ghhelper annotates errors, writes the job's summary and sets the outputs.
 set -euo pipefail
 
 here=$(dirname "${BASH_SOURCE[0]}")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# image.sh builds the image of the tool COMPONENT at VERSION, or at its newest release
-# if VERSION is empty, and publishes it if PUSH is true; ghhelper itself annotates
-# errors, fills the job's summary, and writes the outputs.
+# Builds the image of the tool COMPONENT at VERSION (default: its newest release), and
+# publishes it if PUSH is "true". ghhelper annotates errors, writes the job's summary
+# and sets the outputs.
 set -euo pipefail
 
 # shellcheck source=actions/_lib/annotate.sh
@@ -14,7 +14,7 @@ case ${PUSH:-} in
   *) refuse "input push is \"${PUSH:-}\", want \"true\" or \"false\"" ;;
 esac
 [[ -n ${COMPONENT:-} ]] || refuse "input component is empty, want a component that has an image with a build in delivery.yaml"
-what=("$COMPONENT")
-[[ -z ${VERSION:-} ]] || what+=("$VERSION")
+arguments=("$COMPONENT")
+[[ -z ${VERSION:-} ]] || arguments+=("$VERSION")
 
-ghhelper image ${options[@]+"${options[@]}"} -- "${what[@]}"
+ghhelper image ${options[@]+"${options[@]}"} -- "${arguments[@]}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs ghhelper prove for VERSION, or the pushed tag, or without either for the
-# newest release, of COMPONENT. Reads REBUILD and ALLOW_UNCHECKED.
+# Runs ghhelper prove for a release of COMPONENT: VERSION, else the pushed tag, else
+# the newest release. Reads REBUILD and ALLOW_UNCHECKED.
 set -euo pipefail
 
 here=$(dirname "${BASH_SOURCE[0]}")

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 
-# pushed_version prints VERSION or, if that is empty, the tag that was pushed;
-# nothing, if neither is there.
+# pushed_version prints VERSION, or the pushed tag if VERSION is empty, or nothing if
+# both are unset.
 pushed_version() {
   if [[ -n ${VERSION:-} ]]; then
     printf '%s\n' "$VERSION"
@@ -10,7 +10,7 @@ pushed_version() {
   fi
 }
 
-# no_version ends the script where there must be one.
+# no_version refuses a run without a version.
 no_version() {
-  refuse "no version: the input version is empty and ${GITHUB_REF:-this run} is no tag; give the input, or run this when a tag v* is pushed"
+  refuse "no version: the input version is empty and the run's ref, ${GITHUB_REF:-empty}, is not a tag; set the input, or run the workflow when a tag v* is pushed"
 }

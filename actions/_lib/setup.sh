@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Puts on PATH, for the steps that follow, the ghhelper of the source that this file
-# came with: the one that is in the tool cache already, or the one that CI published
-# of exactly this source, if that is proven, or one that is built here. Reads TOOLS,
-# GH_TOKEN, and GHHELPER_PREBUILT, of which "false" takes none that CI published; writes the outputs path and version.
+# Puts ghhelper on PATH for the steps that follow. The binary always matches the source
+# of this checkout. It comes from the first of these that has it:
+#   1. the runner's tool cache
+#   2. CI's published binary, if its provenance is proven (not if GHHELPER_PREBUILT=false)
+#   3. a local build
+# Reads TOOLS, GH_TOKEN and GHHELPER_PREBUILT, and writes the outputs path and version.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -11,7 +13,7 @@ source "$here/annotate.sh"
 # shellcheck source=actions/_lib/sha256.sh
 source "$here/sha256.sh"
 
-# Only the proof of what was published takes the token: no build sees it.
+# Only the check of the provenance needs the token. Builds must not see it.
 token=${GH_TOKEN:-}
 unset GH_TOKEN
 
@@ -23,7 +25,7 @@ case ${TOOLS:-} in
   *) refuse "input tools is \"${TOOLS:-}\", want \"true\", \"ko\" or \"false\"" ;;
 esac
 
-# In a locale that the machine lacks, bash itself says so.
+# In a locale that the machine lacks, bash prints a warning, which would be in $source.
 source=$(LC_ALL=C bash "$here/source.sh" 2>&1) || refuse "$source"
 os=$(uname -s | tr '[:upper:]' '[:lower:]')
 arch=$(uname -m)
@@ -34,12 +36,12 @@ case $arch in
   i?86) arch=386 ;;
 esac
 
-# whole tells whether a ghhelper was written to its end, and is of this source.
+# whole FILE reports whether a ghhelper is complete and built from this source.
 whole() {
   [[ -x $1 && -f $1.sha256 && $(sha256 - <"$1") == "$(<"$1.sha256")" && $("$1" --version) == "ghhelper source $source "* ]]
 }
 
-# prebuilt FILE takes the one that CI published, if it is proven and nobody minds.
+# prebuilt FILE downloads CI's binary, unless GHHELPER_PREBUILT=false.
 prebuilt() {
   if [[ ${GHHELPER_PREBUILT:-} == false ]]; then
     echo "no prebuilt ghhelper is used: GHHELPER_PREBUILT is \"false\""
@@ -48,8 +50,8 @@ prebuilt() {
   GH_TOKEN=$token bash "$here/prebuilt.sh" "$source" "$os-$arch" "$1"
 }
 
-# Other jobs of the machine may do the same at the same time: what has its final
-# name is never written to.
+# Other jobs on the machine may run this at the same time, so files are written under
+# temporary names and renamed.
 kept=${RUNNER_TOOL_CACHE:-}/ghhelper/$source/$os-$arch
 if [[ -z ${RUNNER_TOOL_CACHE:-} ]] || ! mkdir -p "$kept" 2>/dev/null || [[ ! -w $kept ]]; then
   kept=${RUNNER_TEMP:?}/ghhelper/$source/$os-$arch
@@ -65,14 +67,15 @@ else
     bash "$here/build.sh" "$os" "$arch" "$new/ghhelper"
   fi
   sha256 - <"$new/ghhelper" >"$new/ghhelper.sha256"
-  whole "$new/ghhelper" || refuse "what was built says \"$("$new/ghhelper" --version)\", want source $source"
+  whole "$new/ghhelper" || refuse "the new ghhelper prints the version \"$("$new/ghhelper" --version)\", want source $source"
   mv -f "$new/ghhelper.sha256" "$new/ghhelper" "$kept"
 fi
 
 bin=${RUNNER_TEMP:?}/ghhelper/bin
 mkdir -p "$bin"
 ln -sf "$kept/ghhelper" "$bin/ghhelper"
-# make builds them beside the source, and what is on PATH last is found first.
+# make builds the tools in the checkout. The runner prepends each folder to PATH, so
+# the last one is searched first.
 case $TOOLS in
   true) make --no-print-directory -C "$here/../.." release-tools ;;
   ko) make --no-print-directory -C "$here/../.." image-tools ;;

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# source.sh prints the source hash of ghhelper: the SHA-256, in hexadecimal, of all
-# that it is built from. Two commits in which these files are the same have the same.
+# source.sh prints the source hash of ghhelper: the SHA-256, in hexadecimal, over all
+# files that it is built from. Commits in which these files are equal share one hash.
 set -euo pipefail
-export LC_ALL=C # one order everywhere
+export LC_ALL=C # sort order must not depend on the machine
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=actions/_lib/sha256.sh
@@ -14,12 +14,12 @@ fail() {
 }
 
 files=()
-# The script that builds is among them: its flags decide about the bytes, too.
+# build.sh is included because its flags change the binary.
 for top in go.mod go.sum actions/_lib/build.sh cmd/ghhelper internal; do
   found=$(find "$top" -name testdata -prune -o ! -type d ! -name '*_test.go' -print) || fail "cannot list $top in $PWD"
-  [[ -n $found ]] || fail "there is no file below $top in $PWD, want the source of ghhelper"
+  [[ -n $found ]] || fail "no files below $top in $PWD, want the source of ghhelper"
   while IFS= read -r file; do
-    [[ -f $file && ! -L $file ]] || fail "\"$file\" is no regular file, want one: what a link leads to is not held by the hash"
+    [[ -f $file && ! -L $file ]] || fail "\"$file\" is not a regular file, want one: the hash does not cover the target of a link"
     files+=("$file")
   done <<<"$found"
 done

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# train.sh release|publish runs that command of ghhelper in the caller's
-# repository, for VERSION, or for the pushed tag if VERSION is empty, with
-# --allow-private if ALLOW_PRIVATE is true; ghhelper itself annotates errors and
-# fills the job's summary. Writes the outputs version and report-path, also when the
-# train stopped half way, and subjects, the file of what may be attested, once all
-# of it is published.
+# train.sh release|publish runs that command of ghhelper in the caller's repository for
+# VERSION (default: the pushed tag), with --allow-private if ALLOW_PRIVATE is "true".
+# ghhelper annotates errors and writes the job's summary.
+# Writes the outputs version and report-path even if the release stopped half way, and
+# subjects (the file that lists what to attest) only if everything is published.
 set -euo pipefail
 
 # shellcheck source=actions/_lib/annotate.sh
@@ -20,14 +19,14 @@ options=()
 case ${ALLOW_PRIVATE:-false} in
 true) options=(--allow-private) ;;
 false) ;;
-*) refuse "allow-private is \"$ALLOW_PRIVATE\": want true or false" ;;
+*) refuse "input allow-private is \"$ALLOW_PRIVATE\", want \"true\" or \"false\"" ;;
 esac
 
 report=$(mktemp -d "${RUNNER_TEMP:?}/ghhelper-report.XXXXXX")
 status=0
 ghhelper "$command" --report "$report" ${options[@]+"${options[@]}"} -- "$version" || status=$?
 
-# A report exists once ghhelper took the version for one.
+# ghhelper writes a report once it has accepted the version.
 if [[ -f $report/report.md ]]; then
   {
     echo "version=${version#v}"

@@ -1,8 +1,7 @@
 # shellcheck shell=bash
 
-# run_checks COMMAND… ends the script as the command does, but well where the
-# command ended with 3 and ALLOW_UNCHECKED is "true": nothing was found wrong, and
-# something could not be checked.
+# run_checks COMMAND… exits with the command's exit code. If ALLOW_UNCHECKED is "true",
+# it turns 3 (nothing wrong, but something could not be checked) into 0.
 run_checks() {
   case ${ALLOW_UNCHECKED:-} in
     true | false) ;;

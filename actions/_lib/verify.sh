@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs ghhelper verify on the caller's files. Reads ALLOW_UNCHECKED.
+# Runs ghhelper verify in the caller's repository. Reads ALLOW_UNCHECKED.
 set -euo pipefail
 
 here=$(dirname "${BASH_SOURCE[0]}")

@@ -114,7 +114,7 @@ func TestTrainAllowsPrivatePackages(t *testing.T) {
 	if code != 2 || strings.Contains(out, "called") {
 		t.Errorf("saw exit code %d and %q, want 2, and ghhelper not called", code, out)
 	}
-	want(t, "stdout", out, `allow-private is "yes": want true or false`)
+	want(t, "stdout", out, `input allow-private is "yes", want "true" or "false"`)
 }
 
 // What ghhelper answers, it means: see its exit codes.
@@ -150,7 +150,7 @@ func TestTrainWithoutAVersion(t *testing.T) {
 	if code != 2 || strings.Contains(out, "called") {
 		t.Errorf("saw exit code %d and %q, want 2, and ghhelper not called", code, out)
 	}
-	want(t, "stdout", out, "::error title=ghhelper::no version: the input version is empty and refs/heads/main is no tag")
+	want(t, "stdout", out, "::error title=ghhelper::no version: the input version is empty and the run's ref, refs/heads/main, is not a tag")
 }
 
 func TestSetupRefuses(t *testing.T) {
@@ -190,9 +190,9 @@ func TestAttest(t *testing.T) {
 		"the tag's run":            {},
 		"the version of the tag":   {env: []string{"VERSION=1.2.3"}},
 		"with its v":               {env: []string{"VERSION=v1.2.3"}},
-		"a branch's run":           {[]string{"GITHUB_REF=refs/heads/main", "VERSION=1.2.3"}, "would name refs/heads/main, which this run is of, and not the tag v1.2.3", 2},
-		"another tag's run":        {[]string{"VERSION=1.2.4"}, "and not the tag v1.2.4", 2},
-		"an Enterprise server":     {[]string{"GITHUB_SERVER_URL=https://git.example.com"}, "this is https://git.example.com", 2},
+		"a branch's run":           {[]string{"GITHUB_REF=refs/heads/main", "VERSION=1.2.3"}, "would name the ref of this run, refs/heads/main, instead of the tag v1.2.3", 2},
+		"another tag's run":        {[]string{"VERSION=1.2.4"}, "instead of the tag v1.2.4", 2},
+		"an Enterprise server":     {[]string{"GITHUB_SERVER_URL=https://git.example.com"}, "this run is on https://git.example.com", 2},
 		"without the permission":   {[]string{"ACTIONS_ID_TOKEN_REQUEST_URL="}, "give it the permissions id-token: write and attestations: write", 2},
 		"with half the permission": {[]string{"ACTIONS_ID_TOKEN_REQUEST_TOKEN="}, "the job has no OIDC token", 2},
 	} {

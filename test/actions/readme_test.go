@@ -25,14 +25,14 @@ type table struct{ heading, text string }
 func (a action) tables() []table {
 	var all []table
 	if names := keys(get(a.node, "inputs")); len(names) > 0 {
-		text := "\n| input | what it is | default |\n|---|---|---|\n"
+		text := "\n| input | description | default |\n|---|---|---|\n"
 		for _, name := range names {
 			text += fmt.Sprintf("| `%s` | %s | %s |\n", name, cell(a.Inputs[name].Description), a.Inputs[name].shown())
 		}
 		all = append(all, table{"## Inputs\n", text})
 	}
 	if names := keys(get(a.node, "outputs")); len(names) > 0 {
-		text := "\n| output | what it is |\n|---|---|\n"
+		text := "\n| output | description |\n|---|---|\n"
 		for _, name := range names {
 			text += fmt.Sprintf("| `%s` | %s |\n", name, cell(a.Outputs[name].Description))
 		}

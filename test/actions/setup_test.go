@@ -202,7 +202,7 @@ func (s *setup) setsUp(env ...string) (said string) {
 func (s *setup) kept() string { return filepath.Join(s.cache, "ghhelper", s.source, s.platform) }
 
 const (
-	usedPrebuilt = "ghhelper is prebuilt: prebuilt.yml has built it of the same source on main"
+	usedPrebuilt = "using the prebuilt ghhelper: prebuilt.yml built it from the same source on main"
 	usedKept     = "ghhelper is in the tool cache already"
 	passedOver   = "no prebuilt ghhelper is used: "
 	distrusted   = "::warning title=ghhelper::a prebuilt ghhelper is not used: ghcr.io/" + prebuiltAt + ":"
@@ -245,7 +245,7 @@ func TestSetupBuildsWhatIsNotProven(t *testing.T) {
 		"another program": {func(s *setup) {
 			s.publish(otherGhhelper(s.t))
 			s.attest(attested(otherGhhelper(s.t)))
-		}, []string{distrusted, "but says \"ghhelper source ", "want source "}},
+		}, []string{distrusted, "but prints the version \"ghhelper source ", "want source "}},
 		"an altered blob": {func(s *setup) {
 			s.publish(ghhelper(s.t))
 			s.attest(attested(ghhelper(s.t)))
@@ -255,7 +255,7 @@ func TestSetupBuildsWhatIsNotProven(t *testing.T) {
 				}
 				return world.Fault{}
 			})
-		}, []string{distrusted, "is not the blob that its manifest names"}},
+		}, []string{distrusted, "has other bytes than its manifest's layer, sha256:"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -352,18 +352,18 @@ func TestPrebuiltSaysWhyNot(t *testing.T) {
 		env   []string
 		says  string
 	}{
-		"an Enterprise server": {func(*setup) {}, []string{"GITHUB_SERVER_URL=https://git.example.com"}, passedOver + "its provenance is kept by github.com, and this is https://git.example.com"},
-		"no runner of GitHub":  {func(*setup) {}, []string{"GITHUB_SERVER_URL="}, passedOver + "its provenance is kept by github.com, and this is another place"},
+		"an Enterprise server": {func(*setup) {}, []string{"GITHUB_SERVER_URL=https://git.example.com"}, passedOver + "only github.com stores its provenance, and this run is on https://git.example.com"},
+		"no runner of GitHub":  {func(*setup) {}, []string{"GITHUB_SERVER_URL="}, passedOver + "only github.com stores its provenance, and this run is on another server"},
 		"no gh":                {func(s *setup) { s.commands = s.t.TempDir(); s.withoutGo() }, nil, passedOver + "no command gh found on PATH"},
 		"no curl":              {func(s *setup) { s.withoutGo("curl") }, nil, passedOver + "no command curl found on PATH"},
-		"no token":             {func(*setup) {}, []string{"GH_TOKEN="}, passedOver + "there is no GH_TOKEN"},
+		"no token":             {func(*setup) {}, []string{"GH_TOKEN="}, passedOver + "GH_TOKEN is empty"},
 		"no network":           {func(s *setup) { s.Down("ghcr.io") }, nil, passedOver + "curl: ("},
 		"not public": {func(s *setup) { s.right(); s.SetPrivate("ghcr.io", prebuiltAt, true) }, nil,
 			passedOver + "ghcr.io/" + prebuiltAt + ":"},
-		"the registry fails":    {func(s *setup) { s.right(); s.answers("ghcr.io", tag, world.Fault{Status: 418}) }, nil, passedOver + "ghcr.io answered 418"},
+		"the registry fails":    {func(s *setup) { s.right(); s.answers("ghcr.io", tag, world.Fault{Status: 418}) }, nil, passedOver + "ghcr.io answered HTTP 418"},
 		"the registry babbles":  {func(s *setup) { s.answers("ghcr.io", "token", world.Fault{Status: 200, Body: "\n::error::x"}) }, nil, passedOver + "ghcr.io gave no token"},
 		"the blob is cut short": {func(s *setup) { s.right(); s.answers("ghcr.io", "/blobs/", world.Fault{Truncated: true}) }, nil, passedOver + "curl: (18)"},
-		"the blob is away":      {func(s *setup) { s.right(); s.answers("ghcr.io", "/blobs/", world.Fault{Status: 404}) }, nil, "is not published, or not for all: 404"},
+		"the blob is away":      {func(s *setup) { s.right(); s.answers("ghcr.io", "/blobs/", world.Fault{Status: 404}) }, nil, "is not published, or not publicly: HTTP 404"},
 		"the manifest is none":  {func(s *setup) { s.right(); s.answers("ghcr.io", tag, world.Fault{Status: 200, Body: "{}"}) }, nil, distrusted},
 		"the blob is too large": {func(s *setup) { s.pushed(make([]byte, 64<<20+1)) }, nil, passedOver + "curl: (63)"},
 		"the blob is a bomb":    {func(s *setup) { s.pushed(zipped(s.t, make([]byte, 300<<20))) }, nil, "does not unpack to at most 268435456 bytes"},
@@ -384,11 +384,11 @@ func TestPrebuiltSaysWhyNot(t *testing.T) {
 		"gh is too old": {func(s *setup) {
 			s.right()
 			s.file(filepath.Join(s.commands, "gh"), "#!/usr/bin/env bash\necho 'unknown flag: --source-ref' >&2; exit 1\n", 0o755)
-		}, nil, passedOver + "gh attestation verify could not check its provenance, and ended with 1: unknown flag"},
+		}, nil, passedOver + "gh attestation verify could not check its provenance (exit code 1): unknown flag"},
 		"gh babbles": {func(s *setup) {
 			s.right()
 			s.file(filepath.Join(s.commands, "gh"), "#!/usr/bin/env bash\nprintf '\\n::error::x\\r##[error]y\\e[1m' >&2; exit 1\n", 0o755)
-		}, nil, passedOver + "gh attestation verify could not check its provenance, and ended with 1:  ::error::x # # [error]y [1m"},
+		}, nil, passedOver + "gh attestation verify could not check its provenance (exit code 1):  ::error::x # # [error]y [1m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -238,25 +238,25 @@ func TestSourceHashRefuses(t *testing.T) {
 	}{
 		"a link to a file": {func(_ *testing.T, tree string) error {
 			return os.Symlink("root.go", filepath.Join(tree, "cmd/ghhelper/link.go"))
-		}, `"cmd/ghhelper/link.go" is no regular file`},
+		}, `"cmd/ghhelper/link.go" is not a regular file`},
 		"a link to a folder": {func(_ *testing.T, tree string) error {
 			return os.Symlink("oci", filepath.Join(tree, "internal/link"))
-		}, `"internal/link" is no regular file`},
+		}, `"internal/link" is not a regular file`},
 		"a link at the top": {func(t *testing.T, tree string) error {
 			if err := os.Rename(filepath.Join(tree, "internal"), filepath.Join(tree, "moved")); err != nil {
 				return err
 			}
 			return os.Symlink("moved", filepath.Join(tree, "internal"))
-		}, `"internal" is no regular file`},
+		}, `"internal" is not a regular file`},
 		"a line in a name": {func(t *testing.T, tree string) error {
 			testkit.Write(t, filepath.Join(tree, "internal/a\nb.go"), "")
 			return nil
-		}, `is no regular file`},
+		}, `is not a regular file`},
 		"no go.sum": {func(_ *testing.T, tree string) error { return os.Remove(filepath.Join(tree, "go.sum")) }, "cannot list go.sum"},
 		"no code": {func(_ *testing.T, tree string) error {
 			folder := filepath.Join(tree, "internal")
 			return errors.Join(os.RemoveAll(folder), os.Mkdir(folder, 0o755))
-		}, "there is no file below internal"},
+		}, "no files below internal"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

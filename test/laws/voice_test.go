@@ -29,7 +29,6 @@ var unfinished = []string{
 	"CONTRIBUTING.md",
 	"Makefile",
 	"README.md",
-	"actions",
 	"chart",
 	"cmd/ghhelper",
 	"config",
