@@ -86,11 +86,14 @@ func (p process) bump(ctx context.Context, f bumpFlags, component, version strin
 	if err != nil {
 		return err
 	}
-	move, err := moveOf(src.File, f, component, version)
+	if _, err := src.File.Component(component); err != nil {
+		return outcome.As(outcome.Usage, err)
+	}
+	move, err := moveOf(f, component, version)
 	if err != nil {
 		return err
 	}
-	plan, err := p.planBump(ctx, f, src, move, !f.offline)
+	plan, err := p.planBump(ctx, f, src, move)
 	if err != nil {
 		return err
 	}
@@ -115,21 +118,31 @@ func didBump(failed error, f bumpFlags) string {
 	return "moved"
 }
 
-func (p process) planBump(ctx context.Context, f bumpFlags, src workspace.Workspace, move decide.Move, asking bool) (*bump.Plan, error) {
-	b := bump.Bump{File: src.File, Tree: src.Tree, Names: src.Names, Move: move, AcceptStandIns: f.standIns, Env: p.without("GITHUB_TOKEN", dispatchToken, identityURL, identityToken)}
-	if asking {
+func (p process) planBump(ctx context.Context, f bumpFlags, src workspace.Workspace, move decide.Move) (*bump.Plan, error) {
+	b := bump.Bump{
+		File: src.File, Tree: src.Tree, Names: src.Names, Move: move,
+		AcceptStandIns: f.standIns, Env: p.deriving(),
+	}
+	if !f.offline {
 		b.Ask = p.asker(src)
 	}
 	return b.Plan(ctx)
 }
 
-// propose keeps the component's pull request, whatever is checked out.
+// deriving returns the environment of the commands that derive files. They are
+// the repository's own, and get no token.
+func (p process) deriving() []string {
+	return p.without("GITHUB_TOKEN", dispatchToken, identityURL, identityToken)
+}
+
+// propose keeps the component's pull request. HEAD only decides which repository
+// it is in; everything else comes from the default branch.
 func (p process) propose(ctx context.Context, f bumpFlags, component, version string) error {
-	src, err := p.opener(f.config).Head(ctx, orElse(f.dir, "."))
+	head, err := p.opener(f.config).Head(ctx, orElse(f.dir, "."))
 	if err != nil {
 		return err
 	}
-	move, err := moveOf(src.File, f, component, version)
+	move, err := moveOf(f, component, version)
 	if err != nil {
 		return err
 	}
@@ -137,29 +150,23 @@ func (p process) propose(ctx context.Context, f bumpFlags, component, version st
 	if err != nil {
 		return err
 	}
-	if err := dispatch.CheckSource(component, src.File.Components[component].Repository); err != nil {
-		return err
-	}
 	forge, err := p.forge("GITHUB_TOKEN")
 	if err != nil {
 		return err
 	}
-	proposer := bump.Proposer{Forge: forge, Repo: src.Repo, Repository: src.File.Own().Repository, Server: p.server(), Component: component,
-		Upstream: src.File.Components[component].Repository, Bumps: src.File.Bumps, AcceptStandIns: f.standIns,
-		Plan: func(ctx context.Context, tree string, asking bool) (*bump.Plan, error) {
-			there, err := p.opener(f.config).Commit(ctx, src.Repo, tree)
-			if err != nil {
-				return nil, err
-			}
-			return p.planBump(ctx, f, there, move, asking)
-		},
+	proposer := bump.Proposer{
+		Forge: forge, Repo: head.Repo, Repository: head.File.Own().Repository, Server: p.server(), Config: head.Config,
+		Move: move, Dispatch: dispatch, Asker: *p.asker(head), AcceptStandIns: f.standIns, Env: p.deriving(),
+	}
+	if head.Config == "" {
+		proposer.File, proposer.Config = head.File, f.config
 	}
 	defer p.warnRenamed(ctx, forge)
 	done, err := proposer.Propose(ctx)
 	p.outputProposal(component, move.Version, done)
 	if done.Plan != nil {
 		p.summarize(done.Markdown())
-		err = errors.Join(p.printProposal(ctx, src.Repo, done, f), err)
+		err = errors.Join(p.printProposal(ctx, head.Repo, done, f), err)
 	}
 	return err
 }
@@ -174,11 +181,8 @@ func (p process) outputProposal(component string, v ref.Version, done bump.Propo
 	p.output("bump", values)
 }
 
-func moveOf(file *delivery.File, f bumpFlags, component, version string) (decide.Move, error) {
+func moveOf(f bumpFlags, component, version string) (decide.Move, error) {
 	move := decide.Move{Component: component, AllowDowngrade: f.allowDowngrade}
-	if _, err := file.Component(component); err != nil {
-		return move, outcome.As(outcome.Usage, err)
-	}
 	var err error
 	if move.Version, err = parseVersion(version); err != nil {
 		return move, err
@@ -222,8 +226,10 @@ func (p process) printProposal(ctx context.Context, repo git.Repo, done bump.Pro
 	return err
 }
 
-// printPull prints nothing where it did not come to a proposal.
+// printPull prints where the declarations come from, and what became of the pull
+// request, if anything.
 func printPull(out io.Writer, done bump.Proposed) {
+	fmt.Fprintf(out, "declared by %s\n", report.Plain(done.Declared))
 	if done.Commit.ID != "" {
 		fmt.Fprintf(out, "commit %s: %s, author %s\n", done.Commit.ID, report.Plain(done.Commit.Signature()), report.Plain(done.Commit.Author))
 	}

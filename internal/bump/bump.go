@@ -43,7 +43,7 @@ type Plan struct {
 	Findings  []decide.Finding
 	Unchecked []report.Open
 	// Holds are the versions that the component's pins hold now.
-	Holds []ref.Version
+	Holds versions
 	// Seen is what was asked for and is there, by its name.
 	Seen    []resolve.Answer
 	Changes []apply.Change
@@ -64,7 +64,7 @@ func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 	p := &Plan{Move: b.Move}
 	pins := find.Pins(found.References)
 	p.Edits, p.Left = decide.Bump(b.File, pins, b.Move)
-	p.Holds = b.held(pins)
+	p.Holds = versionsOf(b.Move.Component, pins)
 	for _, s := range found.Suspects {
 		if s.Component == b.Move.Component {
 			p.Left = append(p.Left, decide.Left{Reference: s, Because: "looks like a version of it, but is written in no form that is known"})
@@ -91,15 +91,36 @@ func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 	return p, b.change(ctx, finder, p)
 }
 
-// held are the versions of the component's pins.
-func (b Bump) held(pins []ref.Reference) []ref.Version {
-	var versions []ref.Version
+// versions are those of a component's pins, one for each pin.
+type versions []ref.Version
+
+func versionsOf(component string, pins []ref.Reference) versions {
+	var all versions
 	for _, r := range pins {
-		if v, err := r.Version(); err == nil && r.Component == b.Move.Component {
-			versions = append(versions, v)
+		if v, err := r.Version(); err == nil && r.Component == component {
+			all = append(all, v)
 		}
 	}
-	return versions
+	return all
+}
+
+// aheadOf reports whether more of these pins than of the others have some version
+// beyond the given one, or a newer version than that.
+func (vs versions) aheadOf(others versions, beyond ref.Version) bool {
+	return slices.ContainsFunc(vs, func(v ref.Version) bool {
+		return (beyond.IsZero() || v.Compare(beyond) > 0) && vs.from(v) > others.from(v)
+	})
+}
+
+// from counts the pins of a version or a newer one.
+func (vs versions) from(v ref.Version) int {
+	count := 0
+	for _, other := range vs {
+		if other.Compare(v) >= 0 {
+			count++
+		}
+	}
+	return count
 }
 
 // somethingIsMeant looks whether a place holds the version that alone is to be
@@ -212,25 +233,6 @@ func (b Bump) lock(e decide.Edit, answers map[resolve.Target]resolve.Answer) (lo
 		return a.Digest, ""
 	}
 	return decide.LockOf(e.Reference, a), ""
-}
-
-// isAheadOf tells whether a tree holds more pins than another one at a version
-// beyond some version, or at what is newer than that.
-func (p *Plan) isAheadOf(other *Plan, beyond ref.Version) bool {
-	return slices.ContainsFunc(p.Holds, func(v ref.Version) bool {
-		return (beyond.IsZero() || v.Compare(beyond) > 0) && p.from(v) > other.from(v)
-	})
-}
-
-// from is how many pins hold a version or a newer one.
-func (p *Plan) from(v ref.Version) int {
-	count := 0
-	for _, held := range p.Holds {
-		if held.Compare(v) >= 0 {
-			count++
-		}
-	}
-	return count
 }
 
 // blocked tells whether something forbids to write.

@@ -1,389 +1,315 @@
 package bump
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
 	"github.com/kubestellar/actions/internal/apply"
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/event"
+	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/verify"
 )
 
 // Proposer keeps a component's one pull request in a repository: it opens it,
-// moves it on, and closes it when it is needless.
+// updates it, and closes it once nothing is left to change.
+//
+// Everything that delivery.yaml declares is read once a run, from the tip of the
+// default branch, which the pull request is based on.
 type Proposer struct {
 	Forge      *gh.Client
-	Repo       git.Repo // a clone of it, whose work tree and branches stay as they are
+	Repo       git.Repo // a clone, whose work tree and branches do not change
 	Repository string   // owner/name
 	Server     string   // https://github.com
-	Component  string
-	// Upstream is the component's own repository, owner/name.
-	Upstream string
-	Bumps    delivery.Bumps
-	// Plan plans the bump in a tree or commit that the clone holds; asking, it
-	// looks whether all is there, and derives files.
-	Plan func(ctx context.Context, tree string, asking bool) (*Plan, error)
-	// AcceptStandIns lets the change rest on what stands in for real artifacts.
+	Config     string   // path of delivery.yaml in the default branch
+	// File takes the place of Config if delivery.yaml is not in the repository.
+	File *delivery.File
+	Move decide.Move
+	// Dispatch is the event that started the run, nil without one.
+	Dispatch *event.Dispatch
+	// Asker queries registries and repositories, for the delivery.yaml in use.
+	Asker verify.Asker
+	// AcceptStandIns lets the change depend on stand-ins.
 	AcceptStandIns bool
+	// Env is the environment of the commands that derive files.
+	Env []string
 }
 
-// Proposed is what has become of a proposal.
+// Proposed is the result of a proposal.
 type Proposed struct {
 	Plan   *Plan
 	State  State
-	Pull   *gh.Pull  // nil where there is none
-	Commit gh.Commit // that was made; its ID is "" where none was
-	// Because says why nothing was proposed.
+	Pull   *gh.Pull  // nil without a pull request
+	Commit gh.Commit // with an empty ID if no commit was made
+	// Because is the reason why nothing was proposed.
 	Because string
+	// Declared names the delivery.yaml that was used, with its commit.
+	Declared string
 }
 
-// State is what has become of a pull request.
+// State is what a run did with the pull request.
 type State string
 
 // The states of a proposal.
 const (
 	Opened    State = "opened"
-	Replaced  State = "updated"  // its commit has given way to another one
-	Added     State = "added to" // a commit stands on top of people's
+	Replaced  State = "updated"  // another commit takes the place of ours
+	Added     State = "added to" // a commit on top of those of people
 	Unchanged State = "up to date"
 	Closed    State = "closed"
 	Nothing   State = "nothing to do"
 )
 
-// errMoved says that a branch was not any more where it had been seen.
+// errMoved reports that a branch moved during the run.
 var errMoved = errors.New("moved meanwhile")
 
-// Propose proposes the plan's changes in one commit on the tip of the default
-// branch. Commits of people on the proposal's branch stay, with ours on top of
-// them. Nothing is changed where that is a conflict.
+// Propose proposes the move in one commit on the tip of the default branch.
+// Commits of people on the proposal's branch stay, with ours on top of them. In
+// a conflict, nothing is changed.
 func (p Proposer) Propose(ctx context.Context) (Proposed, error) {
 	const tries = 3
 	for try := 1; ; try++ {
-		done, err := p.once(ctx, try > 1)
+		a := &attempt{Proposer: p, retry: try > 1}
+		done, err := a.propose(ctx)
+		done.Plan, done.Declared = a.plan, a.declared
 		if !errors.Is(err, errMoved) {
 			return done, err
 		}
 		if try == tries {
-			return done, outcome.As(outcome.Unchecked, fmt.Errorf("branches of %s moved each of the %d times that the change was made: run it again", p.Repository, tries))
+			return done, outcome.As(outcome.Unchecked, fmt.Errorf(
+				"branches of %s moved each of the %d times that the change was made: run it again", p.Repository, tries))
 		}
 	}
 }
 
-// once also says, by errMoved, that it is to be done anew.
-func (p Proposer) once(ctx context.Context, anew bool) (Proposed, error) {
-	tips, err := p.Repo.Tips(ctx, p.remote(), p.branch())
-	if err != nil {
-		return Proposed{}, err
-	}
-	if err := p.Repo.Bring(ctx, p.remote(), tips.Base, tips.Head); err != nil {
-		return Proposed{}, err
-	}
-	plan, err := p.Plan(ctx, tips.Base, true)
-	if err != nil {
-		return Proposed{}, err
-	}
-	if err := plan.Err(p.AcceptStandIns); err != nil {
-		return Proposed{Plan: plan}, err
-	}
-	s, err := p.look(ctx, tips)
-	if err != nil {
-		return Proposed{Plan: plan}, err
-	}
-	done, err := p.act(ctx, plan, s, anew)
-	done.Plan = plan
-	return done, err
+// attempt is one try of a proposal.
+type attempt struct {
+	Proposer
+	retry    bool // a branch moved during the try before
+	file     *delivery.File
+	declared string // names file
+	plan     *Plan  // on the tip of the default branch
+	branch
 }
 
-// act does what the plan and what stands on the branch call for.
-func (p Proposer) act(ctx context.Context, plan *Plan, s standing, anew bool) (Proposed, error) {
-	there, err := p.proposed(ctx, s)
-	switch {
-	case err != nil:
+// propose returns errMoved if it has to be tried again.
+func (a *attempt) propose(ctx context.Context) (Proposed, error) {
+	if err := a.begin(ctx); err != nil {
 		return Proposed{}, err
-	case there != nil && there.isAheadOf(plan, plan.Move.Version):
-		return Proposed{State: Nothing, Pull: s.open, Because: fmt.Sprintf("pull request %d proposes %s, a newer version: %s", s.open.Number, slices.MaxFunc(there.Holds, ref.Version.Compare), s.open.URL)}, nil
-	case len(plan.Changes) == 0:
-		return p.needless(ctx, plan, there, s)
-	case s.untouched():
-		return p.replace(ctx, plan, s, anew)
 	}
-	return p.addTo(ctx, plan, s)
+	var err error
+	if a.plan, err = a.planIn(ctx, a.Base); err != nil {
+		return Proposed{}, err
+	}
+	if err := a.plan.Err(a.AcceptStandIns); err != nil {
+		return Proposed{}, err
+	}
+	if err := a.inspect(ctx); err != nil {
+		return Proposed{}, err
+	}
+	return a.act(ctx)
 }
 
-// proposed is the plan, unasked, in what the open pull request comes to; nil
-// without one.
-func (p Proposer) proposed(ctx context.Context, s standing) (*Plan, error) {
-	if s.open == nil || s.Head == "" {
-		return nil, nil
-	}
-	return p.Plan(ctx, cmp.Or(s.merged, s.Head), false)
-}
-
-// replace proposes the change in one commit on the tip, in the place of ours.
-func (p Proposer) replace(ctx context.Context, plan *Plan, s standing, anew bool) (Proposed, error) {
-	tree, err := p.Repo.WriteTree(ctx, s.Base, files(plan.Changes))
+// begin fetches both branches and reads delivery.yaml at the default branch's tip.
+func (a *attempt) begin(ctx context.Context) error {
+	base, err := a.Repo.Tips(ctx, a.remote(), "")
 	if err != nil {
-		return Proposed{}, err
+		return err
 	}
-	if s.merged == tree && (!anew || s.onTip()) {
-		if s.open == nil && s.rejected != nil {
-			return Proposed{State: Nothing, Pull: s.rejected, Because: fmt.Sprintf("pull request %d proposed the same, and was closed: reopen it, or delete branch %s, to have it proposed again; %s", s.rejected.Number, p.branch(), s.rejected.URL)}, nil
+	if err := a.Repo.Bring(ctx, a.remote(), base.Base); err != nil {
+		return err
+	}
+	if err := a.declare(ctx, base); err != nil {
+		return outcome.As(outcome.Usage, err)
+	}
+	if a.Tips, err = a.Repo.Tips(ctx, a.remote(), a.branchName()); err != nil {
+		return err
+	}
+	if a.Base != base.Base {
+		return errMoved
+	}
+	return a.Repo.Bring(ctx, a.remote(), a.Base, a.Head)
+}
+
+// declare reads delivery.yaml, and checks that it is about this repository and
+// declares the component.
+func (a *attempt) declare(ctx context.Context, tips git.Tips) error {
+	if a.file, a.declared = a.File, a.Config; a.file == nil {
+		a.declared = fmt.Sprintf("%s of commit %s, the tip of %s", a.Config, tips.Base, tips.Default)
+		tree, err := a.Repo.Snapshot(ctx, tips.Base)
+		if err != nil {
+			return err
 		}
-		return p.show(ctx, plan, s, tree, gh.Commit{}, Unchanged)
-	}
-	commit, err := p.commit(ctx, plan, s, tree, []string{s.Base})
-	if err != nil {
-		return Proposed{}, err
-	}
-	return p.show(ctx, plan, s, tree, commit, Replaced)
-}
-
-// addTo proposes the change on top of what people have added.
-func (p Proposer) addTo(ctx context.Context, plan *Plan, s standing) (Proposed, error) {
-	if s.open == nil {
-		return Proposed{}, outcome.Wrongf("branch %s of %s holds commits of people, and no pull request is open from it: open one, or delete the branch; nothing was changed", p.branch(), p.Repository)
-	}
-	if s.conflict != nil {
-		return Proposed{}, fmt.Errorf("pull request %d (%s) holds commits of people that do not go together with %s: %w; merge %s into it, then run this again; nothing was changed", s.open.Number, s.open.URL, s.Default, s.conflict, s.Default)
-	}
-	more, err := p.Plan(ctx, s.merged, true)
-	if err != nil {
-		return Proposed{}, err
-	}
-	if err := more.Err(p.AcceptStandIns); err != nil {
-		return Proposed{}, err
-	}
-	if len(more.Changes) == 0 {
-		return p.show(ctx, plan, s, s.lastOfOurs(), gh.Commit{}, Unchanged)
-	}
-	tree, err := p.Repo.WriteTree(ctx, s.merged, files(more.Changes))
-	if err != nil {
-		return Proposed{}, err
-	}
-	parents := []string{s.Head}
-	if holds, err := p.Repo.Holds(ctx, s.Head, s.Base); err != nil {
-		return Proposed{}, err
-	} else if !holds {
-		parents = append(parents, s.Base)
-	}
-	commit, err := p.commit(ctx, more, s, tree, parents)
-	if err != nil {
-		return Proposed{}, err
-	}
-	return p.show(ctx, plan, s, tree, commit, Added)
-}
-
-// commit makes the commit, by GitHub, on no branch yet. Whom the token stands for
-// is what GitHub says that its author is, so where that is not known from our
-// commit before, it takes two.
-func (p Proposer) commit(ctx context.Context, plan *Plan, s standing, tree string, parents []string) (gh.Commit, error) {
-	changed, err := p.changed(ctx, s, tree)
-	if err != nil {
-		return gh.Commit{}, err
-	}
-	base, err := p.Repo.Tree(ctx, s.Base)
-	if err != nil {
-		return gh.Commit{}, err
-	}
-	made, err := p.Forge.CreateTree(ctx, p.Repository, base, changed)
-	if err != nil {
-		return gh.Commit{}, explainWorkflows(err, changed)
-	}
-	if made != tree {
-		return gh.Commit{}, outcome.Wrongf("GitHub made tree %s of the change, want %s: nothing was proposed", made, tree)
-	}
-	who := s.us()
-	for range 2 {
-		commit, err := p.Forge.CreateCommit(ctx, p.Repository, p.message(plan, tree, who), tree, parents)
-		if err != nil || commit.Author == who {
-			return commit, err
+		if a.file, err = delivery.Load(tree, a.Config); err != nil {
+			return fmt.Errorf("%s: %w", a.declared, err)
 		}
-		who = commit.Author
 	}
-	return gh.Commit{}, fmt.Errorf("GitHub names another author for each commit, lastly %s: nothing was proposed", who)
+	if own := a.file.Own().Repository; !strings.EqualFold(own, a.Repository) {
+		return fmt.Errorf("%s is about repository %s, want %s, as HEAD has it: check out %s, or correct it",
+			a.declared, own, a.Repository, tips.Default)
+	}
+	component, err := a.file.Component(a.Move.Component)
+	if err != nil {
+		return fmt.Errorf("%s: %w", a.declared, err)
+	}
+	return a.Dispatch.CheckSource(a.Move.Component, component.Repository)
 }
 
-// changed are the files in which a tree differs from the base's. What GitHub has
-// already goes by its id, all else by its content.
-func (p Proposer) changed(ctx context.Context, s standing, tree string) ([]gh.File, error) {
-	entries, err := p.Repo.Differ(ctx, s.Base, tree)
+// read returns the tree of a commit or of a tree, and the names of its files.
+func (a *attempt) read(ctx context.Context, id string) (fs.FS, []string, error) {
+	tree, err := a.Repo.Snapshot(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	names, err := find.Names(tree)
+	return tree, names, err
+}
+
+// planIn plans the move in a commit or tree.
+func (a *attempt) planIn(ctx context.Context, id string) (*Plan, error) {
+	tree, names, err := a.read(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	isNew := func(string) bool { return true }
-	if s.Head != "" {
-		fresh, err := p.Repo.Differ(ctx, s.Head, tree)
-		if err != nil {
-			return nil, err
-		}
-		isNew = func(name string) bool {
-			return slices.ContainsFunc(fresh, func(e git.Entry) bool { return e.Name == name })
-		}
-	}
-	var all []gh.File
-	for _, e := range entries {
-		file := gh.File{Name: e.Name, Mode: e.Mode, ID: e.ID}
-		if e.ID != "" && e.Mode != submodule && isNew(e.Name) {
-			if file.Content, err = p.Repo.Blob(ctx, e.ID); err != nil {
-				return nil, err
-			}
-			file.ID = ""
-		}
-		all = append(all, file)
-	}
-	return all, nil
+	ask := a.Asker
+	ask.File = a.file
+	return Bump{File: a.file, Tree: tree, Names: names, Move: a.Move, Ask: &ask,
+		AcceptStandIns: a.AcceptStandIns, Env: a.Env}.Plan(ctx)
 }
 
-// submodule is the mode of what is a commit of another repository.
-const submodule = "160000"
-
-// show puts a commit, if one was made, on the branch, and has the pull request
-// say what it holds. tree is that of our commit, old or new.
-func (p Proposer) show(ctx context.Context, plan *Plan, s standing, tree string, commit gh.Commit, state State) (Proposed, error) {
-	if commit.ID != "" {
-		if err := p.put(ctx, s, commit.ID, state == Replaced); err != nil {
-			return Proposed{}, err
-		}
+// proposed returns the versions that the component's pins would have if the open
+// pull request were merged.
+func (a *attempt) proposed(ctx context.Context) (versions, error) {
+	id := a.merged
+	if id == "" {
+		id = a.Head
 	}
-	done := Proposed{State: state, Commit: commit, Pull: s.open}
-	var err error
-	switch {
-	case s.open == nil:
-		done.State = Opened
-		done.Pull, err = p.open(ctx, plan, s, tree, commit.ID)
-	case !isAbout(s.open, tree):
-		done.Pull, err = p.Forge.EditPull(ctx, p.Repository, s.open.Number, p.title(plan), p.body(plan, tree))
-		if done.State == Unchanged {
-			done.State = Replaced
-		}
-	}
+	tree, names, err := a.read(ctx, id)
 	if err != nil {
-		return done, err
+		return nil, err
 	}
-	// Who takes a label away means it; but where there is none at all, an earlier
-	// run may have stopped before it.
-	if len(done.Pull.Labels) == 0 && len(p.Bumps.Labels) > 0 {
-		if err := p.Forge.AddLabels(ctx, p.Repository, done.Pull.Number, p.Bumps.Labels); err != nil {
-			return done, err
+	found, err := find.New(a.file).Files(ctx, tree, names)
+	return versionsOf(a.Move.Component, find.Pins(found.References)), err
+}
+
+// situation collects what the next step depends on. tree is the one to propose.
+func (a *attempt) situation(ctx context.Context) (s situation, there versions, tree string, err error) {
+	s = situation{
+		changes: len(a.plan.Changes) > 0, open: a.open != nil && a.Head != "", rejected: a.rejected != nil,
+		ours: a.ours(), discussed: a.discussed, conflict: a.conflict != nil,
+	}
+	if s.open {
+		if there, err = a.proposed(ctx); err != nil {
+			return s, nil, "", err
 		}
+		s.newer = there.aheadOf(a.plan.Holds, a.Move.Version)
+		s.further = there.aheadOf(a.plan.Holds, ref.Version{})
 	}
-	return done, p.stillThere(ctx, s, commit.ID)
+	if !s.changes {
+		base, err := a.Repo.Tree(ctx, a.Base)
+		s.redundant = a.merged == base
+		return s, there, "", err
+	}
+	tree, err = a.Repo.WriteTree(ctx, a.Base, files(a.plan.Changes))
+	s.same = a.merged == tree && (!a.retry || a.onTip())
+	return s, there, tree, err
 }
 
-// open opens the pull request. Where another run has been faster, that is the
-// one; where the branches have moved since they were looked at, errMoved. commit is
-// ours, if one was made.
-func (p Proposer) open(ctx context.Context, plan *Plan, s standing, tree, commit string) (*gh.Pull, error) {
-	pull, err := p.Forge.CreatePull(ctx, p.Repository, gh.Proposal{Title: p.title(plan), Body: p.body(plan, tree), Head: p.branch(), Base: s.Default})
-	if !errors.Is(err, gh.ErrConflict) {
-		return pull, err
-	}
-	there, lookErr := p.Forge.MadePull(ctx, p.Repository, p.branch())
-	if there == nil && lookErr == nil {
-		lookErr = p.stillThere(ctx, s, commit)
-	}
-	if there == nil || lookErr != nil {
-		return nil, errors.Join(err, lookErr)
-	}
-	return there, nil
-}
-
-// put makes the branch hold the commit. GitHub's API moves a branch by force
-// from wherever it is, so it is looked at right before, each time that it is
-// tried.
-func (p Proposer) put(ctx context.Context, s standing, commit string, force bool) error {
-	const tries = 3
-	force = force && len(s.commits) > 0
-	for try := 1; ; try++ {
-		err := p.putOnce(ctx, s, commit, force)
-		if _, uncertain := errors.AsType[*gh.Uncertain](err); !uncertain || !force || try == tries {
-			return err
-		}
-	}
-}
-
-func (p Proposer) putOnce(ctx context.Context, s standing, commit string, force bool) error {
-	now, err := p.Repo.Tips(ctx, p.remote(), p.branch())
-	switch {
-	case err != nil:
-		return err
-	case now.Head == commit && now.Base == s.Base:
-		return nil // by a try whose answer was lost
-	case now != s.Tips:
-		return errMoved
-	}
-	switch {
-	case s.Head == "":
-		err = p.Forge.CreateBranch(ctx, p.Repository, p.branch(), commit)
-	case force:
-		err = p.Forge.ForceBranch(ctx, p.Repository, p.branch(), commit)
-	default:
-		err = p.Forge.MoveBranch(ctx, p.Repository, p.branch(), commit)
-	}
-	if !errors.Is(err, gh.ErrConflict) {
-		return err
-	}
-	if now, lookErr := p.Repo.Tips(ctx, p.remote(), p.branch()); lookErr == nil && now != s.Tips {
-		return errMoved
-	}
-	return err
-}
-
-// stillThere looks again: the base is where it was, and the branch holds what was
-// put there, or still shows what it held before, since reads may lag.
-func (p Proposer) stillThere(ctx context.Context, s standing, commit string) error {
-	now, err := p.Repo.Tips(ctx, p.remote(), p.branch())
-	if err != nil {
-		return err
-	}
-	if now.Base != s.Base || now.Head != s.Head && now.Head != commit {
-		return errMoved
-	}
-	return nil
-}
-
-// needless closes a pull request that would not move anything on any more.
-func (p Proposer) needless(ctx context.Context, plan, there *Plan, s standing) (Proposed, error) {
-	if there == nil {
-		return Proposed{State: Nothing}, nil
-	}
-	base, err := p.Repo.Tree(ctx, s.Base)
+// act takes the next step.
+func (a *attempt) act(ctx context.Context) (Proposed, error) {
+	s, there, tree, err := a.situation(ctx)
 	if err != nil {
 		return Proposed{}, err
 	}
-	stays := func(because string) (Proposed, error) {
-		return Proposed{State: Nothing, Pull: s.open, Because: fmt.Sprintf("pull request %d %s, and stays open: %s", s.open.Number, because, s.open.URL)}, nil
+	switch next := s.next(); next {
+	case leaveNewer:
+		return a.leave(a.open, fmt.Sprintf("pull request %d proposes %s, a newer version: %s",
+			a.open.Number, slices.MaxFunc(there, ref.Version.Compare), a.open.URL)), nil
+	case leaveFurther:
+		return a.leave(a.open, fmt.Sprintf("pull request %d moves places further than %s has them, and stays open: %s",
+			a.open.Number, a.Default, a.open.URL)), nil
+	case leavePeople:
+		return a.leave(a.open, fmt.Sprintf("pull request %d holds commits of people, and stays open: %s",
+			a.open.Number, a.open.URL)), nil
+	case leaveRejected:
+		return a.leave(a.rejected, fmt.Sprintf("pull request %d proposed the same, and was closed: reopen it, or delete branch %s, "+
+			"to have it proposed again; %s", a.rejected.Number, a.branchName(), a.rejected.URL)), nil
+	case closePull:
+		return a.close(ctx)
+	case keep:
+		return a.show(ctx, tree, gh.Commit{}, Unchanged)
+	case replace:
+		commit, err := a.commit(ctx, a.plan, tree, []string{a.Base})
+		if err != nil {
+			return Proposed{}, err
+		}
+		return a.show(ctx, tree, commit, Replaced)
+	case add:
+		return a.addTo(ctx)
+	case refuseBranch:
+		return Proposed{}, outcome.Wrongf("branch %s of %s holds commits of people, and no pull request is open from it: "+
+			"open one, or delete the branch; nothing was changed", a.branchName(), a.Repository)
+	case refuseConflict:
+		return Proposed{}, fmt.Errorf("pull request %d (%s) holds commits of people that do not go together with %s: %w; "+
+			"merge %s into it, then run this again; nothing was changed", a.open.Number, a.open.URL, a.Default, a.conflict, a.Default)
 	}
-	switch {
-	case there.isAheadOf(plan, ref.Version{}):
-		return stays("moves places further than " + s.Default + " has them")
-	case s.merged != base && !s.ours():
-		return stays("holds commits of people")
+	return Proposed{State: Nothing}, nil
+}
+
+// leave proposes nothing, because of a pull request.
+func (a *attempt) leave(pull *gh.Pull, because string) Proposed {
+	return Proposed{State: Nothing, Pull: pull, Because: because}
+}
+
+// addTo proposes the move on top of the commits of people.
+func (a *attempt) addTo(ctx context.Context) (Proposed, error) {
+	more, err := a.planIn(ctx, a.merged)
+	if err != nil {
+		return Proposed{}, err
 	}
-	pull, err := p.Forge.ClosePull(ctx, p.Repository, s.open, fmt.Sprintf("%s holds %s %s or newer wherever it is to follow its releases: nothing is left to be changed here.", s.Default, p.Component, plan.Move.Version))
+	if err := more.Err(a.AcceptStandIns); err != nil {
+		return Proposed{}, err
+	}
+	if len(more.Changes) == 0 {
+		return a.show(ctx, a.lastOfOurs().Tree, gh.Commit{}, Unchanged)
+	}
+	tree, err := a.Repo.WriteTree(ctx, a.merged, files(more.Changes))
+	if err != nil {
+		return Proposed{}, err
+	}
+	parents := []string{a.Head}
+	if holds, err := a.Repo.Holds(ctx, a.Head, a.Base); err != nil {
+		return Proposed{}, err
+	} else if !holds {
+		parents = append(parents, a.Base)
+	}
+	commit, err := a.commit(ctx, more, tree, parents)
+	if err != nil {
+		return Proposed{}, err
+	}
+	return a.show(ctx, tree, commit, Added)
+}
+
+// close closes the pull request, with the reason as a comment.
+func (a *attempt) close(ctx context.Context) (Proposed, error) {
+	pull, err := a.Forge.ClosePull(ctx, a.Repository, a.open, fmt.Sprintf(
+		"%s holds %s %s or newer wherever it is to follow its releases: nothing is left to be changed here.",
+		a.Default, a.Move.Component, a.Move.Version))
 	return Proposed{State: Closed, Pull: pull}, err
 }
 
-// explainWorkflows says what a refusal may mean where workflows are changed.
-// https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
-func explainWorkflows(err error, changed []gh.File) error {
-	i := slices.IndexFunc(changed, func(f gh.File) bool { return strings.HasPrefix(f.Name, ".github/workflows/") })
-	if i < 0 || !errors.Is(err, gh.ErrDenied) && !errors.Is(err, gh.ErrAbsent) {
-		return err
-	}
-	return fmt.Errorf("%w; it changes %s, for which the token needs workflows: write, which only an App's or a person's can have", err, changed[i].Name)
-}
+func (a *attempt) remote() git.Remote { return git.Remote(a.Server + "/" + a.Repository) }
 
-func (p Proposer) remote() git.Remote { return git.Remote(p.Server + "/" + p.Repository) }
-
-func (p Proposer) branch() string { return p.Bumps.BranchFor(p.Component) }
+func (a *attempt) branchName() string { return a.file.Bumps.BranchFor(a.Move.Component) }
 
 func files(changes []apply.Change) []git.File {
 	var all []git.File

@@ -11,22 +11,23 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-func (p Proposer) title(plan *Plan) string { return p.Bumps.TitleFor(p.Component, plan.Move.Version) }
+func (a *attempt) title() string { return a.file.Bumps.TitleFor(a.Move.Component, a.Move.Version) }
 
 // signOff certifies that the change may be given: https://developercertificate.org
 const signOff = "Signed-off-by: "
 
-// message is what the commit says; who signs it off, "" for nobody yet.
-func (p Proposer) message(plan *Plan, tree, who string) string {
-	text := fmt.Sprintf("%s\n\n%s %s in %s.\n", p.title(plan), p.Component, plan.Move.Version, report.Count(len(plan.Edits), "place"))
+// message returns the commit's message. It is not signed off without an author.
+func (a *attempt) message(plan *Plan, tree, author string) string {
+	text := fmt.Sprintf("%s\n\n%s %s in %s.\n",
+		a.title(), a.Move.Component, a.Move.Version, report.Count(len(plan.Edits), "place"))
 	for _, c := range plan.Changes {
 		if c.By != "" {
 			text += fmt.Sprintf("%s is derived by %s.\n", report.Plain(c.File), report.Plain(c.By))
 		}
 	}
 	text += "\n" + treeTrailer + tree + "\n"
-	if who != "" {
-		text += signOff + who + "\n"
+	if author != "" {
+		text += signOff + author + "\n"
 	}
 	return text
 }
@@ -35,14 +36,16 @@ func (p Proposer) message(plan *Plan, tree, who string) string {
 // their limit is 65536 characters.
 const longestBody = 60_000
 
-// body is what the pull request says.
-func (p Proposer) body(plan *Plan, tree string) string {
+// body returns the text of the pull request.
+func (a *attempt) body(tree string) string {
+	plan := a.plan
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
-	if own := p.Bumps.BodyFor(p.Component, plan.Move.Version); own != "" {
+	if own := a.file.Bumps.BodyFor(a.Move.Component, a.Move.Version); own != "" {
 		add("%s", own)
 	}
-	add("%s [%s](%s/releases/tag/%s) is released%s.", p.Component, plan.Move.Version, p.upstream(), plan.Move.Version.Tag(), p.changes(plan))
+	add("%s [%s](%s/releases/tag/%s) is released%s.",
+		a.Move.Component, a.Move.Version, a.upstream(), a.Move.Version.Tag(), a.changes())
 	parts = append(parts, plan.moved()...)
 	parts = append(parts, plan.derived()...)
 	parts = append(parts, plan.seen()...)
@@ -62,12 +65,15 @@ func (p Proposer) body(plan *Plan, tree string) string {
 // isAbout tells whether the pull request's text was written for a tree of ours.
 func isAbout(pull *gh.Pull, tree string) bool { return strings.Contains(pull.Body, treeTrailer+tree) }
 
-func (p Proposer) upstream() string { return p.Server + "/" + p.Upstream }
+// upstream returns the address of the repository that releases the component.
+func (a *attempt) upstream() string {
+	return a.Server + "/" + a.file.Components[a.Move.Component].Repository
+}
 
-// changes links to what has changed since the versions that are replaced.
-func (p Proposer) changes(plan *Plan) string {
+// changes returns links to the changes since the versions that are replaced.
+func (a *attempt) changes() string {
 	var from []ref.Version
-	for _, e := range plan.Edits {
+	for _, e := range a.plan.Edits {
 		if v, err := e.Version(); err == nil && !slices.ContainsFunc(from, func(o ref.Version) bool { return o.Compare(v) == 0 }) {
 			from = append(from, v)
 		}
@@ -75,7 +81,7 @@ func (p Proposer) changes(plan *Plan) string {
 	slices.SortFunc(from, func(a, b ref.Version) int { return b.Compare(a) })
 	var links []string
 	for _, v := range from {
-		links = append(links, fmt.Sprintf("[%s](%s/compare/%s...%s)", v, p.upstream(), v.Tag(), plan.Move.Version.Tag()))
+		links = append(links, fmt.Sprintf("[%s](%s/compare/%s...%s)", v, a.upstream(), v.Tag(), a.Move.Version.Tag()))
 	}
 	if len(links) == 0 {
 		return ""

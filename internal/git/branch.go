@@ -18,9 +18,13 @@ type Tips struct {
 }
 
 // Tips asks a remote, in one question, where its default branch and another one
-// stand.
+// stand. An empty branch asks for the default branch alone.
 func (r Repo) Tips(ctx context.Context, remote Remote, branch string) (Tips, error) {
-	out, err := r.Run(ctx, "ls-remote", "--symref", "--", string(remote), "HEAD", "refs/heads/"+branch)
+	args := []string{"ls-remote", "--symref", "--", string(remote), "HEAD"}
+	if branch != "" {
+		args = append(args, "refs/heads/"+branch)
+	}
+	out, err := r.Run(ctx, args...)
 	if err != nil {
 		return Tips{}, err
 	}

@@ -168,27 +168,15 @@ func (w *wood) receive(ctx context.Context, name string, k task) error {
 	if err != nil {
 		return err
 	}
-	p := bump.Proposer{Forge: forge, Repo: repo, Repository: k.tree.repository(), Server: server, Component: k.tree.pins, Upstream: named(k.tree.pins).repository(), Bumps: head.file.Bumps,
-		Plan: func(ctx context.Context, tree string, asking bool) (*bump.Plan, error) {
-			return w.plan(ctx, name, repo, tree, decide.Move{Component: k.tree.pins, Version: v}, asking)
-		}}
+	p := bump.Proposer{
+		Forge: forge, Repo: repo, Repository: k.tree.repository(), Server: server, Config: delivery.FileName,
+		Move: decide.Move{Component: k.tree.pins, Version: v}, Asker: *head.ask, Env: repo.Env,
+	}
 	done, err := p.Propose(ctx)
 	if err == nil {
 		w.count.add("proposal: " + string(done.State))
 	}
 	return err
-}
-
-func (w *wood) plan(ctx context.Context, name string, repo git.Repo, tree string, move decide.Move, asking bool) (*bump.Plan, error) {
-	b, err := w.bring(ctx, name, repo, tree)
-	if err != nil {
-		return nil, err
-	}
-	to := bump.Bump{File: b.file, Tree: b.tree, Names: b.names, Move: move, Env: repo.Env}
-	if asking {
-		to.Ask = b.ask
-	}
-	return to.Plan(ctx)
 }
 
 // pushed is a commit of a person's.

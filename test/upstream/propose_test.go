@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -19,13 +20,14 @@ import (
 	"github.com/kubestellar/actions/internal/bump"
 	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
-	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/event"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/faults"
 	wild "github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 const (
@@ -39,6 +41,9 @@ type downstream struct {
 	t    *testing.T
 	name string   // by which the forge knows it
 	work git.Repo // a clone, of an early state
+
+	elsewhere *delivery.File  // in place of the one in main
+	dispatch  *event.Dispatch // that started the run
 }
 
 // newDownstream has main hold these files, beside its delivery.yaml.
@@ -124,40 +129,11 @@ func (d *downstream) move(move decide.Move) (bump.Proposed, error) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	p := bump.Proposer{Forge: forge, Repo: d.work, Repository: us, Server: "https://github.com", Component: move.Component, Upstream: "o/up",
-		Plan: func(ctx context.Context, tree string, asking bool) (*bump.Plan, error) {
-			return d.planIn(ctx, tree, move, asking)
-		}}
-	tree, err := d.work.Snapshot(d.t.Context(), "HEAD")
-	if err != nil {
-		d.t.Fatal(err)
+	p := bump.Proposer{
+		Forge: forge, Repo: d.work, Repository: us, Server: "https://github.com", Config: delivery.FileName, File: d.elsewhere,
+		Move: move, Dispatch: d.dispatch, Asker: *d.asker(d.t, nil), Env: d.work.Env,
 	}
-	file, err := delivery.Load(tree, delivery.FileName)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	p.Bumps = file.Bumps
 	return p.Propose(d.t.Context())
-}
-
-func (d *downstream) planIn(ctx context.Context, id string, move decide.Move, asking bool) (*bump.Plan, error) {
-	tree, err := d.work.Snapshot(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	names, err := find.Names(tree)
-	if err != nil {
-		return nil, err
-	}
-	f, err := delivery.Load(tree, delivery.FileName)
-	if err != nil {
-		return nil, err
-	}
-	b := bump.Bump{File: f, Tree: tree, Names: names, Move: move, Env: d.work.Env}
-	if asking {
-		b.Ask = d.asker(d.t, f)
-	}
-	return b.Plan(ctx)
 }
 
 // must proposes, and wants this to come of it.
@@ -215,6 +191,87 @@ func TestProposes(t *testing.T) {
 	if did := d.asked(since, true); len(did) > 0 {
 		t.Errorf("the same again did %q", did)
 	}
+}
+
+// Everything that delivery.yaml declares is read at the tip of main, which the
+// pull request is based on, whatever is checked out.
+func TestDeclaredByMain(t *testing.T) {
+	t.Parallel()
+	const other = "version: 1\nself: us\ncomponents:\n  us: {repository: o/us}\n"
+	onMain := strings.ReplaceAll(declared, "  up:", "  late:") + "bumps: {branch: \"{component}-next\", title: \"🌱 {component} {version}\"}\n"
+	v, err := ref.ParseVersion("1.2.4")
+	testkit.Must(t, err)
+	late := decide.Move{Component: "late", Version: v}
+	checksOut := func(d *downstream, text string) { // leaves main as it is
+		d.mustDo(os.WriteFile(d.work.Dir+"/delivery.yaml", []byte(text), 0o644))
+		d.run(d.work, "commit", "--quiet", "--all", "--message", "not pushed")
+	}
+	t.Run("a component that only main declares", func(t *testing.T) {
+		t.Parallel()
+		d := newDownstream(t, pulls)
+		d.commit("HEAD", map[string]string{"delivery.yaml": onMain})
+		checksOut(d, other+"bumps: {branch: \"wrong-{component}\"}\n")
+		done, err := d.move(late)
+		one := d.theOne()
+		if err != nil || done.State != bump.Opened || one.Head != "late-next" || one.Title != "🌱 late 1.2.4" || !strings.Contains(one.Body, "https://github.com/o/up/releases/tag/v1.2.4") {
+			t.Errorf("%s, %v, %+v", done.State, err, one)
+		}
+		if want := "delivery.yaml of commit " + d.bare("rev-parse", "main") + ", the tip of main"; done.Declared != want {
+			t.Errorf("declared by %q, want %q", done.Declared, want)
+		}
+	})
+	t.Run("a component that only HEAD declares", func(t *testing.T) {
+		t.Parallel()
+		d := newDownstream(t, pulls)
+		checksOut(d, onMain)
+		since := len(d.Requests())
+		_, err := d.move(late)
+		if want := "delivery.yaml of commit " + d.bare("rev-parse", "main") + `, the tip of main: component "late" is not declared in delivery.yaml, which has up, us`; outcome.Of(err) != outcome.Usage || err.Error() != want {
+			t.Errorf("%v, want %q", err, want)
+		}
+		if asked := d.asked(since, false); len(asked) > 0 {
+			t.Errorf("it asked %q", asked)
+		}
+	})
+	t.Run("a file that is not in the repository", func(t *testing.T) {
+		t.Parallel()
+		d := newDownstream(t, pulls)
+		d.elsewhere = parsed(t, onMain)
+		done, err := d.move(late)
+		if one := d.theOne(); err != nil || done.State != bump.Opened || one.Head != "late-next" || done.Declared != delivery.FileName {
+			t.Errorf("%s, %q, %v, %+v", done.State, done.Declared, err, one)
+		}
+	})
+	t.Run("another repository", func(t *testing.T) {
+		t.Parallel()
+		d := newDownstream(t, pulls)
+		d.commit("HEAD", map[string]string{"delivery.yaml": strings.Replace(declared, "repository: o/us", "repository: o/fork", 1)})
+		_, err := d.propose("1.2.4")
+		if outcome.Of(err) != outcome.Usage || !strings.Contains(err.Error(), "is about repository o/fork, want o/us, as HEAD has it: check out main") {
+			t.Error(err)
+		}
+	})
+	t.Run("a dispatch of another repository than main's", func(t *testing.T) {
+		t.Parallel()
+		d := newDownstream(t, pulls)
+		checksOut(d, strings.ReplaceAll(declared, "repository: o/up", "repository: o/forged"))
+		d.dispatch = dispatched(t, `{"client_payload": {"repository": "o/forged"}}`)
+		if _, err := d.propose("1.2.4"); outcome.Of(err) != outcome.Usage || !strings.Contains(err.Error(), `client_payload.repository is "o/forged", want o/up`) {
+			t.Error(err)
+		}
+	})
+}
+
+// dispatched is the dispatch of a payload.
+func dispatched(t *testing.T, text string) *event.Dispatch {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "event.json")
+	testkit.Write(t, path, text)
+	d, err := event.Read("repository_dispatch", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // At most seven requests to the API, for a hundred files, labels included.
