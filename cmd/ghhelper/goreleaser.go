@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
 	"path/filepath"
 	"regexp"
@@ -12,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/release"
 )
 
 const goreleaserHelp = `Runs goreleaser by itself, for a repository whose own workflow does the rest of a
@@ -85,8 +84,8 @@ func (p process) goreleaser(ctx context.Context, f goreleaserFlags, args []strin
 
 // goreleaserOf puts a run together from the surroundings. The build of a snapshot,
 // which may be that of a pull request, sees no token.
-func (p process) goreleaserOf(ctx context.Context, f goreleaserFlags, v ref.Version) (run release.Goreleaser, err error) {
-	run = release.Goreleaser{Server: p.server(), Version: v, Registry: builderRegistry(), Errors: io.Discard}
+func (p process) goreleaserOf(ctx context.Context, f goreleaserFlags, v ref.Version) (run goreleaser.Standalone, err error) {
+	run = goreleaser.Standalone{Server: p.server(), Version: v, Registry: builderRegistry()}
 	if run.Repo, err = p.opener("").Repository(ctx, "."); err != nil {
 		return run, err
 	}
@@ -110,9 +109,9 @@ func (p process) goreleaserOf(ctx context.Context, f goreleaserFlags, v ref.Vers
 	if v.IsZero() {
 		env = p.without(dispatchToken, "GITHUB_TOKEN", identityURL, identityToken)
 	}
-	run.Builder = release.Builder{Command: f.goreleaser, Dir: filepath.Join(run.Repo.Dir, f.folder), Env: env}
+	run.Program = goreleaser.Program{Command: f.goreleaser, Dir: filepath.Join(run.Repo.Dir, f.folder), Env: env}
 	if f.verbose {
-		run.Errors = p.Stderr
+		run.Program.Output = p.Stderr
 	}
 	return run, nil
 }
@@ -144,7 +143,7 @@ func (p process) ownRepository(tree fs.FS, given string) (string, error) {
 	return name, nil
 }
 
-func (p process) concludeGoreleaser(made *release.Packaged, f goreleaserFlags) error {
+func (p process) concludeGoreleaser(made *goreleaser.Result, f goreleaserFlags) error {
 	images, err := json.Marshal(made.Images)
 	if err != nil {
 		return err

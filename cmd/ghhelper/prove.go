@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/attest"
 	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
@@ -175,11 +175,13 @@ func (p process) proof(ctx context.Context, f proveFlags, src workspace.Workspac
 	}
 	prover.Attestations = &attest.Verifier{GitHub: forge.Attestations, Registry: registry, Command: "gh", Env: attest.Environment(p.Environ), TrustedRoot: f.root, Home: home}
 	if f.rebuild {
-		says := io.Discard
+		program := goreleaser.Program{Command: f.goreleaser}
 		if f.verbose {
-			says = p.Stderr
+			program.Output = p.Stderr
 		}
-		again := rehearsal.Rebuild{Repo: src.Repo, Server: p.server(), Version: v, Registry: registry, Goreleaser: f.goreleaser, Errors: says, Now: time.Now}
+		again := rehearsal.Rebuild{
+			Repo: src.Repo, Server: p.server(), Version: v, Registry: registry, Goreleaser: program, Now: time.Now,
+		}
 		prover.Rebuild = again.Run
 	}
 	defer p.warnRenamed(ctx, forge)

@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
 )
@@ -45,14 +45,14 @@ const publishHelp = `Stamps, packages, stages, checks, promotes and proves the c
 alone, for a repository whose images are published already. The same stages
 as in "ghhelper release".`
 
-// trainFlags are the flags of the commands that ride the train.
-type trainFlags struct {
+// releaseFlags are the flags of release and publish.
+type releaseFlags struct {
 	config, report, goreleaser string
 	sign                       string
 	verbose, standIns, private bool
 }
 
-func (f *trainFlags) add(cmd *cobra.Command) {
+func (f *releaseFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares what is released")
 	cmd.Flags().StringVar(&f.report, "report", "", "write report.md and report.json into this folder")
 	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what goreleaser says while it builds")
@@ -63,33 +63,33 @@ func (f *trainFlags) add(cmd *cobra.Command) {
 }
 
 func newRelease(p process) *cobra.Command {
-	return newTrain(p, "release VERSION", "Release the checked-out commit as VERSION", releaseHelp, (*release.Train).Release)
+	return newReleaser(p, "release VERSION", "Release the checked-out commit as VERSION", releaseHelp, (*release.Releaser).Release)
 }
 
 func newPublish(p process) *cobra.Command {
-	return newTrain(p, "publish VERSION", "Publish the charts alone as VERSION", publishHelp, (*release.Train).Publish)
+	return newReleaser(p, "publish VERSION", "Publish the charts alone as VERSION", publishHelp, (*release.Releaser).Publish)
 }
 
-type journey func(*release.Train, context.Context) (*report.Report, error)
+type releaseFunc func(*release.Releaser, context.Context) (*report.Report, error)
 
-func newTrain(p process, use, short, long string, ride journey) *cobra.Command {
-	var flags trainFlags
+func newReleaser(p process, use, short, long string, run releaseFunc) *cobra.Command {
+	var flags releaseFlags
 	cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.ExactArgs(1)}
 	flags.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		train, err := p.train(cmd.Context(), flags, args[0])
+		releaser, err := p.releaser(cmd.Context(), flags, args[0])
 		if err != nil {
 			return err
 		}
-		defer p.warnRenamed(cmd.Context(), train.Forge, train.Downstreams)
-		rep, err := ride(train, cmd.Context())
+		defer p.warnRenamed(cmd.Context(), releaser.Forge, releaser.Downstreams)
+		rep, err := run(releaser, cmd.Context())
 		return p.conclude(rep, flags.report, err)
 	}
 	return cmd
 }
 
-// train puts a train together from the surroundings.
-func (p process) train(ctx context.Context, flags trainFlags, versionArg string) (*release.Train, error) {
+// releaser returns a Releaser of the checked-out commit.
+func (p process) releaser(ctx context.Context, flags releaseFlags, versionArg string) (*release.Releaser, error) {
 	v, err := parseVersion(versionArg)
 	if err != nil {
 		return nil, err
@@ -112,17 +112,20 @@ func (p process) train(ctx context.Context, flags trainFlags, versionArg string)
 			return nil, err
 		}
 	}
-	builderSays := io.Discard
-	if flags.verbose {
-		builderSays = p.Stderr
+	program := goreleaser.Program{
+		Command: flags.goreleaser,
+		Dir:     src.Repo.Dir,
+		Env:     p.without(dispatchToken, identityURL, identityToken),
 	}
-	return &release.Train{
+	if flags.verbose {
+		program.Output, signer.Output = p.Stderr, p.Stderr
+	}
+	return &release.Releaser{
 		Repo: src.Repo, Commit: src.Commit, Tree: src.Tree, File: src.File, Version: v,
 		Registry: p.registry(), BuilderRegistry: builderRegistry(), Public: anybody(), Forge: forge, Downstreams: downstreams, Server: p.server(), World: p.resolver(src, nil),
-		Builder:        release.Builder{Command: flags.goreleaser, Dir: src.Repo.Dir, Env: p.without(dispatchToken, identityURL, identityToken)},
+		Goreleaser:     program,
 		Signer:         signer,
 		Log:            &report.Log{Out: p.Stdout, Now: time.Now},
-		Errors:         builderSays,
 		AcceptStandIns: flags.standIns, AllowPrivate: flags.private, Untracked: within(src.Repo.Dir, flags.report),
 	}, nil
 }

@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
+	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/report"
 )
@@ -161,20 +162,8 @@ func (r *run) expected() (origin, error) {
 	for line := range strings.Lines(string(sums)) {
 		want.sums[strings.TrimSpace(line)] = true
 	}
-	config, _ := fs.ReadFile(r.src.Tree, ".goreleaser.yaml") // without it nothing is expected
-	want.linked = linksCommit(string(config))
+	want.linked = goreleaser.LinksCommit(r.src.Tree)
 	return want, nil
-}
-
-// linksCommit tells whether a configuration of goreleaser's has the linker set
-// a variable to the commit: https://goreleaser.com/customization/templates/
-func linksCommit(config string) bool {
-	for line := range strings.Lines(config) {
-		if strings.Contains(line, "-X ") && (strings.Contains(line, ".FullCommit") || strings.Contains(line, ".Commit ") || strings.Contains(line, ".Commit}")) {
-			return true
-		}
-	}
-	return false
 }
 
 // built holds what a program says of itself to what it must.
@@ -204,7 +193,7 @@ func (o origin) built(info *debug.BuildInfo, data []byte) (how string, err error
 	case bytes.Contains(data, []byte(o.commit)):
 		return base + ", and it names the commit; that is what it says of itself", nil
 	case o.linked:
-		return "", outcome.Wrongf("it does not name the commit, which .goreleaser.yaml has the linker write into it")
+		return "", outcome.Wrongf("it does not name the commit, which %s has the linker write into it", goreleaser.FileName)
 	}
 	return "", errors.New(base + ", but it does not name its commit: only building it again can tell (--rebuild)")
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
@@ -181,19 +182,20 @@ func (s *stage) push(t *testing.T, branch string) (commit string) {
 // release runs the real train, with the real goreleaser.
 func (s *stage) release(t *testing.T) {
 	t.Helper()
-	goreleaser := testkit.Tool(t, "goreleaser")
+	command := testkit.Tool(t, "goreleaser")
 	repo := git.Repo{Dir: s.clone, Env: s.env}
 	tree, err := repo.Snapshot(context.Background(), s.commit)
 	testkit.Must(t, err)
 	s.file, err = delivery.Load(tree, delivery.FileName)
 	testkit.Must(t, err)
-	train := &release.Train{
+	releaser := &release.Releaser{
 		Repo: repo, Commit: s.commit, Tree: tree, File: s.file, Version: parse(t, version), Registry: s.registry(), Public: s.anybody(),
 		Forge: s.forge(t, s.Token()), Downstreams: s.forge(t, s.Token()), Server: "https://github.com",
-		Builder: release.Builder{Command: goreleaser, Dir: s.clone, Env: s.env},
-		Log:     &report.Log{Out: io.Discard, Now: time.Now}, Errors: io.Discard, AllowPrivate: true,
+		Goreleaser:   goreleaser.Program{Command: command, Dir: s.clone, Env: s.env},
+		Log:          &report.Log{Out: io.Discard, Now: time.Now},
+		AllowPrivate: true,
 	}
-	_, err = train.Release(context.Background())
+	_, err = releaser.Release(context.Background())
 	testkit.Must(t, err)
 }
 

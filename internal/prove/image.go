@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kubestellar/actions/internal/attest"
+	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 )
@@ -32,7 +33,7 @@ func (r *run) image(ctx context.Context, t thing, commit, tag, repository string
 	if len(t.Embeds) > 0 {
 		order = append(order, ruleImageEmbeds)
 	}
-	attachesSBOM := tag == r.tagKey() && r.attachesSBOM(t.At)
+	attachesSBOM := tag == r.tagKey() && r.src.Tree != nil && goreleaser.AttachesSBOM(r.src.Tree, t.At)
 	if attachesSBOM {
 		order = append(order, ruleImageSBOM)
 	}

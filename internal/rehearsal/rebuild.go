@@ -2,19 +2,17 @@ package rehearsal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
@@ -31,9 +29,8 @@ type Rebuild struct {
 	Repo       git.Repo // where git and go run, with the user's own environment
 	Server     string   // where the repository is fetched from
 	Version    ref.Version
-	Registry   *oci.Registry // where base images are read
-	Goreleaser string        // the command
-	Errors     io.Writer     // what it says
+	Registry   *oci.Registry      // where base images are read
+	Goreleaser goreleaser.Program // without Dir and Env, which Run sets
 	Now        func() time.Time
 }
 
@@ -51,8 +48,12 @@ func (b Rebuild) run(ctx context.Context, src prove.Source) (prove.Rebuilt, erro
 	if runtime.GOOS != "linux" {
 		return prove.Rebuilt{}, fmt.Errorf("building again in a world of its own takes Linux, this is %s: see golang/go#77865", runtime.GOOS)
 	}
-	if release.HasNothingToBuild(src.Tree) {
-		return prove.Rebuilt{}, errors.New("the tag holds no .goreleaser.yaml, so nobody says how it was built")
+	config, err := goreleaser.Load(src.Tree)
+	if err != nil {
+		return prove.Rebuilt{}, err
+	}
+	if config == nil {
+		return prove.Rebuilt{}, fmt.Errorf("the tag contains no %s, so its build is not known", goreleaser.FileName)
 	}
 	dir, err := os.MkdirTemp("", "ghhelper-rebuild-*")
 	if err != nil {
@@ -68,60 +69,48 @@ func (b Rebuild) run(ctx context.Context, src prove.Source) (prove.Rebuilt, erro
 	if err != nil {
 		return prove.Rebuilt{}, err
 	}
-	toolchain, err := release.Toolchain(src.Tree)
-	again := prove.Rebuilt{How: "built with an empty cache by toolchain " + toolchain + " and goreleaser " + b.goreleaser(ctx), Images: built.Images, Files: map[string]string{}}
+	toolchain, err := goreleaser.Toolchain(src.Tree)
+	again := prove.Rebuilt{How: "built with an empty cache by toolchain " + toolchain + " and goreleaser " + b.Goreleaser.Version(ctx), Images: built.Images, Files: map[string]string{}}
 	for _, file := range built.Files {
 		again.Files[file.Name] = file.Digest
 	}
 	return again, err
 }
 
-// goreleaser is the version that the builder says it has.
-func (b Rebuild) goreleaser(ctx context.Context) string {
-	out, err := exec.CommandContext(ctx, b.Goreleaser, "--version").Output()
-	if err != nil {
-		return "of unknown version"
-	}
-	for line := range strings.Lines(string(out)) {
-		if version, ok := strings.CutPrefix(line, "GitVersion:"); ok {
-			return strings.TrimSpace(version)
-		}
-	}
-	return "of unknown version"
-}
-
 // in clones the tag out of the world, and builds it there.
-func (b Rebuild) in(ctx context.Context, w *world.World, dir string, src prove.Source) (release.Built, error) {
+func (b Rebuild) in(ctx context.Context, w *world.World, dir string, src prove.Source) (goreleaser.Results, error) {
 	repository := src.File.Components[src.Self].Repository
 	if err := b.bring(ctx, w, repository, src.Commit); err != nil {
-		return release.Built{}, err
+		return goreleaser.Results{}, err
 	}
 	rehearsal := &Rehearsal{Repo: b.Repo}
 	cache := filepath.Join(dir, "cache")
 	env := append(rehearsal.env(w), "GOCACHE="+cache)
 	clone := git.Repo{Dir: filepath.Join(dir, "clone"), Env: env}
 	if _, err := (git.Repo{Dir: dir, Env: env}).Run(ctx, "clone", "--quiet", "--branch", b.Version.Tag(), "https://github.com/"+repository, clone.Dir); err != nil {
-		return release.Built{}, err
+		return goreleaser.Results{}, err
 	}
 	if _, err := rehearsal.modules(ctx, clone.Dir); err != nil {
-		return release.Built{}, err
+		return goreleaser.Results{}, err
 	}
 	if err := b.verifyModules(ctx, rehearsal, clone.Dir); err != nil {
-		return release.Built{}, err
+		return goreleaser.Results{}, err
 	}
 	forge, err := gh.New(gh.Options{Token: w.Token(), Transport: w.Transport()})
 	if err != nil {
-		return release.Built{}, err
+		return goreleaser.Results{}, err
 	}
-	train := &release.Train{
+	program := b.Goreleaser
+	program.Dir, program.Env = clone.Dir, env
+	releaser := &release.Releaser{
 		Repo: clone, Commit: src.Commit, Tree: src.Tree, File: src.File, Version: b.Version, Registry: registryOf(w), Forge: forge, Server: "https://github.com",
-		Builder: release.Builder{Command: b.Goreleaser, Dir: clone.Dir, Env: env},
-		Log:     &report.Log{Out: io.Discard, Now: b.Now}, Errors: b.Errors,
+		Goreleaser: program,
+		Log:        &report.Log{Out: io.Discard, Now: b.Now},
 	}
-	if err := b.bases(ctx, w, train); err != nil {
-		return release.Built{}, err
+	if err := b.bases(ctx, w, releaser); err != nil {
+		return goreleaser.Results{}, err
 	}
-	return train.Build(ctx)
+	return releaser.Build(ctx)
 }
 
 // bring puts the tag, with its history, into the world.
@@ -156,8 +145,8 @@ func (b Rebuild) verifyModules(ctx context.Context, rehearsal *Rehearsal, clone 
 
 // bases copies the images that ours are built on into the world, by digest, but
 // for our own, which the build makes.
-func (b Rebuild) bases(ctx context.Context, w *world.World, train *release.Train) error {
-	names, err := train.Bases()
+func (b Rebuild) bases(ctx context.Context, w *world.World, releaser *release.Releaser) error {
+	names, err := releaser.Bases()
 	if err != nil {
 		return err
 	}

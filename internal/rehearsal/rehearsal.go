@@ -19,11 +19,11 @@ import (
 
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
-	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
 )
 
@@ -200,7 +200,7 @@ func (r *Rehearsal) modules(ctx context.Context, clone string) (string, error) {
 	if _, err := os.Stat(filepath.Join(clone, "go.mod")); err != nil {
 		return "no go.mod", nil
 	}
-	toolchain, err := release.Toolchain(os.DirFS(clone))
+	toolchain, err := goreleaser.Toolchain(os.DirFS(clone))
 	if err != nil {
 		return "", err
 	}

@@ -12,10 +12,10 @@ import (
 // dispatch tells the downstreams. A downstream whose runs show the event
 // already has been told; where its runs cannot be read it is told again, which
 // does no harm, since a receiver resolves everything for itself.
-func (t *Train) dispatch(ctx context.Context) (string, error) {
-	announcer := dispatch.Announcer{Forge: t.Downstreams, Event: gh.NewEvent(t.File.Self, t.Version.String())}
+func (r *Releaser) dispatch(ctx context.Context) (string, error) {
+	announcer := dispatch.Announcer{Forge: r.Downstreams, Event: gh.NewEvent(r.File.Self, r.Version.String())}
 	var did []string
-	for _, downstream := range t.File.Downstreams {
+	for _, downstream := range r.File.Downstreams {
 		told, err := announcer.Tell(ctx, downstream)
 		if err != nil {
 			return "", err

@@ -23,6 +23,7 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/contract"
@@ -148,10 +149,10 @@ func (s *stage) anybody() *oci.Registry {
 // release runs the train over the clone as it is now.
 func (s *stage) release(version string) (*report.Report, error) {
 	s.t.Helper()
-	return s.train(version).Release(context.Background())
+	return s.releaser(version).Release(context.Background())
 }
 
-func (s *stage) train(version string) *release.Train {
+func (s *stage) releaser(version string) *release.Releaser {
 	s.t.Helper()
 	v, err := ref.ParseVersion(version)
 	s.must(err)
@@ -163,10 +164,10 @@ func (s *stage) train(version string) *release.Train {
 	s.must(err)
 	forge, err := gh.New(gh.Options{Token: s.Token(), Transport: s.Transport(), Wait: testkit.NoWait})
 	s.must(err)
-	return &release.Train{
+	return &release.Releaser{
 		Repo: s.clone, Commit: commit, Tree: tree, File: file, Version: v, Registry: s.registry(), Public: s.anybody(), Forge: forge, Downstreams: forge, Server: "https://github.com",
-		Builder: release.Builder{Command: testkit.Tool(s.t, "goreleaser"), Dir: s.clone.Dir, Env: s.clone.Env},
-		Log:     &report.Log{Out: io.Discard, Now: time.Now}, Errors: io.Discard,
+		Goreleaser: goreleaser.Program{Command: testkit.Tool(s.t, "goreleaser"), Dir: s.clone.Dir, Env: s.clone.Env},
+		Log:        &report.Log{Out: io.Discard, Now: time.Now},
 	}
 }
 

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
-	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
@@ -21,7 +20,7 @@ import (
 )
 
 // source is what preflight learnt of the commit that is released.
-type source struct {
+type revision struct {
 	commit string
 	time   time.Time
 	found  find.Found
@@ -34,67 +33,67 @@ type rights func(context.Context) ([]decide.Finding, error)
 
 // preflight asks everything that can be asked before anything is changed, and
 // reports all that is wrong, not the first.
-func (t *Train) preflight(ctx context.Context, rights rights) (source, string, error) {
+func (r *Releaser) preflight(ctx context.Context, rights rights) (revision, string, error) {
 	var state, private []decide.Finding
 	var stateErr, rightsErr error
 	var group sync.WaitGroup // each asks somebody else
-	group.Go(func() { state, stateErr = t.gitState(ctx, t.Commit) })
+	group.Go(func() { state, stateErr = r.gitState(ctx, r.Commit) })
 	group.Go(func() { private, rightsErr = rights(ctx) })
 	defer group.Wait()
-	src, err := t.look(ctx)
+	rev, err := r.look(ctx)
 	if err != nil {
-		return src, "", err
+		return rev, "", err
 	}
-	seen, findings, err := t.references(ctx, src.found.References)
+	seen, findings, err := r.references(ctx, rev.found.References)
 	group.Wait()
-	src.open = open(seen)
-	findings = slices.Concat(decide.Errors(decide.Check(t.File, src.found)), findings, state, private)
+	rev.open = open(seen)
+	findings = slices.Concat(decide.Errors(decide.Check(r.File, rev.found)), findings, state, private)
 	err = errors.Join(decide.Found(findings), err, stateErr, rightsErr)
-	return src, fmt.Sprintf("%s, %s seen; tree, tag and rights are in order", report.Count(len(find.Pins(src.found.References)), "reference"), report.Count(len(seen), "target")), err
+	return rev, fmt.Sprintf("%s, %s seen; tree, tag and rights are in order", report.Count(len(find.Pins(rev.found.References)), "reference"), report.Count(len(seen), "target")), err
 }
 
 // look reads the commit that is checked out.
-func (t *Train) look(ctx context.Context) (source, error) {
-	at, err := t.Repo.CommitTime(ctx, t.Commit)
+func (r *Releaser) look(ctx context.Context) (revision, error) {
+	at, err := r.Repo.CommitTime(ctx, r.Commit)
 	if err != nil {
-		return source{commit: t.Commit}, err
+		return revision{commit: r.Commit}, err
 	}
-	found, err := find.New(t.File).Tree(ctx, t.Tree)
-	return source{commit: t.Commit, time: at, found: found}, err
+	found, err := find.New(r.File).Tree(ctx, r.Tree)
+	return revision{commit: r.Commit, time: at, found: found}, err
 }
 
 // mayRelease: everything that a release writes may be written, and there is
 // what builds it.
-func (t *Train) mayRelease(ctx context.Context) ([]decide.Finding, error) {
-	own := t.File.Own()
-	private, err := t.private(ctx, own.ArtifactNames())
-	rights := []error{err, t.mayPush(ctx, own.ArtifactNames()), t.Forge.CheckWrite(ctx, own.Repository), t.mayBuild(ctx)}
-	for _, downstream := range t.File.Downstreams {
-		rights = append(rights, t.Downstreams.CheckWrite(ctx, downstream))
+func (r *Releaser) mayRelease(ctx context.Context) ([]decide.Finding, error) {
+	own := r.File.Own()
+	private, err := r.private(ctx, own.ArtifactNames())
+	rights := []error{err, r.mayPush(ctx, own.ArtifactNames()), r.Forge.CheckWrite(ctx, own.Repository), r.mayBuild(ctx)}
+	for _, downstream := range r.File.Downstreams {
+		rights = append(rights, r.Downstreams.CheckWrite(ctx, downstream))
 	}
 	return private, errors.Join(rights...)
 }
 
 // mayPublishCharts is mayRelease for the charts alone, which need no build and
 // tell nobody.
-func (t *Train) mayPublishCharts(ctx context.Context) ([]decide.Finding, error) {
-	charts := t.File.Own().OfKind(delivery.Chart)
+func (r *Releaser) mayPublishCharts(ctx context.Context) ([]decide.Finding, error) {
+	charts := r.File.Own().OfKind(delivery.Chart)
 	var private []decide.Finding
 	var privateErr, pushErr error
 	var group sync.WaitGroup
-	group.Go(func() { private, privateErr = t.private(ctx, charts) })
-	group.Go(func() { pushErr = t.mayPush(ctx, charts) })
-	tagged, err := t.remoteTag(ctx)
+	group.Go(func() { private, privateErr = r.private(ctx, charts) })
+	group.Go(func() { pushErr = r.mayPush(ctx, charts) })
+	tagged, err := r.remoteTag(ctx)
 	if err == nil && tagged == "" {
-		err = outcome.Wrongf("%s has no tag %s: charts are published of a tag, so push it first", t.File.Own().Repository, t.Version.Tag())
+		err = outcome.Wrongf("%s has no tag %s: charts are published of a tag, so push it first", r.File.Own().Repository, r.Version.Tag())
 	}
 	group.Wait()
 	return private, errors.Join(err, privateErr, pushErr)
 }
 
 // remoteTag is the commit of this version's tag in the repository, "" without one.
-func (t *Train) remoteTag(ctx context.Context) (string, error) {
-	answer := t.recent.Resolve(ctx, resolve.Target{Component: t.File.Self, At: t.File.Own().Repository, Tag: t.Version.Tag()})
+func (r *Releaser) remoteTag(ctx context.Context) (string, error) {
+	answer := r.recent.Resolve(ctx, resolve.Target{Component: r.File.Self, At: r.File.Own().Repository, Tag: r.Version.Tag()})
 	if answer.Absent() {
 		return "", nil
 	}
@@ -103,82 +102,70 @@ func (t *Train) remoteTag(ctx context.Context) (string, error) {
 
 // mayBuild: the builder's configuration fits delivery.yaml, its commands are
 // there, and so is what the images are built on, or it may be pushed.
-func (t *Train) mayBuild(ctx context.Context) error {
-	config, err := t.Builder.config(t.Tree)
+func (r *Releaser) mayBuild(ctx context.Context) error {
+	config, err := goreleaser.Load(r.Tree)
 	if err != nil {
 		return err
 	}
 	if config == nil {
-		return t.declaredImages(nil)
+		return r.declaredImages(nil)
 	}
-	errs := []error{t.Builder.Check(*config), config.staged(), t.declaredImages(config.repositories())}
-	for _, base := range config.bases() {
-		errs = append(errs, t.mayBase(ctx, base))
+	errs := []error{r.Goreleaser.Check(config), config.CheckStaged(), r.declaredImages(config.Images())}
+	for _, base := range config.BaseImages() {
+		errs = append(errs, r.mayBase(ctx, base))
 	}
 	return errors.Join(errs...)
 }
 
 // gitState: the tree is clean, the tag free or on this commit, the commit on
 // main or a release branch.
-func (t *Train) gitState(ctx context.Context, commit string) ([]decide.Finding, error) {
-	var dirty []decide.Finding
+func (r *Releaser) gitState(ctx context.Context, commit string) ([]decide.Finding, error) {
+	var dirty []string
 	var branch, here, remote string
 	errs := make([]error, 4)
 	var group sync.WaitGroup // each waits for a git of its own
-	group.Go(func() { dirty, errs[0] = cleanTree(ctx, t.Repo, t.Untracked...) })
-	group.Go(func() { branch, errs[1] = t.Repo.ReleasedFrom(ctx, t.remote(), commit) })
-	group.Go(func() { here, errs[2] = t.Repo.LocalTag(ctx, t.Version.Tag()) })
-	group.Go(func() { remote, errs[3] = t.remoteTag(ctx) })
+	group.Go(func() { dirty, errs[0] = r.Repo.Dirty(ctx, r.Untracked...) })
+	group.Go(func() { branch, errs[1] = r.Repo.ReleasedFrom(ctx, r.remote(), commit) })
+	group.Go(func() { here, errs[2] = r.Repo.LocalTag(ctx, r.Version.Tag()) })
+	group.Go(func() { remote, errs[3] = r.remoteTag(ctx) })
 	group.Wait()
-	findings := dirty
+	findings := decide.CleanTree(dirty)
 	if branch == "" && errs[1] == nil {
-		findings = append(findings, tag.Lost(commit, t.File.Own().Repository))
+		findings = append(findings, decide.OffBranch(commit, r.File.Own().Repository))
 	}
-	moves := tag.Moves(t.Version, commit, map[string]string{"here": here, "at " + t.File.Own().Repository: remote})
+	moves := decide.TagStays(r.Version, commit, map[string]string{"here": here, "at " + r.File.Own().Repository: remote})
 	return append(findings, moves...), errors.Join(errs...)
-}
-
-// cleanTree: the work tree is what the commit holds, but for what lies below except.
-func cleanTree(ctx context.Context, repo git.Repo, except ...string) ([]decide.Finding, error) {
-	dirty, err := repo.Dirty(ctx, except...)
-	if len(dirty) == 0 || err != nil {
-		return nil, err
-	}
-	const enough = 10
-	named := strings.Join(dirty[:min(enough, len(dirty))], ", ")
-	return []decide.Finding{{Rule: "clean-tree", Saw: fmt.Sprintf("%s: %s", report.Count(len(dirty), "changed or untracked file"), named),
-		Want: "a clean tree", Help: "commit, stash or remove them: only what a commit holds can be released"}}, nil
 }
 
 // references: everything that the tree refers to, outside this release, is
 // published, and so is what is in lock step with it.
-func (t *Train) references(ctx context.Context, all []ref.Reference) ([]resolve.Answer, []decide.Finding, error) {
-	others := slices.DeleteFunc(slices.Clone(all), func(r ref.Reference) bool { return r.Component == t.File.Self })
-	places, err := decide.Named(t.File, others, t.Version)
+func (r *Releaser) references(ctx context.Context, all []ref.Reference) ([]resolve.Answer, []decide.Finding, error) {
+	others := slices.DeleteFunc(slices.Clone(all), func(reference ref.Reference) bool { return reference.Component == r.File.Self })
+	places, err := decide.Named(r.File, others, r.Version)
 	if err != nil {
 		return nil, nil, err
 	}
 	named := map[resolve.Target]string{}
-	for target, r := range places {
-		named[target] = r.Site.String()
+	for target, reference := range places {
+		named[target] = reference.Site.String()
 	}
-	lockstep := resolve.Lockstep(t.File, t.Version)
+	lockstep := resolve.Lockstep(r.File, r.Version)
 	for _, target := range lockstep {
-		named[target] = delivery.FileName + " (lock step with " + t.File.Self + ")"
+		named[target] = delivery.FileName + " (lock step with " + r.File.Self + ")"
 	}
 	var wrong []decide.Finding
 	var tagErr error
 	var group sync.WaitGroup
-	group.Go(func() { wrong, tagErr = tag.Lockstep(ctx, t.prover(source{commit: t.Commit}, stamped{}, nil, "")) })
-	answers := resolve.All(ctx, t.recent, resolve.Sorted(named))
+	group.Go(func() { wrong, tagErr = tag.Lockstep(ctx, r.prover(revision{commit: r.Commit}, stamped{}, nil, "")) })
+	answers := resolve.All(ctx, r.recent, resolve.Sorted(named))
 	group.Wait()
-	findings, err := t.judge(answers, named)
+	findings, err := r.judge(answers, named)
 	return answers, append(findings, wrong...), errors.Join(err, tagErr)
 }
 
 // judge sorts answers: what is absent is a finding, what could not be asked an
 // error. places tell where each target is named.
-func (t *Train) judge(answers []resolve.Answer, places map[resolve.Target]string) ([]decide.Finding, error) {
+func (r *Releaser) judge(answers []resolve.Answer, places map[resolve.Target]string) ([]decide.Finding, error) {
 	var findings []decide.Finding
 	var errs []error
 	for _, a := range answers {
@@ -188,7 +175,7 @@ func (t *Train) judge(answers []resolve.Answer, places map[resolve.Target]string
 				Want: "a published artifact", Help: "publish it first, or name a version that exists"})
 		case a.Err != nil:
 			errs = append(errs, a.Err)
-		case a.StandIn != "" && !t.AcceptStandIns:
+		case a.StandIn != "" && !r.AcceptStandIns:
 			findings = append(findings, decide.Finding{Rule: "stand-in", Component: a.Component, Saw: fmt.Sprintf("%s, named at %s, is a stand-in: %s", a.Target, places[a.Target], a.StandIn),
 				Want: "the real artifact", Help: "stand-ins belong into rehearsals"})
 		}
@@ -209,18 +196,18 @@ func open(answers []resolve.Answer) []report.Open {
 
 // mayPush: each place that these artifacts of ours go to may be pushed to by
 // who pushes there.
-func (t *Train) mayPush(ctx context.Context, artifacts []string) error {
+func (r *Releaser) mayPush(ctx context.Context, artifacts []string) error {
 	errs := make([]error, len(artifacts))
 	var group sync.WaitGroup
 	for i, name := range artifacts {
-		a := t.File.Own().Artifacts[name]
+		a := r.File.Own().Artifacts[name]
 		if a.At == "" {
 			continue
 		}
 		group.Go(func() {
-			errs[i] = t.Registry.CheckPush(ctx, a.At)
+			errs[i] = r.Registry.CheckPush(ctx, a.At)
 			if errs[i] == nil && a.Kind == delivery.Image {
-				errs[i] = t.builderMayPush(ctx, a.At)
+				errs[i] = r.builderMayPush(ctx, a.At)
 			}
 		})
 	}
@@ -228,11 +215,11 @@ func (t *Train) mayPush(ctx context.Context, artifacts []string) error {
 	return errors.Join(errs...)
 }
 
-func (t *Train) builderMayPush(ctx context.Context, at string) error {
-	if t.BuilderRegistry == nil {
+func (r *Releaser) builderMayPush(ctx context.Context, at string) error {
+	if r.BuilderRegistry == nil {
 		return nil
 	}
-	if err := t.BuilderRegistry.CheckPush(ctx, at); err != nil {
+	if err := r.BuilderRegistry.CheckPush(ctx, at); err != nil {
 		return fmt.Errorf("goreleaser, which does not read helm's credentials: %w", err)
 	}
 	return nil

@@ -15,21 +15,21 @@ import (
 // One that is private stays so, and one that does not exist yet will be: ghcr.io
 // and quay.io make new packages private, and have no request that opens one.
 // https://docs.github.com/en/packages/learn-github-packages/configuring-a-packages-access-control-and-visibility
-func (t *Train) private(ctx context.Context, artifacts []string) ([]decide.Finding, error) {
-	if t.AllowPrivate {
+func (r *Releaser) private(ctx context.Context, artifacts []string) ([]decide.Finding, error) {
+	if r.AllowPrivate {
 		return nil, nil // prove says what nobody else can see
 	}
 	var findings []decide.Finding
 	var errs []error
 	for _, name := range artifacts {
-		at := t.File.Own().Artifacts[name].At
+		at := r.File.Own().Artifacts[name].At
 		if at == "" {
 			continue
 		}
-		saw, help, err := t.hidden(ctx, at)
+		saw, help, err := r.hidden(ctx, at)
 		errs = append(errs, err)
 		if saw != "" {
-			findings = append(findings, decide.Finding{Rule: "private-package", Component: t.File.Self, Saw: saw, Want: "a package that everybody can pull",
+			findings = append(findings, decide.Finding{Rule: "private-package", Component: r.File.Self, Saw: saw, Want: "a package that everybody can pull",
 				Help: help + "; with --allow-private the release goes on, and says at its end what nobody else can see"})
 		}
 	}
@@ -38,12 +38,12 @@ func (t *Train) private(ctx context.Context, artifacts []string) ([]decide.Findi
 
 // hidden says how it is that nobody else can see a package, and what is to be
 // done. Where everybody can, it says nothing.
-func (t *Train) hidden(ctx context.Context, at string) (saw, help string, err error) {
-	public, err := t.Public.Sight(ctx, at)
+func (r *Releaser) hidden(ctx context.Context, at string) (saw, help string, err error) {
+	public, err := r.Public.Sight(ctx, at)
 	if err != nil || public == oci.Visible {
 		return "", "", err
 	}
-	ours, err := t.Registry.Sight(ctx, at)
+	ours, err := r.Registry.Sight(ctx, at)
 	switch {
 	case err != nil:
 		return "", "", err

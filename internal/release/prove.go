@@ -9,17 +9,18 @@ import (
 	"github.com/kubestellar/actions/internal/apply"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/report"
 )
 
 // prover looks at this release as anybody can, and knows what was made here.
-func (t *Train) prover(src source, done stamped, files []BuiltFile, only delivery.Kind) *prove.Prover {
+func (r *Releaser) prover(rev revision, done stamped, files []goreleaser.File, only delivery.Kind) *prove.Prover {
 	p := &prove.Prover{
-		File: t.File, Component: t.File.Self, Version: t.Version, Repo: t.Repo, Server: t.Server, Registry: t.Registry, World: t.recent, Forge: t.Forge,
-		Renderings: &t.renderings,
+		File: r.File, Component: r.File.Self, Version: r.Version, Repo: r.Repo, Server: r.Server, Registry: r.Registry, World: r.recent, Forge: r.Forge,
+		Renderings: &r.renderings,
 	}
-	p.Source = &prove.Source{Commit: src.commit, Time: src.time, Tree: t.Tree, File: t.File, Self: t.File.Self, Declares: true}
+	p.Source = &prove.Source{Commit: rev.commit, Time: rev.time, Tree: r.Tree, File: r.File, Self: r.File.Self, Declares: true}
 	p.Only, p.Stamped, p.Built = only, done.copies(), map[string]prove.File{}
 	for _, f := range files {
 		p.Built[f.Name] = prove.File{Path: f.Path, Digest: f.Digest}
@@ -37,8 +38,8 @@ func (s stamped) copies() []apply.Stamped {
 }
 
 // proveStaged proves the release before anything of it is public.
-func (t *Train) proveStaged(ctx context.Context, src source, done stamped, files []BuiltFile, draft *gh.Release, artifacts []artifact, only delivery.Kind) (string, error) {
-	p := t.prover(src, done, files, only)
+func (r *Releaser) proveStaged(ctx context.Context, rev revision, done stamped, files []goreleaser.File, draft *gh.Release, artifacts []promotion, only delivery.Kind) (string, error) {
+	p := r.prover(rev, done, files, only)
 	p.Draft, p.Anybody, p.Staged = draft, nil, map[string]string{}
 	for _, a := range artifacts {
 		p.Staged[a.at+":"+a.tag] = a.digest
@@ -51,7 +52,7 @@ func (t *Train) proveStaged(ctx context.Context, src source, done stamped, files
 	switch {
 	case err == nil:
 	case len(proof.Findings) > 0:
-		return "", fmt.Errorf("nothing is public yet, and the tag %s stays on commit %s: correct it, and take the next version: %w", t.Version.Tag(), src.commit, err)
+		return "", fmt.Errorf("nothing is public yet, and the tag %s stays on commit %s: correct it, and take the next version: %w", r.Version.Tag(), rev.commit, err)
 	default:
 		return "", fmt.Errorf("nothing is public yet; run it again once this can be checked: %w", err)
 	}
@@ -59,16 +60,16 @@ func (t *Train) proveStaged(ctx context.Context, src source, done stamped, files
 }
 
 // prove proves the release by its final names, as anybody sees them.
-func (t *Train) prove(ctx context.Context, src source, done stamped, files []BuiltFile, only delivery.Kind, rep *report.Report) (string, error) {
-	t.afresh()
-	p := t.prover(src, done, files, only)
-	p.Draft, p.Anybody, p.Staged = nil, t.Public, nil
+func (r *Releaser) prove(ctx context.Context, rev revision, done stamped, files []goreleaser.File, only delivery.Kind, rep *report.Report) (string, error) {
+	r.forget()
+	p := r.prover(rev, done, files, only)
+	p.Draft, p.Anybody, p.Staged = nil, r.Public, nil
 	proof, err := p.Prove(ctx)
 	if err != nil {
 		return "", err
 	}
 	rep.Proof = proof
-	rep.Artifacts = t.rows(proof)
+	rep.Artifacts = r.rows(proof)
 	for _, a := range proof.Unchecked {
 		if !a.StandIn {
 			rep.Open([]report.Open{{What: plainName(a.Subject), Because: a.Claim + ": " + a.Evidence}})
@@ -81,11 +82,11 @@ func (t *Train) prove(ctx context.Context, src source, done stamped, files []Bui
 }
 
 // rows sum up what was found of each thing that this release publishes.
-func (t *Train) rows(proof *report.Proof) []report.Artifact {
+func (r *Releaser) rows(proof *report.Proof) []report.Artifact {
 	var rows []report.Artifact
 	for _, subject := range proof.Subjects() {
 		name := plainName(subject)
-		if at, _, _ := strings.Cut(name, ":"); !strings.HasPrefix(name, "release asset ") && !t.isOurs(at) {
+		if at, _, _ := strings.Cut(name, ":"); !strings.HasPrefix(name, "release asset ") && !r.isOurs(at) {
 			continue
 		}
 		rows = append(rows, sumUp(name, proof.About(subject)))
@@ -93,9 +94,9 @@ func (t *Train) rows(proof *report.Proof) []report.Artifact {
 	return rows
 }
 
-func (t *Train) isOurs(at string) bool {
-	component, _, ok := t.File.Locate(at)
-	return ok && component == t.File.Self
+func (r *Releaser) isOurs(at string) bool {
+	component, _, ok := r.File.Locate(at)
+	return ok && component == r.File.Self
 }
 
 // plainName is a subject without the word for what it is.

@@ -38,13 +38,13 @@ func (s *stage) second() *stage {
 }
 
 // atOnce has two runners release the same version at the same time.
-func (s *stage) atOnce(ride func(*release.Train, context.Context) (*report.Report, error)) [2]error {
+func (s *stage) atOnce(run func(*release.Releaser, context.Context) (*report.Report, error)) [2]error {
 	s.t.Helper()
-	trains := [2]*release.Train{s.train("0.2.0"), s.second().train("0.2.0")}
+	releasers := [2]*release.Releaser{s.releaser("0.2.0"), s.second().releaser("0.2.0")}
 	var errs [2]error
 	var both sync.WaitGroup
-	for i, train := range trains {
-		both.Go(func() { _, errs[i] = ride(train, context.Background()) })
+	for i, releaser := range releasers {
+		both.Go(func() { _, errs[i] = run(releaser, context.Background()) })
 	}
 	both.Wait()
 	return errs
@@ -67,7 +67,7 @@ func TestTwoReleasesAtOnce(t *testing.T) {
 	}
 	want := undisturbed.state()
 	s := newStage(t)
-	errs := s.atOnce((*release.Train).Release)
+	errs := s.atOnce((*release.Releaser).Release)
 	for _, err := range errs {
 		if step := failedStep(err); err != nil && step != "build" && step != "stage" && step != "check" && step != "publish" && step != "prove" {
 			t.Errorf("failed at %q: %v", step, err)
@@ -101,7 +101,7 @@ func TestTwoDraftsAtOnce(t *testing.T) {
 		}
 		return world.Fault{}
 	})
-	errs := s.atOnce((*release.Train).Release)
+	errs := s.atOnce((*release.Releaser).Release)
 	deleted := slices.ContainsFunc(s.Requests(), func(r world.Request) bool {
 		return r.Method == http.MethodDelete && strings.Contains(r.Path, "/releases/") && !strings.Contains(r.Path, "/assets/")
 	})
@@ -122,7 +122,7 @@ func TestTwoPublishAtOnce(t *testing.T) {
 	s.git(s.clone.Dir, "tag", "v0.2.0")
 	s.git(s.clone.Dir, "push", "--quiet", "origin", "v0.2.0")
 	s.place("ghcr.io/example/tiny", "0.2.0", map[string]string{oci.KeyRevision: s.git(s.clone.Dir, "rev-parse", "HEAD")})
-	errs := s.atOnce((*release.Train).Publish)
+	errs := s.atOnce((*release.Releaser).Publish)
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
 	}

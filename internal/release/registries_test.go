@@ -89,9 +89,9 @@ func TestReleaseToTwoRegistries(t *testing.T) {
 func (s *stage) releaseAs(l logins) (*report.Report, error) {
 	s.t.Helper()
 	l.docker(s)
-	train := s.train("0.2.0")
-	train.Registry = &oci.Registry{Keychain: l, Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
-	return train.Release(context.Background())
+	releaser := s.releaser("0.2.0")
+	releaser.Registry = &oci.Registry{Keychain: l, Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
+	return releaser.Release(context.Background())
 }
 
 // What pushes the images must have the right to, and not only who promotes
@@ -99,9 +99,9 @@ func (s *stage) releaseAs(l logins) (*report.Report, error) {
 func TestTheBuilderMayPush(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	train := s.train("0.2.0")
-	train.BuilderRegistry = s.anybody()
-	_, err := train.Release(context.Background())
+	releaser := s.releaser("0.2.0")
+	releaser.BuilderRegistry = s.anybody()
+	_, err := releaser.Release(context.Background())
 	const want = "goreleaser, which does not read helm's credentials: no right to push to ghcr.io/example/tiny"
 	if failedStep(err) != "preflight" || !strings.Contains(err.Error(), want) {
 		t.Fatalf("got %v, want %q", err, want)

@@ -143,11 +143,11 @@ func TestReleaseStops(t *testing.T) {
 			"preflight", "no right to push to ghcr.io/kubestellar/actions/base", outcome.Unchecked},
 		"an image that is pushed as latest, too": {func(s *stage) {
 			s.change(".goreleaser.yaml", `tags: ["staging-{{ .Env.STAGE }}"]`, `tags: ["staging-{{ .Env.STAGE }}", latest]`)
-		}, "preflight", `kos[0] pushes the tags staging-{{ .Env.STAGE }}, latest, want the staging tag alone`, outcome.Usage},
+		}, "preflight", `kos[0] pushes the tags staging-{{ .Env.STAGE }}, latest, want only the staging tag`, outcome.Usage},
 		"an image that is pushed by no tag of its own": {func(s *stage) {
 			s.change(".goreleaser.yaml", `    tags: ["staging-{{ .Env.STAGE }}"]
 `, "")
-		}, "preflight", `kos[0] pushes the tags latest, want the staging tag alone, which is promoted once all is checked: write tags: ["staging-{{ .Env.STAGE }}"]`, outcome.Usage},
+		}, "preflight", `kos[0] pushes the tags latest, want only the staging tag, which is promoted once everything is checked: write tags: ["staging-{{ .Env.STAGE }}"]`, outcome.Usage},
 		"an image that is pushed by its final name": {func(s *stage) {
 			s.change(".goreleaser.yaml", `"staging-{{ .Env.STAGE }}"`, `"{{ .Version }}"`)
 		}, "preflight", `kos[0] pushes the tags {{ .Version }}, want`, outcome.Usage},
@@ -279,9 +279,9 @@ func TestReleaseOfAPrivatePackage(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.SetPrivate("ghcr.io", "example/charts/edge-chart", true)
-	train := s.train("0.2.0")
-	train.AllowPrivate = true
-	rep, err := train.Release(context.Background())
+	releaser := s.releaser("0.2.0")
+	releaser.AllowPrivate = true
+	rep, err := releaser.Release(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,18 +300,18 @@ func TestPublish(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	head := s.git(s.clone.Dir, "rev-parse", "HEAD")
-	if _, err := s.train("0.2.0").Publish(context.Background()); failedStep(err) != "preflight" || !strings.Contains(err.Error(), "has no tag v0.2.0: charts are published of a tag, so push it first") {
+	if _, err := s.releaser("0.2.0").Publish(context.Background()); failedStep(err) != "preflight" || !strings.Contains(err.Error(), "has no tag v0.2.0: charts are published of a tag, so push it first") {
 		t.Errorf("without the tag: %v", err)
 	}
 	s.git(s.clone.Dir, "tag", "v0.2.0")
 	s.git(s.clone.Dir, "push", "--quiet", "origin", "v0.2.0")
 	s.place("ghcr.io/example/tiny", "0.2.0", map[string]string{oci.KeyRevision: "another"})
-	if _, err := s.train("0.2.0").Publish(context.Background()); failedStep(err) != "stage" || !strings.Contains(err.Error(), `ghcr.io/example/tiny:0.2.0 with revision "another", want revision `+head) {
+	if _, err := s.releaser("0.2.0").Publish(context.Background()); failedStep(err) != "stage" || !strings.Contains(err.Error(), `ghcr.io/example/tiny:0.2.0 with revision "another", want revision `+head) {
 		t.Errorf("with an image of another commit: %v", err)
 	}
 	s.withhold("ghcr.io", "example/tiny", "0.2.0")
 	s.place("ghcr.io/example/tiny", "0.2.0", map[string]string{oci.KeyRevision: head})
-	asksBriefly := s.train("0.2.0")
+	asksBriefly := s.releaser("0.2.0")
 	asksBriefly.World.Brief = true // as the command does: what it looks at then lacks an image's labels
 	rep, err := asksBriefly.Publish(context.Background())
 	if err != nil {
@@ -325,7 +325,7 @@ func TestPublish(t *testing.T) {
 	}
 	s.withhold("ghcr.io", "example/charts/edge-chart", "v0.2.0")
 	s.withhold("ghcr.io", "example/tiny", "0.2.0")
-	if _, err := s.train("0.2.0").Publish(context.Background()); failedStep(err) != "stage" || !strings.Contains(err.Error(), "ghcr.io/example/tiny:0.2.0") {
+	if _, err := s.releaser("0.2.0").Publish(context.Background()); failedStep(err) != "stage" || !strings.Contains(err.Error(), "ghcr.io/example/tiny:0.2.0") {
 		t.Errorf("without the image that a chart runs: %v", err)
 	}
 }

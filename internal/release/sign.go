@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/report"
 )
@@ -18,8 +19,9 @@ import (
 type Signer struct {
 	// Command is cosign, found on PATH; "" signs nothing, for the reason in Why.
 	Command string
-	Env     []string // cosign's whole environment
-	Why     string   // nothing is signed; as the step says it
+	Env     []string  // cosign's whole environment
+	Output  io.Writer // receives cosign's output; nil discards it
+	Why     string    // nothing is signed; as the step says it
 }
 
 // Check tells whether the command is there that signs.
@@ -32,13 +34,13 @@ func (s Signer) Check() error {
 
 // sign signs what has been checked, and lists it for who attests afterwards. A
 // signature is about a digest, so it is there before anybody sees the name.
-func (t *Train) sign(ctx context.Context, artifacts []artifact, files []BuiltFile, rep *report.Report) (string, error) {
+func (r *Releaser) sign(ctx context.Context, artifacts []promotion, files []goreleaser.File, rep *report.Report) (string, error) {
 	rep.Subjects = subjects(artifacts, files)
-	if t.Signer.Command == "" {
-		return "not signed: " + t.Signer.Why, nil
+	if r.Signer.Command == "" {
+		return "not signed: " + r.Signer.Why, nil
 	}
 	for _, a := range artifacts {
-		if err := t.signOne(ctx, a); err != nil {
+		if err := r.signOne(ctx, a); err != nil {
 			return "", fmt.Errorf("signing %s@%s: %w", a.at, a.digest, err)
 		}
 	}
@@ -51,7 +53,7 @@ func (t *Train) sign(ctx context.Context, artifacts []artifact, files []BuiltFil
 
 // subjects are named as actions/attest wants them: an image or chart by its
 // location without a tag, a file by its name.
-func subjects(artifacts []artifact, files []BuiltFile) []report.Subject {
+func subjects(artifacts []promotion, files []goreleaser.File) []report.Subject {
 	var all []report.Subject
 	for _, a := range artifacts {
 		all = append(all, report.Subject{Name: a.at, Digest: a.digest})
@@ -64,15 +66,15 @@ func subjects(artifacts []artifact, files []BuiltFile) []report.Subject {
 
 // signOne signs, and looks whether the registry then has one signature more. One
 // that was there before does not count: only who verifies it knows whose it is.
-func (t *Train) signOne(ctx context.Context, a artifact) error {
-	before, err := t.Registry.Bundles(ctx, a.at, a.digest)
+func (r *Releaser) signOne(ctx context.Context, a promotion) error {
+	before, err := r.Registry.Bundles(ctx, a.at, a.digest)
 	if err != nil {
 		return err
 	}
-	if err := t.Signer.run(ctx, t.Errors, a.at+"@"+a.digest); err != nil {
+	if err := r.Signer.run(ctx, a.at+"@"+a.digest); err != nil {
 		return err
 	}
-	after, err := t.Registry.Bundles(ctx, a.at, a.digest)
+	after, err := r.Registry.Bundles(ctx, a.at, a.digest)
 	if err != nil {
 		return err
 	}
@@ -89,15 +91,18 @@ func contains(bundles [][]byte, one []byte) bool {
 
 // run signs one reference. --yes: nobody is there to agree that the identity
 // becomes public.
-func (s Signer) run(ctx context.Context, w io.Writer, reference string) error {
+func (s Signer) run(ctx context.Context, reference string) error {
 	var said bytes.Buffer
 	cmd := exec.CommandContext(ctx, s.Command, "sign", "--yes", reference)
-	cmd.Env, cmd.Stdout = s.Env, io.MultiWriter(&said, w)
+	cmd.Env, cmd.Stdout = s.Env, &said
+	if s.Output != nil {
+		cmd.Stdout = io.MultiWriter(&said, s.Output)
+	}
 	cmd.Stderr = cmd.Stdout
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("cosign sign: %w; its last words:\n%s", err, lastLines(said.String(), 15))
+		return fmt.Errorf("cosign sign: %w; the end of its output:\n%s", err, report.LastLines(said.String(), 15))
 	}
 	return nil
 }

@@ -135,9 +135,9 @@ func did(rep *report.Report, step string) string {
 func TestSignedByCosign(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	train := s.train("0.2.0")
+	releaser := s.releaser("0.2.0")
 	var calls func() []called
-	train.Signer, calls = s.signer("sign")
+	releaser.Signer, calls = s.signer("sign")
 	var named atomic.Bool // requests run in parallel
 	s.Intercept(func(r world.Request) world.Fault {
 		tag := strings.HasSuffix(r.Path, "/manifests/0.2.0") || strings.HasSuffix(r.Path, "/manifests/v0.2.0")
@@ -149,7 +149,7 @@ func TestSignedByCosign(t *testing.T) {
 		}
 		return world.Fault{}
 	})
-	rep, err := train.Release(context.Background())
+	rep, err := releaser.Release(context.Background())
 	s.must(err)
 	s.Intercept(nil)
 	if got := did(rep, "sign"); !strings.HasPrefix(got, "cosign signed 3 artifacts by digest; not signed: ") || !strings.HasSuffix(got, "assets, which are in no registry") {
@@ -175,11 +175,11 @@ func TestSignedByCosign(t *testing.T) {
 	if n := len(calls()); n != 3 {
 		t.Errorf("cosign was called %d times, want 3", n)
 	}
-	if _, err := train.Release(context.Background()); err != nil {
+	if _, err := releaser.Release(context.Background()); err != nil {
 		t.Errorf("again: %v", err)
 	}
-	train.Signer, _ = s.signer("idle")
-	if _, err := train.Release(context.Background()); failedStep(err) != "sign" {
+	releaser.Signer, _ = s.signer("idle")
+	if _, err := releaser.Release(context.Background()); failedStep(err) != "sign" {
 		t.Errorf("the signatures of a run before passed for new ones: %v", err)
 	}
 }
@@ -201,15 +201,15 @@ func TestNotSignedByCosign(t *testing.T) {
 		says string
 		code outcome.Code
 	}{
-		"fail": {"cosign sign: exit status 1; its last words:\ngetting signer: no identity token", outcome.Unchecked},
+		"fail": {"cosign sign: exit status 1; the end of its output:\ngetting signer: no identity token", outcome.Unchecked},
 		"idle": {"cosign ended well, and the registry has no signature that it had not before", outcome.Wrong},
 	} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t)
-			train := s.train("0.2.0")
-			train.Signer, _ = s.signer(how)
-			_, err := train.Release(context.Background())
+			releaser := s.releaser("0.2.0")
+			releaser.Signer, _ = s.signer(how)
+			_, err := releaser.Release(context.Background())
 			if failedStep(err) != "sign" || !strings.Contains(err.Error(), test.says) || outcome.Of(err) != test.code || !strings.Contains(err.Error(), "signing ghcr.io/example/tiny@sha256:") {
 				t.Errorf("code %d: %v", outcome.Of(err), err)
 			}
@@ -222,9 +222,9 @@ func TestNotSignedByCosign(t *testing.T) {
 func TestSubjects(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	train := s.train("0.2.0")
-	train.Signer.Why = "for a reason"
-	rep, err := train.Release(context.Background())
+	releaser := s.releaser("0.2.0")
+	releaser.Signer.Why = "for a reason"
+	rep, err := releaser.Release(context.Background())
 	s.must(err)
 	if got := did(rep, "sign"); got != "not signed: for a reason" {
 		t.Errorf("the step says %q", got)

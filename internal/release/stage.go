@@ -11,9 +11,8 @@ import (
 	"github.com/kubestellar/actions/internal/apply"
 	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
-	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/oci"
-	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/render"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
@@ -37,8 +36,8 @@ type chart struct {
 // stamp writes the stamped copies of charts and hooks, and looks whether what
 // the charts render to is published, as far as others publish it: a tag is
 // burned if that shows only after it.
-func (t *Train) stamp(ctx context.Context, src source, dir string) (stamped, string, error) {
-	stamper := apply.Stamper{Tree: t.Tree, File: t.File, Version: t.Version, Time: src.time, Fetch: t.Registry.Chart, AcceptStandIns: t.AcceptStandIns, Recorded: true}
+func (r *Releaser) stamp(ctx context.Context, rev revision, dir string) (stamped, string, error) {
+	stamper := apply.Stamper{Tree: r.Tree, File: r.File, Version: r.Version, Time: rev.time, Fetch: r.Registry.Chart, AcceptStandIns: r.AcceptStandIns, Recorded: true}
 	copies, err := stamper.Stamp(ctx, dir)
 	if err != nil {
 		return stamped{}, "", err
@@ -51,11 +50,11 @@ func (t *Train) stamp(ctx context.Context, src source, dir string) (stamped, str
 			done.hooks = append(done.hooks, c)
 		}
 	}
-	if done.charts, err = t.orderCharts(copies); err != nil {
+	if done.charts, err = r.orderCharts(copies); err != nil {
 		return done, "", err
 	}
 	for _, c := range done.charts {
-		answers, err := t.seen(ctx, c, t.recent, t.othersPublish)
+		answers, err := r.seen(ctx, c, r.recent, r.othersPublish)
 		done.open = append(done.open, open(answers)...)
 		if err != nil {
 			return done, "", err
@@ -67,7 +66,7 @@ func (t *Train) stamp(ctx context.Context, src source, dir string) (stamped, str
 // staged is what nobody can see by its final name yet.
 type staged struct {
 	charts []stagedChart
-	files  []BuiltFile // all assets of the release
+	files  []goreleaser.File // all assets of the release
 }
 
 // stagedChart is a chart in the registry under the staging tag.
@@ -77,12 +76,12 @@ type stagedChart struct {
 }
 
 // stage pushes the charts, and adds the hooks to the draft release.
-func (t *Train) stage(ctx context.Context, src source, done stamped, built Built) (staged, string, error) {
-	charts, said, err := t.stageCharts(ctx, src, done, built)
+func (r *Releaser) stage(ctx context.Context, rev revision, done stamped, built goreleaser.Results) (staged, string, error) {
+	charts, said, err := r.stageCharts(ctx, rev, done, built)
 	if err != nil {
 		return staged{}, "", err
 	}
-	hooks, err := t.stageHooks(ctx, done.hooks)
+	hooks, err := r.stageHooks(ctx, done.hooks)
 	if err != nil {
 		return staged{}, "", err
 	}
@@ -92,18 +91,18 @@ func (t *Train) stage(ctx context.Context, src source, done stamped, built Built
 // stageCharts pushes the charts to the staging tag, by dependency: each only
 // after everything that its rendering refers to was seen, in the world or
 // among what this release has staged.
-func (t *Train) stageCharts(ctx context.Context, src source, done stamped, built Built) ([]stagedChart, string, error) {
-	table := t.imageTable(built)
+func (r *Releaser) stageCharts(ctx context.Context, rev revision, done stamped, built goreleaser.Results) ([]stagedChart, string, error) {
+	table := r.imageTable(built)
 	var charts []stagedChart
 	for _, c := range done.charts {
-		if _, err := t.seen(ctx, c, resolve.Table{Digests: table, Next: t.recent}, everything); err != nil {
+		if _, err := r.seen(ctx, c, resolve.Table{Digests: table, Next: r.recent}, everything); err != nil {
 			return nil, "", fmt.Errorf("staging %s: %w", c.Artifact, err)
 		}
-		image, err := oci.ChartImage(c.Archive, c.Chart.Metadata(), apply.Annotations(t.File, c.Stamped, src.commit))
+		image, err := oci.ChartImage(c.Archive, c.Chart.Metadata(), apply.Annotations(r.File, c.Stamped, rev.commit))
 		if err != nil {
 			return nil, "", err
 		}
-		digest, err := t.Registry.PushStaged(ctx, c.at, t.stageTag(src), image)
+		digest, err := r.Registry.PushStaged(ctx, c.at, r.stageTag(rev), image)
 		if err != nil {
 			return nil, "", err
 		}
@@ -114,11 +113,11 @@ func (t *Train) stageCharts(ctx context.Context, src source, done stamped, built
 }
 
 // imageTable are the final names of the staged images.
-func (t *Train) imageTable(built Built) map[string]string {
+func (r *Releaser) imageTable(built goreleaser.Results) map[string]string {
 	table := map[string]string{}
-	for _, a := range t.File.Own().Artifacts {
+	for _, a := range r.File.Own().Artifacts {
 		if digest := built.Images[a.At]; digest != "" && a.Kind == delivery.Image {
-			table[a.At+":"+a.TagFor(t.Version)] = digest
+			table[a.At+":"+a.TagFor(r.Version)] = digest
 		}
 	}
 	return table
@@ -126,23 +125,23 @@ func (t *Train) imageTable(built Built) map[string]string {
 
 // orderCharts renders the charts and sorts them so that each follows those
 // that it refers to.
-func (t *Train) orderCharts(copies []apply.Stamped) ([]chart, error) {
+func (r *Releaser) orderCharts(copies []apply.Stamped) ([]chart, error) {
 	needs := map[string][]string{}
 	byName := map[string]chart{}
 	copies = slices.DeleteFunc(slices.Clone(copies), func(s apply.Stamped) bool { return s.Kind != delivery.Chart })
-	rendered, err := t.allRendered(copies)
+	rendered, err := r.allRendered(copies)
 	if err != nil {
 		return nil, err
 	}
 	for i, s := range copies {
 		named := rendered[i]
 		for _, target := range resolve.Sorted(named) {
-			if target.Component == t.File.Self {
+			if target.Component == r.File.Self {
 				needs[s.Artifact] = append(needs[s.Artifact], target.Artifact)
 			}
 		}
-		a := t.File.Own().Artifacts[s.Artifact]
-		byName[s.Artifact] = chart{s, a.At, a.TagFor(t.Version), named}
+		a := r.File.Own().Artifacts[s.Artifact]
+		byName[s.Artifact] = chart{s, a.At, a.TagFor(r.Version), named}
 	}
 	names, err := decide.Order(slices.Sorted(maps.Keys(byName)), needs)
 	var charts []chart
@@ -153,11 +152,11 @@ func (t *Train) orderCharts(copies []apply.Stamped) ([]chart, error) {
 }
 
 // allRendered is rendered for several charts.
-func (t *Train) allRendered(charts []apply.Stamped) ([]map[resolve.Target]string, error) {
+func (r *Releaser) allRendered(charts []apply.Stamped) ([]map[resolve.Target]string, error) {
 	named, errs := make([]map[resolve.Target]string, len(charts)), make([]error, len(charts))
 	var group sync.WaitGroup
 	for i, c := range charts {
-		group.Go(func() { named[i], errs[i] = t.rendered(c) })
+		group.Go(func() { named[i], errs[i] = r.rendered(c) })
 	}
 	group.Wait()
 	return named, errors.Join(errs...)
@@ -165,12 +164,12 @@ func (t *Train) allRendered(charts []apply.Stamped) ([]map[resolve.Target]string
 
 // rendered is what a chart names when it is rendered with its own values and
 // those that it is tested with. What must never be in a rendering is a finding.
-func (t *Train) rendered(s apply.Stamped) (map[resolve.Target]string, error) {
-	sets, err := render.ReadValues(t.Tree, t.File.Own().Artifacts[s.Artifact].Values)
+func (r *Releaser) rendered(s apply.Stamped) (map[resolve.Target]string, error) {
+	sets, err := render.ReadValues(r.Tree, r.File.Own().Artifacts[s.Artifact].Values)
 	if err != nil {
 		return nil, err
 	}
-	to, err := t.renderings.Archive(t.File, s.Artifact, s.Archive, t.Version, sets...)
+	to, err := r.renderings.Archive(r.File, s.Artifact, s.Archive, r.Version, sets...)
 	if err != nil {
 		return nil, err
 	}
@@ -182,41 +181,41 @@ func (t *Train) rendered(s apply.Stamped) (map[resolve.Target]string, error) {
 }
 
 // othersPublish tells whether a target is not this release's own.
-func (t *Train) othersPublish(target resolve.Target) bool { return target.Component != t.File.Self }
+func (r *Releaser) othersPublish(target resolve.Target) bool { return target.Component != r.File.Self }
 
 func everything(resolve.Target) bool { return true }
 
 // seen: everything that the chart's rendering refers to, as far as it counts
 // and is not excused, is there.
-func (t *Train) seen(ctx context.Context, c chart, by resolve.Interface, counts func(resolve.Target) bool) ([]resolve.Answer, error) {
+func (r *Releaser) seen(ctx context.Context, c chart, by resolve.Interface, counts func(resolve.Target) bool) ([]resolve.Answer, error) {
 	places := maps.Clone(c.named)
 	maps.DeleteFunc(places, func(target resolve.Target, _ string) bool {
-		return !counts(target) || slices.ContainsFunc(t.File.Ignore, func(e delivery.Excuse) bool { return e.Target == target.Name() })
+		return !counts(target) || slices.ContainsFunc(r.File.Ignore, func(e delivery.Excuse) bool { return e.Target == target.Name() })
 	})
 	for target, place := range places {
 		places[target] = place + " of " + c.Artifact + "'s rendering"
 	}
 	answers := resolve.All(ctx, by, resolve.Sorted(places))
-	findings, err := t.judge(answers, places)
-	others, revisionErr := t.ownRevisions(ctx, answers)
+	findings, err := r.judge(answers, places)
+	others, revisionErr := r.ownRevisions(ctx, answers)
 	return answers, errors.Join(decide.Found(append(findings, others...)), err, revisionErr)
 }
 
 // ownRevisions: an image of ours that is published already, and that a chart
 // of this release runs, was built from this commit. Each is asked for its labels,
 // which the answers need not have: those of its platforms are not in its manifest.
-func (t *Train) ownRevisions(ctx context.Context, answers []resolve.Answer) ([]decide.Finding, error) {
+func (r *Releaser) ownRevisions(ctx context.Context, answers []resolve.Answer) ([]decide.Finding, error) {
 	var findings []decide.Finding
 	var errs []error
 	for _, a := range answers {
-		if a.Component != t.File.Self || a.Kind != delivery.Image || a.Err != nil || a.Staged {
+		if a.Component != r.File.Self || a.Kind != delivery.Image || a.Err != nil || a.Staged {
 			continue
 		}
-		d, err := t.Registry.Describe(ctx, a.At, a.Digest)
+		d, err := r.Registry.Describe(ctx, a.At, a.Digest)
 		errs = append(errs, err)
-		if revision := d.Labels[oci.KeyRevision]; err == nil && revision != t.Commit {
+		if revision := d.Labels[oci.KeyRevision]; err == nil && revision != r.Commit {
 			findings = append(findings, decide.Finding{Rule: "revision", Component: a.Component, Saw: fmt.Sprintf("%s with revision %q", a.Target, revision),
-				Want: "revision " + t.Commit, Help: "the image of this version was built from another commit"})
+				Want: "revision " + r.Commit, Help: "the image of this version was built from another commit"})
 		}
 	}
 	return findings, errors.Join(errs...)
@@ -224,74 +223,24 @@ func (t *Train) ownRevisions(ctx context.Context, answers []resolve.Answer) ([]d
 
 // stageHooks adds what goreleaser does not know, the stamped hooks, to the
 // draft release.
-func (t *Train) stageHooks(ctx context.Context, hooks []apply.Stamped) ([]BuiltFile, error) {
+func (r *Releaser) stageHooks(ctx context.Context, hooks []apply.Stamped) ([]goreleaser.File, error) {
 	if len(hooks) == 0 {
 		return nil, nil
 	}
-	release, err := t.currentRelease(ctx)
+	release, err := r.currentRelease(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var files []BuiltFile
+	var files []goreleaser.File
 	for _, hook := range hooks {
-		file, err := describeFile(t.File.Own().Artifacts[hook.Artifact].AssetName(t.Version), hook.Path)
+		file, err := goreleaser.ReadFile(r.File.Own().Artifacts[hook.Artifact].AssetName(r.Version), hook.Path)
 		if err != nil {
 			return nil, err
 		}
-		if err := t.attach(ctx, release, file); err != nil {
+		if err := r.attach(ctx, release, file); err != nil {
 			return nil, err
 		}
 		files = append(files, file)
 	}
 	return files, nil
-}
-
-// attach gives a release a file; in a draft, an asset of that name with other
-// bytes is what an earlier try left.
-func (t *Train) attach(ctx context.Context, release *gh.Release, file BuiltFile) error {
-	repository := t.File.Own().Repository
-	if asset, ok := release.Asset(file.Name); ok {
-		same, err := t.sameAsset(ctx, asset, file)
-		if same || err != nil && !release.Draft {
-			return err
-		}
-		if err := t.Forge.DeleteAsset(ctx, repository, asset.ID); err != nil {
-			return err
-		}
-	}
-	if !release.Draft {
-		return fmt.Errorf("release %s is published without the asset %s: a published release is not added to, take the next version", release.URL, file.Name)
-	}
-	return t.Forge.Upload(ctx, repository, release.ID, file.Name, file.Path)
-}
-
-// sameAsset tells whether an asset holds the file's bytes. Other bytes are a
-// conflict, which only a draft may settle; an upload that broke off left none.
-func (t *Train) sameAsset(ctx context.Context, asset gh.Asset, file BuiltFile) (bool, error) {
-	if !asset.Complete() {
-		return false, outcome.Wrongf("the upload of release asset %s broke off", file.Name)
-	}
-	digest, err := t.Forge.AssetDigest(ctx, t.File.Own().Repository, asset)
-	if err == nil && digest != file.Digest {
-		err = &oci.Conflict{Name: "release asset " + file.Name, Seen: digest, Want: file.Digest}
-	}
-	return err == nil, err
-}
-
-// errNoRelease says that GitHub shows no release of the version.
-var errNoRelease = errors.New("run the release again")
-
-// currentRelease is this version's release: the published one, or its draft.
-// Two drafts are an error, since nobody could tell which counts.
-func (t *Train) currentRelease(ctx context.Context) (*gh.Release, error) {
-	releases, err := t.Forge.Releases(ctx, t.File.Own().Repository, t.Version.Tag())
-	switch {
-	case err != nil:
-		return nil, err
-	case len(releases) == 0:
-		return nil, fmt.Errorf("there is no release and no draft for %s in %s, though one was made before: %w", t.Version.Tag(), t.File.Own().Repository, errNoRelease)
-	case len(releases) > 1 && releases[0].Draft:
-		return nil, fmt.Errorf("there are %d drafts for %s in %s: delete all but one", len(releases), t.Version.Tag(), t.File.Own().Repository)
-	}
-	return releases[0], nil
 }

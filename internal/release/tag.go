@@ -11,30 +11,30 @@ import (
 // tag sees to it that the version's tag is on this commit, here and in the
 // declared repository.
 // A tag is created once; preflight has seen that none is elsewhere.
-func (t *Train) tag(ctx context.Context, src source) (string, error) {
-	tag := t.Version.Tag()
-	remote, err := t.Repo.RemoteTag(ctx, t.remote(), tag)
+func (r *Releaser) tag(ctx context.Context, rev revision) (string, error) {
+	tag := r.Version.Tag()
+	remote, err := r.Repo.RemoteTag(ctx, r.remote(), tag)
 	if err != nil {
 		return "", err
 	}
-	did := tag + " is on " + src.commit + " already"
+	did := tag + " is on " + rev.commit + " already"
 	if remote == "" {
-		did = "created " + tag + " on " + src.commit
-		if _, err := tagging.Make(ctx, t.Forge, t.File.Own().Repository, t.File.Self, t.Version, src.commit); err != nil {
+		did = "created " + tag + " on " + rev.commit
+		if _, err := tagging.Make(ctx, r.Forge, r.File.Own().Repository, r.File.Self, r.Version, rev.commit); err != nil {
 			return "", err
 		}
 	}
-	local, err := t.Repo.LocalTag(ctx, tag)
+	local, err := r.Repo.LocalTag(ctx, tag)
 	if err == nil && local == "" {
-		err = t.Repo.FetchTag(ctx, t.remote(), tag) // goreleaser reads it here
+		err = r.Repo.FetchTag(ctx, r.remote(), tag) // goreleaser reads it here
 	}
-	return did, errors.Join(err, t.confirmTag(ctx, tag, src.commit))
+	return did, errors.Join(err, r.confirmTag(ctx, tag, rev.commit))
 }
 
 // confirmTag looks at the tag, here and there.
-func (t *Train) confirmTag(ctx context.Context, tag, commit string) error {
-	local, localErr := t.Repo.LocalTag(ctx, tag)
-	remote, remoteErr := t.Repo.RemoteTag(ctx, t.remote(), tag)
+func (r *Releaser) confirmTag(ctx context.Context, tag, commit string) error {
+	local, localErr := r.Repo.LocalTag(ctx, tag)
+	remote, remoteErr := r.Repo.RemoteTag(ctx, r.remote(), tag)
 	if err := errors.Join(localErr, remoteErr); err != nil {
 		return err
 	}

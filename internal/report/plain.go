@@ -30,3 +30,9 @@ func Plain(line string) string {
 func Cell(text string) string {
 	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "\n", "<br>", "\r", "", "<", "&lt;", "`", "'", "[", `\[`).Replace(text)
 }
+
+// LastLines returns the last n lines of a text, such as the output of a program.
+func LastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

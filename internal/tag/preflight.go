@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 
@@ -15,7 +13,6 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/prove"
-	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/internal/verify"
@@ -60,7 +57,7 @@ func (t *Tagger) place(ctx context.Context, there *gh.Tag) ([]string, look) {
 	if there != nil {
 		tags["at "+t.repository()] = there.Commit
 	}
-	findings = append(findings, Moves(t.Version, t.Commit, tags)...)
+	findings = append(findings, decide.TagStays(t.Version, t.Commit, tags)...)
 	return branches, look{"on " + strings.Join(branches, ", "), findings, errors.Join(err, localErr)}
 }
 
@@ -73,27 +70,7 @@ func onBranch(ctx context.Context, repo git.Repo, remote git.Remote, repository,
 	if len(branches) > 0 || err != nil {
 		return branches, nil, err
 	}
-	return nil, []decide.Finding{Lost(commit, repository)}, nil
-}
-
-// Lost is what is found wrong with a commit that is on no branch which is
-// released from.
-func Lost(commit, repository string) decide.Finding {
-	return decide.Finding{Rule: "on-main", Saw: "commit " + commit + " on no such branch of " + repository,
-		Want: "a commit of main or of a release-* branch", Help: "merge it first"}
-}
-
-// Moves finds the places at which the tag is on another commit; tags are the
-// commits by place, "" where there is none.
-func Moves(v ref.Version, commit string, tags map[string]string) []decide.Finding {
-	var findings []decide.Finding
-	for _, where := range slices.Sorted(maps.Keys(tags)) {
-		if at := tags[where]; at != "" && at != commit {
-			findings = append(findings, decide.Finding{Rule: "tag-moves", Saw: fmt.Sprintf("tag %s %s on commit %s", v.Tag(), where, at),
-				Want: "no such tag, or one on " + commit, Help: "a tag never moves: take the next version"})
-		}
-	}
-	return findings
+	return nil, []decide.Finding{decide.OffBranch(commit, repository)}, nil
 }
 
 // ordered: the version is newer than all before in its line.

@@ -119,7 +119,7 @@ func (w *wood) release(ctx context.Context, name string, k task) error {
 	if _, err := w.tagger(name, b, v, forge).Tag(ctx); err != nil {
 		return fmt.Errorf("tag: %w", err)
 	}
-	if _, err := w.train(name, b, v, forge).Publish(ctx); err != nil {
+	if _, err := w.releaser(name, b, v, forge).Publish(ctx); err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
 	return w.tell(ctx, forge, b.file, v)
@@ -143,9 +143,9 @@ func (w *wood) tagger(name string, b brought, v ref.Version, forge *gh.Client) *
 			Source: &prove.Source{Commit: b.commit, Tree: b.tree, File: b.file, Self: b.file.Self, Declares: true}}}
 }
 
-func (w *wood) train(name string, b brought, v ref.Version, forge *gh.Client) *release.Train {
-	return &release.Train{Repo: b.repo, Commit: b.commit, Tree: b.tree, File: b.file, Version: v, Registry: w.registry(name), Public: w.anybody(name),
-		Forge: forge, Downstreams: forge, Server: server, World: resolve.World{HTTP: w.transport(name)}, Log: w.log(), Errors: io.Discard}
+func (w *wood) releaser(name string, b brought, v ref.Version, forge *gh.Client) *release.Releaser {
+	return &release.Releaser{Repo: b.repo, Commit: b.commit, Tree: b.tree, File: b.file, Version: v, Registry: w.registry(name), Public: w.anybody(name),
+		Forge: forge, Downstreams: forge, Server: server, World: resolve.World{HTTP: w.transport(name)}, Log: w.log()}
 }
 
 // receive does what the workflow does that is told of a release: bump

@@ -7,8 +7,10 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,9 +71,10 @@ func TestEdges(t *testing.T) {
 		"github.com/google/go-containerregistry/pkg/v1/remote":    {"internal/oci"},
 		"github.com/google/go-containerregistry/pkg/registry":     {"internal/rehearsal/world"},
 		"github.com/spf13/cobra":                                  {"cmd/ghhelper"},
-		"os/exec":                                                 {"internal/apply", "internal/attest", "internal/git", "internal/image", "internal/release", "internal/rehearsal", "internal/rehearsal/world"},
+		"os/exec":                                                 {"internal/apply", "internal/attest", "internal/git", "internal/goreleaser", "internal/image", "internal/release", "internal/rehearsal", "internal/rehearsal/world"},
 		"github.com/getkin/kin-openapi/":                          {"internal/rehearsal/contract"},
 		"net/http/cgi":                                            {"internal/rehearsal/world"},
+		module + "internal/goreleaser":                            {"cmd/ghhelper", "internal/prove", "internal/rehearsal", "internal/release"},
 		module + "internal/rehearsal":                             {"cmd/ghhelper", "internal/rehearsal", "internal/rehearsal/faults"},
 		"github.com/google/go-containerregistry/pkg/authn/github": {"cmd/ghhelper"},
 		"github.com/docker/cli/":                                  {"cmd/ghhelper"},
@@ -101,7 +104,7 @@ func TestEdges(t *testing.T) {
 func TestImportsGoLeft(t *testing.T) {
 	t.Parallel()
 	order := []string{"internal/outcome", "internal/cache", "internal/ref", "internal/delivery", "internal/event", "internal/find", "internal/chart", "internal/git", "internal/workspace", "internal/web", "internal/oci",
-		"internal/gh", "internal/attest", "internal/resolve", "internal/decide", "internal/render", "internal/apply", "internal/report", "internal/verify", "internal/bump", "internal/plan", "internal/prove", "internal/dispatch", "internal/tag", "internal/image", "internal/release", "internal/rehearsal/world", "internal/rehearsal", "cmd/ghhelper",
+		"internal/gh", "internal/attest", "internal/resolve", "internal/decide", "internal/render", "internal/apply", "internal/report", "internal/goreleaser", "internal/verify", "internal/bump", "internal/plan", "internal/prove", "internal/dispatch", "internal/tag", "internal/image", "internal/release", "internal/rehearsal/world", "internal/rehearsal", "cmd/ghhelper",
 		"internal/rehearsal/contract", "internal/rehearsal/faults"} // which only tests import
 	for _, s := range sources(t) {
 		at := slices.Index(order, s.dir())
@@ -176,5 +179,31 @@ func TestFunctionsAreShort(t *testing.T) {
 				t.Errorf("%s: %s has %d lines, at most %d", s.path, f.Name.Name, n, most)
 			}
 		}
+	}
+}
+
+// Only internal/goreleaser knows goreleaser's files, flags, variables and keys.
+func TestOneReaderOfGoreleaser(t *testing.T) {
+	t.Parallel()
+	const owner = "internal/goreleaser"
+	words := regexp.MustCompile(`^"?(\.goreleaser\.ya?ml|artifacts\.json|metadata\.json|--snapshot|--clean|--skip=.*)"?$` +
+		`|^"(GORELEASER_|RELEASE_PUBLISHED=|STAGE=)|yaml:"(kos|base_image|dockers|dockers_v2|docker_manifests|sboms|skip_push)"`)
+	used := map[string]bool{}
+	for _, s := range sources(t) {
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			literal, ok := n.(*ast.BasicLit)
+			if !ok || !words.MatchString(literal.Value) {
+				return true
+			}
+			used[literal.Value] = true
+			if s.dir() != owner {
+				t.Errorf("%s contains %s: only %s reads and runs goreleaser", s.path, literal.Value, owner)
+			}
+			return true
+		})
+	}
+	const known = 15
+	if len(used) < known {
+		t.Errorf("the law finds %d of goreleaser's words, want at least %d: %v", len(used), known, slices.Sorted(maps.Keys(used)))
 	}
 }

@@ -7,7 +7,6 @@ package release
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/render"
@@ -23,8 +23,8 @@ import (
 	"github.com/kubestellar/actions/internal/resolve"
 )
 
-// Train releases one version of a repository's own component.
-type Train struct {
+// Releaser releases one version of a repository's own component.
+type Releaser struct {
 	Repo    git.Repo
 	Commit  string // that is checked out in Repo, and is released
 	Tree    fs.FS  // of the commit
@@ -44,8 +44,8 @@ type Train struct {
 	// World says how files and modules are asked for; its other fields are
 	// filled in from here.
 	World resolve.World
-	// Builder builds.
-	Builder Builder
+	// Goreleaser builds the images and archives.
+	Goreleaser goreleaser.Program
 	// Signer signs what has been checked, before it is promoted.
 	Signer Signer
 	// AcceptStandIns lets the release rest on what stands in for others'
@@ -57,100 +57,99 @@ type Train struct {
 	// Untracked are paths of the work tree that may hold files of this run.
 	Untracked []string
 	Log       *report.Log
-	Errors    io.Writer // what the builder says of itself
 
 	renderings render.Memo // of charts, which several steps look at
 	// recent is the world, asked once for each thing by steps that follow each
-	// other at once; see afresh.
+	// other at once; see forget.
 	recent *resolve.Once
 }
 
 // remote is the declared repository: a clone's origin may be a fork of it.
-func (t *Train) remote() git.Remote { return git.Remote(t.Server + "/" + t.File.Own().Repository) }
+func (r *Releaser) remote() git.Remote { return git.Remote(r.Server + "/" + r.File.Own().Repository) }
 
 // Release does all of it. The report is complete as far as the train came,
 // also beside an error.
-func (t *Train) Release(ctx context.Context) (*report.Report, error) {
-	return t.reported(func(rep *report.Report, dir string) error { return t.release(ctx, rep, dir) })
+func (r *Releaser) Release(ctx context.Context) (*report.Report, error) {
+	return r.reported(func(rep *report.Report, dir string) error { return r.release(ctx, rep, dir) })
 }
 
-func (t *Train) release(ctx context.Context, rep *report.Report, dir string) error {
-	src, stamped, err := t.prepare(ctx, rep, dir, t.mayRelease)
+func (r *Releaser) release(ctx context.Context, rep *report.Report, dir string) error {
+	rev, stamped, err := r.prepare(ctx, rep, dir, r.mayRelease)
 	if err != nil {
 		return err
 	}
-	if err := t.Log.Step("tag", func() (string, error) { return t.tag(ctx, src) }); err != nil {
+	if err := r.Log.Step("tag", func() (string, error) { return r.tag(ctx, rev) }); err != nil {
 		return err
 	}
-	built, err := step(t.Log, "build", func() (Built, string, error) { return t.build(ctx, src) })
+	built, err := step(r.Log, "build", func() (goreleaser.Results, string, error) { return r.build(ctx, rev) })
 	if err != nil {
 		return err
 	}
-	t.afresh()
-	staged, err := step(t.Log, "stage", func() (staged, string, error) { return t.stage(ctx, src, stamped, built) })
+	r.forget()
+	staged, err := step(r.Log, "stage", func() (staged, string, error) { return r.stage(ctx, rev, stamped, built) })
 	if err != nil {
 		return err
 	}
-	artifacts, err := step(t.Log, "check", func() ([]artifact, string, error) { return t.check(ctx, src, stamped, built, staged) })
+	artifacts, err := step(r.Log, "check", func() ([]promotion, string, error) { return r.check(ctx, rev, stamped, built, staged) })
 	if err != nil {
 		return err
 	}
-	if err := t.Log.Step("sign", func() (string, error) { return t.sign(ctx, artifacts, staged.files, rep) }); err != nil {
+	if err := r.Log.Step("sign", func() (string, error) { return r.sign(ctx, artifacts, staged.files, rep) }); err != nil {
 		return err
 	}
-	if err := t.Log.Step("promote", func() (string, error) { return t.promote(ctx, artifacts) }); err != nil {
+	if err := r.Log.Step("promote", func() (string, error) { return r.promote(ctx, artifacts) }); err != nil {
 		return err
 	}
-	if err := t.Log.Step("publish", func() (string, error) { return t.publish(ctx, src) }); err != nil {
+	if err := r.Log.Step("publish", func() (string, error) { return r.publish(ctx, rev) }); err != nil {
 		return err
 	}
-	if err := t.Log.Step("prove", func() (string, error) { return t.prove(ctx, src, stamped, staged.files, "", rep) }); err != nil {
+	if err := r.Log.Step("prove", func() (string, error) { return r.prove(ctx, rev, stamped, staged.files, "", rep) }); err != nil {
 		return err
 	}
-	return t.Log.Step("dispatch", func() (string, error) { return t.dispatch(ctx) })
+	return r.Log.Step("dispatch", func() (string, error) { return r.dispatch(ctx) })
 }
 
 // Publish stamps, packages, publishes and proves the charts alone, for a
 // repository whose images are published already.
-func (t *Train) Publish(ctx context.Context) (*report.Report, error) {
-	return t.reported(func(rep *report.Report, dir string) error { return t.publishCharts(ctx, rep, dir) })
+func (r *Releaser) Publish(ctx context.Context) (*report.Report, error) {
+	return r.reported(func(rep *report.Report, dir string) error { return r.publishCharts(ctx, rep, dir) })
 }
 
-func (t *Train) publishCharts(ctx context.Context, rep *report.Report, dir string) error {
-	src, stamped, err := t.prepare(ctx, rep, dir, t.mayPublishCharts)
+func (r *Releaser) publishCharts(ctx context.Context, rep *report.Report, dir string) error {
+	rev, stamped, err := r.prepare(ctx, rep, dir, r.mayPublishCharts)
 	if err != nil {
 		return err
 	}
-	charts, err := step(t.Log, "stage", func() ([]stagedChart, string, error) { return t.stageCharts(ctx, src, stamped, Built{}) })
+	charts, err := step(r.Log, "stage", func() ([]stagedChart, string, error) { return r.stageCharts(ctx, rev, stamped, goreleaser.Results{}) })
 	if err != nil {
 		return err
 	}
-	artifacts, err := step(t.Log, "check", func() ([]artifact, string, error) { return t.checkCharts(ctx, src, stamped, charts) })
+	artifacts, err := step(r.Log, "check", func() ([]promotion, string, error) { return r.checkCharts(ctx, rev, stamped, charts) })
 	if err != nil {
 		return err
 	}
-	if err := t.Log.Step("sign", func() (string, error) { return t.sign(ctx, artifacts, nil, rep) }); err != nil {
+	if err := r.Log.Step("sign", func() (string, error) { return r.sign(ctx, artifacts, nil, rep) }); err != nil {
 		return err
 	}
-	if err := t.Log.Step("promote", func() (string, error) { return t.promote(ctx, artifacts) }); err != nil {
+	if err := r.Log.Step("promote", func() (string, error) { return r.promote(ctx, artifacts) }); err != nil {
 		return err
 	}
-	return t.Log.Step("prove", func() (string, error) { return t.prove(ctx, src, stamped, nil, delivery.Chart, rep) })
+	return r.Log.Step("prove", func() (string, error) { return r.prove(ctx, rev, stamped, nil, delivery.Chart, rep) })
 }
 
 // prepare does what changes nothing: it looks at the commit, and stamps.
-func (t *Train) prepare(ctx context.Context, rep *report.Report, dir string, rights rights) (source, stamped, error) {
-	t.afresh()
-	src, err := step(t.Log, "preflight", func() (source, string, error) { return t.preflight(ctx, rights) })
-	rep.Commit = src.commit
-	rep.Graph = decide.Mermaid(decide.Edges(t.File, src.found.References, t.Version))
-	rep.Open(src.open)
+func (r *Releaser) prepare(ctx context.Context, rep *report.Report, dir string, rights rights) (revision, stamped, error) {
+	r.forget()
+	rev, err := step(r.Log, "preflight", func() (revision, string, error) { return r.preflight(ctx, rights) })
+	rep.Commit = rev.commit
+	rep.Graph = decide.Mermaid(decide.Edges(r.File, rev.found.References, r.Version))
+	rep.Open(rev.open)
 	if err != nil {
-		return src, stamped{}, err
+		return rev, stamped{}, err
 	}
-	done, err := step(t.Log, "stamp", func() (stamped, string, error) { return t.stamp(ctx, src, dir) })
+	done, err := step(r.Log, "stamp", func() (stamped, string, error) { return r.stamp(ctx, rev, dir) })
 	rep.Open(done.open)
-	return src, done, err
+	return rev, done, err
 }
 
 // step runs one step that comes to a value.
@@ -165,15 +164,15 @@ func step[T any](log *report.Log, name string, do func() (T, string, error)) (va
 }
 
 // reported gives a run its folder and its report.
-func (t *Train) reported(run func(rep *report.Report, dir string) error) (*report.Report, error) {
+func (r *Releaser) reported(run func(rep *report.Report, dir string) error) (*report.Report, error) {
 	dir, err := os.MkdirTemp("", "ghhelper-release-*")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	rep := &report.Report{Component: t.File.Self, Version: t.Version.String(), Artifacts: []report.Artifact{}, Findings: []decide.Finding{}, Unchecked: []report.Open{}}
+	rep := &report.Report{Component: r.File.Self, Version: r.Version.String(), Artifacts: []report.Artifact{}, Findings: []decide.Finding{}, Unchecked: []report.Open{}}
 	err = run(rep, filepath.Join(dir, "stamped"))
-	rep.Steps = t.Log.Steps
+	rep.Steps = r.Log.Steps
 	var failed *report.StepError
 	if errors.As(err, &failed) {
 		rep.Failed, rep.Error = failed.Step, failed.Err.Error()
@@ -185,13 +184,13 @@ func (t *Train) reported(run func(rep *report.Report, dir string) error) (*repor
 	return rep, err
 }
 
-// afresh forgets what the world has answered: before the first step, after the
+// forget forgets what the world has answered: before the first step, after the
 // build, which takes its time, and before the last look.
-func (t *Train) afresh() { t.recent = &resolve.Once{By: t.world()} }
+func (r *Releaser) forget() { r.recent = &resolve.Once{By: r.world()} }
 
 // world resolves what is published, outside this release.
-func (t *Train) world() resolve.World {
-	w := t.World
-	w.Registry, w.Server, w.Refs = t.Registry, t.Server, t.Repo.Refs(t.Server)
+func (r *Releaser) world() resolve.World {
+	w := r.World
+	w.Registry, w.Server, w.Refs = r.Registry, r.Server, r.Repo.Refs(r.Server)
 	return w
 }
