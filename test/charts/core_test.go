@@ -20,7 +20,8 @@ const (
 	deletionOfPlanes = "Job/ks-delete-cps"
 )
 
-// matrix are the sets of values, by their files, that core-chart must render, each with objects that it must and must not make then.
+// matrix lists the value files that core-chart must render. Each has objects that the rendering must
+// and must not contain.
 var matrix = map[string]struct {
 	want    []string
 	without []string
@@ -85,7 +86,8 @@ var matrix = map[string]struct {
 	},
 }
 
-// everyVersion is what the file has not: no such versions are published, and proving a release asks for all that its charts name.
+// everyVersion completes the file "everything set". The file cannot contain these versions, because
+// they are not published. A release's proof queries every version that its charts name.
 const everyVersion = `HELM_VERSION: "8.0.1"
 KUBECTL_VERSION: "8.0.2"
 KUBESTELLAR_VERSION: "8.0.3"
@@ -94,7 +96,8 @@ OCM_STATUS_ADDON_VERSION: "8.0.5-rc1"
 OCM_TRANSPORT_PLUGIN_VERSION: "8.0.6"
 `
 
-// Two values have to keep their defaults, or nothing would be made of the others; other cases of the matrix set them.
+// Two values must keep their defaults, because otherwise the other values have no effect. Other cases
+// of the matrix set them.
 func TestEverythingIsSet(t *testing.T) {
 	t.Parallel()
 	given, err := chartutil.ReadValues([]byte(everyVersion + readValues(t, coreName, "everything set")))
@@ -108,7 +111,7 @@ func TestEverythingIsSet(t *testing.T) {
 	}
 }
 
-// same are the keys whose values are the same in both, or are missing in the second.
+// same returns the keys that have the same value in both maps or are missing in the second.
 func same(at string, defaults, given map[string]any) []string {
 	var found []string
 	for key, value := range defaults {
@@ -152,12 +155,13 @@ func checkPresence(t *testing.T, objects []object, want, without []string) {
 	}
 	for _, id := range without {
 		if slices.Contains(made, id) {
-			t.Errorf("saw %s, which these values do not ask for", id)
+			t.Errorf("saw %s, which these values do not request", id)
 		}
 	}
 }
 
-// checkEveryHookRuns runs the hooks for the control planes of the release, and once as if another release used them.
+// checkEveryHookRuns runs the hooks for the release's control planes, and once as another release
+// would use them.
 func checkEveryHookRuns(t *testing.T, objects []object) {
 	t.Helper()
 	for _, o := range objects {
@@ -178,7 +182,7 @@ func TestValuesReachKubeFlex(t *testing.T) {
 	expect(t, "kubeflex-config", config, "apps.example.com", "data", "domain")
 }
 
-// versions gives each of the keys a version that nothing else has.
+// versions returns a different version for each key.
 func versions(keys ...string) chartutil.Values {
 	given := chartutil.Values{}
 	for i, key := range keys {
@@ -187,7 +191,7 @@ func versions(keys ...string) chartutil.Values {
 	return given
 }
 
-// Others' versions, by the keys of values.yaml.
+// othersVersions are the keys of values.yaml that contain other components' versions.
 var othersVersions = []string{
 	"HELM_VERSION", "KUBECTL_VERSION", "CLUSTERADM_VERSION", "OCM_STATUS_ADDON_VERSION", "OCM_TRANSPORT_PLUGIN_VERSION",
 }
@@ -206,7 +210,8 @@ func TestEachVersionIsWhereItBelongs(t *testing.T) {
 	}
 }
 
-// checkHookVersions holds the containers of an ITS's and of a WDS's hook to the versions in values.yaml's terms.
+// checkHookVersions checks that the containers of both hooks run the versions given by the keys of
+// values.yaml.
 func checkHookVersions(t *testing.T, made map[string]object, want chartutil.Values) {
 	t.Helper()
 	for name, tool := range map[string]string{
@@ -226,7 +231,7 @@ func checkHookVersions(t *testing.T, made map[string]object, want chartutil.Valu
 	}
 }
 
-// merged adds what the YAML says to values made in code.
+// merged adds the values of a YAML text to values made in code.
 func merged(t *testing.T, given chartutil.Values, text string) chartutil.Values {
 	t.Helper()
 	more, err := chartutil.ReadValues([]byte(text))
@@ -304,7 +309,7 @@ func TestTheITSOfAWDS(t *testing.T) {
 	}
 }
 
-// handed reads the --set and --set-literal of a helm container as helm does.
+// handed parses the --set and --set-literal arguments of a helm container as helm does.
 func handed(t *testing.T, container object) map[string]any {
 	t.Helper()
 	values := map[string]any{}
@@ -331,7 +336,7 @@ func TestTheControllerManagerGetsWhatCoreChartHandsOver(t *testing.T) {
 	hook := containers(runFor(t, core.objects, "wds7")...)
 	manager, err := renderValues(managerChart(t), handed(t, hook["kubestellar"]), withSchema)
 	if err != nil {
-		t.Fatalf("controller-manager-chart refuses what core-chart hands it: %v", err)
+		t.Fatalf("controller-manager-chart refuses the values that core-chart passes: %v", err)
 	}
 	args := containers(mustFind(t, manager.objects, "Deployment/kubestellar-controller-manager"))["manager"].strings("args")
 	for _, want := range []string{"--wds-name=wds7", "--its-name=its1", "--api-groups=apps,batch,", "-v=0"} {
@@ -387,7 +392,7 @@ func TestVerbosityFallsBackOnlyWhereNothingIsSet(t *testing.T) {
 	}
 }
 
-// The job must not outlive KubeFlex, and a WDS must not outlive its ITS.
+// The job must end before KubeFlex is removed, and each WDS before its ITS.
 func TestDeletionTakesWDSesFirst(t *testing.T) {
 	t.Parallel()
 	got := mustRender(t, coreChart(t), "ITSes: [{name: its1}]\nWDSes: [{name: wds1}, {name: wds2}]\n")
@@ -400,18 +405,23 @@ func TestDeletionTakesWDSesFirst(t *testing.T) {
 	}
 	role := mustFind(t, got.objects, "ClusterRole/ks-ns-ks-delete-cps")
 	if names := role.list("rules")[0].strings("resourceNames"); !slices.Equal(names, []string{"wds1", "wds2", "its1"}) {
-		t.Errorf("saw leave to delete %v, want wds1, wds2 and its1", names)
+		t.Errorf("saw permission to delete %v, want wds1, wds2 and its1", names)
 	}
 }
 
-// An ITS on the hosting cluster takes no cluster along when it goes: its status add-on is taken down between the WDSes, which
-// use it, and the ITS, whoever runs KubeFlex.
+// Removing an ITS on the hosting cluster does not remove a cluster. The job therefore uninstalls its
+// status add-on after the WDSes, because they use it, and before the ITS. This also holds if the chart
+// does not install KubeFlex.
 func TestTheStatusAddonOfAHostITSIsUninstalled(t *testing.T) {
 	t.Parallel()
 	for values, want := range map[string][]string{
-		"ITSes: [{name: its1, type: host}]\nWDSes: [{name: wds1}]\n":                                      {"delete-wdses", "uninstall-status-addon", "delete-itses"},
-		"ITSes: [{name: its1, type: host}]\nWDSes: [{name: wds1}]\nkubeflex-operator: {install: false}\n": {"uninstall-status-addon"},
-		"ITSes: [{name: its1}]\nWDSes: [{name: wds1, type: host}]\n":                                      {"delete-wdses", "delete-itses"},
+		"ITSes: [{name: its1, type: host}]\nWDSes: [{name: wds1}]\n": {
+			"delete-wdses", "uninstall-status-addon", "delete-itses",
+		},
+		"ITSes: [{name: its1, type: host}]\nWDSes: [{name: wds1}]\nkubeflex-operator: {install: false}\n": {
+			"uninstall-status-addon",
+		},
+		"ITSes: [{name: its1}]\nWDSes: [{name: wds1, type: host}]\n": {"delete-wdses", "delete-itses"},
 	} {
 		got := mustRender(t, coreChart(t), values)
 		pod := asObject(mustFind(t, got.objects, deletionOfPlanes).at("spec", "template", "spec"))
@@ -422,13 +432,14 @@ func TestTheStatusAddonOfAHostITSIsUninstalled(t *testing.T) {
 		if !slices.Equal(steps, want) {
 			t.Errorf("%s: saw steps %v, want %v", values, steps, want)
 		}
-		if admin := slices.Contains(ids(got.objects), "ClusterRoleBinding/ks-ns-ks-delete-cps-status-addon"); admin != slices.Contains(want, "uninstall-status-addon") {
+		admin := slices.Contains(ids(got.objects), "ClusterRoleBinding/ks-ns-ks-delete-cps-status-addon")
+		if admin != slices.Contains(want, "uninstall-status-addon") {
 			t.Errorf("%s: saw the right to uninstall it: %v", values, admin)
 		}
 	}
 }
 
-// helm makes the namespace of a release itself, and then refuses to take over one that it finds.
+// helm creates the namespace of a release itself, and refuses to adopt one that exists.
 func TestKubeFlexsNamespaceIsLeftToAReleaseThatLivesInIt(t *testing.T) {
 	t.Parallel()
 	got, err := renderIn(coreChart(t), "kubeflex-system", nil, withSchema)

@@ -16,7 +16,7 @@ import (
 
 var gitLink = regexp.MustCompile(`https://github\.com/kubestellar/actions/(?:blob|tree)/([^/\s]+)/(\S+)`)
 
-// A git tag has a v, a chart's version has none: a link made from the one alone leads nowhere.
+// Git tags start with v and chart versions do not. A link made from the chart version would be broken.
 func TestNotesLinkToTheTagOfTheRelease(t *testing.T) {
 	t.Parallel()
 	for name, notes := range map[string]string{
@@ -34,7 +34,7 @@ func TestNotesLinkToTheTagOfTheRelease(t *testing.T) {
 				t.Errorf("%s: saw %s, want the tag v%s", name, link[0], release)
 			}
 			if _, err := os.Stat(filepath.Join(root, link[2])); err != nil {
-				t.Errorf("%s: %s leads to no file: %v", name, link[0], err)
+				t.Errorf("%s: %s is not a file here: %v", name, link[0], err)
 			}
 		}
 	}
@@ -48,13 +48,14 @@ func TestNotesOfferAContextForEachControlPlaneThatIsNotTheHost(t *testing.T) {
 	}
 }
 
-// property is what a schema says of one value.
+// property is a value's entry in a JSON schema.
 type property struct {
 	Properties map[string]property
 	Items      *property
 }
 
-// paths of the values that a schema knows, as people write them: ITSes[].name. What a parent chart hands down is none.
+// paths returns the paths of the values in a schema as people write them, such as ITSes[].name. It
+// leaves out values that a parent chart passes down.
 func (p property) paths(at string) []string {
 	if p.Items != nil {
 		return append(p.Items.paths(at+"[]"), at)
@@ -71,7 +72,7 @@ func (p property) paths(at string) []string {
 	return found
 }
 
-// defaults are the paths of the values in values.yaml.
+// defaults returns the paths of the values in values.yaml.
 func defaults(at string, values map[string]any) []string {
 	var found []string
 	for key, value := range values {
@@ -87,8 +88,9 @@ func defaults(at string, values map[string]any) []string {
 
 var row = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|(?:.* \\|)? [^|]*[^| ][^|]* \\|$")
 
-// The tables of the README, the schema and values.yaml speak of the same values, and the tables say something of each. values.yaml
-// has none of an entry of a list, and none of KubeFlex's chart, whose defaults are its own.
+// The README's tables, the schema and values.yaml list the same values, and the tables describe each
+// of them. values.yaml has no defaults for the entries of a list. It also has none for KubeFlex's
+// chart, which has its own.
 func TestEveryValueIsDescribed(t *testing.T) {
 	t.Parallel()
 	for source, c := range map[string]*chart.Chart{"chart": managerChart(t), "core-chart": coreChart(t)} {
@@ -110,19 +112,20 @@ func TestEveryValueIsDescribed(t *testing.T) {
 		}
 		for _, path := range defaults("", c.Values) {
 			if !slices.Contains(want, path) {
-				t.Errorf("%s: values.yaml has %s, and the schema has not", source, path)
+				t.Errorf("%s: values.yaml has %s, and the schema does not", source, path)
 			}
 		}
 		for _, path := range want {
 			ofKubeFlex := strings.HasPrefix(path, "kubeflex-operator.") && path != "kubeflex-operator.install"
 			if !ofKubeFlex && !strings.Contains(path, "[]") && !slices.Contains(defaults("", c.Values), path) {
-				t.Errorf("%s: the schema has %s, and values.yaml has no default of it", source, path)
+				t.Errorf("%s: the schema has %s, and values.yaml has no default for it", source, path)
 			}
 		}
 	}
 }
 
-// A version of KubeFlex that takes another value shows here, before somebody is refused it.
+// If a new version of KubeFlex has another value, this test fails before the schema refuses it to
+// users.
 func TestTheSchemaKnowsTheValuesOfKubeFlex(t *testing.T) {
 	t.Parallel()
 	core := coreChart(t)
@@ -146,11 +149,12 @@ func TestTheDependencyIsPinnedAndCanBeLeftOut(t *testing.T) {
 		t.Fatalf("saw %d dependencies, want kubeflex-operator alone", len(dependencies))
 	}
 	got := *dependencies[0]
-	// What OCI calls a tag is no range; KubeFlex's has a v.
+	// A dependency in an OCI registry is found by its tag, which cannot be a range. KubeFlex's tags
+	// start with v.
 	if !regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`).MatchString(got.Version) {
 		t.Errorf("saw version %q, want one version with its v", got.Version)
 	}
 	if got.Repository != "oci://ghcr.io/kubestellar/kubeflex/chart" || got.Condition != "kubeflex-operator.install" {
-		t.Errorf("saw %+v, want KubeFlex's registry, and a condition by which to leave it out", got)
+		t.Errorf("saw %+v, want KubeFlex's registry, and a condition to leave it out", got)
 	}
 }

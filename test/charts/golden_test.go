@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write the renderings in testdata/golden
 
 const golden = "testdata/golden"
 
-// rendering is a chart with values of its matrix.
+// rendering is a chart with one set of values from its matrix.
 type rendering struct{ chart, name string }
 
 func renderings() []rendering {
@@ -40,7 +40,7 @@ func renderings() []rendering {
 
 var noLetters = regexp.MustCompile(`[^a-z0-9]+`)
 
-// file is the rendering's file in the golden folder, without an extension.
+// file returns the name of the rendering's file in the golden folder, without its extension.
 func (r rendering) file() string { return r.chart + "-" + plain(r.name) }
 
 func (r rendering) valuesFile() string {
@@ -51,8 +51,8 @@ func plain(name string) string {
 	return strings.Trim(noLetters.ReplaceAllString(strings.ToLower(name), "-"), "-")
 }
 
-// readValues is a set of values of a chart's matrix. They are files, so that delivery.yaml can name them: what the charts name
-// with any of them is looked for in every release.
+// readValues returns the text of one set of values. The sets are files because delivery.yaml names
+// them: each release checks the references that the charts contain with any of them.
 func readValues(t *testing.T, chart, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(rendering{chart, name}.valuesFile())
@@ -62,7 +62,7 @@ func readValues(t *testing.T, chart, name string) string {
 	return string(text)
 }
 
-// Each file of values is one of the matrix: none is left that no test looks at.
+// Every file of values belongs to the matrix. A test uses each of them.
 func TestTheMatrixIsTheFiles(t *testing.T) {
 	t.Parallel()
 	var want []string
@@ -76,7 +76,7 @@ func TestTheMatrixIsTheFiles(t *testing.T) {
 	}
 }
 
-// render gives others' versions numbers of their own, so that moving one of them changes no rendering.
+// render gives other components fixed versions. Bumping one of them then changes no rendering.
 func (r rendering) render(t *testing.T, c *chart.Chart) rendered {
 	t.Helper()
 	given := chartutil.Values{}
@@ -90,8 +90,9 @@ func (r rendering) render(t *testing.T, c *chart.Chart) rendered {
 	return got
 }
 
-// What the charts make is in git: each file what one set of values comes to, of the chart's own templates, and the notes beside it.
-// A change of a template shows there what it does.
+// Each golden file contains the objects that the chart's own templates render to with one set of
+// values. The notes are in a file of their own. The diff of a template's change therefore shows its
+// effect.
 func TestRenderingsAreTheGoldenOnes(t *testing.T) {
 	t.Parallel()
 	charts := map[string]func(*testing.T) *chart.Chart{coreName: coreChart, managerName: managerChart}
@@ -103,13 +104,13 @@ func TestRenderingsAreTheGoldenOnes(t *testing.T) {
 		want[r.file()+".notes.txt"] = got.notes
 	}
 	if len(want) != 2*(len(matrix)+len(managerMatrix)) {
-		t.Fatalf("saw %d files for %d renderings: two have one name", len(want), len(matrix)+len(managerMatrix))
+		t.Fatalf("saw %d files for %d renderings: two share a name", len(want), len(matrix)+len(managerMatrix))
 	}
 	if *update {
 		writeGolden(t, want)
 	}
 	if diff := cmp.Diff(readGolden(t), want); diff != "" {
-		t.Errorf("the charts make other things than %s says (-): if it is what you want, `make all-generated` writes it\n%s", golden, diff)
+		t.Errorf("the charts do not render to the files in %s (-): if the change is intended, run `make all-generated`\n%s", golden, diff)
 	}
 }
 
@@ -140,7 +141,7 @@ func writeGolden(t *testing.T, files map[string]string) {
 	}
 }
 
-// checkStream: each golden file can be applied to an API server as it is.
+// checkStream checks that a golden file can be applied to an API server as it is.
 func checkStream(t *testing.T, r rendering, got rendered) {
 	t.Helper()
 	found, err := decode(got.stream)
@@ -149,7 +150,7 @@ func checkStream(t *testing.T, r rendering, got rendered) {
 	}
 }
 
-// document is a file that a template made, as `helm template` shows it.
+// document returns a rendered file as `helm template` prints it.
 func document(name, text string) string {
 	return fmt.Sprintf("---\n# Source: %s\n%s\n", name, strings.TrimPrefix(strings.TrimSpace(text), "---\n"))
 }

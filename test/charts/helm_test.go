@@ -14,7 +14,7 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// helm runs the real helm, which knows no cluster here.
+// helm runs the real helm, without a cluster.
 func helm(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errOut strings.Builder
@@ -22,7 +22,7 @@ func helm(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	err = cmd.Run()
 	if exit := new(exec.ExitError); err != nil && !errors.As(err, &exit) {
-		t.Fatalf("%v: `make tools` builds helm, and `make test` has it on PATH", err)
+		t.Fatalf("%v: run the tests with `make test`, which builds helm", err)
 	}
 	return out.String(), errOut.String(), err
 }
@@ -36,7 +36,7 @@ func mustHelm(t *testing.T, args ...string) string {
 	return out
 }
 
-// helmTemplate renders as the tests do otherwise, under the same name and in the same namespace.
+// helmTemplate renders with the release name and namespace that the other tests use.
 func helmTemplate(t *testing.T, chart string, args ...string) []object {
 	t.Helper()
 	found, err := decodeLoosely(mustHelm(t, append([]string{"template", "ks", chart, "--namespace", "ks-ns"}, args...)...))
@@ -50,7 +50,8 @@ func sorted(objects []object) []object {
 	return slices.SortedFunc(slices.Values(objects), func(a, b object) int { return cmp.Compare(a.id(), b.id()) })
 }
 
-// What users run lints every rendering and makes what the other tests and the golden files look at.
+// The real helm lints every rendering, and renders the same objects as the library that the other
+// tests use.
 func TestHelmMakesWhatTheTestsLookAt(t *testing.T) {
 	t.Parallel()
 	for _, r := range renderings() {
@@ -58,7 +59,7 @@ func TestHelmMakesWhatTheTestsLookAt(t *testing.T) {
 			t.Parallel()
 			values := r.valuesFile()
 			out, errOut, err := helm(t, "lint", "--strict", stamped(t, r.chart), "--values", values)
-			if err != nil || strings.Contains(errOut, "Fail:") { // lint tells of a template's refusal, and passes over it
+			if err != nil || strings.Contains(errOut, "Fail:") { // a template that fails is reported here, and the exit code is still 0
 				t.Errorf("helm lint: %v\n%s%s", err, out, errOut)
 			}
 			want, err := decodeLoosely(mustRender(t, load(t, stamped(t, r.chart)), readValues(t, r.chart, r.name)).whole)
@@ -73,7 +74,8 @@ func TestHelmMakesWhatTheTestsLookAt(t *testing.T) {
 	}
 }
 
-// The package of `ghhelper stamp` and one that helm makes of the folder beside it hold the same.
+// The package that `ghhelper stamp` writes and one that helm makes from the folder beside it render to
+// the same objects.
 func TestHelmPackagesWhatIsStamped(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{managerName, coreName} {
@@ -89,7 +91,8 @@ func TestHelmPackagesWhatIsStamped(t *testing.T) {
 	}
 }
 
-// Whatever one does with the source, helm says how to stamp it. (Before an upgrade it asks the cluster, which there is none of here.)
+// Each helm command on the source fails and explains how to stamp it. (`helm upgrade` is not tested,
+// because it queries a cluster first.)
 func TestHelmRefusesTheSource(t *testing.T) {
 	t.Parallel()
 	for _, source := range []string{"chart", "core-chart"} {
@@ -108,7 +111,8 @@ func TestHelmRefusesTheSource(t *testing.T) {
 	}
 }
 
-// The second guard is the templates': of a copy in which somebody removed the first, helm makes a package, but nothing of it.
+// The templates are the second guard. If the first one is removed from a copy, helm packages it, but
+// the package does not render.
 func TestHelmMakesNothingOfAPackageOfTheSource(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{managerName, coreName} {
@@ -127,7 +131,7 @@ func checkRefused(t *testing.T, args []string) {
 	t.Helper()
 	out, errOut, err := helm(t, args...)
 	if said := out + errOut; err == nil || !strings.Contains(said, "unstamped source") || !strings.Contains(said, "ghhelper stamp VERSION --out DIR") {
-		t.Errorf("helm %s: saw %v and\n%s\nwant it refused, and told how to stamp", strings.Join(args, " "), err, said)
+		t.Errorf("helm %s: saw %v and\n%s\nwant an error that explains how to stamp", strings.Join(args, " "), err, said)
 	}
 }
 

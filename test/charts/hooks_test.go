@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// standalone are the hooks of config/postcreate-hooks as released, by name.
+// standalone returns the released hooks of config/postcreate-hooks by name.
 func standalone(t *testing.T) map[string]object {
 	t.Helper()
 	found := map[string]object{}
@@ -25,7 +25,7 @@ func standalone(t *testing.T) map[string]object {
 	return found
 }
 
-// wdsHooks are the two hooks that make a WDS.
+// wdsHooks returns the two hooks that set up a WDS.
 func wdsHooks(t *testing.T) map[string]object {
 	t.Helper()
 	core := mustRender(t, coreChart(t), "")
@@ -46,7 +46,7 @@ func TestStandaloneHooksAreValidBeforeAndAfterKubeFlexFillsThemIn(t *testing.T) 
 	}
 }
 
-// Two files name these versions: a pin that moves in one of them moves in the other.
+// The charts and the standalone hooks pin the same versions.
 func TestStandaloneHooksNameTheVersionsOfCoreChart(t *testing.T) {
 	t.Parallel()
 	hooks := standalone(t)
@@ -54,7 +54,8 @@ func TestStandaloneHooksNameTheVersionsOfCoreChart(t *testing.T) {
 	checkHookVersions(t, containers(made...), coreChart(t).Values)
 }
 
-// The standalone hooks have no values, so they hand less to helm and clusteradm. All else is one design in two files.
+// The standalone hooks have no values, so they pass fewer arguments to helm and clusteradm. The rest
+// is the same in both files.
 func TestStandaloneHooksAreThoseOfTheChart(t *testing.T) {
 	t.Parallel()
 	core := mustRender(t, coreChart(t), "")
@@ -71,7 +72,7 @@ func TestStandaloneHooksAreThoseOfTheChart(t *testing.T) {
 	}
 }
 
-// checkStartsAlike holds the shorter list of arguments to be the longer one with some left out.
+// checkStartsAlike checks that the short list is the long list with some arguments left out.
 func checkStartsAlike(t *testing.T, name string, short, long []string) {
 	t.Helper()
 	at := 0
@@ -81,7 +82,7 @@ func checkStartsAlike(t *testing.T, name string, short, long []string) {
 		}
 	}
 	if at == 0 || at != len(short) {
-		t.Errorf("container %s: saw %q, want a part of %q", name, short, long)
+		t.Errorf("container %s: saw %q, want a subset of %q", name, short, long)
 	}
 }
 

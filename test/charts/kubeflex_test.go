@@ -11,7 +11,8 @@ import (
 
 const kubeFlexAPI = "tenancy.kflex.kubestellar.org/v1alpha1"
 
-// checkKubeFlex holds an object of KubeFlex to its CRD, strictly: the API server drops a field that it does not know.
+// checkKubeFlex checks one of KubeFlex's objects against its CRD. It refuses unknown fields, because
+// the API server drops them silently.
 func checkKubeFlex(t *testing.T, o object) {
 	t.Helper()
 	switch o.string("kind") {
@@ -40,7 +41,7 @@ func checkHook(t *testing.T, o object) {
 	t.Helper()
 	expect(t, o.id(), o, kubeFlexAPI, "apiVersion")
 	checkKeys(t, o.id()+".spec", asObject(o.at("spec")), "templates")
-	// KubeFlex copies every label to the control plane, where those of a release would be wrong.
+	// KubeFlex copies every label to the control plane, and a release's labels would be wrong there.
 	checkKeys(t, o.id()+".metadata.labels", asObject(o.at("metadata", "labels")), "kflex.kubestellar.io/cptype")
 	checkOneOf(t, o, []string{"its", "wds"}, "metadata", "labels", "kflex.kubestellar.io/cptype")
 	for _, inner := range o.list("spec", "templates") {
@@ -48,13 +49,13 @@ func checkHook(t *testing.T, o object) {
 	}
 }
 
-// checkEmbedded holds to what the API server asks of an embedded object before KubeFlex has filled it in.
+// checkEmbedded checks an embedded object as the API server does before KubeFlex fills it in.
 func checkEmbedded(t *testing.T, o object) {
 	t.Helper()
 	checkObject(t, o)
-	// KubeFlex looks for the kind under "group/version", under which it finds nothing of the core group.
+	// KubeFlex searches for the kind in "group/version", which matches nothing in the core group.
 	if !strings.Contains(o.string("apiVersion"), "/") {
-		t.Errorf("%s: saw apiVersion %q, want a group: KubeFlex makes nothing of the core group", o.id(), o.string("apiVersion"))
+		t.Errorf("%s: saw apiVersion %q, want a group: KubeFlex creates no objects of the core group", o.id(), o.string("apiVersion"))
 	}
 	if name := o.string("metadata", "name"); strings.ContainsAny(name, "/%") {
 		t.Errorf("%s: saw a name with a slash or a percent sign", o.id())
@@ -83,7 +84,7 @@ func checkOneOf(t *testing.T, o object, known []string, path ...string) {
 	}
 }
 
-// run fills in a hook as KubeFlex does, in the JSON of each object, and checks what comes out.
+// run fills in each object of a hook as KubeFlex does, in its JSON, and checks the results.
 func run(t *testing.T, hook object, controlPlane string, vars map[string]any) []object {
 	t.Helper()
 	all := map[string]any{
@@ -118,7 +119,7 @@ func fill(t *testing.T, o object, vars map[string]any) object {
 	}
 	checkText(t, out.String())
 	if strings.Contains(out.String(), "{{") {
-		t.Errorf("%s: saw a template left over:\n%s", o.id(), out.String())
+		t.Errorf("%s: saw a template that was not filled in:\n%s", o.id(), out.String())
 	}
 	var filled object
 	if err := json.Unmarshal([]byte(out.String()), &filled); err != nil {
@@ -135,7 +136,7 @@ func runFor(t *testing.T, objects []object, controlPlane string) []object {
 	return run(t, hook, controlPlane, asObject(plane.at("spec", "postCreateHookVars")))
 }
 
-// versionOf is the argument after --version of a helm container, behind a check that it installs this chart.
+// versionOf returns the argument after --version of a helm container that installs this chart.
 func versionOf(t *testing.T, container object, chart string) string {
 	t.Helper()
 	args := container.strings("args")

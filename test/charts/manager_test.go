@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// managerMatrix are the sets of values, by their files, that controller-manager-chart must render.
+// managerMatrix lists the value files that controller-manager-chart must render.
 var managerMatrix = []string{
 	"defaults",
 	"API groups and ITS",
@@ -54,7 +54,7 @@ func TestTheManagerIsToldAllThatItNeeds(t *testing.T) {
 	}
 }
 
-// Clusters hold Deployments of earlier releases, whose selector nobody can change.
+// Clusters contain Deployments of earlier releases, and Kubernetes allows no change of their selector.
 func TestTheSelectorIsThatOfEarlierReleases(t *testing.T) {
 	t.Parallel()
 	got := mustRender(t, managerChart(t), "")

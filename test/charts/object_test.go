@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// object is a Kubernetes object, or a part of one.
+// object is a Kubernetes object or a part of one.
 type object map[string]any
 
 func (o object) at(path ...string) any {
@@ -99,7 +99,7 @@ func mustFind(t *testing.T, objects []object, id string) object {
 	return nil
 }
 
-// containers are those of every pod in the objects, by name.
+// containers returns the containers of every pod in the objects, by name.
 func containers(objects ...object) map[string]object {
 	found := map[string]object{}
 	for _, o := range objects {
@@ -118,17 +118,17 @@ var (
 	labelText = regexp.MustCompile(`^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$`)
 )
 
-// checkText holds for everything that is handed to a cluster.
+// checkText checks a text that is applied to a cluster.
 func checkText(t *testing.T, text string) {
 	t.Helper()
 	for _, wrong := range []string{"latest", "${", "<no value>", "<nil>", placeholder, "%!"} {
 		if strings.Contains(text, wrong) {
-			t.Errorf("saw %q in what is handed to the cluster:\n%s", wrong, text)
+			t.Errorf("saw %q in a text for the cluster:\n%s", wrong, text)
 		}
 	}
 }
 
-// checkObjects holds for every set of objects that is applied together.
+// checkObjects checks objects that are applied together.
 func checkObjects(t *testing.T, objects []object) {
 	t.Helper()
 	if len(objects) == 0 {
@@ -151,7 +151,7 @@ func checkObject(t *testing.T, o object) {
 	}
 	for key, value := range asObject(o.at("metadata", "labels")) {
 		if text, ok := value.(string); !ok || !labelText.MatchString(text) {
-			t.Errorf("%s: label %s: saw %v, which is no label's value", o.id(), key, value)
+			t.Errorf("%s: label %s: saw %v, which is not valid in a label", o.id(), key, value)
 		}
 	}
 	each(o, func(value any) {
@@ -161,8 +161,8 @@ func checkObject(t *testing.T, o object) {
 	})
 }
 
-// checkPod holds a pod to the restricted Pod Security Standard, its root file system to be read-only, and its nodes to be of
-// the platforms that images are built for.
+// checkPod checks that a pod meets the restricted Pod Security Standard and has a read-only root file
+// system. It also checks that the pod's nodes have a platform that images are built for.
 func checkPod(t *testing.T, id string, pod object) {
 	t.Helper()
 	expect(t, id, pod, true, "securityContext", "runAsNonRoot")

@@ -16,21 +16,21 @@ import (
 	"helm.sh/helm/v3/pkg/releaseutil"
 )
 
-// rendered is what a chart makes of some values: by itself, and what the charts that it contains make. Those are others' work,
-// and are held to nothing but to be there.
+// rendered is a chart rendered with some values: its own part and that of the charts it contains. Only
+// the presence of contained charts is checked, because they are other people's work.
 type rendered struct {
 	text      string
-	stream    string // text, as YAML documents that say where they are from
-	whole     string // the same with what the contained charts make
+	stream    string // text as YAML documents that name their template
+	whole     string // stream with the objects of the contained charts
 	notes     string
 	objects   []object
 	contained []object
 }
 
-// made is all that comes into the cluster.
+// made returns all objects that are applied to the cluster.
 func (r rendered) made() []object { return slices.Concat(r.objects, r.contained) }
 
-// schema says whether values are checked against values.schema.json; a user may skip that.
+// schema is whether values are checked against values.schema.json. Users may skip that.
 type schema bool
 
 const (
@@ -75,7 +75,7 @@ func renderIn(c *chart.Chart, namespace string, given chartutil.Values, check sc
 	return collect(files)
 }
 
-// collect puts the files in the order of their names and takes the objects out of them.
+// collect reads the objects from the files, in the order of the files' names.
 func collect(files map[string]string) (rendered, error) {
 	names := make([]string, 0, len(files))
 	for name := range files {
@@ -85,7 +85,7 @@ func collect(files map[string]string) (rendered, error) {
 	var got rendered
 	for _, name := range names {
 		if path.Base(name) == "NOTES.txt" {
-			if !strings.Contains(name, "/charts/") { // helm prints no other
+			if !strings.Contains(name, "/charts/") { // helm prints no others
 				got.notes += files[name]
 			}
 			continue
@@ -112,7 +112,7 @@ func collect(files map[string]string) (rendered, error) {
 	return got, nil
 }
 
-// decode reads every document of a YAML stream; a document of comments alone is none.
+// decode reads every document of a YAML stream. It skips documents that contain only comments.
 func decode(text string) ([]object, error) {
 	var found []object
 	stream := yaml.NewDecoder(strings.NewReader(text))
@@ -131,7 +131,7 @@ func decode(text string) ([]object, error) {
 	}
 }
 
-// decodeLoosely reads as helm does, which lets a key stand twice: in KubeFlex's chart one does.
+// decodeLoosely accepts a key that is repeated, as helm does. KubeFlex's chart has one.
 func decodeLoosely(text string) ([]object, error) {
 	var found []object
 	for _, document := range releaseutil.SplitManifests(text) {

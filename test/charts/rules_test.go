@@ -11,7 +11,7 @@ func kindOf(id string) string {
 	return kind
 }
 
-// rules are those of the roles of a kind.
+// rules returns the rules of the roles of a kind.
 func rules(objects []object, kind string) []object {
 	var found []object
 	for _, o := range objects {
@@ -22,7 +22,7 @@ func rules(objects []object, kind string) []object {
 	return found
 }
 
-// leaves takes a rule apart into one line for each thing that it permits.
+// leaves splits a rule into one line for each permission.
 func leaves(rule object) []string {
 	var found []string
 	for _, verb := range rule.strings("verbs") {
@@ -46,8 +46,8 @@ func permitted(rules []object) []string {
 	return found
 }
 
-// Kubernetes lets nobody make a role that permits more than he may: what the chart's roles permit, the hook that installs the
-// chart must be permitted too.
+// Kubernetes refuses to create a role with permissions that its creator lacks. The hook that installs
+// the chart therefore needs every permission in the chart's roles.
 func TestTheHooksMayMakeTheRolesOfTheManagerChart(t *testing.T) {
 	t.Parallel()
 	chart := mustRender(t, managerChart(t), "")
@@ -94,7 +94,7 @@ func TestTheHooksMayMakeTheObjectsOfTheManagerChart(t *testing.T) {
 	}
 }
 
-// Neither escape from RBAC nor a wildcard has a place in these charts.
+// These charts use neither wildcards nor permissions that bypass RBAC.
 func TestNoRoleIsBoundless(t *testing.T) {
 	t.Parallel()
 	core := mustRender(t, coreChart(t), "ITSes: [{name: its1}]\nWDSes: [{name: wds1}]\n")
@@ -107,7 +107,7 @@ func TestNoRoleIsBoundless(t *testing.T) {
 	for _, leaf := range all {
 		verb, _, _ := strings.Cut(leaf, " ")
 		if strings.Contains(leaf, "*") || slices.Contains([]string{"bind", "escalate", "impersonate"}, verb) {
-			t.Errorf("saw leave to %s", leaf)
+			t.Errorf("saw permission to %s", leaf)
 		}
 	}
 }

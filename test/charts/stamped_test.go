@@ -33,10 +33,10 @@ const (
 	coreName    = "core-chart"
 )
 
-// sources are the folders of what is stamped; a chart's, by its name.
+// sources are the folders that are stamped. A chart's key is its name.
 var sources = map[string]string{managerName: "chart", coreName: "core-chart", "hooks": "config/postcreate-hooks"}
 
-// scratch is a folder of this run of the tests.
+// scratch is a temporary folder for this run of the tests.
 var scratch string
 
 func TestMain(m *testing.M) {
@@ -51,7 +51,8 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// stampedOnce is the folder with what `ghhelper stamp` writes of this tree, with the chart that KubeFlex's module holds.
+// stampedOnce runs `ghhelper stamp` on this tree once, with the chart from KubeFlex's module, and
+// returns the output folder.
 var stampedOnce = sync.OnceValues(func() (string, error) {
 	file, err := delivery.Load(os.DirFS(root), delivery.FileName)
 	if err != nil {
@@ -66,11 +67,14 @@ var stampedOnce = sync.OnceValues(func() (string, error) {
 		archive, err := fetched(ctx, file, at, tag)
 		return archive, oci.Description{Labels: map[string]string{oci.KeyStandIn: "packaged here"}}, err
 	}
-	_, err = apply.Stamper{Tree: os.DirFS(root), File: file, Version: version, Time: time.Unix(0, 0), Fetch: fetch, AcceptStandIns: true}.Stamp(context.Background(), dir)
+	stamper := apply.Stamper{
+		Tree: os.DirFS(root), File: file, Version: version, Time: time.Unix(0, 0), Fetch: fetch, AcceptStandIns: true,
+	}
+	_, err = stamper.Stamp(context.Background(), dir)
 	return dir, err
 })
 
-// fetched is a chart of another component, as a rehearsal makes it.
+// fetched returns another component's chart as a rehearsal makes it.
 func fetched(ctx context.Context, file *delivery.File, at, tag string) ([]byte, error) {
 	for _, name := range file.Names() {
 		for _, artifact := range file.Components[name].OfKind(delivery.Chart) {
@@ -91,7 +95,7 @@ func fetched(ctx context.Context, file *delivery.File, at, tag string) ([]byte, 
 	return nil, fmt.Errorf("no component publishes the chart %s", at)
 }
 
-// stamped is the path of one thing in what was stamped.
+// stamped returns a path in the stamped output.
 func stamped(t *testing.T, name string) string {
 	t.Helper()
 	dir, err := stampedOnce()
@@ -101,7 +105,7 @@ func stamped(t *testing.T, name string) string {
 	return filepath.Join(dir, name)
 }
 
-// copied is a copy of a folder, to be changed.
+// copied returns a copy of a folder that the test may change.
 func copied(t *testing.T, dir string) string {
 	t.Helper()
 	to := t.TempDir()
@@ -130,13 +134,13 @@ func eachFile(t *testing.T, source string, do func(name, text string)) {
 	}
 }
 
-// managerChart is controller-manager-chart as released.
+// managerChart loads controller-manager-chart as released.
 func managerChart(t *testing.T) *chart.Chart {
 	t.Helper()
 	return load(t, stamped(t, managerName))
 }
 
-// coreChart is core-chart as released, with KubeFlex's own chart in it.
+// coreChart loads core-chart as released, including KubeFlex's chart.
 func coreChart(t *testing.T) *chart.Chart {
 	t.Helper()
 	return load(t, stamped(t, coreName))
@@ -168,7 +172,8 @@ func TestThePlaceholderStandsWhereItIsStampedAndNowhereElse(t *testing.T) {
 	}
 }
 
-// helm puts dependencies into charts/ as archives; a .helmignore against archives would leave the chart without them.
+// helm puts dependencies into charts/ as archives. A .helmignore that excluded archives would leave
+// the chart without them.
 func TestADependencyMayBeAnArchive(t *testing.T) {
 	t.Parallel()
 	dir := copied(t, stamped(t, coreName))
@@ -189,7 +194,7 @@ func TestADependencyMayBeAnArchive(t *testing.T) {
 	}
 }
 
-// What README.md is derived from is of no use to whoever installs the chart.
+// Users of the chart do not need the template of its README.
 func TestThePackageHoldsTheReadmeAndNotItsTemplate(t *testing.T) {
 	t.Parallel()
 	for _, c := range []*chart.Chart{managerChart(t), coreChart(t)} {

@@ -29,7 +29,7 @@ func TestUnstampedSourceIsRefused(t *testing.T) {
 	}
 }
 
-// A stamped copy keeps nothing that would make the guard fire, and git holds nothing that would not.
+// The sources in git trigger the guard in the templates. Stamped copies do not.
 func TestTheSourceIsUnstampedInGit(t *testing.T) {
 	t.Parallel()
 	for _, source := range []string{"chart", "core-chart"} {
@@ -50,7 +50,8 @@ func checkError(t *testing.T, err error, want ...string) {
 	}
 }
 
-// refusals of core-chart; message is what the templates say where the schema is skipped.
+// refusals are values that core-chart must refuse. message is the templates' error if the schema is
+// skipped.
 var refusals = map[string]struct {
 	values  string
 	key     string

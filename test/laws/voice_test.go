@@ -63,7 +63,6 @@ var unfinished = []string{
 	"internal/web",
 	"scripts",
 	"test/actions",
-	"test/charts",
 	"test/cluster",
 	"test/e2e",
 	"test/interleaving",
