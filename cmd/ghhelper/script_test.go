@@ -69,6 +69,7 @@ func TestScripts(t *testing.T) {
 			"roots":       roots,
 			"repository":  repository,
 			"unpublished": unpublished,
+			"valid":       valid,
 			"without":     without,
 
 			"repositories":   repositories,

@@ -9,9 +9,9 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// document is a plan as --format json prints it. Its fields are stable: none
+// Document is a plan as --format json prints it. Its fields are stable: none
 // is taken away or given another meaning.
-type document struct {
+type Document struct {
 	Component string           `json:"component"`
 	Version   string           `json:"version"`
 	Edits     []edit           `json:"edits"`
@@ -76,7 +76,7 @@ func (d Proposed) JSON() ([]byte, error) {
 func (p *Plan) JSON() ([]byte, error) { return p.json(nil) }
 
 func (p *Plan) json(made *proposal) ([]byte, error) {
-	out := document{Component: p.Move.Component, Version: p.Move.Version.String(), Edits: []edit{}, Derived: []derived{}, Underived: p.Underived, Left: []left{},
+	out := Document{Component: p.Move.Component, Version: p.Move.Version.String(), Edits: []edit{}, Derived: []derived{}, Underived: p.Underived, Left: []left{},
 		Findings: append([]decide.Finding{}, p.Findings...), Unchecked: append([]report.Open{}, p.Unchecked...), Proposal: made}
 	for i, e := range p.Edits {
 		out.Edits = append(out.Edits, edit{e.File, e.Line, e.Column, e.Syntax, e.Written, e.To, p.Lines[i].Before, p.Lines[i].After, e.Behind})

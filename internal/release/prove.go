@@ -83,7 +83,7 @@ func (r *Releaser) prove(ctx context.Context, rev revision, done stamped, files 
 
 // rows sum up what was found of each thing that this release publishes.
 func (r *Releaser) rows(proof *report.Proof) []report.Artifact {
-	var rows []report.Artifact
+	rows := []report.Artifact{}
 	for _, subject := range proof.Subjects() {
 		name := plainName(subject)
 		if at, _, _ := strings.Cut(name, ":"); !strings.HasPrefix(name, "release asset ") && !r.isOurs(at) {

@@ -172,7 +172,7 @@ func (r *Releaser) reported(run func(rep *report.Report, dir string) error) (*re
 	defer os.RemoveAll(dir)
 	rep := &report.Report{Component: r.File.Self, Version: r.Version.String(), Artifacts: []report.Artifact{}, Findings: []decide.Finding{}, Unchecked: []report.Open{}}
 	err = run(rep, filepath.Join(dir, "stamped"))
-	rep.Steps = r.Log.Steps
+	rep.Steps = append([]report.Step{}, r.Log.Steps...)
 	var failed *report.StepError
 	if errors.As(err, &failed) {
 		rep.Failed, rep.Error = failed.Step, failed.Err.Error()
