@@ -200,21 +200,21 @@ func (t *tree) documents() (all []document) {
 	return all
 }
 
-var row = regexp.MustCompile(`(?m)^\| \[[^\]]+\]\(((?:actions|\.github/workflows)/[^)]+)\) \| [^|\n]+ \|$`)
+var row = regexp.MustCompile(`(?m)^\| \[[^\]]+\]\(\.\./((?:actions|\.github/workflows)/[^)]+)\) \| [^|\n]+ \|$`)
 
-// checkLists: the README's tables have a row for each action and each workflow.
+// checkLists: the tables of docs/actions.md have a row for each action and each workflow.
 func checkLists(t *tree, say report) {
-	readme := document{path: "README.md"}
-	text, err := fs.ReadFile(t.fsys, readme.path)
+	page := document{path: "docs/actions.md"}
+	text, err := fs.ReadFile(t.fsys, page.path)
 	if err != nil {
-		say(readme, 0, "%v", err)
+		say(page, 0, "%v", err)
 		return
 	}
 	listed := map[string]bool{}
 	for _, match := range row.FindAllStringSubmatch(string(text), -1) {
 		listed[match[1]] = true
 		if !exists(t.fsys, match[1]) {
-			say(readme, 0, "a table lists %s, which is not there", match[1])
+			say(page, 0, "a table lists %s, which is not there", match[1])
 		}
 	}
 	for _, d := range t.documents() {
@@ -223,7 +223,7 @@ func checkLists(t *tree, say report) {
 			file = path.Join(path.Dir(file), "README.md")
 		}
 		if !listed[file] {
-			say(readme, 0, "no table lists %s", file)
+			say(page, 0, "no table lists %s", file)
 		}
 	}
 }
