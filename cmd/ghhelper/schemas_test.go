@@ -15,10 +15,10 @@ import (
 
 	"github.com/kubestellar/actions/internal/bump"
 	"github.com/kubestellar/actions/internal/dispatch"
+	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/image"
 	"github.com/kubestellar/actions/internal/plan"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/verify"
 )
@@ -29,7 +29,7 @@ const schemas = "docs/schemas"
 var printed = map[string]any{
 	"bump":       bump.Document{},
 	"dispatch":   dispatch.Document{},
-	"goreleaser": release.Packaged{},
+	"goreleaser": goreleaser.Result{},
 	"image":      image.Image{},
 	"plan":       plan.Document{},
 	"prove":      report.Proof{},
