@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// putListener puts a program in ghhelper's place that says what it was called
-// with, an argument a line, and ends with a code.
+// putListener installs a fake ghhelper. It prints its arguments, one a line, and exits with a code.
 func (r runner) putListener(code string) {
 	r.file(filepath.Join(r.commands, "ghhelper"), "#!/usr/bin/env bash\nprintf '<%s>' \"$@\"; echo\nexit "+code+"\n", 0o755)
 }
@@ -24,19 +23,22 @@ var (
 	uncertain = []string{"ALLOW_UNCHECKED=true"}
 )
 
-// What a script makes of an action's inputs: the arguments of ghhelper, word for
-// word, and its exit code.
+// Each script passes its action's inputs to ghhelper unchanged, as arguments, and passes on the exit
+// code.
 func TestScriptsCallGhhelper(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		script string
 		env    [][]string
-		says   string // by ghhelper
-		ends   string // how ghhelper ends
+		says   string // printed by ghhelper
+		ends   string // ghhelper's exit code
 		code   int
 	}{
 		"dispatch the pushed tag": {"dispatch.sh", [][]string{dispatch, tagged}, "<dispatch><--timeout=30m><--ref=main><--><v1.2.3>", "0", 0},
-		"dispatch all that is given": {"dispatch.sh", [][]string{dispatch, {"COMPONENT=app", "VERSION=1.0.0", "TO=a/b  c/*\n$(id)/d", "WORKFLOW=bump.yml", "REF=x y", "WAIT=true", "TIMEOUT=1h"}},
+		"dispatch all that is given": {
+			"dispatch.sh", [][]string{dispatch, {
+				"COMPONENT=app", "VERSION=1.0.0", "TO=a/b  c/*\n$(id)/d", "WORKFLOW=bump.yml", "REF=x y", "WAIT=true", "TIMEOUT=1h",
+			}},
 			"<dispatch><--timeout=1h><--ref=x y><--wait><--workflow=bump.yml><--to=a/b><--to=c/*><--to=$(id)/d><--><app><1.0.0>", "0", 0},
 		"dispatch fails":           {"dispatch.sh", [][]string{dispatch, tagged}, "<v1.2.3>", "3", 3},
 		"dispatch without version": {"dispatch.sh", [][]string{dispatch}, "", "0", 2},
@@ -47,13 +49,16 @@ func TestScriptsCallGhhelper(t *testing.T) {
 			"<goreleaser><--verbose><--workdir=.><-->\n", "0", 0},
 		"goreleaser a version": {"goreleaser.sh", [][]string{packaged, {"VERSION=2.0.0 $(id)", "WORKDIR=--x y"}},
 			"<goreleaser><--verbose><--workdir=--x y><--><2.0.0 $(id)>\n", "0", 0},
-		"goreleaser a snapshot of a tag": {"goreleaser.sh", [][]string{packaged, tagged, {"MODE=snapshot"}}, "<goreleaser><--verbose><--workdir=.><-->\n", "0", 0},
-		"goreleaser a release":           {"goreleaser.sh", [][]string{packaged, tagged, {"MODE=release"}}, "<--><v1.2.3>\n", "1", 1},
-		"goreleaser releases no branch":  {"goreleaser.sh", [][]string{packaged, {"MODE=release"}}, "", "0", 2},
-		"goreleaser oddly":               {"goreleaser.sh", [][]string{packaged, {"MODE=yes"}}, "", "0", 2},
-		"prove the pushed tag":           {"prove.sh", [][]string{prove, tagged}, "<prove><--><v1.2.3>", "0", 0},
-		"prove the newest":               {"prove.sh", [][]string{prove}, "<prove><--newest><-->\n", "0", 0},
-		"prove the newest of one":        {"prove.sh", [][]string{prove, {"COMPONENT=--x y"}}, "<prove><--newest><--><--x y>", "0", 0},
+		"goreleaser a snapshot of a tag": {
+			"goreleaser.sh", [][]string{packaged, tagged, {"MODE=snapshot"}},
+			"<goreleaser><--verbose><--workdir=.><-->\n", "0", 0,
+		},
+		"goreleaser a release":          {"goreleaser.sh", [][]string{packaged, tagged, {"MODE=release"}}, "<--><v1.2.3>\n", "1", 1},
+		"goreleaser releases no branch": {"goreleaser.sh", [][]string{packaged, {"MODE=release"}}, "", "0", 2},
+		"goreleaser oddly":              {"goreleaser.sh", [][]string{packaged, {"MODE=yes"}}, "", "0", 2},
+		"prove the pushed tag":          {"prove.sh", [][]string{prove, tagged}, "<prove><--><v1.2.3>", "0", 0},
+		"prove the newest":              {"prove.sh", [][]string{prove}, "<prove><--newest><-->\n", "0", 0},
+		"prove the newest of one":       {"prove.sh", [][]string{prove, {"COMPONENT=--x y"}}, "<prove><--newest><--><--x y>", "0", 0},
 		"prove by building": {"prove.sh", [][]string{prove, {"COMPONENT=app", "VERSION=1.0.0", "REBUILD=true"}},
 			"<prove><--rebuild><--><app><1.0.0>", "0", 0},
 		"prove what cannot be checked":    {"prove.sh", [][]string{prove, tagged}, "<prove>", "3", 3},
@@ -76,14 +81,14 @@ func TestScriptsCallGhhelper(t *testing.T) {
 			}
 			want(t, "stdout", out, c.says)
 			if c.says == "" && (strings.Contains(out, "<") || !strings.HasPrefix(out, "::error title=ghhelper::")) {
-				t.Errorf("saw %q, want ghhelper not called, and an annotation", out)
+				t.Errorf("saw %q, want no call of ghhelper, and an annotation", out)
 			}
 		})
 	}
 }
 
-// The scripts that stand in action.yml hand on a hostile value as the one argument
-// that it is; see cmd/ghhelper for what becomes of it there.
+// The scripts inside action.yml pass a hostile value on as one argument. cmd/ghhelper tests what
+// ghhelper does with it.
 func TestScriptsInActionsHandOnWhatTheyGet(t *testing.T) {
 	t.Parallel()
 	const evil = "--x $(id) `id` ; * \"'\n::error::y"
@@ -99,7 +104,8 @@ func TestScriptsInActionsHandOnWhatTheyGet(t *testing.T) {
 		r.putListener("0")
 		u := tree.units[slices.IndexFunc(tree.units, func(u unit) bool { return u.name == action })]
 		cmd := exec.Command("bash", "-e", "-c", u.steps[len(u.steps)-1].Run.Value)
-		cmd.Env = []string{"PATH=" + r.commands + string(filepath.ListSeparator) + os.Getenv("PATH"), "COMPONENT=" + evil, "VERSION=" + evil, "COMMIT=" + evil, "IF_ABSENT=" + evil}
+		cmd.Env = []string{"PATH=" + r.commands + string(filepath.ListSeparator) + os.Getenv("PATH"),
+			"COMPONENT=" + evil, "VERSION=" + evil, "COMMIT=" + evil, "IF_ABSENT=" + evil}
 		if out, err := cmd.CombinedOutput(); err != nil || string(out) != says {
 			t.Errorf("%s: saw %q, %v, want %q", action, out, err, says)
 		}

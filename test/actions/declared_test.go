@@ -17,16 +17,15 @@ var (
 	kebab      = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 )
 
-// offer is what a document can be called with.
+// offer is the set of inputs that a document accepts.
 type offer struct {
 	document
 	inputs map[string]input
-	// body is where inputs are used.
+	// body is the part of the document that uses the inputs.
 	body []*yaml.Node
 }
 
-// offers of all actions, and of the workflows that are called or started by
-// hand.
+// offers returns the offers of all actions, and of the workflows that are called or started by hand.
 func (t *tree) offers() (all []offer, err error) {
 	for _, a := range t.actions {
 		all = append(all, offer{a.document, a.Inputs, []*yaml.Node{get(a.node, "runs"), get(a.node, "outputs")}})
@@ -109,8 +108,7 @@ func checkDescriptions(t *tree, say report) {
 	}
 }
 
-// checkOutputs: what an action gives out is described and made by one of its
-// steps.
+// checkOutputs checks that each output of an action has a description, and that a step writes it.
 func checkOutputs(t *tree, say report) {
 	for _, a := range t.actions {
 		for _, name := range keys(get(a.node, "outputs")) {
@@ -129,8 +127,7 @@ func checkOutputs(t *tree, say report) {
 	}
 }
 
-// checkStepOutputs: a reference to a step's output names a step that runs
-// before, and something that it writes.
+// checkStepOutputs checks that each use of a step's output names an earlier step that writes it.
 func checkStepOutputs(t *tree, say report) {
 	for _, u := range t.units {
 		list := get(u.node, "steps")
@@ -163,10 +160,10 @@ func (t *tree) refer(u unit, node *yaml.Node, before []step, say report) {
 	}
 }
 
-// runsGhhelper finds a command of ghhelper in a script, but not in a comment.
+// runsGhhelper finds the commands of ghhelper in a script, outside of comments.
 var runsGhhelper = regexp.MustCompile(`(?m)^[^#\n]*\bghhelper ([a-z]+)`)
 
-// outputsFile holds the outputs of ghhelper's commands, in a map of literals.
+// outputsFile declares the outputs of ghhelper's commands in a map of literals.
 const outputsFile = "cmd/ghhelper/github.go"
 
 func (t *tree) outputsOf() (map[string][]string, error) {
@@ -192,8 +189,8 @@ func (t *tree) outputsOf() (map[string][]string, error) {
 
 var quoted = regexp.MustCompile(`"[^"]*"`)
 
-// writes tells whether a step writes an output: in the one form that our scripts
-// have, or by a command of ghhelper. Of the actions of others that is not known.
+// writes reports whether a step writes an output: in the form that our scripts use, or with a command
+// of ghhelper. It assumes the outputs of other people's actions.
 func (t *tree) writes(s step, name string) (bool, error) {
 	if s.Run.Value != "" {
 		text, err := t.script(s)

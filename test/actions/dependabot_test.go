@@ -21,8 +21,8 @@ type dependabot struct {
 	}
 }
 
-// checkDependabot: every folder that pins something is watched, and what is
-// newer than the cooldown waits.
+// checkDependabot checks that every folder with pins is watched, and that new versions wait for a
+// cooldown.
 func checkDependabot(t *tree, say report) {
 	d := document{path: dependabotFile}
 	data, err := fs.ReadFile(t.fsys, dependabotFile)
@@ -52,9 +52,9 @@ func checkDependabot(t *tree, say report) {
 	}
 }
 
-// folders, as Dependabot names them, that have such a file.
+// folders returns the folders that have such a file, as Dependabot names them.
 func (t *tree) folders(pattern string) []string {
-	files, _ := fs.Glob(t.fsys, pattern) // errs only on a malformed pattern, which is ours
+	files, _ := fs.Glob(t.fsys, pattern) // returns an error only for a malformed pattern
 	for i, file := range files {
 		files[i] = "/" + path.Dir(file)
 	}

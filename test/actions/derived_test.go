@@ -8,12 +8,13 @@ import (
 	"testing"
 )
 
-// git runs git in the caller's repository, as somebody of no importance.
+// git runs git in the caller's repository, with a test identity.
 func (r runner) git(args ...string) string {
 	r.t.Helper()
 	cmd := exec.Command("git", args...)
 	cmd.Dir = r.work
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_AUTHOR_NAME=x", "GIT_AUTHOR_EMAIL=x@example.com", "GIT_COMMITTER_NAME=x", "GIT_COMMITTER_EMAIL=x@example.com")
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL="+os.DevNull,
+		"GIT_AUTHOR_NAME=x", "GIT_AUTHOR_EMAIL=x@example.com", "GIT_COMMITTER_NAME=x", "GIT_COMMITTER_EMAIL=x@example.com")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		r.t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -21,8 +22,8 @@ func (r runner) git(args ...string) string {
 	return string(out)
 }
 
-// newDeriver is a repository whose file derived is a copy of source, made by
-// derive.sh, which does more if it is told so.
+// newDeriver creates a repository in which derive.sh copies the file source to the file derived. more
+// is appended to derive.sh.
 func newDeriver(t *testing.T, more string) runner {
 	t.Helper()
 	r := newRunner(t)
@@ -50,8 +51,8 @@ func (r runner) commit() {
 	r.git("commit", "--quiet", "--message", "x")
 }
 
-// derive runs the script, and holds it to leave the caller's files alone and
-// nothing behind.
+// derive runs the script. It checks that the script changes none of the caller's files and leaves none
+// behind.
 func (r runner) derive(env ...string) (code int, said string) {
 	r.t.Helper()
 	before := r.state()
@@ -65,7 +66,7 @@ func (r runner) derive(env ...string) (code int, said string) {
 	return code, out + errOut
 }
 
-// state is what there is to see of the caller's repository.
+// state returns the visible state of the caller's repository.
 func (r runner) state() string {
 	r.t.Helper()
 	if _, err := os.Stat(filepath.Join(r.work, ".git")); err != nil {
@@ -77,7 +78,7 @@ func (r runner) state() string {
 func TestVerifyDerived(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		more   string // of what derive.sh does
+		more   string // appended to derive.sh
 		change func(r runner)
 		env    []string
 		code   int
@@ -86,28 +87,35 @@ func TestVerifyDerived(t *testing.T) {
 		"fresh": {says: []string{"bash derive.sh changes nothing at "}},
 		"stale": {change: func(r runner) { r.put("source", "two\n"); r.commit() }, code: 1,
 			says: []string{"-one\n+two\n", "stale (diff above): derived; run bash derive.sh and commit the result"}},
-		"a new file":       {more: "echo new >../more\n", code: 1, says: []string{"new file mode", "+new\n", "(diff above): more; run"}},
-		"a deleted file":   {more: "rm ../derived\n", code: 1, says: []string{"deleted file mode", "-one\n", "(diff above): derived; run"}},
-		"another mode":     {more: "chmod +x ../derived\n", code: 1, says: []string{"old mode 100644\nnew mode 100755"}},
-		"several files":    {more: "echo x >../a; echo y >>../source\n", code: 1, says: []string{"(diff above): a, source; run"}},
-		"a commit":         {more: "echo x >../a; git add --all; git -c user.name=x -c user.email=x@x commit -qm x\n", code: 1, says: []string{"(diff above): a; run"}},
+		"a new file":     {more: "echo new >../more\n", code: 1, says: []string{"new file mode", "+new\n", "(diff above): more; run"}},
+		"a deleted file": {more: "rm ../derived\n", code: 1, says: []string{"deleted file mode", "-one\n", "(diff above): derived; run"}},
+		"another mode":   {more: "chmod +x ../derived\n", code: 1, says: []string{"old mode 100644\nnew mode 100755"}},
+		"several files":  {more: "echo x >../a; echo y >>../source\n", code: 1, says: []string{"(diff above): a, source; run"}},
+		"a commit": {
+			more: "echo x >../a; git add --all; git -c user.name=x -c user.email=x@x commit -qm x\n",
+			code: 1, says: []string{"(diff above): a; run"},
+		},
 		"an ignored file":  {more: "echo x >../a\n", change: func(r runner) { r.put(".gitignore", "a\n"); r.commit() }},
 		"a read-only file": {more: "mkdir ../x && echo y >../x/y && chmod -R a-w ../x\n", code: 1, says: []string{"(diff above): x/y; run"}},
 		"a dirty tree": {change: func(r runner) { r.put("source", "two\n") }, code: 2,
 			says: []string{"must be invoked in a state where the git status is clean", " M source"}},
-		"a dirty index":      {change: func(r runner) { r.put("n", "two\n"); r.git("add", "n") }, code: 2, says: []string{"A  n"}},
-		"an untracked file":  {change: func(r runner) { r.put("scratch", "two\n") }},
-		"a failing command":  {more: "exit 7\n", code: 3, says: []string{"could not derive: bash derive.sh ended with exit code 7"}},
-		"an absent command":  {env: []string{"COMMAND=no-such-command"}, code: 3, says: []string{"no-such-command ended with exit code 127"}},
-		"no command":         {env: []string{"COMMAND= \n"}, code: 2, says: []string{"no command: the input command is empty"}},
-		"words, no shell":    {env: []string{"COMMAND=printf <%s> * $(id) a;b\nc"}, says: []string{"<*><$(id)><a;b><c>"}},
-		"a folder":           {env: []string{"DIRECTORY=deep"}, more: "echo x >new\n", code: 1, says: []string{"(diff above): deep/new; run"}},
-		"no such folder":     {env: []string{"DIRECTORY=shallow"}, code: 2, says: []string{`directory "shallow" is not in a clone`}},
-		"without a checkout": {change: func(r runner) { _ = os.RemoveAll(filepath.Join(r.work, ".git")) }, code: 2, says: []string{`directory "." is not in a clone`}},
+		"a dirty index":     {change: func(r runner) { r.put("n", "two\n"); r.git("add", "n") }, code: 2, says: []string{"A  n"}},
+		"an untracked file": {change: func(r runner) { r.put("scratch", "two\n") }},
+		"a failing command": {more: "exit 7\n", code: 3, says: []string{"could not derive: bash derive.sh ended with exit code 7"}},
+		"an absent command": {env: []string{"COMMAND=no-such-command"}, code: 3, says: []string{"no-such-command ended with exit code 127"}},
+		"no command":        {env: []string{"COMMAND= \n"}, code: 2, says: []string{"no command: the input command is empty"}},
+		"words, no shell":   {env: []string{"COMMAND=printf <%s> * $(id) a;b\nc"}, says: []string{"<*><$(id)><a;b><c>"}},
+		"a folder":          {env: []string{"DIRECTORY=deep"}, more: "echo x >new\n", code: 1, says: []string{"(diff above): deep/new; run"}},
+		"no such folder":    {env: []string{"DIRECTORY=shallow"}, code: 2, says: []string{`directory "shallow" is not in a clone`}},
+		"without a checkout": {
+			change: func(r runner) { _ = os.RemoveAll(filepath.Join(r.work, ".git")) },
+			code:   2, says: []string{`directory "." is not in a clone`},
+		},
 		"without a commit": {change: func(r runner) { _ = os.RemoveAll(filepath.Join(r.work, ".git")); r.git("init", "--quiet") }, code: 2,
 			says: []string{"has no commit yet"}},
 		"on a runner": {env: []string{"GITHUB_ACTIONS=true"}, more: "echo ::stop >>../derived\n", code: 1,
-			says: []string{"::stop-commands::verify-derived.", "+::stop\n::verify-derived.", "::error title=ghhelper::stale (diff above): derived; run bash derive.sh"}},
+			says: []string{"::stop-commands::verify-derived.", "+::stop\n::verify-derived.",
+				"::error title=ghhelper::stale (diff above): derived; run bash derive.sh"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -7,8 +7,8 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 )
 
-// checkToolImages: a workflow that builds images of tools offers exactly those
-// that delivery.yaml says how to build.
+// checkToolImages checks that a workflow that builds tool images offers exactly the tools that
+// delivery.yaml can build.
 func checkToolImages(t *tree, say report) {
 	for _, w := range t.workflows {
 		for _, job := range w.Jobs {

@@ -12,13 +12,12 @@ import (
 	"testing"
 )
 
-// runner is what a step of a job sees of GitHub's runner: files that it
-// writes to, and folders.
+// runner is the part of GitHub's runner that a step can see: the files that it writes to, and folders.
 type runner struct {
 	t        *testing.T
 	temp     string
 	work     string // the caller's repository
-	commands string // stands first on PATH
+	commands string // the first folder on PATH
 }
 
 func newRunner(t *testing.T) runner {
@@ -37,7 +36,7 @@ func (r runner) file(path, content string, mode os.FileMode) {
 	}
 }
 
-// wrote is what a step left in one of the runner's files.
+// wrote returns the content of one of the runner's files.
 func (r runner) wrote(name string) string {
 	r.t.Helper()
 	data, err := os.ReadFile(filepath.Join(r.temp, name))
@@ -47,8 +46,7 @@ func (r runner) wrote(name string) string {
 	return string(data)
 }
 
-// run runs a script of actions/_lib, as an action would, and returns its exit
-// code and what it said.
+// run runs a script of actions/_lib as an action would. It returns the exit code and the output.
 func (r runner) run(env []string, script string, args ...string) (code int, stdout, stderr string) {
 	r.t.Helper()
 	lib, err := filepath.Abs(filepath.Join(root, "actions", "_lib", script))
@@ -69,8 +67,7 @@ func (r runner) run(env []string, script string, args ...string) (code int, stdo
 	return cmd.ProcessState.ExitCode(), out.String(), errOut.String()
 }
 
-// putGhhelper puts a program in ghhelper's place that says how it was called,
-// on stdout, and does what the rest of its script says.
+// putGhhelper installs a fake ghhelper. It prints its arguments and then runs a script.
 func (r runner) putGhhelper(script string) {
 	r.file(filepath.Join(r.commands, "ghhelper"), "#!/usr/bin/env bash\necho \"called $1 $2 ${*:4}\"\nreport=$3\n"+script, 0o755)
 }
@@ -112,12 +109,12 @@ func TestTrainAllowsPrivatePackages(t *testing.T) {
 	want(t, "stdout", out, "called release --report -- 2.0.0\n")
 	code, out, _ := r.run([]string{"VERSION=2.0.0", "ALLOW_PRIVATE=yes"}, "train.sh", "release")
 	if code != 2 || strings.Contains(out, "called") {
-		t.Errorf("saw exit code %d and %q, want 2, and ghhelper not called", code, out)
+		t.Errorf("saw exit code %d and %q, want 2, and no call of ghhelper", code, out)
 	}
 	want(t, "stdout", out, `input allow-private is "yes", want "true" or "false"`)
 }
 
-// What ghhelper answers, it means: see its exit codes.
+// train.sh passes on the exit codes of ghhelper.
 func TestTrainFailsAsGhhelperDoes(t *testing.T) {
 	t.Parallel()
 	for code, script := range map[int]string{1: "exit 1", 2: "exit 2", 3: "exit 3"} {
@@ -131,7 +128,7 @@ func TestTrainFailsAsGhhelperDoes(t *testing.T) {
 	}
 }
 
-// Without a report ghhelper did not take the version for one, so it is none.
+// ghhelper writes no report if it refuses the version. train.sh then writes no outputs.
 func TestTrainGivesOutNothingWithoutAReport(t *testing.T) {
 	t.Parallel()
 	r := newRunner(t)
@@ -148,7 +145,7 @@ func TestTrainWithoutAVersion(t *testing.T) {
 	r.putGhhelper("")
 	code, out, _ := r.run(nil, "train.sh", "release")
 	if code != 2 || strings.Contains(out, "called") {
-		t.Errorf("saw exit code %d and %q, want 2, and ghhelper not called", code, out)
+		t.Errorf("saw exit code %d and %q, want 2, and no call of ghhelper", code, out)
 	}
 	want(t, "stdout", out, "::error title=ghhelper::no version: the input version is empty and the run's ref, refs/heads/main, is not a tag")
 }
@@ -163,7 +160,7 @@ func TestSetupRefuses(t *testing.T) {
 	want(t, "stdout", out, `::error title=ghhelper::input tools is "yes", want "true", "ko" or "false"`)
 }
 
-// What may be attested is given out once all of it is published.
+// The subjects of attestations are an output only if the whole release is published.
 func TestTrainGivesOutWhatMayBeAttested(t *testing.T) {
 	t.Parallel()
 	for code, subjects := range map[int]bool{0: true, 1: false} {
@@ -184,13 +181,16 @@ func TestAttest(t *testing.T) {
 		"ACTIONS_ID_TOKEN_REQUEST_URL=https://token.example", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=secret"}
 	for name, c := range map[string]struct {
 		env  []string
-		why  string // it is not attested
-		code int    // where it must be
+		why  string // there is no attestation
+		code int    // the exit code if attestations are required
 	}{
-		"the tag's run":            {},
-		"the version of the tag":   {env: []string{"VERSION=1.2.3"}},
-		"with its v":               {env: []string{"VERSION=v1.2.3"}},
-		"a branch's run":           {[]string{"GITHUB_REF=refs/heads/main", "VERSION=1.2.3"}, "would name the ref of this run, refs/heads/main, instead of the tag v1.2.3", 2},
+		"the tag's run":          {},
+		"the version of the tag": {env: []string{"VERSION=1.2.3"}},
+		"with its v":             {env: []string{"VERSION=v1.2.3"}},
+		"a branch's run": {
+			[]string{"GITHUB_REF=refs/heads/main", "VERSION=1.2.3"},
+			"would name the ref of this run, refs/heads/main, instead of the tag v1.2.3", 2,
+		},
 		"another tag's run":        {[]string{"VERSION=1.2.4"}, "instead of the tag v1.2.4", 2},
 		"an Enterprise server":     {[]string{"GITHUB_SERVER_URL=https://git.example.com"}, "this run is on https://git.example.com", 2},
 		"without the permission":   {[]string{"ACTIONS_ID_TOKEN_REQUEST_URL="}, "give it the permissions id-token: write and attestations: write", 2},
@@ -207,7 +207,7 @@ func TestAttest(t *testing.T) {
 	decided(t, can, "", `input attest is "", want`, 2)
 }
 
-// decided holds attest.sh to what it decides, and to say why not.
+// decided checks the decision of attest.sh and the reason that it prints.
 func decided(t *testing.T, env []string, input, why string, code int) {
 	t.Helper()
 	r := newRunner(t)
@@ -224,7 +224,7 @@ func decided(t *testing.T, env []string, input, why string, code int) {
 	}
 }
 
-// putImager puts a program in ghhelper's place that says how it was called.
+// putImager installs a fake ghhelper that prints its arguments.
 func (r runner) putImager(script string) {
 	r.file(filepath.Join(r.commands, "ghhelper"), "#!/usr/bin/env bash\nprintf '<%s>' \"$@\"\n"+script+"\n", 0o755)
 }

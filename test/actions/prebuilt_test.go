@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// prebuiltWorkflow is the one that actions/_lib/prebuilt.sh trusts, on main.
+// prebuiltWorkflow is the workflow that actions/_lib/prebuilt.sh trusts, on main.
 const prebuiltWorkflow = ".github/workflows/prebuilt.yml"
 
-// checkPrebuilt: what that workflow attests is built from main. By other events, such
-// as pull_request_target, GitHub names main as the ref while others' code is built. It
-// attests before it publishes, so that what is published and not attested is wrong.
+// checkPrebuilt checks that the workflow only builds from main. For other events, such as
+// pull_request_target, GitHub reports main as the ref although the code comes from elsewhere. The
+// workflow attests before it publishes, so a published program without an attestation is wrong.
 func checkPrebuilt(t *tree, say report) {
 	w, ok := t.workflow(prebuiltWorkflow, say)
 	if !ok {
@@ -30,7 +30,8 @@ func checkPrebuilt(t *tree, say report) {
 	}
 }
 
-// checkSetupToken: without the job's token, nothing that is prebuilt can be proven.
+// checkSetupToken checks that the steps have the job's token, because nothing can be verified without
+// it.
 func checkSetupToken(t *tree, say report) {
 	t.scripts(func(u unit, s step) {
 		if strings.Contains(s.Run.Value, "/_lib/setup.sh") && s.Env["GH_TOKEN"] != "${{ github.token }}" {

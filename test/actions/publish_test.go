@@ -92,7 +92,8 @@ func TestPublishWhereTheRegistryFails(t *testing.T) {
 	if files, _ := filepath.Glob(filepath.Join(dir, "*")); err == nil || len(files) > 0 || !strings.Contains(out, "could not ask") {
 		t.Errorf("saw %v, %q and\n%s\nwant nothing built", err, files, out)
 	}
-	if out, err := s.hackPrebuilt("publish", dir); err == nil || !strings.Contains(out, fmt.Sprintf("saw arguments %q, want build or push", []string{"publish", dir})) {
+	refusal := fmt.Sprintf("saw arguments %q, want build or push", []string{"publish", dir})
+	if out, err := s.hackPrebuilt("publish", dir); err == nil || !strings.Contains(out, refusal) {
 		t.Errorf("saw %v and %q, want it refused", err, out)
 	}
 }

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite the tables in the READMEs of th
 
 func (a action) readme() document { return document{path: path.Join(path.Dir(a.path), "README.md")} }
 
-// table is a section of a README that action.yml decides.
+// table is a section of a README that is derived from action.yml.
 type table struct{ heading, text string }
 
 func (a action) tables() []table {
@@ -55,7 +55,7 @@ func cell(text string) string {
 	return strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", `\|`)
 }
 
-// section splits a text around what stands below a heading.
+// section splits a text around the content below a heading.
 func section(text, heading string) (before, inside, after string, found bool) {
 	start := strings.Index(text, heading)
 	if start < 0 {
@@ -84,7 +84,7 @@ func checkTables(t *tree, say report) {
 	}
 }
 
-// TestUpdate rewrites what checkTables holds the READMEs to.
+// TestUpdate rewrites the tables that checkTables checks.
 func TestUpdate(t *testing.T) {
 	if !*update {
 		t.Skip("only with -update")
@@ -119,13 +119,13 @@ func (a action) rewrite() error {
 
 var example = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
-// checkExample: the README shows a call of its action, by commit, with inputs
-// that exist.
+// checkExample checks that the README has an example of its action, pinned by commit, with declared
+// inputs.
 func checkExample(t *tree, say report) {
 	for _, a := range t.actions {
 		text, err := fs.ReadFile(t.fsys, a.readme().path)
 		if err != nil {
-			continue // checkTables says so
+			continue // checkTables reports this
 		}
 		calls := 0
 		for _, match := range example.FindAllStringSubmatch(string(text), -1) {
@@ -143,10 +143,10 @@ func checkExample(t *tree, say report) {
 	}
 }
 
-// call is how others call the action; a commit is theirs to choose.
+// call returns the name by which other repositories call the action, without the commit.
 func (a action) call() string { return ourselves + "/actions/" + a.folder() + "@<commit>" }
 
-// checkCall looks at one step of an example, and counts the calls of a.
+// checkCall checks one step of an example, and returns the number of calls of a.
 func (a action) checkCall(s step, say report) int {
 	if !strings.HasSuffix(s.Uses.Value, "@<commit>") && s.Uses.Value != "" {
 		say(a.readme(), 0, "an example calls %s, want …@<commit>", s.Uses.Value)
@@ -162,7 +162,7 @@ func (a action) checkCall(s step, say report) int {
 	return 1
 }
 
-// stepsIn finds the steps of an example: a list of steps, a job or a workflow.
+// stepsIn returns the steps of an example, which is a list of steps, a job or a workflow.
 func stepsIn(text string) ([]step, error) {
 	var file yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &file); err != nil {

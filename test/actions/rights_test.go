@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// jobs of all workflows, in order.
+// jobs visits the jobs of all workflows, in order.
 func (t *tree) jobs(visit func(w workflow, id string, j job)) {
 	for _, w := range t.workflows {
 		for _, id := range slices.Sorted(maps.Keys(w.Jobs)) {
@@ -39,7 +39,7 @@ func checkPermissions(t *tree, say report) {
 	})
 }
 
-// checkReasons: what a job may write has its reason beside it.
+// checkReasons checks that a comment gives the reason for each write permission.
 func checkReasons(t *tree, say report) {
 	t.jobs(func(w workflow, id string, j job) {
 		for i := 1; i < len(j.Permissions.Content); i += 2 {
@@ -63,11 +63,11 @@ func (j job) writes(scopes ...string) bool {
 	return slices.ContainsFunc(scopes, func(scope string) bool { return get(&j.Permissions, scope).Value == "write" })
 }
 
-// checkConcurrency: what writes runs one at a time, and to its end.
+// checkConcurrency checks that jobs with write permissions run one at a time and are not cancelled.
 func checkConcurrency(t *tree, say report) {
 	t.jobs(func(w workflow, id string, j job) {
 		if !j.writes("contents", "packages") || callsOurs(j) != "" {
-			return // a called workflow's own jobs are looked at
+			return // the jobs of a called workflow are checked there
 		}
 		c := &j.Concurrency
 		if c.Kind == 0 {
@@ -75,18 +75,19 @@ func checkConcurrency(t *tree, say report) {
 		}
 		cancel := get(c, "cancel-in-progress").Value
 		if get(c, "group").Value == "" || cancel != "false" {
-			say(w.document, w.line(id), "job %s writes, and has concurrency group %q, cancel-in-progress %q: want a group, and false", id, get(c, "group").Value, cancel)
+			say(w.document, w.line(id), "job %s writes, and has concurrency group %q, cancel-in-progress %q: want a group, and false",
+				id, get(c, "group").Value, cancel)
 		}
 	})
 }
 
 var gitPush = regexp.MustCompile(`\bgit\b.*\bpush\b`)
 
-// onlyPrivate keeps the token where git cannot fetch without: ghhelper fetches, too.
+// onlyPrivate keeps the token only if git cannot fetch without it. ghhelper fetches, too.
 const onlyPrivate = "${{ github.event.repository.private }}"
 
-// checkCredentials: a token in the clone's configuration is within reach of
-// all that runs in the job.
+// checkCredentials checks that checkout does not keep the token. A token in the clone's configuration
+// is readable by every later step of the job.
 func checkCredentials(t *tree, say report) {
 	for _, u := range t.units {
 		pushes := slices.ContainsFunc(u.steps, func(s step) bool { return gitPush.MatchString(s.Run.Value) })
@@ -104,8 +105,8 @@ func checkCredentials(t *tree, say report) {
 	}
 }
 
-// checkAttestations: a job that attests, itself or by an action of ours, grants
-// what that takes; else the action passes over it, where it is left to choose.
+// checkAttestations checks that a job that attests grants the permissions for it. Otherwise the action
+// skips the attestation, unless it is required.
 func checkAttestations(t *tree, say report) {
 	t.jobs(func(w workflow, id string, j job) {
 		if !slices.ContainsFunc(j.Steps, t.attests) {
@@ -119,7 +120,7 @@ func checkAttestations(t *tree, say report) {
 	})
 }
 
-// attests looks one action deep: ours call none of ours.
+// attests checks one level of actions, because our actions do not call each other.
 func (t *tree) attests(s step) bool {
 	folder, own := ownAction(s)
 	return isAttest(s) || own && slices.ContainsFunc(t.actions, func(a action) bool {
@@ -129,10 +130,10 @@ func (t *tree) attests(s step) bool {
 
 func isAttest(s step) bool { return strings.HasPrefix(s.Uses.Value, "actions/attest@") }
 
-// releaseWorkflow is what a pushed tag starts.
+// releaseWorkflow is started by a pushed tag.
 const releaseWorkflow = ".github/workflows/release.yml"
 
-// workflow finds a workflow by its file, and says so if there is none.
+// workflow returns the workflow in a file, and reports a missing one.
 func (t *tree) workflow(file string, say report) (workflow, bool) {
 	at := slices.IndexFunc(t.workflows, func(w workflow) bool { return w.path == file })
 	if at < 0 {
@@ -154,11 +155,11 @@ func checkReleaseTags(t *tree, say report) {
 	}
 }
 
-// declared is what delivery.yaml says of who is told, each "owner/name".
+// declared is the list of downstreams in delivery.yaml, each "owner/name".
 type declared struct{ Downstreams []string }
 
-// checkReleaseToken: the App's token reaches the downstreams, and no other
-// repository: the release itself is made with GITHUB_TOKEN.
+// checkReleaseToken checks that the App's token covers the downstreams and no other repository. The
+// release itself uses GITHUB_TOKEN.
 func checkReleaseToken(t *tree, say report) {
 	w, ok := t.workflow(releaseWorkflow, say)
 	if !ok {
@@ -175,8 +176,8 @@ func checkReleaseToken(t *tree, say report) {
 	})
 }
 
-// tokens are the steps that make a token in a workflow and in those that it calls,
-// with the values of what they are given.
+// tokens visits the steps that create a token, in a workflow and in the workflows that it calls. given
+// are the values of their inputs.
 func (t *tree) tokens(w workflow, given map[string]string, visit func(d document, id string, s step)) {
 	for _, id := range slices.Sorted(maps.Keys(w.Jobs)) {
 		for _, s := range w.Jobs[id].Steps {
@@ -193,7 +194,7 @@ func (t *tree) tokens(w workflow, given map[string]string, visit func(d document
 
 func isToken(s step) bool { return strings.HasPrefix(s.Uses.Value, "actions/create-github-app-token@") }
 
-// checkTokens: a token of the App has no more rights than it needs.
+// checkTokens checks that each token of the App is limited to the rights that it needs.
 func checkTokens(t *tree, say report) {
 	t.jobs(func(w workflow, id string, j job) {
 		for _, s := range j.Steps {
@@ -217,7 +218,7 @@ func (t *tree) told() ([]string, error) {
 	return slices.Sorted(slices.Values(d.Downstreams)), nil
 }
 
-// reach are the repositories that a token step asks for.
+// reach returns the repositories that a token step requests.
 func reach(s step) []string {
 	names := strings.FieldsFunc(s.With["repositories"], func(c rune) bool { return strings.ContainsRune(", \n", c) })
 	for i, name := range names {

@@ -13,11 +13,10 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// report notes that a rule is broken at a line of a file.
+// report records that a line of a file breaks a rule.
 type report func(d document, line int, format string, args ...any)
 
-// rules are all that the tree is held to. Each has a case in testdata/wrong
-// that breaks it.
+// rules are the rules for actions and workflows. Each has a case in testdata/wrong that breaks it.
 var rules = map[string]func(*tree, report){
 	"inputs":         checkInputs,
 	"outputs":        checkOutputs,
@@ -55,7 +54,7 @@ var rules = map[string]func(*tree, report){
 	"dependabot":     checkDependabot,
 }
 
-// findings of the rules over a tree, sorted: "path:line: [rule] text".
+// findings returns the findings of the rules for a tree, sorted, as "path:line: [rule] text".
 func findings(fsys fs.FS) ([]string, error) {
 	t, err := load(fsys)
 	if err != nil {
@@ -82,9 +81,9 @@ func TestThisRepository(t *testing.T) {
 	}
 }
 
-// A case is a right tree over which some files are laid; the archive's comment
-// holds one line for each finding, of which the finding must have every part
-// that stands between dots, "...". "- path" takes a file away.
+// Each case is a set of files that replace files of a correct tree. The comment of the archive has one
+// line for each finding. The parts of a line between "..." must all occur in the finding, in order. A
+// line "- path" deletes a file.
 func TestWrongTrees(t *testing.T) {
 	t.Parallel()
 	cases, err := filepath.Glob("testdata/wrong/*.txtar")
@@ -108,7 +107,7 @@ func TestWrongTrees(t *testing.T) {
 	}
 	for rule := range rules {
 		if !broken[rule] {
-			t.Errorf("rule %s: no case breaks it, want one in testdata/wrong", rule)
+			t.Errorf("rule %s: want a case in testdata/wrong that breaks it", rule)
 		}
 	}
 }
@@ -137,7 +136,7 @@ func checkWrong(t *testing.T, right, wrong *txtar.Archive) {
 	}
 }
 
-// inOrder tells whether all parts stand in the text, one after the other.
+// inOrder reports whether all parts occur in the text, one after the other.
 func inOrder(text string, parts []string) bool {
 	for _, part := range parts {
 		at := strings.Index(text, part)
@@ -158,7 +157,7 @@ func archive(t *testing.T, file string) *txtar.Archive {
 	return a
 }
 
-// lay lays archives over one another.
+// lay returns the files of several archives. Later archives replace files of earlier ones.
 func lay(archives ...*txtar.Archive) fstest.MapFS {
 	fsys := fstest.MapFS{}
 	for _, a := range archives {

@@ -12,10 +12,10 @@ import (
 	"testing"
 )
 
-// mostLines is what a script in YAML may have: it cannot be tested there.
+// mostLines is the limit for a script in YAML, because it cannot be tested there.
 const mostLines = 12
 
-// scripts are the run steps of all units.
+// scripts visits the run steps of all units.
 func (t *tree) scripts(visit func(u unit, s step)) {
 	for _, u := range t.units {
 		for _, s := range u.steps {
@@ -50,7 +50,8 @@ func checkShell(t *tree, say report) {
 	})
 }
 
-// checkScriptFails: actions also run where bash is given other options.
+// checkScriptFails checks that each script of an action sets its own options, because actions also run
+// in shells with other options.
 func checkScriptFails(t *tree, say report) {
 	t.scripts(func(u unit, s step) {
 		if u.composite && !strings.HasPrefix(s.Run.Value, "set -euo pipefail\n") {
@@ -59,10 +60,10 @@ func checkScriptFails(t *tree, say report) {
 	})
 }
 
-// readByGhhelper are variables that no script reads, since ghhelper does.
+// readByGhhelper are variables that ghhelper reads and no script does.
 var readByGhhelper = []string{"GITHUB_TOKEN", "DISPATCH_TOKEN"}
 
-// checkEnv: what enters a script through env is read under that name.
+// checkEnv checks that each script reads the variables that its step sets.
 func checkEnv(t *tree, say report) {
 	t.scripts(func(u unit, s step) {
 		text, err := t.script(s)
@@ -78,10 +79,10 @@ func checkEnv(t *tree, say report) {
 	})
 }
 
-// errNoShellcheck says that scripts could not be looked at.
+// errNoShellcheck reports that scripts could not be checked.
 var errNoShellcheck = errors.New("no command shellcheck found on PATH: install it, by apt-get install shellcheck or brew install shellcheck")
 
-// shellcheck looks at a script and returns what it says.
+// shellcheck returns shellcheck's report on a script.
 func shellcheck(script string) (string, error) {
 	command, err := exec.LookPath("shellcheck")
 	if err != nil {
@@ -91,7 +92,7 @@ func shellcheck(script string) (string, error) {
 	cmd.Stdin = strings.NewReader(script)
 	out, err := cmd.CombinedOutput()
 	if exit := new(exec.ExitError); errors.As(err, &exit) && exit.ExitCode() == 1 {
-		return string(out), nil // it found something
+		return string(out), nil // exit code 1 means findings
 	}
 	return string(out), err
 }
@@ -129,7 +130,8 @@ func TestShellcheckFindsFaults(t *testing.T) {
 	}
 }
 
-// skipOrFail passes over what a machine lacks that only tests want; in CI nothing lacks.
+// skipOrFail skips a test if the machine lacks a program that only tests need. In CI it fails the
+// test.
 func skipOrFail(t *testing.T, lacks error) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {

@@ -22,11 +22,11 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// builders are what decides about the bytes of ghhelper besides its code.
+// builders are the files outside of the code that change the bytes of ghhelper.
 var builders = []string{"go.mod", "go.sum", "actions/_lib/build.sh"}
 
-// copyTree lays the tree out as a runner unpacks it, without git, and without what
-// no script of the actions looks at.
+// copyTree copies the tree as a runner unpacks it, without git and without files that the actions do
+// not read.
 func copyTree(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -74,8 +74,8 @@ func sourceHash(t *testing.T, tree string, env ...string) string {
 	return hash
 }
 
-// built are the files of ours that the go command makes ghhelper of, on any of the
-// systems that the actions run on.
+// built returns our files from which the go command builds ghhelper, for every system that the actions
+// support.
 func built(t *testing.T) []string {
 	t.Helper()
 	top, err := filepath.Abs(root)
@@ -86,7 +86,8 @@ func built(t *testing.T) []string {
 	for _, system := range []string{"linux", "darwin"} {
 		for _, arch := range []string{"amd64", "arm64"} {
 			cmd := exec.Command("go", "list", "-deps", "-json=Dir,Module,GoFiles,CgoFiles,SFiles,HFiles,CFiles,SysoFiles,EmbedFiles", "./cmd/ghhelper")
-			cmd.Dir, cmd.Env, cmd.Stderr = top, append(os.Environ(), "GOOS="+system, "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off"), os.Stderr
+			cmd.Dir, cmd.Stderr = top, os.Stderr
+			cmd.Env = append(os.Environ(), "GOOS="+system, "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off")
 			out, err := cmd.Output()
 			if err != nil {
 				t.Fatal(err)
@@ -103,7 +104,7 @@ func built(t *testing.T) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// ours are the files of the packages of our module, of what go list prints.
+// ours returns the files of this module in the output of go list.
 func ours(t *testing.T, listed []byte) (files []string) {
 	t.Helper()
 	for decoder := json.NewDecoder(bytes.NewReader(listed)); ; {
@@ -126,8 +127,7 @@ func ours(t *testing.T, listed []byte) (files []string) {
 	}
 }
 
-// Each file that goes into ghhelper is held by the hash: what changes it, changes the
-// hash, and never to one that was there before.
+// The hash covers every file of ghhelper. Each change gives a new hash.
 func TestSourceHashHoldsAllThatIsBuilt(t *testing.T) {
 	t.Parallel()
 	tree := copyTree(t)
@@ -146,12 +146,15 @@ func TestSourceHashHoldsAllThatIsBuilt(t *testing.T) {
 	}
 }
 
-// What does not go into ghhelper is not held: a change of it builds nothing anew.
+// The hash ignores all other files, because their changes need no new build.
 func TestSourceHashHoldsNothingElse(t *testing.T) {
 	t.Parallel()
 	tree := copyTree(t)
 	before := sourceHash(t, tree)
-	for _, file := range []string{"README.md", "hack/x/main.go", "cmd/other/main.go", "cmd/ghhelper/x_test.go", "internal/oci/testdata/x.go", "internal/testdata/a/b", "actions/_lib/x.sh"} {
+	for _, file := range []string{
+		"README.md", "hack/x/main.go", "cmd/other/main.go", "cmd/ghhelper/x_test.go", "internal/oci/testdata/x.go",
+		"internal/testdata/a/b", "actions/_lib/x.sh",
+	} {
 		testkit.Write(t, filepath.Join(tree, file), "x")
 	}
 	if after := sourceHash(t, tree); after != before {
@@ -163,8 +166,8 @@ func TestSourceHashHoldsNothingElse(t *testing.T) {
 	}
 }
 
-// The hash is the same everywhere: with and without git, in any locale, with
-// sha256sum or, as on macOS, shasum; and it is what its description says.
+// The hash is the same with and without git, in every locale, and with sha256sum or, as on macOS,
+// shasum. It matches its description.
 func TestSourceHashIsTheSameEverywhere(t *testing.T) {
 	t.Parallel()
 	tree := copyTree(t)
@@ -181,7 +184,7 @@ func TestSourceHashIsTheSameEverywhere(t *testing.T) {
 	}
 }
 
-// hashOf is the source hash, from its description.
+// hashOf computes the source hash from its description.
 func hashOf(t *testing.T, tree string) string {
 	t.Helper()
 	files := slices.Clone(builders)
@@ -214,7 +217,7 @@ func hashOf(t *testing.T, tree string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// commandsOnly is a PATH on which there are these commands alone.
+// commandsOnly returns a PATH with only these commands.
 func commandsOnly(t *testing.T, names ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -272,7 +275,7 @@ func TestSourceHashRefuses(t *testing.T) {
 	}
 }
 
-// program builds ghhelper of a tree as the actions do, for this machine.
+// program builds ghhelper from a tree as the actions do, for this machine.
 func program(t *testing.T, tree string, env ...string) []byte {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "ghhelper")
@@ -288,15 +291,16 @@ func program(t *testing.T, tree string, env ...string) []byte {
 	return data
 }
 
-// The same source is the same program, wherever it lies and however Go is set up there.
+// The same source gives the same program in every folder and with every configuration of Go.
 func TestTheSameSourceIsTheSameProgram(t *testing.T) {
 	t.Parallel()
 	here := program(t, root)
-	there := program(t, copyTree(t), "GOFLAGS=-mod=mod -tags=x", "GOAMD64=v3", "GOARM64=v9.0", "CGO_ENABLED=1", "GOWORK=nowhere", "GOEXPERIMENT=nogreenteagc", "GOOS=plan9", "GOARCH=386", "GOTOOLCHAIN=local")
+	there := program(t, copyTree(t), "GOFLAGS=-mod=mod -tags=x", "GOAMD64=v3", "GOARM64=v9.0", "CGO_ENABLED=1", "GOWORK=nowhere",
+		"GOEXPERIMENT=nogreenteagc", "GOOS=plan9", "GOARCH=386", "GOTOOLCHAIN=local")
 	if !bytes.Equal(here, there) {
 		t.Errorf("saw SHA-256 %x, and in another folder and environment %x", sha256.Sum256(here), sha256.Sum256(there))
 	}
 	if hash := sourceHash(t, root); !bytes.Contains(here, []byte(hash)) {
-		t.Errorf("the program does not hold its source hash, %s", hash)
+		t.Errorf("the program does not contain its source hash, %s", hash)
 	}
 }

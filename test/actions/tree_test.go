@@ -1,5 +1,5 @@
-// Package actions_test holds the composite actions and the workflows to the
-// rules that GitHub, actionlint and act do not check.
+// Package actions_test checks the composite actions and the workflows against rules that GitHub,
+// actionlint and act do not check.
 package actions_test
 
 import (
@@ -17,10 +17,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// root is this repository's, seen from the tests.
+// root is the path of the repository's root from this package.
 const root = "../.."
 
-// tree is what the rules look at.
+// tree is the set of files that the rules check.
 type tree struct {
 	fsys      fs.FS
 	actions   []action
@@ -28,7 +28,7 @@ type tree struct {
 	units     []unit
 }
 
-// document is a YAML file, with its nodes for places and comments.
+// document is a YAML file, with its nodes for positions and comments.
 type document struct {
 	path string
 	node *yaml.Node
@@ -50,8 +50,8 @@ type input struct {
 	Description string
 	Required    bool
 	Default     *string
-	Type        string   // only of a workflow's input
-	Options     []string // likewise
+	Type        string   // only for inputs of workflows
+	Options     []string // only for inputs of workflows
 }
 
 type output struct {
@@ -87,20 +87,19 @@ type job struct {
 	Steps       []step
 }
 
-// unit is a list of steps that run one after the other: a composite action or
-// a job of a workflow.
+// unit is a list of steps that run one after the other: a composite action or a job of a workflow.
 type unit struct {
 	document
-	name  string     // how messages call it
-	node  *yaml.Node // the unit alone
-	shell string     // of the steps that name none
+	name  string     // name in messages
+	node  *yaml.Node // node of the unit
+	shell string     // shell of steps that name none
 	steps []step
-	// composite tells an action from a job.
+	// composite is true for an action and false for a job.
 	composite bool
 }
 
-// load reads all actions and workflows. A tree that has none is an error: it
-// would pass every rule.
+// load reads all actions and workflows. A tree without any is an error, because it would pass every
+// rule.
 func load(fsys fs.FS) (*tree, error) {
 	t := &tree{fsys: fsys}
 	err := errors.Join(t.loadActions(), t.loadWorkflows())
@@ -114,7 +113,7 @@ func (t *tree) loadActions() error {
 	paths, err := actionFiles(t.fsys)
 	for _, p := range paths {
 		a := action{document: document{path: p}}
-		// actionlint does not look at actions, so a wrong key must fail here.
+		// actionlint does not check actions, so an unknown key must fail here.
 		if readErr := a.read(t.fsys, &a, true); readErr != nil {
 			return readErr
 		}
@@ -140,7 +139,7 @@ func (t *tree) loadWorkflows() error {
 	return err
 }
 
-// actionFiles are all files below actions/ that a caller can name.
+// actionFiles returns the files below actions/ that a caller can name.
 func actionFiles(fsys fs.FS) (paths []string, err error) {
 	err = fs.WalkDir(fsys, "actions", func(p string, entry fs.DirEntry, err error) error {
 		if name := path.Base(p); name == "action.yml" || name == "action.yaml" {
@@ -172,10 +171,10 @@ func (d *document) read(fsys fs.FS, into any, strict bool) error {
 	return nil
 }
 
-// folder is the name of the folder that the document is in.
+// folder returns the name of the document's folder.
 func (d document) folder() string { return path.Base(path.Dir(d.path)) }
 
-// get follows keys of mappings; without one of them it is an empty node.
+// get follows keys of mappings. It returns an empty node if a key is missing.
 func get(node *yaml.Node, keys ...string) *yaml.Node {
 	for _, key := range keys {
 		_, node = entry(node, key)
@@ -192,7 +191,7 @@ func entry(node *yaml.Node, key string) (k, v *yaml.Node) {
 	return &yaml.Node{}, &yaml.Node{}
 }
 
-// keys of a mapping, as the file has them.
+// keys returns the keys of a mapping in the file's order.
 func keys(node *yaml.Node) []string {
 	var names []string
 	for i := 0; node.Kind == yaml.MappingNode && i < len(node.Content); i += 2 {
@@ -201,7 +200,7 @@ func keys(node *yaml.Node) []string {
 	return names
 }
 
-// nodes are a node and all below it.
+// nodes returns a node and all nodes below it.
 func nodes(node *yaml.Node) iter.Seq[*yaml.Node] {
 	return func(yield func(*yaml.Node) bool) { walk(node, yield) }
 }
@@ -218,7 +217,7 @@ func walk(node *yaml.Node, yield func(*yaml.Node) bool) bool {
 	return true
 }
 
-// expression is what stands between ${{ and }}, or behind if.
+// expression is the text between ${{ and }}, or the condition of an if.
 type expression struct {
 	text string
 	line int
@@ -226,7 +225,7 @@ type expression struct {
 
 var braces = regexp.MustCompile(`(?s)\$\{\{(.*?)\}\}`)
 
-// expressions below a node.
+// expressions returns the expressions below a node.
 func expressions(node *yaml.Node) []expression {
 	var found []expression
 	if node.Kind == yaml.ScalarNode {
@@ -243,13 +242,12 @@ func expressions(node *yaml.Node) []expression {
 	return found
 }
 
-// sourced is what a script of ours says for shellcheck of those that it reads.
+// sourced finds the scripts of ours that a script names for shellcheck.
 var sourced = regexp.MustCompile(`(?m)^# shellcheck source=(actions/_lib/[\w.-]+)$`)
 
 var called = regexp.MustCompile(`\$GITHUB_ACTION_PATH/\.\./(_lib/[\w.-]+)`)
 
-// script is the text that a run step runs, with the scripts of ours that it
-// calls.
+// script returns the text of a run step with the scripts of ours that it calls.
 func (t *tree) script(s step) (string, error) {
 	text := s.Run.Value
 	for _, match := range called.FindAllStringSubmatch(s.Run.Value, -1) {

@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// ourselves, as others call our actions.
+// ourselves is the repository in other repositories' calls of our actions.
 const ourselves = "kubestellar/actions"
 
 var (
@@ -17,7 +17,7 @@ var (
 	inComment = regexp.MustCompile(`^# v\d+\.\d+\.\d+$`)
 )
 
-// uses are all calls of actions and reusable workflows.
+// uses visits all calls of actions and reusable workflows.
 func (t *tree) uses(visit func(u unit, uses yaml.Node)) {
 	for _, u := range t.units {
 		if call := get(u.node, "uses"); !u.composite && call.Value != "" {
@@ -47,8 +47,7 @@ func checkPins(t *tree, say report) {
 	})
 }
 
-// checkOnePin: an action is used at one commit, and that commit has one
-// version.
+// checkOnePin checks that an action is pinned to one commit everywhere, with one version.
 func checkOnePin(t *tree, say report) {
 	pins := map[string]string{}
 	t.uses(func(u unit, uses yaml.Node) {
@@ -62,9 +61,9 @@ func checkOnePin(t *tree, say report) {
 	})
 }
 
-// checkOwnActions: a workflow calls ours by a path, so that it runs what the
-// commit holds, and a reusable one by the path $/, since ./ leads into the tree of
-// its caller's repository. An action calls none, for the same reason.
+// checkOwnActions checks that a workflow calls our actions by a path, and so runs the files of its own
+// commit. A reusable workflow uses the path $/, because ./ refers to its caller's repository. An
+// action calls no action of ours for the same reason.
 func checkOwnActions(t *tree, say report) {
 	t.uses(func(u unit, uses yaml.Node) {
 		if !isOwn(uses.Value) {
@@ -85,7 +84,7 @@ func checkOwnActions(t *tree, say report) {
 	})
 }
 
-// ownAction is the folder of an action of ours that a step calls.
+// ownAction returns the folder of the action of ours that a step calls.
 func ownAction(s step) (folder string, own bool) {
 	for _, prefix := range []string{"./actions/", "$/actions/"} {
 		if folder, own = strings.CutPrefix(s.Uses.Value, prefix); own {

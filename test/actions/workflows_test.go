@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// isReusable tells whether others may call a workflow.
+// isReusable reports whether other workflows may call a workflow.
 func (w workflow) isReusable() bool {
 	return w.On.Value == "workflow_call" || slices.Contains(keys(&w.On), "workflow_call")
 }
@@ -22,8 +22,7 @@ func (t *tree) isReusable(file string) bool {
 	return slices.ContainsFunc(t.workflows, func(w workflow) bool { return w.path == file && w.isReusable() })
 }
 
-// callsOurs is the file of the workflow of ours that a job calls, "" where it calls
-// none.
+// callsOurs returns the file of our workflow that a job calls, or "" if it calls none.
 func callsOurs(j job) string {
 	file, ours := strings.CutPrefix(j.Uses.Value, "./")
 	if !ours {
@@ -40,11 +39,11 @@ func (t *tree) callee(j job) (workflow, bool) {
 	return t.workflows[at], true
 }
 
-// ranks of what a permission grants.
+// ranks orders the levels of a permission.
 var ranks = map[string]int{"": 0, "none": 0, "read": 1, "write": 2}
 
-// checkCalls: a job that calls a workflow grants what that one's jobs ask for; else
-// GitHub does not even start it.
+// checkCalls checks that a job that calls a workflow grants the permissions of that workflow's jobs.
+// Otherwise GitHub refuses to start the run.
 func checkCalls(t *tree, say report) {
 	t.jobs(func(w workflow, id string, j job) {
 		callee, ok := t.callee(j)
@@ -57,7 +56,7 @@ func checkCalls(t *tree, say report) {
 	})
 }
 
-// lacks says what a job does not grant that a workflow's jobs ask for.
+// lacks returns the permissions that a workflow's jobs request and the calling job does not grant.
 func (j job) lacks(callee workflow) (all []string) {
 	for _, inner := range slices.Sorted(maps.Keys(callee.Jobs)) {
 		asked := callee.Jobs[inner].Permissions
@@ -71,7 +70,7 @@ func (j job) lacks(callee workflow) (all []string) {
 	return all
 }
 
-// checkCalled: we live on what we ship.
+// checkCalled checks that we use each reusable workflow ourselves.
 func checkCalled(t *tree, say report) {
 	calls := map[string]bool{}
 	t.jobs(func(_ workflow, _ string, j job) { calls[callsOurs(j)] = true })
@@ -82,8 +81,7 @@ func checkCalled(t *tree, say report) {
 	}
 }
 
-// resolved are values in which inputs stand for what is given, or for their
-// defaults.
+// resolved replaces inputs in values with the given values or their defaults.
 func (w workflow) resolved(values, given map[string]string) map[string]string {
 	all := map[string]string{}
 	for name, value := range values {
@@ -94,8 +92,8 @@ func (w workflow) resolved(values, given map[string]string) map[string]string {
 	return all
 }
 
-// value of an expression of inputs and the owner, the first that is not empty;
-// whatever else it holds stays as it is.
+// value evaluates an expression of inputs and the owner to the first value that is not empty. It
+// leaves other expressions as they are.
 func (w workflow) value(expression string, given map[string]string) string {
 	for _, term := range strings.Split(expression, " || ") {
 		name, isInput := strings.CutPrefix(term, "inputs.")
@@ -113,10 +111,10 @@ func (w workflow) value(expression string, given map[string]string) string {
 	return ""
 }
 
-// bumpWorkflow is what an upstream's release starts.
+// bumpWorkflow is started by an upstream's release.
 const bumpWorkflow = ".github/workflows/bump.yml"
 
-// checkBumpEvents: what ghhelper dispatch looks for in a receiver, see
+// checkBumpEvents checks a receiver for the events and inputs that `ghhelper dispatch` uses, see
 // internal/dispatch.
 func checkBumpEvents(t *tree, say report) {
 	w, ok := t.workflow(bumpWorkflow, say)
@@ -139,7 +137,8 @@ func checkBumpEvents(t *tree, say report) {
 	}
 }
 
-// checkBumpChoices: what can be chosen is what can be bumped.
+// checkBumpChoices checks that the choices of the input component are the components that can be
+// bumped.
 func checkBumpChoices(t *tree, say report) {
 	w, ok := t.workflow(bumpWorkflow, say)
 	if !ok {
@@ -156,7 +155,7 @@ func checkBumpChoices(t *tree, say report) {
 	}
 }
 
-// bumpable are the components whose versions are not ours to choose.
+// bumpable returns the components that other repositories release.
 func (t *tree) bumpable() ([]string, error) {
 	data, err := fs.ReadFile(t.fsys, "delivery.yaml")
 	if err != nil {
@@ -175,8 +174,8 @@ func (t *tree) bumpable() ([]string, error) {
 
 var payloadField = regexp.MustCompile(`\bclient_payload\b(\.\w+)?`)
 
-// checkPayload: of an event from outside three fields are read, and ghhelper
-// checks two of them; where a component's repository is, delivery.yaml says.
+// checkPayload checks that only three fields of an external event are read. ghhelper validates two of
+// them. delivery.yaml decides a component's repository.
 func checkPayload(t *tree, say report) {
 	known := []string{"client_payload.component", "client_payload.version", "client_payload.id"}
 	for _, d := range t.documents() {
@@ -202,7 +201,7 @@ func (t *tree) documents() (all []document) {
 
 var row = regexp.MustCompile(`(?m)^\| \[[^\]]+\]\(\.\./((?:actions|\.github/workflows)/[^)]+)\) \| [^|\n]+ \|$`)
 
-// checkLists: the tables of docs/actions.md have a row for each action and each workflow.
+// checkLists checks that the tables of docs/actions.md have a row for each action and each workflow.
 func checkLists(t *tree, say report) {
 	page := document{path: "docs/actions.md"}
 	text, err := fs.ReadFile(t.fsys, page.path)
@@ -228,19 +227,18 @@ func checkLists(t *tree, say report) {
 	}
 }
 
-// checkReadmeCalls: what the README shows of a call of a reusable workflow would
-// work.
+// checkReadmeCalls checks that each example of a call of a reusable workflow in the README is valid.
 func checkReadmeCalls(t *tree, say report) {
 	readme := document{path: "README.md"}
 	text, err := fs.ReadFile(t.fsys, readme.path)
 	if err != nil {
-		return // checkLists says so
+		return // checkLists reports this
 	}
 	shown := map[string]bool{}
 	for _, match := range example.FindAllStringSubmatch(string(text), -1) {
 		var w workflow
 		if err := yaml.Unmarshal([]byte(match[1]), &w); err != nil {
-			continue // a list of steps, or a part
+			continue // a list of steps or a part of a workflow
 		}
 		for _, id := range slices.Sorted(maps.Keys(w.Jobs)) {
 			file, ours := strings.CutPrefix(w.Jobs[id].Uses.Value, ourselves+"/")

@@ -67,7 +67,6 @@ var unfinished = []string{
 	"test/e2e",
 	"test/interleaving",
 	"test/laws/laws_test.go",
-	"test/trees",
 	"test/upstream",
 	"test/workflows",
 	"tools",

@@ -1,5 +1,5 @@
-// Package trees_test holds the finder to what people found by reading real
-// trees; see README.md.
+// Package trees_test compares the finder's references with lists that people made by reading real
+// trees, see README.md.
 package trees_test
 
 import (
@@ -21,17 +21,17 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// trees are Go modules whose zip files hold the whole repository.
+// trees are Go modules. Their zip files contain the whole repository.
 var trees = []struct{ dir, module, sum string }{
 	{"kubestellar-0.30.0", "github.com/kubestellar/kubestellar@v0.30.0", "h1:h4ajAUAPZM4mMBShzLnnTCfhoaGzby1QcOE2mMrldiQ="},
 	{"kubestellar-0.21.0", "github.com/kubestellar/kubestellar@v0.21.0", "h1:5+jJyDQY0A7+5f6qWrCaM7y4klYBU78ZQn2BFACB/C4="},
 }
 
-// fetch brings a module's files into the module cache.
+// fetch downloads a module's files into the module cache.
 func fetch(t *testing.T, module, sum string) string {
 	t.Helper()
 	cmd := exec.Command("go", "mod", "download", "-json", module)
-	cmd.Dir = t.TempDir() // outside of this module, whose go.mod is not to change
+	cmd.Dir = t.TempDir() // outside of this module, whose go.mod must not change
 	out, err := cmd.Output()
 	var about struct{ Dir, Sum, Error string }
 	if jsonErr := json.Unmarshal(out, &about); err != nil || jsonErr != nil || about.Error != "" {
@@ -43,7 +43,7 @@ func fetch(t *testing.T, module, sum string) string {
 	return about.Dir
 }
 
-// pins are the literal versions that the finder finds, in the form of the lists.
+// pins returns the pins that the finder finds, in the form of the lists.
 func pins(t *testing.T, dir, tree string) []string {
 	t.Helper()
 	file, err := delivery.Load(os.DirFS(dir), delivery.FileName)
@@ -73,18 +73,18 @@ func TestEveryReferenceIsFoundAndNoOther(t *testing.T) {
 			want := strings.Split(strings.TrimSpace(string(data)), "\n")
 			got := pins(t, tree.dir, fetch(t, tree.module, tree.sum))
 			if diff := difference(want, got); diff != "" {
-				t.Errorf("-read by people, +found:\n%s", diff)
+				t.Errorf("-listed by people, +found:\n%s", diff)
 			}
 			for i := range want {
 				if difference(slices.Delete(slices.Clone(want), i, i+1), got) == "" || difference(append(slices.Clone(want), want[i]+"0"), got) == "" {
-					t.Errorf("the comparison does not see that %q is deleted, or another added", want[i])
+					t.Errorf("the comparison misses that %q is deleted or that another line is added", want[i])
 				}
 			}
 		})
 	}
 }
 
-// difference of two lists, in any order.
+// difference compares two lists in any order.
 func difference(want, got []string) string {
 	want, got = slices.Clone(want), slices.Clone(got)
 	slices.Sort(want)
@@ -92,8 +92,8 @@ func difference(want, got []string) string {
 	return cmp.Diff(want, got)
 }
 
-// What people moved when they moved a component, and what they left: the places
-// that bump moves in the tree of 0.30.0, by file.
+// The pins that people moved and left at a release: bump moves the same places in the tree of 0.30.0,
+// by file.
 func TestBumpMovesWhatPeopleMove(t *testing.T) {
 	t.Parallel()
 	tree := trees[0]
@@ -108,9 +108,11 @@ func TestBumpMovesWhatPeopleMove(t *testing.T) {
 	for component, want := range map[string]string{
 		// That release's own document about releasing names these files.
 		"kubeflex@0.9.4": ".github/workflows/ocp-self-runner.yml:4 .github/workflows/pr-test-e2e.yml:8 .github/workflows/pr-test-integration.yml:4 " +
-			".github/workflows/test-demo-env-creation-script.yml:8 .github/workflows/test-latest-release.yml:8 core-chart/Chart.yaml:1 go.mod:1 test/scale-infra/deploy_ks_core.yaml:2",
+			".github/workflows/test-demo-env-creation-script.yml:8 .github/workflows/test-latest-release.yml:8 " +
+			"core-chart/Chart.yaml:1 go.mod:1 test/scale-infra/deploy_ks_core.yaml:2",
 		"ocm-status-addon@0.2.0-rc18": ".github/workflows/ocp-self-runner.yml:2 core-chart/values.yaml:1 monitoring/README.md:1",
-		"kubestellar@0.31.0":          "SECURITY-INSIGHTS.yml:1 core-chart/values.yaml:1 docs/to-be-deleted/mkdocs.yml:2 oldocs/README.md:1 scripts/check_pre_req.sh:1 scripts/create-kubestellar-demo-env.sh:1",
+		"kubestellar@0.31.0": "SECURITY-INSIGHTS.yml:1 core-chart/values.yaml:1 docs/to-be-deleted/mkdocs.yml:2 " +
+			"oldocs/README.md:1 scripts/check_pre_req.sh:1 scripts/create-kubestellar-demo-env.sh:1",
 		"ocm-transport-plugin@0.1.12": "oldocs/common-setup-core-chart.md:1 oldocs/common-setup-step-by-step.md:1",
 	} {
 		name, version, _ := strings.Cut(component, "@")
