@@ -12,6 +12,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/ref"
 	wild "github.com/kubestellar/actions/internal/rehearsal/world"
 )
 
@@ -22,7 +23,7 @@ func released(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	id, err := forge.CreateDraft(context.Background(), args[0], args[1], "main")
 	ts.Check(err)
-	ts.Check(forge.Publish(context.Background(), args[0], id, false))
+	ts.Check(forge.Publish(context.Background(), args[0], id, ref.Version{}))
 }
 
 // check NAME CHECK CONCLUSION puts a check run on main; no conclusion is one that

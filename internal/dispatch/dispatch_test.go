@@ -19,6 +19,7 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	"github.com/kubestellar/actions/internal/rehearsal/faults"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
@@ -127,7 +128,7 @@ func (s *stage) release(tag string) {
 	ctx, forge := context.Background(), s.forge()
 	id, err := forge.CreateDraft(ctx, owned, tag, "main")
 	s.must(err)
-	s.must(forge.Publish(ctx, owned, id, false))
+	s.must(forge.Publish(ctx, owned, id, ref.Version{}))
 }
 
 func (s *stage) forge() *gh.Client {

@@ -11,7 +11,7 @@ import (
 // location finds what follows the location of an image or chart: its tag, the
 // --version of its command, or a version beside it in one mapping.
 func location(f *Finder, t *text, n needle, start, end int) {
-	if !t.is(n.word, start, end) || !t.starts(start, false) || !t.ends(end) {
+	if !t.is(n.word, start, end) || !t.starts(start) || !t.ends(end) {
 		return
 	}
 	r := ref.Reference{Component: n.component, Artifact: n.artifact}
@@ -54,7 +54,7 @@ func (t *text) commented(start, end int, r ref.Reference) {
 
 // splitLocation finds an image whose registry and path are two keys.
 func splitLocation(f *Finder, t *text, n needle, start, end int) {
-	if !t.is(n.word, start, end) || !t.starts(start, false) || !t.ends(end) {
+	if !t.is(n.word, start, end) || !t.starts(start) || !t.ends(end) {
 		return
 	}
 	registry, _, _ := strings.Cut(f.file.Components[n.component].Artifacts[n.artifact].At, "/")
@@ -66,7 +66,7 @@ func splitLocation(f *Finder, t *text, n needle, start, end int) {
 // chartFolder finds a chart whose name and folder are two keys, as in the
 // dependencies of a Chart.yaml.
 func chartFolder(_ *Finder, t *text, n needle, start, end int) {
-	if !t.is(n.word, start, end) || !t.starts(start, false) || !t.ends(t.skip(slashAt, end)) {
+	if !t.is(n.word, start, end) || !t.starts(start) || !t.ends(t.skip(slashAt, end)) {
 		return
 	}
 	m := t.mapping(start, t.skip(slashAt, end))

@@ -10,7 +10,7 @@ import (
 
 // module finds a Go module by its path: in go.mod, and as path@VERSION.
 func module(_ *Finder, t *text, n needle, start, end int) {
-	if !t.is(n.word, start, end) || !t.starts(start, false) || at(t.data, start-1) == '/' {
+	if !t.is(n.word, start, end) || !t.starts(start) || at(t.data, start-1) == '/' {
 		return // what follows slashes is an address
 	}
 	r := ref.Reference{Component: n.component, Artifact: n.artifact, Syntax: ref.GoModule}

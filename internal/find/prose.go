@@ -13,7 +13,7 @@ const proseReach = 64 // bytes
 // prose finds a component's name followed by a version, with nothing but
 // punctuation and a few words between them: "KubeFlex release 0.8.1".
 func prose(_ *Finder, t *text, n needle, start, end int) {
-	if !t.starts(start, false) || at(t.data, start-1) == '/' || at(t.data, start-1) == '@' || isWord(at(t.data, end)) {
+	if !t.starts(start) || at(t.data, start-1) == '/' || at(t.data, start-1) == '@' || isWord(at(t.data, end)) {
 		return
 	}
 	t.spoken(start, end, n.component)
@@ -21,7 +21,7 @@ func prose(_ *Finder, t *text, n needle, start, end int) {
 
 // proseOfIdentifier is prose for an identifier, which is written exactly.
 func proseOfIdentifier(_ *Finder, t *text, n needle, start, end int) {
-	if t.is(n.word, start, end) && t.starts(start, false) && !isWord(at(t.data, end)) {
+	if t.is(n.word, start, end) && t.starts(start) && !isWord(at(t.data, end)) {
 		t.spoken(start, end, n.component)
 	}
 }
@@ -76,7 +76,7 @@ var fillers = words(`release releases version versions tag image images chart cl
 // name-1.2.3.tgz, and the application's version that helm prints behind it.
 func fileName(_ *Finder, t *text, n needle, start, end int) {
 	joint := at(t.data, end)
-	if joint != '-' && joint != '_' || !t.starts(start, true) {
+	if joint != '-' && joint != '_' || !t.starts(start) && at(t.data, start-1) != '/' {
 		return
 	}
 	r := ref.Reference{Component: n.component, Artifact: n.artifact, Syntax: ref.FileName}

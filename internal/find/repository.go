@@ -22,7 +22,7 @@ var hosts = []struct{ prefix, shape string }{
 // files, releases, clones, actions and modules at a tag.
 func repository(f *Finder, t *text, n needle, start, end int) {
 	shape := t.host(start)
-	if shape == "" && !t.starts(start, false) {
+	if shape == "" && !t.starts(start) {
 		return
 	}
 	r := ref.Reference{Component: n.component}
@@ -58,7 +58,7 @@ func (t *text) host(start int) string {
 // isHost tells whether the host that begins at i is one, and not a folder of
 // another's; pkg.go.dev shows modules so.
 func (t *text) isHost(i int) bool {
-	return t.starts(i, false) || bytes.HasSuffix(t.data[:i], []byte("pkg.go.dev/")) || bytes.HasSuffix(t.data[:i], []byte("www."))
+	return t.starts(i) || bytes.HasSuffix(t.data[:i], []byte("pkg.go.dev/")) || bytes.HasSuffix(t.data[:i], []byte("www."))
 }
 
 // rawFile finds a file at a ref: /REF/path or /refs/tags/REF/path.

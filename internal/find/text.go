@@ -108,12 +108,12 @@ func (t *text) lock(start, end int) *ref.Lock {
 	return &ref.Lock{Span: ref.Span{Start: start, End: end}, Written: string(t.data[start:end])}
 }
 
-// starts tells whether what stands at start does not continue a longer name.
-// A path may come before it only where slash allows.
-func (t *text) starts(start int, slash bool) bool {
+// starts reports whether a name starts at start: it does not continue a longer
+// name or a path.
+func (t *text) starts(start int) bool {
 	b := at(t.data, start-1)
 	if b == '/' {
-		return slash || at(t.data, start-2) == '/'
+		return at(t.data, start-2) == '/'
 	}
 	if b == '-' && at(t.data, start-2) == ':' { // a default: ${NAME:-…}
 		return true

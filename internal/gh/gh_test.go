@@ -13,6 +13,7 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/contract"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/test/testkit"
@@ -98,7 +99,7 @@ func release(t *testing.T, c *gh.Client) {
 	must(err)
 	old, _ := drafts[0].Asset("old.txt")
 	must(c.DeleteAsset(ctx, repository, old.ID))
-	must(c.Publish(ctx, repository, drafts[0].ID, false))
+	must(c.Publish(ctx, repository, drafts[0].ID, ref.Version{}))
 	public, err := c.Releases(ctx, repository, "v1.0.0")
 	if err != nil || len(public) != 1 || public[0].Draft || len(public[0].Assets) != 1 {
 		t.Fatalf("published: %+v, %v", public, err)
@@ -212,7 +213,7 @@ func TestImmutableIsFinal(t *testing.T) {
 		t.Fatalf("the draft: %+v, %v", drafts, err)
 	}
 	id := drafts[0].ID
-	if err := errors.Join(c.Upload(ctx, repository, id, "a", file), c.Publish(ctx, repository, id, false)); err != nil {
+	if err := errors.Join(c.Upload(ctx, repository, id, "a", file), c.Publish(ctx, repository, id, ref.Version{})); err != nil {
 		t.Fatal(err)
 	}
 	public, err := c.Releases(ctx, repository, "v1.0.0")

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-github/v62/github"
 
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/ref"
 )
 
 // Release is a GitHub release with its assets.
@@ -338,9 +339,11 @@ func (c *Client) MakesImmutable(ctx context.Context, repository string) (bool, e
 	return setting.Enabled, err
 }
 
-// Publish makes a draft public, with its tag.
-func (c *Client) Publish(ctx context.Context, repository string, release int64, prerelease bool) error {
+// Publish makes the draft of a version public, with its tag. The version decides
+// whether it is a prerelease.
+func (c *Client) Publish(ctx context.Context, repository string, release int64, v ref.Version) error {
 	owner, repo := split(repository)
+	prerelease := v.Prerelease() != ""
 	// "legacy" leaves it to the versions which release is the latest; the
 	// default would make it this one, though it may be of an older line.
 	change := &github.RepositoryRelease{Draft: github.Bool(false), Prerelease: github.Bool(prerelease), MakeLatest: github.String("legacy")}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -37,7 +38,7 @@ func everything(t *testing.T, c *gh.Client) map[string]error {
 	note("Upload", c.Upload(ctx, repository, 1, "a", file))
 	note("DeleteAsset", c.DeleteAsset(ctx, repository, 1))
 	note("Download", c.Download(ctx, repository, gh.Asset{ID: 1, Name: "a"}, io.Discard))
-	note("Publish", c.Publish(ctx, repository, 1, false))
+	note("Publish", c.Publish(ctx, repository, 1, ref.Version{}))
 	_, err = c.MakesImmutable(ctx, repository)
 	note("MakesImmutable", err)
 	_, err = c.Told(ctx, repository, "repository_dispatch", "id", time.Time{})

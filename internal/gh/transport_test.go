@@ -18,6 +18,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/web"
 	"github.com/kubestellar/actions/test/testkit"
@@ -218,7 +219,7 @@ func TestRefusals(t *testing.T) {
 			w, c := start(t, world.Repository{})
 			w.Intercept(func(world.Request) world.Fault { return test.fault })
 			_, read := c.DefaultBranch(context.Background(), repository)
-			write := c.Publish(context.Background(), repository, 1, false)
+			write := c.Publish(context.Background(), repository, 1, ref.Version{})
 			for _, err := range []error{read, write} {
 				if err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "secret") {
 					t.Errorf("said %v, want %q", err, test.says)
@@ -359,7 +360,7 @@ func TestAnswersThatDoNotEnd(t *testing.T) {
 			}
 			// Nothing that can be looked at says that it was done.
 			c, writes := ask(99)
-			err := c.Publish(context.Background(), repository, 1, false)
+			err := c.Publish(context.Background(), repository, 1, ref.Version{})
 			if _, is := errors.AsType[*gh.Uncertain](err); !is || !strings.Contains(err.Error(), test.says) || writes.Load() != 1 {
 				t.Errorf("%d writes, and said %v", writes.Load(), err)
 			}

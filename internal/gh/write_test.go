@@ -17,6 +17,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/world"
 )
 
@@ -52,7 +53,7 @@ func writes(t *testing.T, c *gh.Client) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.DeleteAsset(ctx, repository, old.ID), c.Publish(ctx, repository, ids[0], false),
+	return errors.Join(c.DeleteAsset(ctx, repository, old.ID), c.Publish(ctx, repository, ids[0], ref.Version{}),
 		c.MergePull(ctx, repository, pull), c.Dispatch(ctx, repository, gh.Event{Component: "us", ID: "us 1.0.0"}))
 }
 

@@ -80,17 +80,17 @@ func (s Survey) Organisation(ctx context.Context, name string) (*Plan, error) {
 			names = append(names, r.Name)
 		}
 	}
-	return p, s.plan(ctx, p, names, false)
+	return p, s.plan(ctx, p, names, &look{})
 }
 
 // Repositories plans over those that are named.
 func (s Survey) Repositories(ctx context.Context, names []string) (*Plan, error) {
 	p := &Plan{}
-	return p, s.plan(ctx, p, slices.Compact(slices.Sorted(slices.Values(names))), true)
+	return p, s.plan(ctx, p, slices.Compact(slices.Sorted(slices.Values(names))), &look{named: true})
 }
 
-func (s Survey) plan(ctx context.Context, p *Plan, names []string, named bool) error {
-	l := &look{Survey: s, named: named, released: releases{}}
+func (s Survey) plan(ctx context.Context, p *Plan, names []string, l *look) error {
+	l.Survey, l.released = s, releases{}
 	each(names, func(name string) { l.at(ctx, name) })
 	each(l.unasked(), func(name string) { l.askReleases(ctx, name) })
 	if err := ctx.Err(); err != nil {

@@ -62,8 +62,13 @@ func (v Version) String() string {
 // Tag is the git tag of the version: the version with a "v".
 func (v Version) Tag() string { return "v" + v.String() }
 
-// Prerelease is what follows the first dash, or "".
-func (v Version) Prerelease() string { return v.sem.Prerelease() }
+// Prerelease returns the part after the first dash, empty if there is none.
+func (v Version) Prerelease() string {
+	if v.IsZero() {
+		return ""
+	}
+	return v.sem.Prerelease()
+}
 
 // Next is the version that a release after v would get: a prerelease's own
 // release, else the next patch.

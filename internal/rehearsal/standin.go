@@ -235,7 +235,7 @@ func (m *maker) asset(ctx context.Context, target resolve.Target) error {
 	if err := forge.Upload(ctx, target.At, release.ID, target.Path, file); err != nil || !release.Draft {
 		return err
 	}
-	return forge.Publish(ctx, target.At, release.ID, false)
+	return forge.Publish(ctx, target.At, release.ID, ref.Version{})
 }
 
 // releaseOf is the release of the target's tag, made as a draft if need be.

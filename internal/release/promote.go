@@ -29,7 +29,7 @@ func (r *Releaser) publish(ctx context.Context, rev revision) (string, error) {
 	if !release.Draft {
 		return release.URL + " is public already; " + r.held(release), nil
 	}
-	acted := r.Forge.Publish(ctx, r.File.Own().Repository, release.ID, r.Version.Prerelease() != "")
+	acted := r.Forge.Publish(ctx, r.File.Own().Repository, release.ID, r.Version)
 	after, looked := r.awaitPublic(ctx, acted)
 	if looked == nil && after == nil {
 		looked = outcome.Wrongf("release %s was published, but is not public", r.Version.Tag())
