@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Has an object delivered from a WDS to workload execution clusters, in a set-up
-# by setup-kubestellar.sh, and takes it back.
+# Delivers an object from a WDS to workload execution clusters of setup-kubestellar.sh,
+# and removes it again.
 set -euo pipefail
 
 wds=wds1
@@ -11,13 +11,13 @@ if (($# == 0)); then
   exit 2
 fi
 
-# settle WHAT COMMAND ARG...: until it succeeds.
+# settle WHAT COMMAND ARG... runs the command until it succeeds.
 settle() {
   local end=$((SECONDS + timeout))
   until "${@:2}" >/dev/null 2>&1; do
     if ((SECONDS >= end)); then
-      printf 'check-delivery.sh: %s: not within %ss; at last, %s said:\n' "$1" "$timeout" "$2" >&2
-      "${@:2}" >&2 || true # for what it says; that it fails is known
+      printf 'check-delivery.sh: %s: not within %ss; the last output of %s:\n' "$1" "$timeout" "$2" >&2
+      "${@:2}" >&2 || true # for its output
       exit 1
     fi
     sleep 5

@@ -18,7 +18,7 @@ const getStarted = "docs/get-started.md"
 
 var bashBlock = regexp.MustCompile("(?ms)^```bash\n(.*?)^```$")
 
-// blocks are what a reader pastes.
+// blocks returns the code blocks that a reader pastes.
 func blocks(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, getStarted))
@@ -49,7 +49,7 @@ func TestInstructionsAreBash(t *testing.T) {
 	if err != nil {
 		t.Skip("no command shellcheck found on PATH: install it, by apt-get install shellcheck or brew install shellcheck")
 	}
-	// What one block sets, a later one uses.
+	// Later blocks use the variables of earlier ones.
 	cmd := exec.Command(shellcheck, "--shell=bash", "-")
 	cmd.Stdin = strings.NewReader(strings.Join(blocks(t), "\n"))
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -57,7 +57,7 @@ func TestInstructionsAreBash(t *testing.T) {
 	}
 }
 
-// What the instructions and the scripts are made with, bump moves.
+// bump moves the versions in the instructions and the scripts.
 func TestVersionsAreReferences(t *testing.T) {
 	t.Parallel()
 	program, err := ghhelper()
@@ -94,7 +94,7 @@ func TestVersionsAreReferences(t *testing.T) {
 	}
 }
 
-// What the instructions call exists: our script, its options, the chart's values.
+// The script, its options and the chart's values in the instructions exist.
 func TestInstructionsNameWhatIsThere(t *testing.T) {
 	t.Parallel()
 	text := strings.Join(blocks(t), "\n")
@@ -120,8 +120,8 @@ func TestInstructionsNameWhatIsThere(t *testing.T) {
 	}
 }
 
-// The newest release is what GitHub says is the latest; where there is none, its
-// page leads to the list of releases.
+// The page of GitHub's latest release redirects to the newest release. If there is no release, it
+// redirects to the list of releases.
 func TestInstructionsFindTheNewestRelease(t *testing.T) {
 	t.Parallel()
 	for leads, says := range map[string]string{"/releases/tag/v0.10.0": "KubeStellar 0.10.0\n", "/releases": "KubeStellar \n"} {
@@ -130,21 +130,22 @@ func TestInstructionsFindTheNewestRelease(t *testing.T) {
 		mux.HandleFunc(leads, func(http.ResponseWriter, *http.Request) {})
 		server := httptest.NewServer(mux)
 		t.Cleanup(server.Close)
-		out, err := exec.Command("bash", "-euo", "pipefail", "-c", strings.ReplaceAll(blocks(t)[0], "https://github.com/kubestellar/actions", server.URL)).CombinedOutput()
+		block := strings.ReplaceAll(blocks(t)[0], "https://github.com/kubestellar/actions", server.URL)
+		out, err := exec.Command("bash", "-euo", "pipefail", "-c", block).CombinedOutput()
 		if err != nil || string(out) != says {
 			t.Errorf("%s: saw %q, %v, want %q", leads, out, err, says)
 		}
 	}
 }
 
-// The instructions, run from the first block to the last with stand-ins, as a
-// reader on kind would: what they leave unset fails.
+// The instructions run from the first block to the last with stand-ins, as for a reader who uses kind.
+// A variable that no block sets is an error.
 func TestInstructionsRun(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.answers()
 	all := slices.DeleteFunc(blocks(t)[1:], func(block string) bool {
-		return strings.Contains(block, "k3d-") || strings.Contains(block, "HOSTING=$(") // the other ways
+		return strings.Contains(block, "k3d-") || strings.Contains(block, "HOSTING=$(") // alternatives to kind
 	})
 	program, err := os.Executable()
 	s.must(err)
@@ -160,7 +161,8 @@ func TestInstructionsRun(t *testing.T) {
 	asked := s.asked()
 	for _, line := range []string{
 		"kflex init --create-kind",
-		"helm upgrade --install ks-core oci://ghcr.io/kubestellar/kubestellar/core-chart --version 1.2.3 --kube-context kind-kubeflex --set kubeflex-operator.install=false",
+		"helm upgrade --install ks-core oci://ghcr.io/kubestellar/kubestellar/core-chart --version 1.2.3 " +
+			"--kube-context kind-kubeflex --set kubeflex-operator.install=false",
 		"curl -fsSL https://raw.githubusercontent.com/kubestellar/actions/v1.2.3/scripts/import-cp-contexts.sh",
 		"clusteradm join --hub-token TOKEN --hub-apiserver URL --cluster-name cluster2 --context cluster2 --singleton --force-internal-endpoint-lookup",
 		"kubectl --context cluster2 --namespace hello get configmap hello",

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the set-up needs besides kind, kubectl and helm, for linux/amd64.
+# Installs the tools of the set-up except kind, kubectl and helm, for linux/amd64.
 set -euo pipefail
 
 if (($# != 1)); then

@@ -17,8 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 )
 
-// buildLocal runs the program behind `make ko-build-local`, with some commands
-// first on PATH that do what their scripts say.
+// buildLocal runs the program of `make ko-build-local`. The given scripts replace commands on PATH.
 func buildLocal(t *testing.T, commands map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	bin := t.TempDir()
@@ -48,7 +47,7 @@ const noDocker = "echo 'Cannot connect to the Docker daemon' >&2; exit 1\n"
 func TestKoBuildLocalLeavesALayout(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("ko"); err != nil {
-		t.Fatal("no command ko found on PATH: make tools builds it")
+		t.Fatal("no command ko found on PATH: run the tests with `make test`, which builds it")
 	}
 	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
 		t.Run(arch, func(t *testing.T) {
@@ -63,7 +62,8 @@ func TestKoBuildLocalLeavesALayout(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if config.OS != "linux" || config.Architecture != arch || config.Config.User != "65532:65532" || strings.Join(config.Config.Entrypoint, " ") != "/ko-app/ghhelper" {
+			if config.OS != "linux" || config.Architecture != arch || config.Config.User != "65532:65532" ||
+				strings.Join(config.Config.Entrypoint, " ") != "/ko-app/ghhelper" {
 				t.Errorf("saw %s/%s, user %q, entrypoint %q", config.OS, config.Architecture, config.Config.User, config.Config.Entrypoint)
 			}
 			files := filesOf(t, image)

@@ -14,14 +14,18 @@ func TestInstallToolsFetchesWhatTheSetupWants(t *testing.T) {
 	program, err := os.Executable()
 	s.must(err)
 	s.must(os.Symlink(program, filepath.Join(s.bin, "curl")))
-	s.must(os.WriteFile(filepath.Join(s.bin, "tar"), []byte("#!/usr/bin/env bash\ncat >/dev/null\ncp \"$(dirname \"$0\")/clusteradm\" \"$3/clusteradm\"\n"), 0o755))
+	s.must(os.WriteFile(filepath.Join(s.bin, "tar"), []byte(
+		"#!/usr/bin/env bash\ncat >/dev/null\ncp \"$(dirname \"$0\")/clusteradm\" \"$3/clusteradm\"\n",
+	), 0o755))
 	code, _, errOut := s.run("test/e2e/install-tools.sh", filepath.Join(s.temp, "tools"))
 	if code != 0 {
 		t.Fatalf("saw exit code %d\n%s", code, errOut)
 	}
 	kubeflex, clusteradm := s.pin("KUBEFLEX_VERSION"), s.pin("CLUSTERADM_VERSION")
-	want(t, "commands", s.asked(), fmt.Sprintf("https://github.com/kubestellar/kubeflex/releases/download/v%s/kubeflex_%s_linux_amd64.tar.gz", kubeflex, kubeflex))
-	want(t, "commands", s.asked(), fmt.Sprintf("https://github.com/open-cluster-management-io/clusteradm/releases/download/v%s/clusteradm_linux_amd64.tar.gz", clusteradm))
+	archive := fmt.Sprintf("https://github.com/kubestellar/kubeflex/releases/download/v%[1]s/kubeflex_%[1]s_linux_amd64.tar.gz", kubeflex)
+	want(t, "commands", s.asked(), archive)
+	archive = fmt.Sprintf("https://github.com/open-cluster-management-io/clusteradm/releases/download/v%s/clusteradm_linux_amd64.tar.gz", clusteradm)
+	want(t, "commands", s.asked(), archive)
 	if code, _, _ := s.run("test/e2e/install-tools.sh"); code != 2 {
 		t.Errorf("without a folder: saw exit code %d, want 2", code)
 	}

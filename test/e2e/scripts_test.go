@@ -20,22 +20,22 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// kubectl is the real one: what it makes of kubeconfigs is the point.
+// kubectl returns the path of the real one, because the tests are about its handling of kubeconfigs.
 func kubectl(t *testing.T) string {
 	t.Helper()
 	command, err := exec.LookPath("kubectl")
 	if err != nil {
-		t.Fatal("no command kubectl found on PATH: make tools builds it")
+		t.Fatal("no command kubectl found on PATH: run the tests with `make test`, which builds it")
 	}
 	return command
 }
 
-// hosting is a hosting cluster, as far as the script asks it.
+// hosting is a fake of the hosting cluster. It answers the requests of the script.
 type hosting struct {
 	*httptest.Server
-	sync.Mutex                           // around the rest
-	planes     map[string]map[string]any // name → type, and where the secret is
-	secrets    map[string]map[string]any // namespace/name → data
+	sync.Mutex                           // guards the fields below
+	planes     map[string]map[string]any // by name: its type and the location of its secret
+	secrets    map[string]map[string]any // by namespace/name: its data
 }
 
 func newHosting(t *testing.T) *hosting {
@@ -45,7 +45,7 @@ func newHosting(t *testing.T) *hosting {
 	return h
 }
 
-// add adds a control plane, whose secret holds this kubeconfig.
+// add adds a control plane whose secret contains this kubeconfig.
 func (h *hosting) add(name, kind, secret, key, kubeconfig string) {
 	h.Lock()
 	defer h.Unlock()
@@ -64,7 +64,9 @@ func (h *hosting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(more)
 	}
 	resource := func(name, kind string, namespaced bool) []any {
-		return []any{map[string]any{"name": name, "singularName": strings.ToLower(kind), "kind": kind, "namespaced": namespaced, "verbs": []string{"get", "list"}}}
+		return []any{map[string]any{
+			"name": name, "singularName": strings.ToLower(kind), "kind": kind, "namespaced": namespaced, "verbs": []string{"get", "list"},
+		}}
 	}
 	planes, secrets := "/apis/"+group+"/"+version+"/controlplanes", strings.Split(r.URL.Path, "/")
 	switch {
@@ -86,7 +88,9 @@ func (h *hosting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case h.planes[strings.TrimPrefix(r.URL.Path, planes+"/")] != nil:
 		object("ControlPlane", group+"/"+version, h.planes[strings.TrimPrefix(r.URL.Path, planes+"/")])
 	case len(secrets) == 7 && h.secrets[secrets[4]+"/"+secrets[6]] != nil:
-		object("Secret", "v1", map[string]any{"metadata": map[string]any{"name": secrets[6], "namespace": secrets[4]}, "data": h.secrets[secrets[4]+"/"+secrets[6]]})
+		object("Secret", "v1", map[string]any{
+			"metadata": map[string]any{"name": secrets[6], "namespace": secrets[4]}, "data": h.secrets[secrets[4]+"/"+secrets[6]],
+		})
 	default:
 		w.WriteHeader(http.StatusNotFound)
 		object("Status", "v1", map[string]any{"status": "Failure", "reason": "NotFound", "code": 404, "message": r.URL.Path + " not found"})
@@ -103,7 +107,7 @@ func keysOf(m map[string]map[string]any) func(yield func(string) bool) {
 	}
 }
 
-// user is somebody with a kubeconfig.
+// user is a user with a kubeconfig.
 type user struct {
 	t          *testing.T
 	home, file string
@@ -138,7 +142,7 @@ func (u *user) write(file, text string) {
 	}
 }
 
-// run runs a script, as a file or, as from curl, on bash's stdin.
+// run runs a script from a file or, like curl's output, on bash's stdin.
 func (u *user) run(piped bool, script string, args ...string) (code int, stdout, stderr string) {
 	u.t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "scripts", script))
@@ -172,10 +176,11 @@ func (u *user) run(piped bool, script string, args ...string) (code int, stdout,
 	return cmd.ProcessState.ExitCode(), out.String(), errOut.String()
 }
 
-// get asks the real kubectl about a context of the user's kubeconfig.
+// get reads a field of a context in the user's kubeconfig with the real kubectl.
 func (u *user) get(context, path string) string {
 	u.t.Helper()
-	out, err := exec.Command(kubectl(u.t), "--kubeconfig", u.file, "--context", context, "config", "view", "--raw", "--minify", "--output", "jsonpath="+path).CombinedOutput()
+	args := []string{"--kubeconfig", u.file, "--context", context, "config", "view", "--raw", "--minify", "--output", "jsonpath=" + path}
+	out, err := exec.Command(kubectl(u.t), args...).CombinedOutput()
 	if err != nil {
 		return "none: " + string(out)
 	}
@@ -191,7 +196,7 @@ func (u *user) text() string {
 	return string(data)
 }
 
-// kubeconfigOf is what KubeFlex keeps in a secret.
+// kubeconfigOf returns a kubeconfig as KubeFlex stores it in a secret.
 func kubeconfigOf(cluster, server string) string {
 	return fmt.Sprintf(`apiVersion: v1
 kind: Config
@@ -220,7 +225,7 @@ func TestImportAddsAContextForEachControlPlane(t *testing.T) {
 	for _, piped := range []bool{false, true} {
 		h := twoPlanes(t)
 		u := newUser(t, h)
-		for range 2 { // the second time over what the first one left
+		for range 2 { // the second run finds the contexts of the first
 			code, out, errOut := u.run(piped, imports)
 			if code != 0 || errOut != "" || out != "context its1\ncontext wds1\ncontext wds2\n" {
 				t.Fatalf("saw exit code %d, %q, %q, want the three contexts", code, out, errOut)
@@ -243,7 +248,7 @@ func TestImportAddsAContextForEachControlPlane(t *testing.T) {
 			Current string `yaml:"current-context"`
 		}
 		if err := yaml.Unmarshal([]byte(u.text()), &config); err != nil || config.Current != "hosting" {
-			t.Errorf("saw current context %q, %v, want it as it was", config.Current, err)
+			t.Errorf("saw current context %q, %v, want no change", config.Current, err)
 		}
 		if info, err := os.Stat(u.file); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("saw mode %v, %v, want 0600", info.Mode(), err)
@@ -264,10 +269,10 @@ func TestImportTakesWhatIsNamed(t *testing.T) {
 		t.Fatalf("saw exit code %d, %q, %q", code, out, errOut)
 	}
 	if got := u.get("its1", "{.current-context}"); !strings.HasPrefix(got, "none") {
-		t.Errorf("saw its1, which was not named: %s", got)
+		t.Errorf("saw its1, which was not requested: %s", got)
 	}
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
-		t.Errorf("saw %v, %v, want the link to be one still", info.Mode(), err)
+		t.Errorf("saw %v, %v, want the link kept", info.Mode(), err)
 	}
 }
 
@@ -279,14 +284,14 @@ func TestImportTakesTheKubeconfigThatIsNamed(t *testing.T) {
 	u.write(other, before)
 	u.env = []string{"KUBECONFIG=" + u.file}
 	if code, _, errOut := u.run(false, imports, "--kubeconfig", other, "its1"); code != 0 || u.text() != before {
-		t.Errorf("saw exit code %d, %s, want the user's own file as it was", code, errOut)
+		t.Errorf("saw exit code %d, %s, want no change of the user's own file", code, errOut)
 	}
 	if u.file = other; u.get("its1", "{.clusters[0].name}") != "its1-cluster" {
 		t.Errorf("saw\n%s\nwant a context its1", u.text())
 	}
 }
 
-// Whatever goes wrong, the kubeconfig is as it was.
+// The kubeconfig does not change if the import fails.
 func TestImportRefuses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -295,14 +300,16 @@ func TestImportRefuses(t *testing.T) {
 		code   int
 		says   string
 	}{
-		"an option":            {nil, []string{"--merge"}, 2, `saw "--merge", want an option or the name of a control plane`},
-		"no value":             {nil, []string{"--context"}, 2, "--context is given without a value"},
-		"a strange name":       {nil, []string{"Its1"}, 2, `saw "Its1"`},
-		"no such plane":        {nil, []string{"its1", "its9"}, 1, "(NotFound)"},
-		"no planes":            {func(h *hosting, _ *user) { clear(h.planes) }, nil, 1, "the cluster has no control planes"},
-		"a plane not ready":    {func(h *hosting, _ *user) { delete(h.planes["wds1"], "status") }, nil, 1, "control plane wds1 has no kubeconfig yet"},
-		"no secret":            {func(h *hosting, _ *user) { delete(h.secrets, "wds1-system/admin-kubeconfig") }, nil, 1, "(NotFound)"},
-		"a secret of nonsense": {func(h *hosting, _ *user) { h.secrets["wds1-system/admin-kubeconfig"]["kubeconfig"] = "e30=" }, nil, 1, "current-context must exist"},
+		"an option":         {nil, []string{"--merge"}, 2, `saw "--merge", want an option or the name of a control plane`},
+		"no value":          {nil, []string{"--context"}, 2, "--context is given without a value"},
+		"a strange name":    {nil, []string{"Its1"}, 2, `saw "Its1"`},
+		"no such plane":     {nil, []string{"its1", "its9"}, 1, "(NotFound)"},
+		"no planes":         {func(h *hosting, _ *user) { clear(h.planes) }, nil, 1, "the cluster has no control planes"},
+		"a plane not ready": {func(h *hosting, _ *user) { delete(h.planes["wds1"], "status") }, nil, 1, "control plane wds1 has no kubeconfig yet"},
+		"no secret":         {func(h *hosting, _ *user) { delete(h.secrets, "wds1-system/admin-kubeconfig") }, nil, 1, "(NotFound)"},
+		"a secret of nonsense": {func(h *hosting, _ *user) {
+			h.secrets["wds1-system/admin-kubeconfig"]["kubeconfig"] = "e30="
+		}, nil, 1, "current-context must exist"},
 		"another's context": {func(_ *hosting, u *user) {
 			u.write(u.file, strings.Replace(u.text(), "name: other", "name: wds1", 1))
 		}, nil, 1, "has a context wds1 already, of cluster elsewhere, want none or one of wds1-cluster"},
@@ -338,12 +345,13 @@ func TestImportReplacesAContextWhenTold(t *testing.T) {
 	}
 }
 
-// A merge that fails half way leaves the old file, to the byte.
+// A merge that fails half way leaves the old file byte for byte.
 func TestImportNeverLeavesHalfAFile(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, twoPlanes(t))
 	bin := filepath.Join(u.home, "bin")
-	u.write(filepath.Join(bin, "kubectl"), "#!/usr/bin/env bash\nif [[ $* == 'config view --raw' ]]; then echo 'apiVersion: v1'; exit 1; fi\nexec "+kubectl(t)+" \"$@\"\n")
+	u.write(filepath.Join(bin, "kubectl"), "#!/usr/bin/env bash\n"+
+		"if [[ $* == 'config view --raw' ]]; then echo 'apiVersion: v1'; exit 1; fi\nexec "+kubectl(t)+" \"$@\"\n")
 	if err := os.Chmod(filepath.Join(bin, "kubectl"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -357,8 +365,8 @@ func TestImportNeverLeavesHalfAFile(t *testing.T) {
 	}
 }
 
-// Whoever reads the kubeconfig meanwhile sees the old one or the new one: it is
-// replaced, not written over.
+// The file is replaced and not overwritten, so a concurrent reader gets either the old or the new
+// content.
 func TestImportReplacesTheFile(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, twoPlanes(t))
@@ -373,13 +381,13 @@ func TestImportReplacesTheFile(t *testing.T) {
 	}
 	seen, err := io.ReadAll(reader)
 	if err != nil || string(seen) != before || u.text() == before {
-		t.Errorf("saw, in a file opened before,\n%s\n%v, want it as it was", seen, err)
+		t.Errorf("saw, in a file opened before,\n%s\n%v, want no change", seen, err)
 	}
 }
 
 const deploys = "deploy-transport-controller.sh"
 
-// deployed runs the script with a kubectl that keeps what it is given.
+// deployed runs the script with a fake kubectl that stores its input.
 func deployed(t *testing.T, args ...string) (asked string, object map[string]any) {
 	t.Helper()
 	u := &user{t: t, home: t.TempDir()}
@@ -399,7 +407,7 @@ func deployed(t *testing.T, args ...string) (asked string, object map[string]any
 		t.Fatal(err)
 	}
 	if printed != string(line)+"\n" || shown != string(given) {
-		t.Errorf("a dry run prints %q and\n%s\nbut what is run is %q with\n%s", printed, shown, line, given)
+		t.Errorf("a dry run prints %q and\n%s\nbut the real run is %q with\n%s", printed, shown, line, given)
 	}
 	return strings.TrimSpace(string(line)), object
 }
@@ -440,7 +448,9 @@ func TestDeployMakesARestrictedDeployment(t *testing.T) {
 	}{
 		{[]any{"serviceAccountName"}, "kubestellar-controller-manager"},
 		{[]any{"securityContext", "runAsNonRoot"}, "true"},
-		{[]any{"affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms", 0, "matchExpressions", 1, "values"}, "[amd64 arm64]"},
+		{[]any{
+			"affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms", 0, "matchExpressions", 1, "values",
+		}, "[amd64 arm64]"},
 		{[]any{"containers", 0, "image"}, pinned},
 		{[]any{"containers", 0, "args", 0}, "--wds-kubeconfig=/kubeconfigs/wds9"},
 		{[]any{"containers", 0, "args", 1}, "--transport-kubeconfig=/kubeconfigs/its9"},
@@ -457,14 +467,15 @@ func TestDeployMakesARestrictedDeployment(t *testing.T) {
 	}
 	for _, kind := range []string{"containers", "initContainers"} {
 		security := at(spec, kind, 0, "securityContext")
-		if at(security, "allowPrivilegeEscalation") != false || at(security, "readOnlyRootFilesystem") != true || at(security, "capabilities", "drop", 0) != "ALL" {
-			t.Errorf("%s: saw %v, want it restricted", kind, security)
+		if at(security, "allowPrivilegeEscalation") != false || at(security, "readOnlyRootFilesystem") != true ||
+			at(security, "capabilities", "drop", 0) != "ALL" {
+			t.Errorf("%s: saw %v, want a restricted one", kind, security)
 		}
 	}
 }
 
-// The script in the init container, run with the real kubectl, writes both
-// kubeconfigs, those for use in the hosting cluster.
+// The script of the init container, run with the real kubectl, writes both kubeconfigs. They are the
+// ones for use inside the hosting cluster.
 func TestDeployFetchesKubeconfigs(t *testing.T) {
 	t.Parallel()
 	h := twoPlanes(t)
@@ -479,7 +490,8 @@ func TestDeployFetchesKubeconfigs(t *testing.T) {
 	for i := range at(container, "args").([]any) {
 		args = append(args, strings.ReplaceAll(at(container, "args", i).(string), "/kubeconfigs/", u.home+"/"))
 	}
-	if fmt.Sprint(at(container, "command")) != "[sh -euc]" || at(object, "spec", "template", "spec", "containers", 0, "image") != "registry.example:5000/x/y@sha256:abc" {
+	if fmt.Sprint(at(container, "command")) != "[sh -euc]" ||
+		at(object, "spec", "template", "spec", "containers", 0, "image") != "registry.example:5000/x/y@sha256:abc" {
 		t.Errorf("saw %v", object)
 	}
 	cmd := exec.Command("sh", args...)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Sets up KubeStellar for end-to-end tests: KubeFlex, an ITS, a WDS, and workload
-# execution clusters. Either of a release, or of local sources.
+# execution clusters. It uses a release or local sources.
 set -euo pipefail
 
-# What the set-up is made with, besides what the hooks and the charts name.
+# Versions that neither the hooks nor the charts name.
 KUBEFLEX_VERSION=0.6.1
 CLUSTERADM_VERSION=0.8.2
 OCM_TRANSPORT_PLUGIN_VERSION=0.1.11
@@ -11,7 +11,7 @@ OCM_TRANSPORT_PLUGIN_VERSION=0.1.11
 its=its1
 wds=wds1
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-PATH=$PATH:$root/.tools/bin # what make builds, where nothing else is found
+PATH=$PATH:$root/.tools/bin # fallback for tools that make builds
 
 usage() {
   cat <<END
@@ -20,27 +20,27 @@ usage: setup-kubestellar.sh (--released VERSION | --local) [--env kind|existing]
 
 Installs KubeFlex and creates the ITS $its and the WDS $wds, with contexts of those
 names in your kubeconfig, and registers workload execution clusters (WECs) with $its.
-The hook ocm is this folder's; the hook kubestellar and the chart are those of HEAD.
+The hook ocm is that of the work tree. The hook kubestellar and the chart are those of HEAD.
 
-  --released VERSION  set $wds up by the hook kubestellar, stamped to this release
+  --released VERSION  set $wds up with the hook kubestellar, stamped to this release
   --local             build the controller-manager and the transport controller from
-                      sources, load them by kind, and install the chart stamped to them
+                      sources, load them with kind, and install the chart stamped to them
   --env kind          create kind clusters: kubeflex, and one for each WEC (default)
-  --env existing      use clusters that are there; with --local, the hosting cluster
-                      is a kind cluster, since kind loads the images
+  --env existing      use existing clusters; with --local, the hosting cluster must be
+                      a kind cluster, because kind loads the images
   --context NAME      the hosting cluster's context (--env existing; default: the
                       current one)
-  --wecs NAME,...     the WECs; for --env existing they are contexts
+  --wecs NAME,...     the WECs; with --env existing they are contexts
                       (default: cluster1,cluster2 for kind, none for existing)
   --source DIR        a clone of kubestellar/kubestellar, for --local
                       (default: \$KUBESTELLAR_SOURCE, or kubestellar beside this clone)
   --timeout SECONDS   how long to wait for each thing to become ready (default: 900)
-  --dry-run           print the commands, and run none
+  --dry-run           print the commands without running them
 END
 }
 
 misused() {
-  printf 'setup-kubestellar.sh: %s; --help says more\n' "$*" >&2
+  printf 'setup-kubestellar.sh: %s; see --help\n' "$*" >&2
   exit 2
 }
 
@@ -49,7 +49,7 @@ fail() {
   exit 1
 }
 
-# Commands are shown as they are run: on stdout in a dry run, else on stderr.
+# Commands are printed before they run: on stderr, or on stdout in a dry run.
 exec 3>&2
 show() { printf '%s\n' "$*" >&3; }
 quoted() {
@@ -76,21 +76,20 @@ run_in() {
   [[ -n $dry ]] || (cd "$1" && "${@:2}") || failed $? "${@:2}"
 }
 
-# run_to FILE COMMAND ARG...: its output goes to the file.
+# run_to FILE COMMAND ARG... writes the command's output to the file.
 run_to() {
   show "$(quoted "${@:2}") > $(quoted "$1")"
   [[ -n $dry ]] || "${@:2}" >"$1" || failed $? "${@:2}"
 }
 
-# ask ANSWER COMMAND ARG...: prints what the command prints. A dry run knows no
-# better than the answer given here.
+# ask ANSWER COMMAND ARG... prints the command's output. A dry run prints ANSWER.
 ask() {
   show "$(quoted "${@:2}")"
   if [[ -n $dry ]]; then printf '%s\n' "$1"; else "${@:2}" || failed $? "${@:2}"; fi
 }
 
-# settle COMMAND ARG...: runs it until it succeeds. kubectl wait fails at once
-# where the object is not there yet.
+# settle COMMAND ARG... runs the command until it succeeds. It is needed because kubectl
+# wait fails at once if the object does not exist yet.
 settle() {
   local end=$((SECONDS + timeout))
   show "$(quoted "$@")"
@@ -103,8 +102,8 @@ settle() {
 hosting() { run kubectl --context "$context" "$@"; }
 settled() { settle kubectl --context "$context" --namespace "$1-system" wait --timeout "${timeout}s" "${@:2}"; }
 
-# completed PLANE JOB: waits for the end of a hook's Job, and shows what its last pod
-# said if that was a failure.
+# completed PLANE JOB waits for the end of a hook's Job. If the Job failed, it prints the
+# log of the last pod.
 completed() {
   local end=$((SECONDS + timeout)) in=(kubectl --context "$context" --namespace "$1-system") failed
   local wait=("${in[@]}" wait --timeout 30s --for condition=complete "job/$2")
@@ -112,8 +111,8 @@ completed() {
   until [[ -n $dry ]] || "${wait[@]}"; do
     failed=$("${in[@]}" get job "$2" --ignore-not-found --output 'jsonpath={.status.conditions[?(@.type=="Failed")].status}') || failed=""
     if [[ $failed == True ]]; then
-      "${in[@]}" logs "job/$2" --all-containers --prefix >&2 || true # with or without them, it has failed
-      fail "the job $2 of $1 has failed for good; above is what its last pod said"
+      "${in[@]}" logs "job/$2" --all-containers --prefix >&2 || true # the job has failed, with or without a log
+      fail "the job $2 of $1 has failed permanently; the log of its last pod is above"
     fi
     ((SECONDS < end)) || fail "gave up after ${timeout}s: $(quoted "${wait[@]}")"
     sleep 5
@@ -161,18 +160,18 @@ parse() {
   IFS=, read -r -a wec <<<"$wecs"
 }
 
-# need COMMAND PURPOSE: notes what is missing.
+# need COMMAND PURPOSE records a missing command.
 need() { command -v "$1" >/dev/null || missing+=("$1, $2"); }
 
 check_tools() {
   local missing=()
-  need kubectl "to talk to the clusters: https://kubernetes.io/docs/tasks/tools"
+  need kubectl "to access the clusters: https://kubernetes.io/docs/tasks/tools"
   need kflex "to install KubeFlex and create control planes: version $KUBEFLEX_VERSION of https://github.com/kubestellar/kubeflex"
   need ghhelper "to stamp the hook or the chart: make build"
   if ((${#wec[@]})); then need clusteradm "to register clusters: version $CLUSTERADM_VERSION of https://github.com/open-cluster-management-io/clusteradm"; fi
   if [[ $env == kind || $mode == --local ]]; then
     need kind "to make clusters and load images: https://kind.sigs.k8s.io"
-    need docker "which kind runs clusters in: https://docs.docker.com/engine/install"
+    need docker "to run kind's clusters: https://docs.docker.com/engine/install"
   fi
   if [[ $mode == --local ]]; then
     need git "to get the transport plugin"
@@ -186,7 +185,7 @@ check_tools() {
   exit 1
 }
 
-# The transport plugin is built on KubeStellar's package pkg/transport/cmd.
+# The transport plugin imports KubeStellar's package pkg/transport/cmd.
 check_source() {
   local folder
   for folder in cmd/controller-manager pkg/transport/cmd; do
@@ -198,16 +197,16 @@ check_source() {
 
 # kflex installs the KubeFlex of its own version.
 check_kflex() {
-  local said
-  said=$(ask "Kubeflex version: v$KUBEFLEX_VERSION" kflex version 2>/dev/null) || true # it fails where there is no cluster
-  case $said in
+  local installed
+  installed=$(ask "Kubeflex version: v$KUBEFLEX_VERSION" kflex version 2>/dev/null) || true # it fails without a cluster
+  case $installed in
     "Kubeflex version: v$KUBEFLEX_VERSION" | "Kubeflex version: v$KUBEFLEX_VERSION"[.\ $'\n']*) ;;
-    *) fail "kflex version says \"$said\", want v$KUBEFLEX_VERSION" ;;
+    *) fail "kflex version printed \"$installed\", want v$KUBEFLEX_VERSION" ;;
   esac
 }
 
-# kflex keeps the context of the hosting cluster in the kubeconfig, and believes
-# what an older set-up left there. So it has a kubeconfig of its own.
+# kflex stores the hosting cluster's context in the kubeconfig, and trusts the entry of an
+# older set-up. It therefore gets a kubeconfig of its own.
 kubeflex() { run env KUBECONFIG="$work/kubeconfig" kflex "$@" --chatty-status=false; }
 
 set_up_hosting() {
@@ -221,7 +220,7 @@ set_up_hosting() {
   run kind export kubeconfig --name kubeflex
 }
 
-# plane NAME ARG...: creates a control plane unless it is there.
+# plane NAME ARG... creates a control plane unless it exists.
 plane() {
   local found
   found=$(ask "" kubectl --context "$context" get controlplanes.tenancy.kflex.kubestellar.org "$1" --ignore-not-found --output name)
@@ -248,7 +247,7 @@ set_up_local_wds() {
   run "$root/scripts/deploy-transport-controller.sh" --context "$context" "$wds" "$its" "ko.local/transport-controller:$release"
 }
 
-# ko_build DIR PACKAGE: leaves an image ko.local/NAME:RELEASE with docker.
+# ko_build DIR PACKAGE builds the image ko.local/NAME:RELEASE in docker.
 ko_build() {
   run_in "$1" env KO_DOCKER_REPO=ko.local ko build --base-import-paths --platform "linux/$arch" --tags "$release" "$2"
 }
@@ -261,7 +260,7 @@ build_images() {
   arch=$(ask amd64 go env GOARCH)
   ko_build "$source" ./cmd/controller-manager
   ko_build "$plugin" ./cmd/transport-controller
-  # The chart runs this image, by its appVersion.
+  # The chart runs this image: its tag is the appVersion.
   run docker tag "ko.local/controller-manager:$release" "ghcr.io/kubestellar/kubestellar/controller-manager:$release"
 }
 
@@ -269,11 +268,11 @@ load_images() {
   run kind load docker-image --name "${context#kind-}" "ghcr.io/kubestellar/kubestellar/controller-manager:$release" "ko.local/transport-controller:$release"
 }
 
-# stamped ARTIFACT: writes a copy; what git holds is not touched.
+# stamped ARTIFACT writes a stamped copy. The files in git do not change.
 stamped() { run ghhelper stamp "$release" --out "$work/stamped" --only "$1"; }
 
-# join NAME COMMAND...: runs what clusteradm says is to be run, for one cluster. The
-# token in it is shown to nobody.
+# join NAME COMMAND... runs the command that clusteradm printed, for one cluster. It prints
+# the command without the token.
 join() {
   local words=("${@:2}" --context "$1" --singleton) shown i
   if [[ $env == kind ]]; then words+=(--force-internal-endpoint-lookup); fi
@@ -289,7 +288,7 @@ join() {
 }
 
 register_wecs() {
-  local name said command
+  local name joining command
   settle kubectl --context "$its" get --raw /readyz
   for name in "${wec[@]}"; do
     if [[ $env == kind ]]; then
@@ -298,13 +297,13 @@ register_wecs() {
       else
         run kind create cluster --name "$name"
       fi
-      # A second name, which may be left from a cluster before.
+      # A second name. It may exist from an earlier cluster.
       run kubectl config set-context "$name" --cluster "kind-$name" --user "kind-$name"
     fi
   done
-  said=$(ask "clusteradm join --hub-token TOKEN --hub-apiserver URL --cluster-name <cluster_name>" clusteradm --context "$its" get token)
-  said=$(grep '^clusteradm join .*<cluster_name>' <<<"$said") || fail "clusteradm get token printed no line \"clusteradm join ... <cluster_name>\""
-  read -r -a command <<<"$said"
+  joining=$(ask "clusteradm join --hub-token TOKEN --hub-apiserver URL --cluster-name <cluster_name>" clusteradm --context "$its" get token)
+  joining=$(grep '^clusteradm join .*<cluster_name>' <<<"$joining") || fail "clusteradm get token printed no line \"clusteradm join ... <cluster_name>\""
+  read -r -a command <<<"$joining"
   for name in "${wec[@]}"; do join "$name" "${command[@]}"; done
   run clusteradm --context "$its" accept --clusters "$wecs" --wait
   for name in "${wec[@]}"; do
@@ -328,7 +327,7 @@ main() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
   fi
-  cd "$root" # ghhelper works on the clone around it
+  cd "$root" # ghhelper uses the clone of the working directory
 
   check_kflex
   if [[ -z $context ]]; then context=$(ask CURRENT-CONTEXT kubectl config current-context); fi

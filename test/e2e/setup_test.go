@@ -1,5 +1,5 @@
-// Package e2e_test runs the scripts that set KubeStellar up for a user, with
-// stand-ins for the commands that they run.
+// Package e2e_test runs the scripts that set KubeStellar up for a user, with stand-ins for the
+// commands that they run.
 package e2e_test
 
 import (
@@ -17,17 +17,17 @@ import (
 
 var update = flag.Bool("update", false, "write what the set-up runs anew")
 
-// root is this repository's, seen from the tests.
+// root is the path of the repository's root from this package.
 const root = "../.."
 
 const joins = "token=abc\nplease log on spoke and run:\nclusteradm join --hub-token TOKEN --hub-apiserver URL --cluster-name <cluster_name>"
 
-// stage is a clone of what the set-up takes, and all that it can reach.
+// stage is a clone of the files that the set-up uses, and everything that it can reach.
 type stage struct {
 	t                         *testing.T
 	root, source, temp, notes string
-	bin                       string   // the stand-ins
-	env                       []string // what they are told
+	bin                       string   // of the stand-ins
+	env                       []string // for the stand-ins
 }
 
 // ghhelper is built once.
@@ -95,8 +95,8 @@ func (s *stage) git(args ...string) string {
 	return string(out)
 }
 
-// standInForScripts has the scripts that the set-up calls be noted like the
-// commands, as a dry run prints them.
+// standInForScripts replaces the scripts that the set-up calls by stand-ins. They then appear in the
+// recorded commands as in a dry run.
 func (s *stage) standInForScripts() {
 	program, err := os.Executable()
 	s.must(err)
@@ -108,9 +108,10 @@ func (s *stage) standInForScripts() {
 	s.git("-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "--quiet", "--message", "stand-ins")
 }
 
-// answers are "PART OF A COMMAND => WHAT IT PRINTS".
+// answers sets the output of the stand-ins. Each rule is "PART OF A COMMAND => OUTPUT".
 func (s *stage) answers(rules ...string) {
-	rules = append(rules, "kflex version => Kubeflex version: v"+s.pin("KUBEFLEX_VERSION")+".abcdef 2026", "get token => "+joins, "go env GOARCH => amd64", "config current-context => kind-there")
+	rules = append(rules, "kflex version => Kubeflex version: v"+s.pin("KUBEFLEX_VERSION")+".abcdef 2026",
+		"get token => "+joins, "go env GOARCH => amd64", "config current-context => kind-there")
 	s.env = append(s.env, "STANDIN_ANSWERS="+strings.Join(rules, "\x1e"))
 }
 
@@ -118,7 +119,7 @@ func (s *stage) fails(parts ...string) {
 	s.env = append(s.env, "STANDIN_FAILS="+strings.Join(parts, "\x1e"))
 }
 
-// pin is a version that the set-up names.
+// pin returns a version that is set in the script.
 func (s *stage) pin(name string) string {
 	s.t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "test/e2e/setup-kubestellar.sh"))
@@ -150,7 +151,7 @@ func (s *stage) run(script string, args ...string) (code int, stdout, stderr str
 
 const setup = "test/e2e/setup-kubestellar.sh"
 
-// asked are the commands that the stand-ins noted.
+// asked returns the commands that the stand-ins recorded.
 func (s *stage) asked() string {
 	data, err := os.ReadFile(filepath.Join(s.notes, "asked"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -165,13 +166,14 @@ var (
 	goesTo    = regexp.MustCompile(`(?m) > \S+$`)
 )
 
-// plain puts names for what differs from run to run.
+// plain replaces texts that differ from run to run by names.
 func (s *stage) plain(text string) string {
-	text = strings.NewReplacer(s.root, "ROOT", s.source, "SOURCE", s.temp, "TEMP", "--branch v"+s.pin("OCM_TRANSPORT_PLUGIN_VERSION"), "--branch vPINNED").Replace(text)
+	text = strings.NewReplacer(s.root, "ROOT", s.source, "SOURCE", s.temp, "TEMP",
+		"--branch v"+s.pin("OCM_TRANSPORT_PLUGIN_VERSION"), "--branch vPINNED").Replace(text)
 	return localTag.ReplaceAllString(temporary.ReplaceAllString(text, "/WORK"), "LOCAL")
 }
 
-// leftNothing: no file in the clone differs, and nothing lies about.
+// leftNothing checks that no file in the clone changed and that no temporary file remains.
 func (s *stage) leftNothing() {
 	s.t.Helper()
 	if status := s.git("status", "--porcelain"); status != "" {
@@ -204,7 +206,7 @@ var cases = map[string][]string{
 	"local-existing":    {"--local", "--env", "existing"},
 }
 
-// What is run stands in testdata, and a dry run prints the same.
+// testdata has the commands of each case. A dry run prints the same commands.
 func TestSetupRuns(t *testing.T) {
 	t.Parallel()
 	for name, args := range cases {
@@ -226,7 +228,7 @@ func TestSetupRuns(t *testing.T) {
 			dry := strings.ReplaceAll(goesTo.ReplaceAllString(s.plain(printed), ""), "CURRENT-CONTEXT", "kind-there")
 			dry = strings.ReplaceAll(dry, "--name kind-there", "--name there")
 			if dry != s.asked() {
-				t.Errorf("a dry run prints\n%s\nbut what is run is\n%s", dry, s.asked())
+				t.Errorf("a dry run prints\n%s\nbut the real run is\n%s", dry, s.asked())
 			}
 		})
 	}
@@ -245,8 +247,8 @@ func (s *stage) compare(name string) {
 	}
 }
 
-// The ocm hook is the local copy to the byte; the kubestellar hook names the
-// release; the chart is stamped to the version that its image is tagged with.
+// The ocm hook is the local file byte for byte. The kubestellar hook names the release. The chart's
+// version is the tag of the images.
 func TestSetupStampsCopies(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -258,7 +260,7 @@ func TestSetupStampsCopies(t *testing.T) {
 	hook, err := os.ReadFile(filepath.Join(root, "config/postcreate-hooks/ocm.yaml"))
 	s.must(err)
 	if s.given("ocm.yaml") != string(hook) {
-		t.Error("what was applied as ocm.yaml is not the local copy")
+		t.Error("the applied ocm.yaml is not the local file")
 	}
 	want(t, "kubestellar.yaml", s.given("kubestellar.yaml"), "controller-manager-chart\n            - --version\n            - \"1.2.3-rc.1\"\n")
 
@@ -278,7 +280,7 @@ func TestSetupStampsCopies(t *testing.T) {
 	}
 }
 
-// What is there already is taken, and not made again.
+// The set-up uses existing clusters and control planes.
 func TestSetupTakesWhatIsThere(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -290,10 +292,13 @@ func TestSetupTakesWhatIsThere(t *testing.T) {
 	asked := s.asked()
 	for _, not := range []string{"kflex create its1", "kind create cluster --name cluster1"} {
 		if strings.Contains(asked, not) {
-			t.Errorf("saw %s, which is there already, in\n%s", not, asked)
+			t.Errorf("saw %s, which exists already, in\n%s", not, asked)
 		}
 	}
-	for _, yes := range []string{"kflex create wds1", "kind create cluster --name cluster2", "kind export kubeconfig --name kubeflex --kubeconfig TEMP/WORK/kubeconfig\n"} {
+	for _, yes := range []string{
+		"kflex create wds1", "kind create cluster --name cluster2",
+		"kind export kubeconfig --name kubeflex --kubeconfig TEMP/WORK/kubeconfig\n",
+	} {
 		want(t, "commands", asked, yes)
 	}
 }
@@ -302,7 +307,7 @@ func TestSetupFailsWhereACommandFails(t *testing.T) {
 	t.Parallel()
 	for what, test := range map[string]struct {
 		args []string
-		last string // what is run last
+		last string // command before the exit
 	}{
 		"kflex create wds1": {cases["released-kind"], "kflex create wds1"},
 		"ghhelper stamp":    {cases["released-kind"], "ghhelper stamp"},
@@ -322,7 +327,7 @@ func TestSetupFailsWhereACommandFails(t *testing.T) {
 			code, _, errOut := s.run(setup, test.args...)
 			lines := strings.Split(strings.TrimSpace(s.asked()), "\n")
 			if code != 7 || !strings.Contains(lines[len(lines)-1], test.last) {
-				t.Errorf("saw exit code %d after %q, want that of the command that failed, which is the last\n%s", code, lines[len(lines)-1], errOut)
+				t.Errorf("saw exit code %d after %q, want the exit code of the failed command, and no command after it\n%s", code, lines[len(lines)-1], errOut)
 			}
 			want(t, "stderr", errOut, "setup-kubestellar.sh: exit code 7 of ")
 			s.leftNothing()
@@ -330,8 +335,8 @@ func TestSetupFailsWhereACommandFails(t *testing.T) {
 	}
 }
 
-// kubectl wait fails at once where the object is not there yet: it is asked
-// again, but not forever.
+// kubectl wait fails at once if the object does not exist yet. The set-up tries again until the
+// timeout.
 func TestSetupWaits(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -355,7 +360,7 @@ func TestSetupWaits(t *testing.T) {
 	s.leftNothing()
 }
 
-// A Job that has failed for good is not waited for, and says why.
+// If a Job has failed permanently, the set-up stops waiting and prints its log.
 func TestSetupStopsAtAFailedJob(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -367,7 +372,7 @@ func TestSetupStopsAtAFailedJob(t *testing.T) {
 		t.Errorf("saw exit code %d, want one try\n%s", code, errOut)
 	}
 	want(t, "commands", s.asked(), "--namespace wds1-system logs job/kubestellar --all-containers")
-	want(t, "stderr", errOut, "the job kubestellar of wds1 has failed for good")
+	want(t, "stderr", errOut, "the job kubestellar of wds1 has failed permanently")
 	s.leftNothing()
 }
 
@@ -376,11 +381,12 @@ func TestSetupKeepsTheTokenToItself(t *testing.T) {
 	s := newStage(t)
 	s.standInForScripts()
 	s.answers()
-	s.env = append(s.env, "STANDIN_ANSWERS=kflex version => Kubeflex version: v"+s.pin("KUBEFLEX_VERSION")+"\x1eget token => clusteradm join --hub-token s3cret --hub-apiserver URL --cluster-name <cluster_name>")
+	s.env = append(s.env, "STANDIN_ANSWERS=kflex version => Kubeflex version: v"+s.pin("KUBEFLEX_VERSION")+
+		"\x1eget token => clusteradm join --hub-token s3cret --hub-apiserver URL --cluster-name <cluster_name>")
 	code, out, errOut := s.run(setup, "--released", "1.2.3")
 	want(t, "commands", s.asked(), "--hub-token s3cret")
 	if code != 0 || strings.Contains(out+errOut, "s3cret") {
-		t.Errorf("saw exit code %d, and the token is shown or nothing works:\n%s", code, out+errOut)
+		t.Errorf("saw exit code %d, want 0, and an output without the token:\n%s", code, out+errOut)
 	}
 }
 
@@ -410,7 +416,7 @@ func TestSetupRefuses(t *testing.T) {
 			s.answers()
 			code, _, errOut := s.run(setup, test.args...)
 			if code != test.code || strings.Contains(s.asked(), "kflex init") {
-				t.Errorf("saw exit code %d, want %d, and nothing done; it ran\n%s", code, test.code, s.asked())
+				t.Errorf("saw exit code %d, want %d, and no change; it ran\n%s", code, test.code, s.asked())
 			}
 			want(t, "stderr", errOut, test.says)
 			s.leftNothing()
@@ -425,14 +431,14 @@ func TestSetupRefusesAnotherKubeFlex(t *testing.T) {
 		s.env = []string{"STANDIN_ANSWERS=kflex version => Kubeflex version: " + version}
 		code, _, errOut := s.run(setup, "--released", "1.2.3")
 		if code != 1 || s.asked() != "kflex version\n" {
-			t.Errorf("saw exit code %d, want 1, and nothing run after\n%s", code, s.asked())
+			t.Errorf("saw exit code %d, want 1, and no command after it\n%s", code, s.asked())
 		}
 		want(t, "stderr", errOut, `want v`+s.pin("KUBEFLEX_VERSION"))
 		s.must(os.Remove(filepath.Join(s.notes, "asked")))
 	}
 }
 
-// All that is missing is named at once, with what it is for.
+// All missing commands are listed at once, each with its purpose.
 func TestSetupNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

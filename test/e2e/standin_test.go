@@ -10,11 +10,11 @@ import (
 	"testing"
 )
 
-// commands are what the scripts run that stand-ins take the place of.
+// commands are the commands of the scripts that stand-ins replace.
 var commands = []string{"kubectl", "kflex", "helm", "kind", "clusteradm", "docker", "ko", "git", "go", "ghhelper", "sleep"}
 
-// TestMain is also the stand-in: this program under a command's name. It notes
-// what it is asked, answers what it was told to, and fails where it was told to.
+// TestMain is also the stand-in: this test program, started under a command's name. It records its
+// arguments and prints the configured answer, or fails if so configured.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("STANDIN"); dir != "" {
 		os.Exit(standIn(dir))
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	os.Exit(runAll(m))
 }
 
-// scratch is a folder for what all tests share.
+// scratch is a folder shared by all tests.
 var scratch string
 
 func runAll(m *testing.M) int {
@@ -54,18 +54,18 @@ func standIn(dir string) int {
 	}
 	for _, rule := range strings.Split(os.Getenv("STANDIN_FAILS"), "\x1e") {
 		if rule != "" && strings.Contains(line, rule) {
-			fmt.Fprintln(os.Stderr, "stand-in: told to fail")
+			fmt.Fprintln(os.Stderr, "stand-in: configured to fail")
 			return failsOnce(dir, rule)
 		}
 	}
 	return act(filepath.Base(os.Args[0]), os.Args[1:])
 }
 
-// act does what the script relies on.
+// act imitates the part of a command that the script relies on.
 func act(name string, args []string) int {
 	switch name + " " + args[0] {
 	case "kflex version":
-		return 1 // as the real one does without a cluster
+		return 1 // as the real kflex does without a cluster
 	case "git clone":
 		if err := os.Mkdir(args[len(args)-1], 0o755); err != nil {
 			return 99
@@ -76,7 +76,7 @@ func act(name string, args []string) int {
 	return 0
 }
 
-// failsOnce fails; where STANDIN_ONCE is set, only the first time.
+// failsOnce fails. If STANDIN_ONCE is set, it fails only the first time.
 func failsOnce(dir, rule string) int {
 	if os.Getenv("STANDIN_ONCE") != "" {
 		mark := filepath.Join(dir, "failed")
@@ -88,7 +88,7 @@ func failsOnce(dir, rule string) int {
 	return 7
 }
 
-// program runs a real program, among real ones.
+// program runs a real program with the real PATH.
 func program(path string, args []string) int {
 	cmd := exec.Command(path, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -99,7 +99,7 @@ func program(path string, args []string) int {
 	return cmd.ProcessState.ExitCode()
 }
 
-// asked is the command line, in the form in which a dry run prints it.
+// asked returns the command line in the form that a dry run prints.
 func asked(args []string, dir string) (string, error) {
 	words := slices.Clone(args)
 	if filepath.Ext(words[0]) != ".sh" {
@@ -117,7 +117,7 @@ func asked(args []string, dir string) (string, error) {
 	return line, err
 }
 
-// quoted has bash quote, as the scripts do.
+// quoted quotes words with bash, as the scripts do.
 func quoted(words []string) (string, error) {
 	out, err := exec.Command("bash", append([]string{"-c", `printf -v text ' %q' "$@"; printf %s "${text# }"`, "quote"}, words...)...).Output()
 	return string(out), err
@@ -136,8 +136,7 @@ func note(dir, line string) error {
 	return err
 }
 
-// keep keeps what a command was given that is gone later: the file that is
-// applied, the chart that is installed.
+// keep copies the applied file or the installed chart, because the script deletes it.
 func keep(dir string, args []string) error {
 	for i, arg := range args {
 		file := ""
