@@ -42,7 +42,7 @@ func TestDeliveryIsLookedForInEachCluster(t *testing.T) {
 		s := newStage(t)
 		s.fails(fails)
 		s.env = append(s.env, "TIMEOUT=0")
-		if code, _, errOut := s.run("test/e2e/check-delivery.sh", "cluster1", "cluster2"); code == 0 || !strings.Contains(errOut, "told to fail") {
+		if code, _, errOut := s.run("test/e2e/check-delivery.sh", "cluster1", "cluster2"); code == 0 || !strings.Contains(errOut, "configured to fail") {
 			t.Errorf("%s: saw exit code %d\n%s", fails, code, errOut)
 		}
 	}
