@@ -11,7 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	wild "github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 // field is an argument that a workflow may take from an event: a command line with a
@@ -132,7 +134,7 @@ func TestMegabytesAreNotRepeated(t *testing.T) {
 
 // siege is a clone in a world, and the job of a workflow in it.
 type siege struct {
-	world *wild.World
+	world *networktest.Network
 	clone string
 	env   []string
 	begun int // requests before the first attempt
@@ -141,7 +143,7 @@ type siege struct {
 func newSiege(t *testing.T) *siege {
 	t.Helper()
 	dir := t.TempDir()
-	w, err := wild.Start(filepath.Join(dir, "world"), wild.Options{})
+	w, err := networktest.Start(filepath.Join(dir, "world"), network.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +151,7 @@ func newSiege(t *testing.T) *siege {
 	s := &siege{world: w, clone: filepath.Join(dir, "clone")}
 	s.env = append(w.Env(), "PATH="+os.Getenv("PATH"), "GITHUB_ACTIONS=true", "GITHUB_OUTPUT="+filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY="+filepath.Join(dir, "summary"))
 	for _, name := range []string{"example/tiny", "example/app"} {
-		if err := w.CreateRepository(name, wild.Repository{}); err != nil {
+		if err := w.Forge.CreateRepository(name, forge.Repository{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -230,8 +232,8 @@ func (s *siege) state() string {
 		all = append(all, found...)
 	}
 	for _, name := range []string{"example/tiny", "example/app"} {
-		refs, err := exec.Command("git", "--git-dir", s.world.RepositoryDir(name), "for-each-ref").CombinedOutput()
-		all = append(all, fmt.Sprintf("%s %v %d pull requests, %d dispatches", refs, err, len(s.world.PullRequests(name)), len(s.world.Dispatches(name))))
+		refs, err := exec.Command("git", "--git-dir", s.world.Forge.RepositoryDir(name), "for-each-ref").CombinedOutput()
+		all = append(all, fmt.Sprintf("%s %v %d pull requests, %d dispatches", refs, err, len(s.world.Forge.PullRequests(name)), len(s.world.Forge.Dispatches(name))))
 	}
 	slices.Sort(all)
 	return strings.Join(all, "\n")
@@ -241,7 +243,7 @@ func (s *siege) state() string {
 func (s *siege) control(t *testing.T) {
 	t.Helper()
 	code, said := s.run(fields["bump component"].args("app"))
-	if pulls := s.world.PullRequests("example/tiny"); code != 0 || len(pulls) != 1 {
+	if pulls := s.world.Forge.PullRequests("example/tiny"); code != 0 || len(pulls) != 1 {
 		t.Errorf("with right values: exit code %d, %d pull requests, want 0 and 1:\n%s", code, len(pulls), said)
 	}
 	output, err := os.ReadFile(filepath.Join(filepath.Dir(s.clone), "output"))

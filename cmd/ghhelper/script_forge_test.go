@@ -13,7 +13,8 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/ref"
-	wild "github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 // released NAME TAG publishes a GitHub release of main.
@@ -29,11 +30,11 @@ func released(ts *testscript.TestScript, _ bool, args []string) {
 // check NAME CHECK CONCLUSION puts a check run on main; no conclusion is one that
 // runs.
 func check(ts *testscript.TestScript, _ bool, args []string) {
-	c := wild.Check{Name: args[1], Status: "in_progress"}
+	c := forge.Check{Name: args[1], Status: "in_progress"}
 	if len(args) > 2 {
-		c = wild.Check{Name: args[1], Conclusion: args[2]}
+		c = forge.Check{Name: args[1], Conclusion: args[2]}
 	}
-	worldOf(ts).SetCheck(args[0], tip(ts, args[0]), c)
+	worldOf(ts).Forge.SetCheck(args[0], tip(ts, args[0]), c)
 }
 
 // checks NAME N CONCLUSION puts so many check runs on main.
@@ -42,14 +43,14 @@ func checks(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	commit := tip(ts, args[0])
 	for i := range n {
-		worldOf(ts).SetCheck(args[0], commit, wild.Check{Name: fmt.Sprintf("check %d", i), Conclusion: args[2]})
+		worldOf(ts).Forge.SetCheck(args[0], commit, forge.Check{Name: fmt.Sprintf("check %d", i), Conclusion: args[2]})
 	}
 }
 
 // tip is the commit of a repository's main.
 func tip(ts *testscript.TestScript, repository string) string {
 	w := worldOf(ts)
-	bare := git.Repo{Dir: w.RepositoryDir(repository), Env: w.Env()}
+	bare := git.Repo{Dir: w.Forge.RepositoryDir(repository), Env: w.Env()}
 	commit, err := bare.Commit(context.Background(), "main")
 	ts.Check(err)
 	return commit
@@ -57,7 +58,7 @@ func tip(ts *testscript.TestScript, repository string) string {
 
 // described NAME N prints the text of a pull request.
 func described(ts *testscript.TestScript, _ bool, args []string) {
-	for _, p := range worldOf(ts).PullRequests(args[0]) {
+	for _, p := range worldOf(ts).Forge.PullRequests(args[0]) {
 		if strconv.Itoa(p.Number) == args[1] {
 			fmt.Fprintln(ts.Stdout(), p.Body)
 			return
@@ -70,25 +71,25 @@ func described(ts *testscript.TestScript, _ bool, args []string) {
 // its GITHUB_TOKEN. The forge has made the object, and answers with this one.
 func workflowToken(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
-	bare := git.Repo{Dir: w.RepositoryDir(args[0]), Env: w.Env()}
+	bare := git.Repo{Dir: w.Forge.RepositoryDir(args[0]), Env: w.Env()}
 	ctx := context.Background()
 	commit, err := bare.Commit(ctx, "main")
 	ts.Check(err)
 	text := fmt.Sprintf("object %s\ntype commit\ntag %s\ntagger github-actions[bot] <41898282+github-actions[bot]@users.noreply.github.com> 1 +0000\n\nby a workflow\n", commit, args[1])
 	object, err := bare.Input([]byte(text)).Run(ctx, "mktag")
 	ts.Check(err)
-	w.Intercept(func(r wild.Request) wild.Fault {
+	w.Intercept(func(r networktest.Request) networktest.Fault {
 		if r.Method == http.MethodPost && strings.HasSuffix(r.Path, "/git/tags") {
-			return wild.Fault{Status: http.StatusCreated, Body: fmt.Sprintf(`{"sha":%q}`, object)}
+			return networktest.Fault{Status: http.StatusCreated, Body: fmt.Sprintf(`{"sha":%q}`, object)}
 		}
-		return wild.Fault{}
+		return networktest.Fault{}
 	})
 }
 
 // concludes CONCLUSION: every run that begins comes to this, once it has taken a
 // while.
 func concludes(ts *testscript.TestScript, _ bool, args []string) {
-	worldOf(ts).OnRun(func(wild.Run) string {
+	worldOf(ts).Forge.OnRun(func(forge.Run) string {
 		time.Sleep(100 * time.Millisecond)
 		return args[0]
 	})
@@ -96,7 +97,7 @@ func concludes(ts *testscript.TestScript, _ bool, args []string) {
 
 // heard NAME RUN…: these are the repository's runs, each by its event and title.
 func heard(ts *testscript.TestScript, _ bool, args []string) {
-	runs := worldOf(ts).Runs(args[0])
+	runs := worldOf(ts).Forge.Runs(args[0])
 	var titles []string
 	for _, r := range runs {
 		titles = append(titles, r.Event+" "+r.Title)
@@ -108,5 +109,5 @@ func heard(ts *testscript.TestScript, _ bool, args []string) {
 
 // renamed OLD NEW gives a repository another name, owner/name.
 func renamed(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(worldOf(ts).Rename(args[0], args[1]))
+	ts.Check(worldOf(ts).Forge.Rename(args[0], args[1]))
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/kubestellar/actions/internal/oci"
-	wild "github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/networktest"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -39,14 +39,14 @@ func raced(ts *testscript.TestScript, _ bool, args []string) {
 			panic(err) // the script runs elsewhere by now
 		}
 	}
-	w.Intercept(func(r wild.Request) wild.Fault {
+	w.Intercept(func(r networktest.Request) networktest.Fault {
 		if r.Method == http.MethodPut && r.Host == to.RegistryStr() && strings.HasSuffix(r.Path, to.RepositoryStr()+"/manifests/"+to.TagStr()) {
-			return wild.Fault{Done: func() {
+			return networktest.Fault{Done: func() {
 				if done.CompareAndSwap(false, true) {
 					push()
 				}
 			}}
 		}
-		return wild.Fault{}
+		return networktest.Fault{}
 	})
 }

@@ -18,8 +18,10 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/kubestellar/actions/internal/oci"
-	"github.com/kubestellar/actions/internal/rehearsal/contract"
-	wild "github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
+	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -79,11 +81,11 @@ func TestScripts(t *testing.T) {
 }
 
 func inWorld(env *testscript.Env) error {
-	var options wild.Options
+	var options network.Options
 	if strings.HasPrefix(filepath.Base(env.WorkDir), "script-enterprise") {
 		options.Enterprise = "ghe.example"
 	}
-	w, err := wild.Start(filepath.Join(env.WorkDir, ".world"), options)
+	w, err := networktest.Start(filepath.Join(env.WorkDir, ".world"), options)
 	if err != nil {
 		return err
 	}
@@ -102,29 +104,31 @@ func inWorld(env *testscript.Env) error {
 		return err
 	}
 	env.Vars = append(env.Vars, caches...)
-	env.Setenv("SRV", w.RepositoryDir("example/tiny"))
+	env.Setenv("SRV", w.Forge.RepositoryDir("example/tiny"))
 	out, err := exec.Command("git", "rev-parse", "--show-toplevel").Output()
 	if err != nil {
 		return err
 	}
 	env.Setenv("ROOT", strings.TrimSpace(string(out)))
-	return w.CreateRepository("example/tiny", wild.Repository{})
+	return w.Forge.CreateRepository("example/tiny", forge.Repository{})
 }
 
 type worldKey struct{}
 
-func worldOf(ts *testscript.TestScript) *wild.World { return ts.Value(worldKey{}).(*wild.World) }
+func worldOf(ts *testscript.TestScript) *networktest.Network {
+	return ts.Value(worldKey{}).(*networktest.Network)
+}
 
 // password HOST PASSWORD: the registry takes this one, and no longer the world's
 // token.
 func password(ts *testscript.TestScript, _ bool, args []string) {
-	worldOf(ts).SetToken(args[0], args[1])
+	worldOf(ts).Registry(args[0]).SetToken(args[1])
 }
 
 // private LOCATION: none but those who log in see it from now on.
 func private(ts *testscript.TestScript, _ bool, args []string) {
 	host, repository, _ := strings.Cut(args[0], "/")
-	worldOf(ts).SetPrivate(host, repository, true)
+	worldOf(ts).Registry(host).SetPrivate(repository, true)
 }
 
 // published LOCATION:TAG puts an image there, with the world's token.
@@ -141,13 +145,13 @@ func published(ts *testscript.TestScript, _ bool, args []string) {
 func repository(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
 	if len(args) == 1 {
-		ts.Check(w.CreateRepository(args[0], wild.Repository{}))
+		ts.Check(w.Forge.CreateRepository(args[0], forge.Repository{}))
 		return
 	}
 	name, folder, words := args[0], ts.MkAbs(args[1]), args[2:]
-	ts.Check(w.CreateRepository(name, wild.Repository{Private: slices.Contains(words, "private")}))
+	ts.Check(w.Forge.CreateRepository(name, forge.Repository{Private: slices.Contains(words, "private")}))
 	git := func(args ...string) {
-		ts.Check(ts.Exec("git", append([]string{"--git-dir=" + w.RepositoryDir(name), "--work-tree=" + folder}, args...)...))
+		ts.Check(ts.Exec("git", append([]string{"--git-dir=" + w.Forge.RepositoryDir(name), "--work-tree=" + folder}, args...)...))
 	}
 	git("-C", folder, "add", "--all")
 	git("commit", "--quiet", "--message=begin")
@@ -155,7 +159,7 @@ func repository(ts *testscript.TestScript, _ bool, args []string) {
 		switch word {
 		case "private":
 		case "archived":
-			w.Archive(name)
+			w.Forge.Archive(name)
 		default:
 			git("tag", word)
 		}
@@ -167,17 +171,17 @@ func repositories(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	for i := range n {
-		ts.Check(worldOf(ts).CreateRepository(args[0]+strconv.Itoa(i), wild.Repository{}))
+		ts.Check(worldOf(ts).Forge.CreateRepository(args[0]+strconv.Itoa(i), forge.Repository{}))
 	}
 }
 
 // refused PATH: the API answers 403 where a path holds this.
 func refused(ts *testscript.TestScript, _ bool, args []string) {
-	worldOf(ts).Intercept(func(r wild.Request) wild.Fault {
+	worldOf(ts).Intercept(func(r networktest.Request) networktest.Fault {
 		if strings.Contains(r.Path, args[0]) {
-			return wild.Fault{Status: 403, Body: `{"message":"Resource not accessible by personal access token"}`}
+			return networktest.Fault{Status: 403, Body: `{"message":"Resource not accessible by personal access token"}`}
 		}
-		return wild.Fault{}
+		return networktest.Fault{}
 	})
 }
 

@@ -27,7 +27,8 @@ import (
 
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
 )
 
 const (
@@ -78,20 +79,24 @@ var answer = regexp.MustCompile(`(?m): GET https://.*$`)
 // ours releases in a world whose registry answers by that name, to nobody without
 // credentials, and gives the proof.
 func ours(dir string) (proof string, err error) {
-	w, err := world.Start(filepath.Join(dir, "world"), world.Options{Registries: []string{host}})
+	w, err := network.Start(filepath.Join(dir, "world"), network.Options{Registries: []string{host}})
 	if err != nil {
 		return "", err
 	}
 	defer w.Close()
+	registry, err := w.Registry(host)
+	if err != nil {
+		return "", err
+	}
 	for _, repository := range []string{owned, owned + "-chart"} {
-		w.SetPrivate(host, repository, true)
+		registry.SetPrivate(repository, true)
 	}
 	return prepare(dir, w, w.Token(), nil).released()
 }
 
 // theirs does the same with distribution's registry, and then what must fail.
 func theirs(dir, program string) (proof string, err error) {
-	w, err := world.Start(filepath.Join(dir, "world"), world.Options{})
+	w, err := network.Start(filepath.Join(dir, "world"), network.Options{})
 	if err != nil {
 		return "", err
 	}
@@ -114,13 +119,13 @@ func theirs(dir, program string) (proof string, err error) {
 // stage is a clone of the example, and the environment that commands run in.
 type stage struct {
 	dir  string
-	w    *world.World
+	w    *network.Network
 	here git.Repo
 	more []byte // a certificate to trust
 	err  error
 }
 
-func prepare(dir string, w *world.World, secret string, certificate []byte) *stage {
+func prepare(dir string, w *network.Network, secret string, certificate []byte) *stage {
 	s := &stage{dir: dir, w: w, more: certificate, here: git.Repo{Dir: filepath.Join(dir, "clone")}}
 	s.here.Env = append(w.Env(), "PATH="+os.Getenv("PATH"), "GOPROXY=off", "GOFLAGS=", "GOTOOLCHAIN=local", "CGO_ENABLED=0",
 		"DOCKER_CONFIG="+filepath.Join(dir, "docker"), "SSL_CERT_FILE="+filepath.Join(dir, "trusted.pem"))
@@ -129,7 +134,7 @@ func prepare(dir string, w *world.World, secret string, certificate []byte) *sta
 		s.err = cmp.Or(s.err, err)
 		s.here.Env = append(s.here.Env, name+"="+strings.TrimSpace(string(out)))
 	}
-	s.err = errors.Join(s.err, w.CreateRepository(owned, world.Repository{}), s.trust(), s.login(secret))
+	s.err = errors.Join(s.err, w.Forge.CreateRepository(owned, forge.Repository{}), s.trust(), s.login(secret))
 	if s.err == nil {
 		s.err = s.seed()
 	}

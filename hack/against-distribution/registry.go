@@ -19,7 +19,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
 )
 
 // password of the one user, and its line of an htpasswd file.
@@ -117,7 +117,7 @@ func certificate() (cert, key []byte, err error) {
 }
 
 // trusting reaches the registry as the commands do, through the world.
-func trusting(w *world.World, cert []byte) (http.RoundTripper, error) {
+func trusting(w *network.Network, cert []byte) (http.RoundTripper, error) {
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(cert) {
 		return nil, errors.New("the registry's certificate is none")

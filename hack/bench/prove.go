@@ -20,7 +20,9 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 // The release that is proven: three images of two platforms each, and two
@@ -38,7 +40,7 @@ var (
 // proof times ghhelper prove over a registry that takes its time.
 func proof(dir string) error {
 	const rounds, delay = 7, 50 * time.Millisecond
-	w, err := world.Start(filepath.Join(dir, "proof-world"), world.Options{})
+	w, err := networktest.Start(filepath.Join(dir, "proof-world"), network.Options{})
 	if err != nil {
 		return err
 	}
@@ -47,11 +49,11 @@ func proof(dir string) error {
 	if err := releasedExample(w, here); err != nil {
 		return err
 	}
-	w.Intercept(func(r world.Request) world.Fault {
+	w.Intercept(func(r networktest.Request) networktest.Fault {
 		if r.Host == "ghcr.io" {
-			return world.Fault{Delay: delay}
+			return networktest.Fault{Delay: delay}
 		}
-		return world.Fault{}
+		return networktest.Fault{}
 	})
 	var times []float64
 	asked := 0
@@ -73,8 +75,8 @@ func proof(dir string) error {
 }
 
 // asking are the requests to the registry so far.
-func asking(w *world.World) []world.Request {
-	var all []world.Request
+func asking(w *networktest.Network) []networktest.Request {
+	var all []networktest.Request
 	for _, r := range w.Requests() {
 		if r.Host == "ghcr.io" {
 			all = append(all, r)
@@ -85,8 +87,8 @@ func asking(w *world.World) []world.Request {
 
 // releasedExample makes the release: images with labels and nothing else, which
 // prove reads no more of, and charts that ghhelper publishes.
-func releasedExample(w *world.World, here git.Repo) error {
-	if err := w.CreateRepository(example, world.Repository{}); err != nil {
+func releasedExample(w *networktest.Network, here git.Repo) error {
+	if err := w.Forge.CreateRepository(example, forge.Repository{}); err != nil {
 		return err
 	}
 	if err := os.CopyFS(here.Dir, exampleFiles()); err != nil {
@@ -113,7 +115,7 @@ func releasedExample(w *world.World, here git.Repo) error {
 
 // pushExample pushes the images, and for the charts packages that are there and
 // public, as after an earlier release.
-func pushExample(ctx context.Context, w *world.World, here git.Repo) error {
+func pushExample(ctx context.Context, w *networktest.Network, here git.Repo) error {
 	commit, err := here.Head(ctx)
 	if err != nil {
 		return err

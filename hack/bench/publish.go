@@ -15,7 +15,8 @@ import (
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 // The two versions of the charts, one for each way: neither finds what the
@@ -62,7 +63,7 @@ func charts(dir string) error {
 // chartsOnce also gives the time of ghhelper's steps that make, push and prove,
 // without what it looks at before.
 func chartsOnce(dir string) (own, alone, helm float64, err error) {
-	w, err := world.Start(filepath.Join(dir, "world"), world.Options{})
+	w, err := networktest.Start(filepath.Join(dir, "world"), network.Options{})
 	if err != nil {
 		return 0, 0, 0, err
 	}
@@ -94,7 +95,7 @@ func chartsOnce(dir string) (own, alone, helm float64, err error) {
 
 // staged is a clone of this repository in a rehearsal's world, with the tag whose
 // charts are published.
-func staged(dir string, w *world.World) (git.Repo, error) {
+func staged(dir string, w *networktest.Network) (git.Repo, error) {
 	version, err := ref.ParseVersion(ourVersion)
 	if err != nil {
 		return git.Repo{}, err
@@ -106,7 +107,7 @@ func staged(dir string, w *world.World) (git.Repo, error) {
 	ctx := context.Background()
 	r := &rehearsal.Rehearsal{Repo: git.Repo{Dir: ".", Env: os.Environ()}, Config: delivery.FileName, File: file, Version: version, Out: io.Discard, Now: time.Now}
 	here := git.Repo{Dir: filepath.Join(dir, "clone")}
-	if here.Env, err = r.Stage(ctx, w, here.Dir); err != nil {
+	if here.Env, err = r.Stage(ctx, w.Network, here.Dir); err != nil {
 		return here, err
 	}
 	return here, tagged(ctx, here, version.Tag())

@@ -13,15 +13,16 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/contract"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
+	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
 // pushed is the digest of a chart sub 1.0.0 in a registry of its own, and that registry.
 func pushed(t *testing.T, says string, labels map[string]string) (string, *oci.Registry) {
 	t.Helper()
-	w, err := world.Start(t.TempDir(), world.Options{})
+	w, err := networktest.Start(t.TempDir(), network.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,8 +26,10 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/rehearsal/contract"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
+	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -63,7 +65,7 @@ func right(digest string) request {
 
 // scene is a world with an image, and an authority that attests.
 type scene struct {
-	*world.World
+	*networktest.Network
 	t      *testing.T
 	dir    string // that holds what the authority made
 	digest string // of the image
@@ -72,14 +74,14 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	w, err := world.Start(filepath.Join(t.TempDir(), "world"), world.Options{})
+	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
-	s := &scene{World: w, t: t, dir: t.TempDir()}
-	s.must(w.CreateRepository(repository, world.Repository{}))
+	s := &scene{Network: w, t: t, dir: t.TempDir()}
+	s.must(w.Forge.CreateRepository(repository, forge.Repository{}))
 	forge, err := gh.New(gh.Options{Token: w.Token(), TokenName: "X_TOKEN", Transport: w.Transport(), Wait: testkit.NoWait})
 	s.must(err)
 	s.v = Verifier{
@@ -138,7 +140,7 @@ func (s *scene) make(requests ...request) [][]byte {
 // inHub has GitHub hold a bundle for the image.
 func (s *scene) inHub(bundle []byte) {
 	s.t.Helper()
-	s.must(s.Attest(repository, s.digest, bundle))
+	s.must(s.Forge.Attest(repository, s.digest, bundle))
 }
 
 // inRegistry lets a bundle refer to the image, as cosign does.
@@ -223,11 +225,11 @@ func TestAttested(t *testing.T) {
 			s.inRegistry(b)
 		}, Result{}},
 		"not, where the registry sends who asks elsewhere": {func(s *scene) {
-			s.Intercept(func(r world.Request) world.Fault {
+			s.Intercept(func(r networktest.Request) networktest.Fault {
 				if strings.Contains(r.Path, "/referrers/") {
-					return world.Fault{Status: http.StatusSeeOther, Header: http.Header{"Location": {"https://github.com/"}}}
+					return networktest.Fault{Status: http.StatusSeeOther, Header: http.Header{"Location": {"https://github.com/"}}}
 				}
-				return world.Fault{}
+				return networktest.Fault{}
 			})
 		}, Result{}},
 	} {
@@ -365,11 +367,11 @@ func TestCouldNotCheck(t *testing.T) {
 	t.Parallel()
 	answer := func(host, path string, status int) func(*scene) {
 		return func(s *scene) {
-			s.Intercept(func(r world.Request) world.Fault {
+			s.Intercept(func(r networktest.Request) networktest.Fault {
 				if r.Host == host && strings.Contains(r.Path, path) {
-					return world.Fault{Status: status, Body: `{}`}
+					return networktest.Fault{Status: status, Body: `{}`}
 				}
-				return world.Fault{}
+				return networktest.Fault{}
 			})
 		}
 	}
@@ -385,7 +387,7 @@ func TestCouldNotCheck(t *testing.T) {
 		"GitHub fails":             {answer("api.github.com", "/attestations/", 500), "looking for attestations in GitHub: "},
 		"GitHub's store fails":     {answer(store, "/attestations/", 500), "the store of bundles, " + store + ", answered 500"},
 		"GitHub's store has other": {answer(store, "/attestations/", 204), "the store of bundles, " + store + ", answered 204"},
-		"the manifest is away":     {func(s *scene) { s.must(s.DeleteManifest("ghcr.io", "o/app", s.digest)) }, "not in the registry"},
+		"the manifest is away":     {func(s *scene) { s.must(s.Registry("ghcr.io").DeleteManifest("o/app", s.digest)) }, "not in the registry"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -409,11 +411,11 @@ func TestTheRegistryCouldNotBeAsked(t *testing.T) {
 		r := right(s.digest)
 		r.Ref = "refs/tags/v9.9.9"
 		s.inHub(s.make(r)[0]) // refuted; but the registry might hold one that is not
-		s.Intercept(func(r world.Request) world.Fault {
+		s.Intercept(func(r networktest.Request) networktest.Fault {
 			if strings.Contains(r.Path, path) {
-				return world.Fault{Status: http.StatusInternalServerError}
+				return networktest.Fault{Status: http.StatusInternalServerError}
 			}
-			return world.Fault{}
+			return networktest.Fault{}
 		})
 		_, err := s.verify()
 		wants(t, err, outcome.Unchecked, "looking for attestations in registry: ", "could not ask", "v9.9.9")

@@ -20,9 +20,11 @@ import (
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/contract"
-	"github.com/kubestellar/actions/internal/rehearsal/faults"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
+	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/networktest/contract"
+	"github.com/kubestellar/actions/test/networktest/faults"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -45,7 +47,7 @@ jobs:
 
 // stage is a world in which tiny 0.2.0 is released, and one receiver.
 type stage struct {
-	*world.World
+	*networktest.Network
 	t      *testing.T
 	dir    string
 	clock  *clock
@@ -76,13 +78,13 @@ func (c *clock) Wait(ctx context.Context, d time.Duration) error {
 func newStage(t *testing.T, workflows map[string]string) *stage {
 	t.Helper()
 	dir := t.TempDir()
-	w, err := world.Start(filepath.Join(dir, "world"), world.Options{})
+	w, err := networktest.Start(filepath.Join(dir, "world"), network.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
-	s := &stage{World: w, t: t, dir: dir, clock: &clock{now: time.Now()}, branch: "main"}
+	s := &stage{Network: w, t: t, dir: dir, clock: &clock{now: time.Now()}, branch: "main"}
 	s.repository(owned, map[string]string{"main.go": "package main\n"})
 	s.repository(consumer, workflows)
 	s.release("v0.2.0")
@@ -106,7 +108,7 @@ func (s *stage) git(dir string, args ...string) string {
 // repository makes one with files on main.
 func (s *stage) repository(name string, files map[string]string) {
 	s.t.Helper()
-	s.must(s.CreateRepository(name, world.Repository{}))
+	s.must(s.Forge.CreateRepository(name, forge.Repository{}))
 	clone := filepath.Join(s.dir, strings.ReplaceAll(name, "/", "-"))
 	s.git(s.dir, "clone", "--quiet", "https://github.com/"+name, clone)
 	for path, text := range files {
@@ -148,8 +150,8 @@ func (s *stage) announcer(workflow string) *dispatch.Announcer {
 }
 
 // proposes is a run that does what a receiver's does: it opens a pull request.
-func (s *stage) proposes(branch string) func(world.Run) string {
-	return func(r world.Run) string {
+func (s *stage) proposes(branch string) func(forge.Run) string {
+	return func(r forge.Run) string {
 		clone := filepath.Join(s.dir, "example-consumer")
 		env := append(s.Env(), "PATH="+os.Getenv("PATH"))
 		ctx := context.Background()
@@ -183,7 +185,7 @@ func TestAnnounce(t *testing.T) {
 				files["delivery.yaml"] = tc.declared
 			}
 			s := newStage(t, files)
-			s.OnRun(s.proposes(tc.branch))
+			s.Forge.OnRun(s.proposes(tc.branch))
 			heard, err := s.announcer(tc.workflow).Announce(context.Background(), consumer, time.Hour)
 			if err != nil {
 				t.Fatal(err)
@@ -200,7 +202,7 @@ func TestAnnounce(t *testing.T) {
 			if err != nil || again.State != dispatch.Already || again.Run.ID != heard.Run.ID || again.Pull == nil {
 				t.Errorf("again: %+v, %v", again, err)
 			}
-			runs := s.Runs(consumer)
+			runs := s.Forge.Runs(consumer)
 			if len(runs) != 1 || runs[0].Event != tc.event || runs[0].Title != "tiny 0.2.0" {
 				t.Errorf("runs: %+v, want one", runs)
 			}
@@ -218,7 +220,7 @@ func TestWhatIsSent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	runs := s.Runs(consumer)
+	runs := s.Forge.Runs(consumer)
 	if got := string(runs[0].ClientPayload); got != `{"component":"tiny","version":"0.2.0","id":"tiny 0.2.0"}` {
 		t.Errorf("the payload is %s", got)
 	}
@@ -233,17 +235,17 @@ func TestAnOlderServerTellsNoRun(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{400, 422} {
 		s := newStage(t, bumpFile(listening))
-		s.OnRun(func(world.Run) string { return "success" })
+		s.Forge.OnRun(func(forge.Run) string { return "success" })
 		var refused atomic.Bool
-		s.Intercept(func(r world.Request) world.Fault {
+		s.Intercept(func(r networktest.Request) networktest.Fault {
 			if strings.HasSuffix(r.Path, "/dispatches") && refused.CompareAndSwap(false, true) {
-				return world.Fault{Status: status, Body: `{"message":"Invalid request.\n\n\"return_run_details\" is not a permitted key."}`}
+				return networktest.Fault{Status: status, Body: `{"message":"Invalid request.\n\n\"return_run_details\" is not a permitted key."}`}
 			}
-			return world.Fault{}
+			return networktest.Fault{}
 		})
 		heard, err := s.announcer("bump.yml").Announce(context.Background(), consumer, time.Hour)
-		if err != nil || !refused.Load() || heard.Run == nil || heard.Run.State() != "success" || len(s.Runs(consumer)) != 1 {
-			t.Errorf("%d: heard %+v, %v; runs %+v", status, heard, err, s.Runs(consumer))
+		if err != nil || !refused.Load() || heard.Run == nil || heard.Run.State() != "success" || len(s.Forge.Runs(consumer)) != 1 {
+			t.Errorf("%d: heard %+v, %v; runs %+v", status, heard, err, s.Forge.Runs(consumer))
 		}
 	}
 }
@@ -270,16 +272,16 @@ func TestARefusalIsNotRepeated(t *testing.T) {
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		run  func(world.Run) string // nil has it stay queued
+		run  func(forge.Run) string // nil has it stay queued
 		code outcome.Code
 		says string
 	}{
-		"failure":     {func(world.Run) string { return "failure" }, outcome.Wrong, `has come to "failure", want success: look at https://github.com/example/consumer/actions/runs/`},
-		"cancelled":   {func(world.Run) string { return "cancelled" }, outcome.Wrong, `"cancelled"`},
-		"skipped":     {func(world.Run) string { return "skipped" }, outcome.Fine, ""},
-		"no end":      {func(world.Run) string { return "" }, outcome.Unchecked, "the time is over, and tiny 0.2.0 is in_progress: look at"},
+		"failure":     {func(forge.Run) string { return "failure" }, outcome.Wrong, `has come to "failure", want success: look at https://github.com/example/consumer/actions/runs/`},
+		"cancelled":   {func(forge.Run) string { return "cancelled" }, outcome.Wrong, `"cancelled"`},
+		"skipped":     {func(forge.Run) string { return "skipped" }, outcome.Fine, ""},
+		"no end":      {func(forge.Run) string { return "" }, outcome.Unchecked, "the time is over, and tiny 0.2.0 is in_progress: look at"},
 		"no runner":   {nil, outcome.Unchecked, "the time is over, and tiny 0.2.0 is queued"},
-		"nothing led": {func(world.Run) string { return "success" }, outcome.Fine, ""},
+		"nothing led": {func(forge.Run) string { return "success" }, outcome.Fine, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -287,7 +289,7 @@ func TestFollow(t *testing.T) {
 			end := make(chan struct{})
 			t.Cleanup(func() { close(end) }) // before the world waits for its runs
 			if tc.run != nil {
-				s.OnRun(func(r world.Run) string {
+				s.Forge.OnRun(func(r forge.Run) string {
 					conclusion := tc.run(r)
 					if conclusion == "" {
 						<-end
@@ -341,11 +343,11 @@ func TestARunFromBeforeTheReleaseIsNotOfIt(t *testing.T) {
 func TestUnreadableRuns(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, bumpFile(listening))
-	s.Intercept(func(r world.Request) world.Fault {
+	s.Intercept(func(r networktest.Request) networktest.Fault {
 		if strings.HasSuffix(r.Path, "/actions/runs") {
-			return world.Fault{Status: 403, Body: `{"message":"Resource not accessible by integration"}`}
+			return networktest.Fault{Status: 403, Body: `{"message":"Resource not accessible by integration"}`}
 		}
-		return world.Fault{}
+		return networktest.Fault{}
 	})
 	for range 2 {
 		told, err := s.announcer("").Tell(context.Background(), consumer)
@@ -353,7 +355,7 @@ func TestUnreadableRuns(t *testing.T) {
 			t.Errorf("told %+v, %v", told, err)
 		}
 	}
-	if n := len(s.Dispatches(consumer)); n != 2 {
+	if n := len(s.Forge.Dispatches(consumer)); n != 2 {
 		t.Errorf("%d events, want 2", n)
 	}
 }
@@ -361,7 +363,7 @@ func TestUnreadableRuns(t *testing.T) {
 func TestReleased(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, nil)
-	s.git(s.RepositoryDir(owned), "tag", "v0.3.0", "main")
+	s.git(s.Forge.RepositoryDir(owned), "tag", "v0.3.0", "main")
 	for tag, want := range map[string][]string{
 		"v0.2.0": nil,
 		"v0.3.0": {"no published release v0.3.0 of example/tiny"},
@@ -419,7 +421,7 @@ func TestCheck(t *testing.T) {
 			if outcome.Of(err) != outcome.Wrong || !strings.Contains(err.Error(), tc.says) || heard.State != "" {
 				t.Errorf("heard %+v, saw %v, want %q", heard, err, tc.says)
 			}
-			if n := len(s.Runs(consumer)) + len(s.Dispatches(consumer)); n > 0 {
+			if n := len(s.Forge.Runs(consumer)) + len(s.Forge.Dispatches(consumer)); n > 0 {
 				t.Errorf("it was told")
 			}
 		})
@@ -430,14 +432,14 @@ func TestCheck(t *testing.T) {
 func TestCheckFindsWhatIsOff(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, bumpFile(listening))
-	s.SetWorkflowDisabled(consumer, "bump.yml", true)
+	s.Forge.SetWorkflowDisabled(consumer, "bump.yml", true)
 	for _, workflow := range []string{"", "bump.yml"} {
 		_, err := s.announcer(workflow).Check(context.Background(), consumer)
 		if outcome.Of(err) != outcome.Wrong || !strings.Contains(err.Error(), "disabled (disabled_manually)") {
 			t.Errorf("%q: %v", workflow, err)
 		}
 	}
-	s.must(s.CreateRepository("example/closed", world.Repository{Rights: "read"}))
+	s.must(s.Forge.CreateRepository("example/closed", forge.Repository{Rights: "read"}))
 	if _, err := s.announcer("").Check(context.Background(), "example/closed"); err == nil || !strings.Contains(err.Error(), "no right to write to example/closed: give a X_TOKEN") {
 		t.Errorf("no right: %v", err)
 	}
@@ -480,7 +482,7 @@ func TestTheForgeDiesAtEachRequest(t *testing.T) {
 func (s *stage) state() string {
 	s.t.Helper()
 	var b strings.Builder
-	for _, r := range s.Runs(consumer) {
+	for _, r := range s.Forge.Runs(consumer) {
 		inputs, err := json.Marshal(r.Inputs)
 		s.must(err)
 		fmt.Fprintln(&b, r.Event, r.Workflow, r.Title, string(inputs), string(r.ClientPayload))
@@ -488,25 +490,25 @@ func (s *stage) state() string {
 	return b.String()
 }
 
-func dies(t *testing.T, workflow string, at world.Request, done bool, want string) {
+func dies(t *testing.T, workflow string, at networktest.Request, done bool, want string) {
 	s := newStage(t, bumpFile(listening))
 	var fired atomic.Bool
-	s.Intercept(func(r world.Request) world.Fault {
+	s.Intercept(func(r networktest.Request) networktest.Fault {
 		switch {
 		case r.Host != at.Host:
 		case fired.Load():
-			return world.Fault{CutBefore: true}
+			return networktest.Fault{CutBefore: true}
 		case r.Method == at.Method && r.Path == at.Path:
 			fired.Store(true)
-			return world.Fault{CutAfter: done, CutBefore: !done}
+			return networktest.Fault{CutAfter: done, CutBefore: !done}
 		}
-		return world.Fault{}
+		return networktest.Fault{}
 	})
 	if _, err := s.announcer(workflow).Announce(context.Background(), consumer, 0); err == nil || !fired.Load() {
 		t.Fatalf("the forge died: %t, and the announcer said: %v", fired.Load(), err)
 	}
 	s.Intercept(nil)
-	if heard := len(s.Runs(consumer)) == 1; heard != done {
+	if heard := len(s.Forge.Runs(consumer)) == 1; heard != done {
 		t.Errorf("when it died, the receiver had heard: %t, want %t", heard, done)
 	}
 	heard, err := s.announcer(workflow).Announce(context.Background(), consumer, 0)
@@ -523,14 +525,14 @@ func TestALostAnswerIsLookedFor(t *testing.T) {
 	t.Parallel()
 	for _, workflow := range []string{"", "bump.yml"} {
 		s := newStage(t, bumpFile(listening))
-		s.OnRun(func(world.Run) string { return "success" })
+		s.Forge.OnRun(func(forge.Run) string { return "success" })
 		var lost atomic.Bool
-		s.Intercept(func(r world.Request) world.Fault {
-			return world.Fault{CutAfter: strings.HasSuffix(r.Path, "/dispatches") && lost.CompareAndSwap(false, true)}
+		s.Intercept(func(r networktest.Request) networktest.Fault {
+			return networktest.Fault{CutAfter: strings.HasSuffix(r.Path, "/dispatches") && lost.CompareAndSwap(false, true)}
 		})
 		heard, err := s.announcer(workflow).Announce(context.Background(), consumer, time.Hour)
-		if err != nil || !lost.Load() || heard.State != dispatch.Now || heard.Run.State() != "success" || len(s.Runs(consumer)) != 1 {
-			t.Errorf("%q: heard %+v, %v; runs %+v", workflow, heard, err, s.Runs(consumer))
+		if err != nil || !lost.Load() || heard.State != dispatch.Now || heard.Run.State() != "success" || len(s.Forge.Runs(consumer)) != 1 {
+			t.Errorf("%q: heard %+v, %v; runs %+v", workflow, heard, err, s.Forge.Runs(consumer))
 		}
 	}
 }

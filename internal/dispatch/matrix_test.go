@@ -11,8 +11,9 @@ import (
 	"github.com/kubestellar/actions/internal/dispatch"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/rehearsal/faults"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/networktest/faults"
 )
 
 // Each request to the API fails in each way, from the look at the release to the
@@ -24,8 +25,8 @@ func TestAnnouncesWhateverFails(t *testing.T) {
 			t.Parallel()
 			faults.Matrix(t, os.Getenv("FAULTS") == "all", func(t *testing.T) faults.Trial {
 				s := newStage(t, bumpFile(listening))
-				s.OnRun(func(world.Run) string { return "success" })
-				return faults.Trial{World: s.World, State: s.state, Run: func() error { return s.dispatch(workflow) }}
+				s.Forge.OnRun(func(forge.Run) string { return "success" })
+				return faults.Trial{Network: s.Network, State: s.state, Run: func() error { return s.dispatch(workflow) }}
 			})
 		})
 	}
@@ -50,24 +51,24 @@ func (s *stage) followed(workflow string) (dispatch.Heard, error) {
 // Who was told already is not told twice because its runs could not be asked for.
 func TestATroubledLookTellsNobodyTwice(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]world.Fault{
-		"failing": {Status: 503}, "cut": {CutBefore: true}, "torn": {Truncated: true}, "limited": world.PrimaryLimit(time.Unix(1<<40, 0)), "unknown": {Status: 401},
+	for name, fault := range map[string]networktest.Fault{
+		"failing": {Status: 503}, "cut": {CutBefore: true}, "torn": {Truncated: true}, "limited": networktest.PrimaryLimit(time.Unix(1<<40, 0)), "unknown": {Status: 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, bumpFile(listening))
-			s.OnRun(func(world.Run) string { return "success" })
+			s.Forge.OnRun(func(forge.Run) string { return "success" })
 			s.must(s.dispatch(""))
-			s.Intercept(func(r world.Request) world.Fault {
+			s.Intercept(func(r networktest.Request) networktest.Fault {
 				if strings.HasSuffix(r.Path, "/actions/runs") {
 					return fault
 				}
-				return world.Fault{}
+				return networktest.Fault{}
 			})
 			if err := s.dispatch(""); outcome.Of(err) != outcome.Unchecked {
 				t.Errorf("saw %v, want that it could not be asked", err)
 			}
-			if n := len(s.Dispatches(consumer)); n != 1 {
+			if n := len(s.Forge.Dispatches(consumer)); n != 1 {
 				t.Errorf("%d events, want 1", n)
 			}
 		})
@@ -83,15 +84,15 @@ func TestAnnouncesUnderAnotherName(t *testing.T) {
 			t.Run(name+" "+strings.ReplaceAll(old, "/", "|"), func(t *testing.T) {
 				t.Parallel()
 				s := newStage(t, bumpFile(listening))
-				s.OnRun(s.proposes("bump-tiny"))
-				s.must(s.Rename(old, to))
+				s.Forge.OnRun(s.proposes("bump-tiny"))
+				s.must(s.Forge.Rename(old, to))
 				for range 2 {
 					heard, err := s.followed(workflow)
 					if err != nil || heard.Pull == nil {
 						t.Errorf("heard %+v, %v", heard, err)
 					}
 				}
-				if n := len(s.Runs(consumer)) + len(s.Runs("elsewhere/consumer")); n != 1 {
+				if n := len(s.Forge.Runs(consumer)) + len(s.Forge.Runs("elsewhere/consumer")); n != 1 {
 					t.Errorf("%d runs, want 1", n)
 				}
 			})
@@ -107,10 +108,10 @@ func TestAnnouncesWhereReadsLag(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %d", name, reads), func(t *testing.T) {
 				t.Parallel()
 				s := newStage(t, bumpFile(listening))
-				s.OnRun(s.proposes("bump-tiny"))
-				s.World.Lag(world.Lag{Reads: reads})
-				if heard, err := s.followed(workflow); err != nil || heard.State != dispatch.Now || heard.Run.State() != "success" || len(s.Runs(consumer)) != 1 {
-					t.Errorf("heard %+v, %v; runs %+v", heard, err, s.Runs(consumer))
+				s.Forge.OnRun(s.proposes("bump-tiny"))
+				s.Network.Forge.SetLag(forge.Lag{Reads: reads})
+				if heard, err := s.followed(workflow); err != nil || heard.State != dispatch.Now || heard.Run.State() != "success" || len(s.Forge.Runs(consumer)) != 1 {
+					t.Errorf("heard %+v, %v; runs %+v", heard, err, s.Forge.Runs(consumer))
 				}
 			})
 		}

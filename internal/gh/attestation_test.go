@@ -9,7 +9,8 @@ import (
 
 	"github.com/klauspost/compress/snappy"
 
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 const digest = "sha256:982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1"
@@ -17,17 +18,17 @@ const digest = "sha256:982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67
 // More than a page of them, in the order in which they were given.
 func TestAttestations(t *testing.T) {
 	t.Parallel()
-	w, c := start(t, world.Repository{})
+	w, c := start(t, forge.Repository{})
 	if none, err := c.Attestations(context.Background(), repository, digest); err != nil || len(none) != 0 {
 		t.Fatalf("before: %d, %v", len(none), err)
 	}
 	const n = 250
 	for i := range n {
-		if err := w.Attest(repository, digest, fmt.Appendf(nil, `{"n":%d}`, i)); err != nil {
+		if err := w.Forge.Attest(repository, digest, fmt.Appendf(nil, `{"n":%d}`, i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Attest(repository, "sha256:other", []byte(`{}`)); err != nil {
+	if err := w.Forge.Attest(repository, "sha256:other", []byte(`{}`)); err != nil {
 		t.Fatal(err)
 	}
 	all, err := c.Attestations(context.Background(), repository, digest)
@@ -62,12 +63,12 @@ func TestAttestationsAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, c := start(t, world.Repository{})
-			w.Intercept(func(r world.Request) world.Fault {
+			w, c := start(t, forge.Repository{})
+			w.Intercept(func(r networktest.Request) networktest.Fault {
 				if strings.HasPrefix(r.Path, "/bundles/") {
-					return world.Fault{Status: max(test.status, http.StatusOK), Body: test.bundle}
+					return networktest.Fault{Status: max(test.status, http.StatusOK), Body: test.bundle}
 				}
-				return world.Fault{Status: http.StatusOK, Body: test.list}
+				return networktest.Fault{Status: http.StatusOK, Body: test.list}
 			})
 			got, err := c.Attestations(context.Background(), repository, digest)
 			switch {
@@ -83,8 +84,8 @@ func TestAttestationsAnswers(t *testing.T) {
 func TestAttestationsCouldNotBeAsked(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{401, 403, 500, 502} {
-		w, c := start(t, world.Repository{})
-		w.Intercept(func(world.Request) world.Fault { return world.Fault{Status: status, Body: `{}`} })
+		w, c := start(t, forge.Repository{})
+		w.Intercept(func(networktest.Request) networktest.Fault { return networktest.Fault{Status: status, Body: `{}`} })
 		if got, err := c.Attestations(context.Background(), repository, digest); err == nil {
 			t.Errorf("%d: saw %d, want an error", status, len(got))
 		}

@@ -14,25 +14,27 @@ import (
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/contract"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
+	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
 const repository = "o/app"
 
-func start(t *testing.T, o world.Repository) (*world.World, *gh.Client) {
+func start(t *testing.T, o forge.Repository) (*networktest.Network, *gh.Client) {
 	t.Helper()
-	w, err := world.Start(filepath.Join(t.TempDir(), "world"), world.Options{})
+	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
-	if err := w.CreateRepository(repository, o); err != nil {
+	if err := w.Forge.CreateRepository(repository, o); err != nil {
 		t.Fatal(err)
 	}
-	bare := git.Repo{Dir: w.RepositoryDir(repository), Env: append(w.Env(), "PATH="+os.Getenv("PATH"))}
+	bare := git.Repo{Dir: w.Forge.RepositoryDir(repository), Env: append(w.Env(), "PATH="+os.Getenv("PATH"))}
 	commit, err := bare.Run(context.Background(), "commit-tree", "-m", "begin", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 	if err == nil {
 		_, err = bare.Run(context.Background(), "update-ref", "refs/heads/main", commit)
@@ -43,7 +45,7 @@ func start(t *testing.T, o world.Repository) (*world.World, *gh.Client) {
 	return w, client(t, w, w.Token(), "")
 }
 
-func client(t *testing.T, w *world.World, token, url string) *gh.Client {
+func client(t *testing.T, w *networktest.Network, token, url string) *gh.Client {
 	t.Helper()
 	c, err := gh.New(gh.Options{APIURL: url, Token: token, TokenName: "X_TOKEN", Transport: w.Transport(), Wait: testkit.NoWait})
 	if err != nil {
@@ -59,7 +61,7 @@ func TestRelease(t *testing.T) {
 	for name, url := range map[string]string{"github.com": "", "Enterprise": "https://github.com/api/v3"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, _ := start(t, world.Repository{})
+			w, _ := start(t, forge.Repository{})
 			release(t, client(t, w, w.Token(), url))
 		})
 	}
@@ -117,7 +119,7 @@ func release(t *testing.T, c *gh.Client) {
 func TestDispatchIsSeenAgain(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	w, c := start(t, world.Repository{})
+	w, c := start(t, forge.Repository{})
 	event := gh.NewEvent("us", "1.0.0")
 	if run, err := c.Told(ctx, repository, "repository_dispatch", event.ID, time.Time{}); run != nil || err != nil {
 		t.Fatalf("before: %v, %v", run, err)
@@ -128,7 +130,7 @@ func TestDispatchIsSeenAgain(t *testing.T) {
 	if run, err := c.Told(ctx, repository, "repository_dispatch", event.ID, time.Now().Add(-time.Hour)); run == nil || run.Title != event.ID || err != nil {
 		t.Errorf("after: %v, %v", run, err)
 	}
-	got := w.Dispatches(repository)
+	got := w.Forge.Dispatches(repository)
 	if len(got) != 1 || got[0].EventType != gh.EventType || string(got[0].ClientPayload) != `{"component":"us","version":"1.0.0","id":"us 1.0.0"}` {
 		t.Errorf("received %+v", got)
 	}
@@ -137,7 +139,7 @@ func TestDispatchIsSeenAgain(t *testing.T) {
 func TestCheckWrite(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	w, c := start(t, world.Repository{})
+	w, c := start(t, forge.Repository{})
 	if err := c.CheckWrite(ctx, repository); err != nil {
 		t.Error(err)
 	}
@@ -148,14 +150,14 @@ func TestCheckWrite(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "(X_TOKEN) is missing, wrong or expired") || strings.Contains(err.Error(), "ghs_known_and_wrong") {
 		t.Errorf("a wrong token: %v", err)
 	}
-	_, reader := start(t, world.Repository{Rights: "read"})
+	_, reader := start(t, forge.Repository{Rights: "read"})
 	if err := reader.CheckWrite(ctx, repository); err == nil || !strings.Contains(err.Error(), "no right to write to o/app") {
 		t.Errorf("a token that may only read: %v", err)
 	}
-	if err := w.CreateRepository("o/other", world.Repository{}); err != nil {
+	if err := w.Forge.CreateRepository("o/other", forge.Repository{}); err != nil {
 		t.Fatal(err)
 	}
-	secret, err := w.AddToken(world.Token{Kind: world.WorkflowToken, Repositories: map[string]world.Permissions{repository: {"contents": "write"}}})
+	secret, err := w.Forge.AddToken(forge.Token{Kind: forge.WorkflowToken, Repositories: map[string]forge.Permissions{repository: {"contents": "write"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +168,7 @@ func TestCheckWrite(t *testing.T) {
 	if err := workflow.CheckWrite(ctx, "o/other"); err == nil || !strings.Contains(err.Error(), "no right to write to o/other: the token (X_TOKEN) is an App's or a workflow's own, and reaches o/app: give an App's") {
 		t.Errorf("a workflow's token, elsewhere: %v", err)
 	}
-	w.Intercept(func(world.Request) world.Fault { return world.Fault{Status: http.StatusBadGateway} })
+	w.Intercept(func(networktest.Request) networktest.Fault { return networktest.Fault{Status: http.StatusBadGateway} })
 	if err := c.CheckWrite(ctx, repository); err == nil || errors.Is(err, gh.ErrAbsent) {
 		t.Errorf("a bad gateway: %v", err)
 	}
@@ -183,16 +185,18 @@ func TestNewRefusesWhatIsNoURL(t *testing.T) {
 
 func TestMakesImmutable(t *testing.T) {
 	t.Parallel()
-	w, c := start(t, world.Repository{})
+	w, c := start(t, forge.Repository{})
 	for _, on := range []bool{false, true} {
-		if err := w.SetImmutable(repository, on); err != nil {
+		if err := w.Forge.SetImmutable(repository, on); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := c.MakesImmutable(context.Background(), repository); got != on || err != nil {
 			t.Errorf("saw %t, %v, want %t", got, err, on)
 		}
 	}
-	w.Intercept(func(world.Request) world.Fault { return world.Fault{Status: http.StatusForbidden, Body: `{}`} })
+	w.Intercept(func(networktest.Request) networktest.Fault {
+		return networktest.Fault{Status: http.StatusForbidden, Body: `{}`}
+	})
 	if _, err := c.MakesImmutable(context.Background(), repository); err == nil {
 		t.Error("a setting that may not be read was read")
 	}
@@ -202,7 +206,7 @@ func TestMakesImmutable(t *testing.T) {
 func TestImmutableIsFinal(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	_, c := start(t, world.Repository{Immutable: true})
+	_, c := start(t, forge.Repository{Immutable: true})
 	file := filepath.Join(t.TempDir(), "f")
 	_, made := c.CreateDraft(ctx, repository, "v1.0.0", "main")
 	if err := errors.Join(os.WriteFile(file, []byte("text"), 0o644), made); err != nil {

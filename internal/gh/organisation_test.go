@@ -12,7 +12,8 @@ import (
 	"github.com/kubestellar/actions/internal/cache"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 func keeper(t *testing.T) (cache.Dir, string) {
@@ -26,7 +27,7 @@ func keeper(t *testing.T) (cache.Dir, string) {
 }
 
 // answers counts the API's answers since the last count, by their status.
-func answers(w *world.World, from *int) map[int]int {
+func answers(w *networktest.Network, from *int) map[int]int {
 	all := w.Requests()
 	counts := map[int]int{}
 	for _, r := range all[*from:] {
@@ -39,13 +40,13 @@ func answers(w *world.World, from *int) map[int]int {
 // All pages of the list, and nothing of them twice.
 func TestRepositories(t *testing.T) {
 	t.Parallel()
-	w, c := start(t, world.Repository{})
+	w, c := start(t, forge.Repository{})
 	for i := range 250 {
-		if err := w.CreateRepository(fmt.Sprintf("org/r%03d", i), world.Repository{}); err != nil {
+		if err := w.Forge.CreateRepository(fmt.Sprintf("org/r%03d", i), forge.Repository{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.Archive("org/r007")
+	w.Forge.Archive("org/r007")
 	kept, dir := keeper(t)
 	from := 0
 	for run, want := range []map[int]int{{200: 3}, {304: 3}, {200: 3}} {
@@ -91,7 +92,7 @@ func damage(t *testing.T, dir string) {
 
 func TestRepositoriesRefuses(t *testing.T) {
 	t.Parallel()
-	w, c := start(t, world.Repository{})
+	w, c := start(t, forge.Repository{})
 	kept, _ := keeper(t)
 	next := http.Header{"Link": {`<https://api.github.com/orgs/org/repos?page=2>; rel="next"`}}
 	for body, want := range map[string]string{
@@ -103,7 +104,9 @@ func TestRepositoriesRefuses(t *testing.T) {
 		`[` + strings.Repeat(" ", 9<<20) + `]`:                 `larger than`,
 		`[{"full_name":"o/` + strings.Repeat("r", 300) + `"}]`: `want owner/name`,
 	} {
-		w.Intercept(func(world.Request) world.Fault { return world.Fault{Status: http.StatusOK, Body: body, Header: next} })
+		w.Intercept(func(networktest.Request) networktest.Fault {
+			return networktest.Fault{Status: http.StatusOK, Body: body, Header: next}
+		})
 		if all, err := c.Repositories(t.Context(), kept, "org"); err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 400 {
 			t.Errorf("%.60s: %d repositories, %v; want an error with %q", body, len(all), err, want)
 		}
@@ -112,7 +115,7 @@ func TestRepositoriesRefuses(t *testing.T) {
 
 func TestFile(t *testing.T) {
 	t.Parallel()
-	w, c := start(t, world.Repository{})
+	w, c := start(t, forge.Repository{})
 	kept, dir := keeper(t)
 	if _, err := c.File(t.Context(), kept, repository, "delivery.yaml"); !errors.Is(err, gh.ErrAbsent) {
 		t.Errorf("a file that is not there: %v", err)
@@ -155,9 +158,9 @@ func TestFile(t *testing.T) {
 }
 
 // push makes a commit of the files, alone, the tip of main.
-func push(t *testing.T, w *world.World, files map[string]string) {
+func push(t *testing.T, w *networktest.Network, files map[string]string) {
 	t.Helper()
-	bare := git.Repo{Dir: w.RepositoryDir(repository), Env: append(w.Env(), "PATH="+os.Getenv("PATH"))}
+	bare := git.Repo{Dir: w.Forge.RepositoryDir(repository), Env: append(w.Env(), "PATH="+os.Getenv("PATH"))}
 	stream := "commit refs/heads/main\ncommitter T <t@example.invalid> 1 +0000\ndata 0\ndeleteall\n"
 	for name, content := range files {
 		stream += fmt.Sprintf("M 100644 inline %s\ndata %d\n%s\n", name, len(content), content)

@@ -19,8 +19,9 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/web"
+	"github.com/kubestellar/actions/test/networktest"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -49,7 +50,7 @@ func (w *waits) sum() (sum time.Duration) {
 }
 
 // careful is a client of the world whose waits are noted, and not spread.
-func careful(t *testing.T, w *world.World, over func(http.RoundTripper) http.RoundTripper) (*gh.Client, *waits) {
+func careful(t *testing.T, w *networktest.Network, over func(http.RoundTripper) http.RoundTripper) (*gh.Client, *waits) {
 	t.Helper()
 	noted := &waits{}
 	c, err := gh.New(gh.Options{Token: w.Token(), TokenName: "X_TOKEN", Transport: over(w.Transport()), Wait: noted.wait, Random: func() float64 { return 0 }})
@@ -62,13 +63,13 @@ func careful(t *testing.T, w *world.World, over func(http.RoundTripper) http.Rou
 func asItIs(next http.RoundTripper) http.RoundTripper { return next }
 
 // first lets the first n requests of a method suffer a fault.
-func first(w *world.World, n int, method string, fault world.Fault) {
+func first(w *networktest.Network, n int, method string, fault networktest.Fault) {
 	var mu sync.Mutex
-	w.Intercept(func(r world.Request) world.Fault {
+	w.Intercept(func(r networktest.Request) networktest.Fault {
 		mu.Lock()
 		defer mu.Unlock()
 		if r.Method != method || n == 0 {
-			return world.Fault{}
+			return networktest.Fault{}
 		}
 		n--
 		return fault
@@ -95,34 +96,34 @@ func TestFaultsThatPass(t *testing.T) {
 	const date = "Tue, 24 Nov 2026 20:00:00 GMT"
 	s := time.Second
 	for name, test := range map[string]struct {
-		fault       world.Fault
+		fault       networktest.Fault
 		times       int
 		read, write []time.Duration // nil: it is not repeated
 	}{
-		"cut before":                  {world.Fault{CutBefore: true}, 2, []time.Duration{s / 2, s}, nil},
-		"an answer lost":              {world.Fault{CutAfter: true}, 1, []time.Duration{s / 2}, nil},
-		"500":                         {world.Fault{Status: 500}, 1, []time.Duration{s / 2}, nil},
-		"502":                         {world.Fault{Status: 502}, 1, []time.Duration{s / 2}, nil},
-		"503 that says when":          {world.Fault{Status: 503, Header: header("Retry-After", "7")}, 1, []time.Duration{7 * s}, nil},
-		"504":                         {world.Fault{Status: 504}, 4, []time.Duration{s / 2, s, 2 * s, 4 * s}, nil},
-		"broken JSON":                 {world.Fault{Status: 200, Header: header("Content-Type", "application/json"), Body: `{"id":1,"na`}, 1, []time.Duration{s / 2}, nil},
-		"429":                         {world.Fault{Status: 429, Header: header("Retry-After", "2")}, 1, []time.Duration{2 * s}, []time.Duration{2 * s}},
-		"429 with a date":             {world.Fault{Status: 429, Header: header("Retry-After", "Tue, 24 Nov 2026 20:00:09 GMT", "Date", date)}, 1, []time.Duration{9 * s}, []time.Duration{9 * s}},
-		"429, nothing said":           {world.Fault{Status: 429}, 2, []time.Duration{60 * s, 120 * s}, []time.Duration{60 * s, 120 * s}},
-		"a secondary limit":           {world.Fault{Status: 403, Header: header("Retry-After", "30"), Body: tooMany}, 1, []time.Duration{30 * s}, []time.Duration{30 * s}},
-		"a secondary limit, in words": {world.Fault{Status: 403, Body: tooMany}, 1, []time.Duration{60 * s}, []time.Duration{60 * s}},
-		"a primary limit": {world.Fault{Status: 403, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1795550430", "Date", date), Body: exhausted}, 1,
+		"cut before":                  {networktest.Fault{CutBefore: true}, 2, []time.Duration{s / 2, s}, nil},
+		"an answer lost":              {networktest.Fault{CutAfter: true}, 1, []time.Duration{s / 2}, nil},
+		"500":                         {networktest.Fault{Status: 500}, 1, []time.Duration{s / 2}, nil},
+		"502":                         {networktest.Fault{Status: 502}, 1, []time.Duration{s / 2}, nil},
+		"503 that says when":          {networktest.Fault{Status: 503, Header: header("Retry-After", "7")}, 1, []time.Duration{7 * s}, nil},
+		"504":                         {networktest.Fault{Status: 504}, 4, []time.Duration{s / 2, s, 2 * s, 4 * s}, nil},
+		"broken JSON":                 {networktest.Fault{Status: 200, Header: header("Content-Type", "application/json"), Body: `{"id":1,"na`}, 1, []time.Duration{s / 2}, nil},
+		"429":                         {networktest.Fault{Status: 429, Header: header("Retry-After", "2")}, 1, []time.Duration{2 * s}, []time.Duration{2 * s}},
+		"429 with a date":             {networktest.Fault{Status: 429, Header: header("Retry-After", "Tue, 24 Nov 2026 20:00:09 GMT", "Date", date)}, 1, []time.Duration{9 * s}, []time.Duration{9 * s}},
+		"429, nothing said":           {networktest.Fault{Status: 429}, 2, []time.Duration{60 * s, 120 * s}, []time.Duration{60 * s, 120 * s}},
+		"a secondary limit":           {networktest.Fault{Status: 403, Header: header("Retry-After", "30"), Body: tooMany}, 1, []time.Duration{30 * s}, []time.Duration{30 * s}},
+		"a secondary limit, in words": {networktest.Fault{Status: 403, Body: tooMany}, 1, []time.Duration{60 * s}, []time.Duration{60 * s}},
+		"a primary limit": {networktest.Fault{Status: 403, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1795550430", "Date", date), Body: exhausted}, 1,
 			[]time.Duration{31 * s}, []time.Duration{31 * s}}, // 20:00:30
-		"a primary limit by 429": {world.Fault{Status: 429, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1795550430", "Date", date)}, 1,
+		"a primary limit by 429": {networktest.Fault{Status: 429, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1795550430", "Date", date)}, 1,
 			[]time.Duration{31 * s}, []time.Duration{31 * s}},
-		"no right": {world.Fault{Status: 403, Body: denied}, 1, nil, nil},
-		"401":      {world.Fault{Status: 401}, 1, nil, nil},
-		"404":      {world.Fault{Status: 404}, 1, nil, nil},
-		"501":      {world.Fault{Status: 501}, 1, nil, nil},
+		"no right": {networktest.Fault{Status: 403, Body: denied}, 1, nil, nil},
+		"401":      {networktest.Fault{Status: 401}, 1, nil, nil},
+		"404":      {networktest.Fault{Status: 404}, 1, nil, nil},
+		"501":      {networktest.Fault{Status: 501}, 1, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, _ := start(t, world.Repository{})
+			w, _ := start(t, forge.Repository{})
 			c, noted := careful(t, w, asItIs)
 			first(w, test.times, http.MethodGet, test.fault)
 			_, err := c.DefaultBranch(context.Background(), repository)
@@ -148,24 +149,24 @@ func TestFaultsThatPass(t *testing.T) {
 func TestFaultsThatStay(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		fault    world.Fault
+		fault    networktest.Fault
 		says     string
 		requests int
 	}{
-		"an hour":     {world.Fault{Status: 403, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1795554000", "Date", "Tue, 24 Nov 2026 20:00:00 GMT"), Body: exhausted}, "primary limit (requests an hour); run again after 2026-11-24 21:00:01 UTC: API rate limit exceeded", 1},
-		"ten minutes": {world.Fault{Status: 429, Header: header("Retry-After", "600")}, "secondary limit", 1},
-		"for ever":    {world.Fault{Status: 429, Header: header("Retry-After", "99999999999999")}, "secondary limit", 1},
-		"minutes":     {world.Fault{Status: 429}, "secondary limit", 3}, // after 1 and 2 of them, 4 are too many
-		"seconds":     {world.Fault{Status: 429, Header: header("Retry-After", "1")}, "secondary limit", 5},
-		"502":         {world.Fault{Status: 502}, "502", 5},
-		"cuts":        {world.Fault{CutAfter: true}, "could not ask: ", 5},
+		"an hour":     {networktest.Fault{Status: 403, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1795554000", "Date", "Tue, 24 Nov 2026 20:00:00 GMT"), Body: exhausted}, "primary limit (requests an hour); run again after 2026-11-24 21:00:01 UTC: API rate limit exceeded", 1},
+		"ten minutes": {networktest.Fault{Status: 429, Header: header("Retry-After", "600")}, "secondary limit", 1},
+		"for ever":    {networktest.Fault{Status: 429, Header: header("Retry-After", "99999999999999")}, "secondary limit", 1},
+		"minutes":     {networktest.Fault{Status: 429}, "secondary limit", 3}, // after 1 and 2 of them, 4 are too many
+		"seconds":     {networktest.Fault{Status: 429, Header: header("Retry-After", "1")}, "secondary limit", 5},
+		"502":         {networktest.Fault{Status: 502}, "502", 5},
+		"cuts":        {networktest.Fault{CutAfter: true}, "could not ask: ", 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, _ := start(t, world.Repository{})
+			w, _ := start(t, forge.Repository{})
 			// internal/web waits for its hosts, too; that must not multiply.
 			c, noted := careful(t, w, func(next http.RoundTripper) http.RoundTripper { return web.New(next) })
-			w.Intercept(func(world.Request) world.Fault { return test.fault })
+			w.Intercept(func(networktest.Request) networktest.Fault { return test.fault })
 			_, err := c.DefaultBranch(context.Background(), repository)
 			if err == nil || !strings.Contains(err.Error(), test.says) || outcome.Of(err) != outcome.Unchecked {
 				t.Errorf("said %v (code %d), want %q", err, outcome.Of(err), test.says)
@@ -186,9 +187,9 @@ func TestFaultsThatStay(t *testing.T) {
 // its machine's clock; here the server is asked.
 func TestTheServerTellsOfItsLimits(t *testing.T) {
 	t.Parallel()
-	w, _ := start(t, world.Repository{})
+	w, _ := start(t, forge.Repository{})
 	c, _ := careful(t, w, asItIs)
-	first(w, 1, http.MethodGet, world.Fault{Status: 200, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "99999999999"), Body: `{}`})
+	first(w, 1, http.MethodGet, networktest.Fault{Status: 200, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "99999999999"), Body: `{}`})
 	for range 2 {
 		if _, err := c.DefaultBranch(context.Background(), repository); err != nil {
 			t.Error(err)
@@ -203,21 +204,21 @@ func TestTheServerTellsOfItsLimits(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		fault world.Fault
+		fault networktest.Fault
 		says  string
 	}{
-		"a permission":         {world.Fault{Status: 403, Header: header("X-Accepted-GitHub-Permissions", "contents=write"), Body: denied}, "the token (X_TOKEN) lacks a right: GitHub wants the permission contents=write: "},
-		"a scope":              {world.Fault{Status: 403, Header: header("X-Accepted-OAuth-Scopes", "repo"), Body: denied}, "lacks a right: GitHub wants one of the scopes repo: "},
-		"nothing said":         {world.Fault{Status: 403, Body: denied}, "the token (X_TOKEN) lacks a right: "},
-		"single sign-on":       {world.Fault{Status: 403, Header: header("X-GitHub-SSO", "required; url=https://github.com/orgs/o/sso?authorization_request=1")}, "the token (X_TOKEN) is not authorized for the organisation's single sign-on: authorize it at https://github.com/orgs/o/sso?authorization_request=1: "},
-		"a token that is none": {world.Fault{Status: 401, Body: `{"message":"Bad credentials"}`}, "the token (X_TOKEN) is missing, wrong or expired: "},
-		"absent or hidden":     {world.Fault{Status: 404}, "not there, or out of this token's reach"},
-		"another server":       {world.Fault{Status: 302, Header: header("Location", "https://elsewhere.example/x?sig=secret")}, "GitHub redirects to another server (elsewhere.example), which is not followed: is GITHUB_API_URL right? "},
+		"a permission":         {networktest.Fault{Status: 403, Header: header("X-Accepted-GitHub-Permissions", "contents=write"), Body: denied}, "the token (X_TOKEN) lacks a right: GitHub wants the permission contents=write: "},
+		"a scope":              {networktest.Fault{Status: 403, Header: header("X-Accepted-OAuth-Scopes", "repo"), Body: denied}, "lacks a right: GitHub wants one of the scopes repo: "},
+		"nothing said":         {networktest.Fault{Status: 403, Body: denied}, "the token (X_TOKEN) lacks a right: "},
+		"single sign-on":       {networktest.Fault{Status: 403, Header: header("X-GitHub-SSO", "required; url=https://github.com/orgs/o/sso?authorization_request=1")}, "the token (X_TOKEN) is not authorized for the organisation's single sign-on: authorize it at https://github.com/orgs/o/sso?authorization_request=1: "},
+		"a token that is none": {networktest.Fault{Status: 401, Body: `{"message":"Bad credentials"}`}, "the token (X_TOKEN) is missing, wrong or expired: "},
+		"absent or hidden":     {networktest.Fault{Status: 404}, "not there, or out of this token's reach"},
+		"another server":       {networktest.Fault{Status: 302, Header: header("Location", "https://elsewhere.example/x?sig=secret")}, "GitHub redirects to another server (elsewhere.example), which is not followed: is GITHUB_API_URL right? "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, c := start(t, world.Repository{})
-			w.Intercept(func(world.Request) world.Fault { return test.fault })
+			w, c := start(t, forge.Repository{})
+			w.Intercept(func(networktest.Request) networktest.Fault { return test.fault })
 			_, read := c.DefaultBranch(context.Background(), repository)
 			write := c.Publish(context.Background(), repository, 1, ref.Version{})
 			for _, err := range []error{read, write} {
@@ -235,7 +236,7 @@ func TestRefusals(t *testing.T) {
 // Whom nobody vouches for is not asked again, nor sent the token.
 func TestUntrusted(t *testing.T) {
 	t.Parallel()
-	w, _ := start(t, world.Repository{})
+	w, _ := start(t, forge.Repository{})
 	proxy := http.ProxyURL(&url.URL{Scheme: "http", Host: w.Addr()})
 	c, noted := careful(t, w, func(http.RoundTripper) http.RoundTripper { return &http.Transport{Proxy: proxy} })
 	_, err := c.DefaultBranch(context.Background(), repository)
@@ -247,7 +248,7 @@ func TestUntrusted(t *testing.T) {
 // What was surely not sent is no write of unknown fate: it is sent again.
 func TestUnsentWritesAreRepeated(t *testing.T) {
 	t.Parallel()
-	w, _ := start(t, world.Repository{})
+	w, _ := start(t, forge.Repository{})
 	c, noted := careful(t, w, asItIs)
 	w.Down("api.github.com")
 	noted.then = func() {
@@ -255,8 +256,8 @@ func TestUnsentWritesAreRepeated(t *testing.T) {
 			w.Up("api.github.com")
 		}
 	}
-	if err := c.Dispatch(context.Background(), repository, gh.Event{ID: "x"}); err != nil || len(noted.all) != 2 || len(w.Dispatches(repository)) != 1 {
-		t.Errorf("%d dispatches after waits of %v, %v", len(w.Dispatches(repository)), noted.all, err)
+	if err := c.Dispatch(context.Background(), repository, gh.Event{ID: "x"}); err != nil || len(noted.all) != 2 || len(w.Forge.Dispatches(repository)) != 1 {
+		t.Errorf("%d dispatches after waits of %v, %v", len(w.Forge.Dispatches(repository)), noted.all, err)
 	}
 }
 
@@ -537,7 +538,7 @@ func TestWaitsEnd(t *testing.T) {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	const drafts = 110
-	w, c := start(t, world.Repository{})
+	w, c := start(t, forge.Repository{})
 	for range drafts {
 		if _, err := c.CreateDraft(context.Background(), repository, "v1.0.0", "main"); err != nil {
 			t.Fatal(err)
@@ -557,11 +558,11 @@ func TestPages(t *testing.T) {
 		"a part of it all": {header("X-GitHub-SSO", "partial-results; organizations=1,2"), "shows a part only"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w.Intercept(func(r world.Request) world.Fault {
+			w.Intercept(func(r networktest.Request) networktest.Fault {
 				if strings.HasSuffix(r.Path, "/releases") {
-					return world.Fault{Status: 200, Header: test.header, Body: `[]`}
+					return networktest.Fault{Status: 200, Header: test.header, Body: `[]`}
 				}
-				return world.Fault{}
+				return networktest.Fault{}
 			})
 			if _, err := c.Releases(context.Background(), repository, "v1.0.0"); err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "pw") {
 				t.Errorf("said %v, want %q", err, test.says)

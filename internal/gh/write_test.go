@@ -18,7 +18,8 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 // writes does everything once that a client writes. Where a draft's fate is open
@@ -58,10 +59,10 @@ func writes(t *testing.T, c *gh.Client) error {
 }
 
 // scene is a world with a branch to propose.
-func scene(t *testing.T) (*world.World, *gh.Client) {
+func scene(t *testing.T) (*networktest.Network, *gh.Client) {
 	t.Helper()
-	w, c := start(t, world.Repository{})
-	bare := git.Repo{Dir: w.RepositoryDir(repository), Env: append(w.Env(), "PATH="+os.Getenv("PATH"), "GIT_AUTHOR_DATE=2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z")}
+	w, c := start(t, forge.Repository{})
+	bare := git.Repo{Dir: w.Forge.RepositoryDir(repository), Env: append(w.Env(), "PATH="+os.Getenv("PATH"), "GIT_AUTHOR_DATE=2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z")}
 	ctx := context.Background()
 	id, err := bare.Input([]byte("new")).Run(ctx, "hash-object", "-w", "--stdin")
 	if err == nil {
@@ -81,7 +82,7 @@ func scene(t *testing.T) (*world.World, *gh.Client) {
 
 // state is what anybody can see of the repository, without what differs between
 // two worlds that saw the same.
-func state(t *testing.T, w *world.World) string {
+func state(t *testing.T, w *networktest.Network) string {
 	t.Helper()
 	w.Intercept(nil)
 	var b strings.Builder
@@ -111,12 +112,12 @@ func state(t *testing.T, w *world.World) string {
 			fmt.Fprintf(&b, "%s %t %s merged=%t %v\n", i.Tag, i.Draft, i.Title, i.Merged != "", i.Assets)
 		}
 	}
-	fmt.Fprintf(&b, "%d dispatches\n", len(w.Dispatches(repository)))
+	fmt.Fprintf(&b, "%d dispatches\n", len(w.Forge.Dispatches(repository)))
 	return b.String()
 }
 
 // effects are the methods of what was written since some request.
-func effects(w *world.World, before int) []string {
+func effects(w *networktest.Network, before int) []string {
 	var methods []string
 	for _, r := range w.Requests()[before:] {
 		if r.Effect {
@@ -141,15 +142,15 @@ func TestEachWriteOfUnknownFate(t *testing.T) {
 		if !r.Effect {
 			continue
 		}
-		for name, fault := range map[string]world.Fault{"cut before": {CutBefore: true}, "cut after": {CutAfter: true}, "502": {Status: http.StatusBadGateway}} {
+		for name, fault := range map[string]networktest.Fault{"cut before": {CutBefore: true}, "cut after": {CutAfter: true}, "502": {Status: http.StatusBadGateway}} {
 			tried++
 			t.Run(fmt.Sprintf("%02d %s %s", i, r.Method, name), func(t *testing.T) {
 				t.Parallel()
 				w, c := scene(t)
 				at := len(w.Requests()) + 1 + i
-				w.Intercept(func(r world.Request) world.Fault {
+				w.Intercept(func(r networktest.Request) networktest.Fault {
 					if r.N != at {
-						return world.Fault{}
+						return networktest.Fault{}
 					}
 					if !r.Effect {
 						t.Errorf("request %d only reads: %s %s", i, r.Method, r.Path)
@@ -185,18 +186,18 @@ func TestReadsThatLag(t *testing.T) {
 			c, noted := careful(t, w, asItIs)
 			stale, posts, before := test.stale, 0, len(w.Requests())
 			var mu sync.Mutex
-			w.Intercept(func(r world.Request) world.Fault {
+			w.Intercept(func(r networktest.Request) networktest.Fault {
 				mu.Lock()
 				defer mu.Unlock()
 				if r.Method == http.MethodPost {
 					posts++
-					return world.Fault{CutAfter: posts == 1}
+					return networktest.Fault{CutAfter: posts == 1}
 				}
 				if stale > 0 && posts > 0 {
 					stale--
-					return world.Fault{Status: http.StatusOK, Body: "[]"}
+					return networktest.Fault{Status: http.StatusOK, Body: "[]"}
 				}
-				return world.Fault{}
+				return networktest.Fault{}
 			})
 			pull, err := c.CreatePull(context.Background(), repository, gh.Proposal{Title: "t", Head: "change", Base: "main"})
 			if wrote := effects(w, before); err != nil || pull.Number != 1 || len(wrote) != test.writes {
@@ -214,11 +215,11 @@ func TestUnknownStaysUnknown(t *testing.T) {
 	t.Parallel()
 	w, c := scene(t)
 	before := len(w.Requests())
-	w.Intercept(func(r world.Request) world.Fault {
+	w.Intercept(func(r networktest.Request) networktest.Fault {
 		if r.Method == http.MethodPost {
-			return world.Fault{CutAfter: true}
+			return networktest.Fault{CutAfter: true}
 		}
-		return world.Fault{Status: http.StatusForbidden}
+		return networktest.Fault{Status: http.StatusForbidden}
 	})
 	err := c.Dispatch(context.Background(), repository, gh.Event{ID: "us 1.0.0"})
 	open, is := errors.AsType[*gh.Uncertain](err)
@@ -253,16 +254,16 @@ func TestUploadsThatBrokeOff(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := len(w.Requests())
-			w.Intercept(func(r world.Request) world.Fault {
+			w.Intercept(func(r networktest.Request) networktest.Fault {
 				switch {
 				case r.Method == http.MethodDelete:
-					return world.Fault{Status: http.StatusNoContent}
+					return networktest.Fault{Status: http.StatusNoContent}
 				case r.N == before+1:
-					return world.Fault{CutBefore: true}
+					return networktest.Fault{CutBefore: true}
 				case strings.HasSuffix(r.Path, "/assets") && !r.Effect:
-					return world.Fault{Status: http.StatusOK, Body: "[" + test.asset + "]"}
+					return networktest.Fault{Status: http.StatusOK, Body: "[" + test.asset + "]"}
 				}
-				return world.Fault{}
+				return networktest.Fault{}
 			})
 			err = c.Upload(context.Background(), repository, id, "a.txt", file)
 			if wrote := effects(w, before); !slices.Equal(wrote, test.wrote) || (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {

@@ -12,7 +12,9 @@ import (
 
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
+	"github.com/kubestellar/actions/test/networktest"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -21,12 +23,12 @@ import (
 func TestErrorsHoldNoToken(t *testing.T) {
 	t.Parallel()
 	const token = "ghs_known_0123456789"
-	w, err := world.Start(filepath.Join(t.TempDir(), "world"), world.Options{})
+	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.Close() })
-	if err := w.CreateRepository("o/app", world.Repository{Private: true}); err != nil {
+	if err := w.Forge.CreateRepository("o/app", forge.Repository{Private: true}); err != nil {
 		t.Fatal(err)
 	}
 	repo := git.Repo{Dir: t.TempDir(), Env: append(w.Env(), "PATH="+os.Getenv("PATH"))}
@@ -72,7 +74,7 @@ func TestErrorsHoldNoToken(t *testing.T) {
 // Traces that hide nothing end up in an error, too.
 func TestTracesHoldNoToken(t *testing.T) {
 	t.Parallel()
-	w, err := world.Start(filepath.Join(t.TempDir(), "world"), world.Options{})
+	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 // Two push one tag at the same time: both find it free, both push, and only then
@@ -77,15 +77,15 @@ func race(t *testing.T, push func(*oci.Registry, v1.Image) (string, error), revi
 	again.Add(2)
 	var mu sync.Mutex
 	seen := 0
-	w.Intercept(func(r world.Request) world.Fault {
+	w.Intercept(func(r networktest.Request) networktest.Fault {
 		if !strings.HasSuffix(r.Path, "/manifests/1.0.0") {
-			return world.Fault{}
+			return networktest.Fault{}
 		}
 		if r.Method == http.MethodPut {
 			looked.Wait() // else a look that is slow would see what the other one has pushed
 		}
 		if r.Method != http.MethodGet {
-			return world.Fault{}
+			return networktest.Fault{}
 		}
 		mu.Lock()
 		seen++
@@ -95,12 +95,12 @@ func race(t *testing.T, push func(*oci.Registry, v1.Image) (string, error), revi
 		case n <= 2:
 			looks.Done()
 			looks.Wait()
-			return world.Fault{Done: looked.Done}
+			return networktest.Fault{Done: looked.Done}
 		case n <= 4:
 			again.Done()
 			again.Wait()
 		}
-		return world.Fault{}
+		return networktest.Fault{}
 	})
 	for i, revision := range revisions {
 		one := image(t, revision)

@@ -20,15 +20,16 @@ import (
 
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
+	"github.com/kubestellar/actions/test/networktest"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
 const at = "ghcr.io/o/app"
 
-func start(t *testing.T) (*world.World, *oci.Registry) {
+func start(t *testing.T) (*networktest.Network, *oci.Registry) {
 	t.Helper()
-	w, err := world.Start(filepath.Join(t.TempDir(), "world"), world.Options{})
+	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +37,7 @@ func start(t *testing.T) (*world.World, *oci.Registry) {
 	return w, as(w, w.Token())
 }
 
-func as(w *world.World, token string) *oci.Registry {
+func as(w *networktest.Network, token string) *oci.Registry {
 	return &oci.Registry{Keychain: testkit.Login(token), Transport: w.Transport(), Backoff: remote.Backoff{Steps: 1}}
 }
 
@@ -88,7 +89,7 @@ func TestBundles(t *testing.T) {
 }
 
 // refer pushes a manifest of one layer that refers to another manifest.
-func refer(w *world.World, to name.Digest, kind types.MediaType, content []byte) error {
+func refer(w *networktest.Network, to name.Digest, kind types.MediaType, content []byte) error {
 	options := []remote.Option{remote.WithTransport(w.Transport()), remote.WithAuthFromKeychain(testkit.Login(w.Token()))}
 	subject, err := remote.Head(to, options...)
 	if err != nil {
@@ -191,14 +192,14 @@ func TestAbsentIsNotCouldNotAsk(t *testing.T) {
 	if _, err := r.Describe(ctx, "ghcr.io/o/none", "2.0.0"); !errors.Is(err, oci.ErrAbsent) {
 		t.Errorf("an absent repository: %v", err)
 	}
-	w.SetPrivate("ghcr.io", "o/app", true)
+	w.Registry("ghcr.io").SetPrivate("o/app", true)
 	anonymous := &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: w.Transport(), Backoff: remote.Backoff{Steps: 1}}
 	_, err := anonymous.Describe(ctx, at, "1.0.0")
 	if errors.Is(err, oci.ErrAbsent) || outcome.Of(err) != outcome.Unchecked || !strings.Contains(err.Error(), "does not exist, or is private") {
 		t.Errorf("a private image, asked for by anybody: %v", err)
 	}
 	for _, status := range []int{http.StatusInternalServerError, http.StatusTooManyRequests} {
-		w.Intercept(func(world.Request) world.Fault { return world.Fault{Status: status} })
+		w.Intercept(func(networktest.Request) networktest.Fault { return networktest.Fault{Status: status} })
 		if _, err := as(w, w.Token()).Describe(ctx, at, "2.0.0"); errors.Is(err, oci.ErrAbsent) || outcome.Of(err) != outcome.Unchecked {
 			t.Errorf("answer %d: %v", status, err)
 		}
@@ -220,7 +221,7 @@ func TestCheckPush(t *testing.T) {
 	if err := as(w, "wrong").CheckPush(ctx, at); err == nil || strings.Contains(err.Error(), "wrong\"") {
 		t.Errorf("with a wrong token: %v", err)
 	}
-	w.DenyPush("ghcr.io", "o/")
+	w.Registry("ghcr.io").DenyPush("o/")
 	if err := as(w, w.Token()).CheckPush(ctx, at); err == nil || !strings.Contains(err.Error(), "no right to push to "+at) {
 		t.Errorf("without the right: %v", err)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 func TestSight(t *testing.T) {
@@ -23,7 +23,7 @@ func TestSight(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		w.SetPrivate(host, "o/private", true)
+		w.Registry(host).SetPrivate("o/private", true)
 		for repository, want := range map[string]struct{ anybody, owner oci.Sight }{
 			"o/public":  {oci.Visible, oci.Visible},
 			"o/private": {oci.Refused, oci.Visible},
@@ -42,7 +42,7 @@ func TestSightCouldNotAsk(t *testing.T) {
 	t.Parallel()
 	w, _ := start(t)
 	for _, status := range []int{http.StatusInternalServerError, http.StatusTooManyRequests} {
-		w.Intercept(func(world.Request) world.Fault { return world.Fault{Status: status} })
+		w.Intercept(func(networktest.Request) networktest.Fault { return networktest.Fault{Status: status} })
 		if got, err := anybody(w).Sight(context.Background(), at); outcome.Of(err) != outcome.Unchecked {
 			t.Errorf("answer %d: %d, %v", status, got, err)
 		}
@@ -54,6 +54,6 @@ func TestSightCouldNotAsk(t *testing.T) {
 	}
 }
 
-func anybody(w *world.World) *oci.Registry {
+func anybody(w *networktest.Network) *oci.Registry {
 	return &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: w.Transport(), Backoff: remote.Backoff{Steps: 1}}
 }

@@ -17,13 +17,15 @@ import (
 	"github.com/kubestellar/actions/internal/cache"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
-	"github.com/kubestellar/actions/internal/rehearsal/contract"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
+	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/networktest/contract"
 )
 
 // place is an organisation in a world, and who surveys it.
 type place struct {
-	*world.World
+	*networktest.Network
 	t      testing.TB
 	survey Survey
 	cache  string
@@ -32,13 +34,13 @@ type place struct {
 
 func newPlace(t testing.TB) *place {
 	t.Helper()
-	w, err := world.Start(filepath.Join(t.TempDir(), "world"), world.Options{})
+	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
-	p := &place{World: w, t: t, cache: filepath.Join(t.TempDir(), "cache")}
+	p := &place{Network: w, t: t, cache: filepath.Join(t.TempDir(), "cache")}
 	forge, err := gh.New(gh.Options{Token: w.Token(), TokenName: "GITHUB_TOKEN", Transport: w.Transport()})
 	if err != nil {
 		t.Fatal(err)
@@ -54,9 +56,9 @@ func newPlace(t testing.TB) *place {
 func (p *place) env() []string { return append(p.Env(), "PATH="+os.Getenv("PATH")) }
 
 // repository makes one; see push.
-func (p *place) repository(name string, o world.Repository, files map[string]string, tags ...string) {
+func (p *place) repository(name string, o forge.Repository, files map[string]string, tags ...string) {
 	p.t.Helper()
-	if err := p.CreateRepository(name, o); err != nil {
+	if err := p.Forge.CreateRepository(name, o); err != nil {
 		p.t.Fatal(err)
 	}
 	p.push(name, files, tags...)
@@ -72,7 +74,7 @@ func (p *place) push(name string, files map[string]string, tags ...string) {
 	for _, tag := range tags {
 		stream += fmt.Sprintf("tag %s\nfrom refs/heads/main\ntagger T <t@example.invalid> 1 +0000\ndata 0\n", tag)
 	}
-	bare := git.Repo{Dir: p.RepositoryDir(name), Env: p.env()}
+	bare := git.Repo{Dir: p.Forge.RepositoryDir(name), Env: p.env()}
 	if _, err := bare.Input([]byte(stream)).Run(p.t.Context(), "fast-import", "--quiet", "--force"); err != nil {
 		p.t.Fatal(err)
 	}
@@ -123,9 +125,9 @@ func behind(p *Plan) []string {
 func TestBehind(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	p.repository("org/up", world.Repository{}, map[string]string{"f": ""}, "v0.1.0", "v0.1.1", "v0.2.0-rc10", "v0.2.0-rc9", "0.9.9", "v7", "latest")
-	p.repository("org/none", world.Repository{}, map[string]string{"f": ""})
-	p.repository("org/down", world.Repository{}, map[string]string{
+	p.repository("org/up", forge.Repository{}, map[string]string{"f": ""}, "v0.1.0", "v0.1.1", "v0.2.0-rc10", "v0.2.0-rc9", "0.9.9", "v7", "latest")
+	p.repository("org/none", forge.Repository{}, map[string]string{"f": ""})
+	p.repository("org/down", forge.Repository{}, map[string]string{
 		"delivery.yaml": delivers("down", "up", "none") + "ignore: [{files: old.sh, because: the past}]\n",
 		"regular.sh":    "export UP_VERSION=0.1.0\n",
 		"again.sh":      "export UP_VERSION=0.1.1\n",
@@ -151,11 +153,11 @@ func TestWhatHasNotChangedIsNotFetchedAgain(t *testing.T) {
 	p := newPlace(t)
 	const many = 130
 	for i := range many {
-		if err := p.CreateRepository(fmt.Sprintf("org/r%03d", i), world.Repository{Private: i%2 == 0}); err != nil {
+		if err := p.Forge.CreateRepository(fmt.Sprintf("org/r%03d", i), forge.Repository{Private: i%2 == 0}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	p.Archive("org/r129")
+	p.Forge.Archive("org/r129")
 	p.push("org/r003", map[string]string{"delivery.yaml": delivers("r003", "r104"), "f.sh": "R104_VERSION=1.0.0\n"}, "v1.0.0")
 	p.push("org/r104", map[string]string{"delivery.yaml": delivers("r104")}, "v1.0.0", "v1.1.0")
 	for _, run := range []struct {
@@ -237,30 +239,30 @@ func (p *place) damage() {
 func TestUnchecked(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	p.repository("org/good", world.Repository{}, map[string]string{"delivery.yaml": delivers("good", "up"), "f.sh": "UP_VERSION=1.0.0\n"}, "v1.0.0")
-	p.repository("org/up", world.Repository{}, map[string]string{"f": ""}, "v1.0.0", "v1.1.0")
-	p.repository("org/broken", world.Repository{}, map[string]string{"delivery.yaml": "version: [1\n\x1b]0;owned\a\n::error::x"})
-	p.repository("org/liar", world.Repository{}, map[string]string{"delivery.yaml": delivers("good")})
-	p.repository("org/folder", world.Repository{}, map[string]string{"delivery.yaml/f": ""})
-	p.repository("org/huge", world.Repository{}, map[string]string{"delivery.yaml": delivers("huge") + strings.Repeat("# much\n", 60_000)})
-	p.repository("org/climber", world.Repository{}, map[string]string{"delivery.yaml": strings.ReplaceAll(delivers("climber", "x"), "org/x", "org/..")})
-	p.repository("org/lost", world.Repository{}, map[string]string{"delivery.yaml": delivers("lost", "gone"), "f.sh": "GONE_VERSION=1.0.0\n"})
-	p.repository("org/odd", world.Repository{}, map[string]string{"delivery.yaml": delivers("odd", "up"), "a\x1b[31m.sh": "UP_VERSION=1.0.0\n", "\"\\377\"": ""})
-	p.repository("org/refused", world.Repository{}, map[string]string{"delivery.yaml": delivers("refused")})
-	p.repository("org/deaf", world.Repository{}, map[string]string{"delivery.yaml": delivers("deaf")})
+	p.repository("org/good", forge.Repository{}, map[string]string{"delivery.yaml": delivers("good", "up"), "f.sh": "UP_VERSION=1.0.0\n"}, "v1.0.0")
+	p.repository("org/up", forge.Repository{}, map[string]string{"f": ""}, "v1.0.0", "v1.1.0")
+	p.repository("org/broken", forge.Repository{}, map[string]string{"delivery.yaml": "version: [1\n\x1b]0;owned\a\n::error::x"})
+	p.repository("org/liar", forge.Repository{}, map[string]string{"delivery.yaml": delivers("good")})
+	p.repository("org/folder", forge.Repository{}, map[string]string{"delivery.yaml/f": ""})
+	p.repository("org/huge", forge.Repository{}, map[string]string{"delivery.yaml": delivers("huge") + strings.Repeat("# much\n", 60_000)})
+	p.repository("org/climber", forge.Repository{}, map[string]string{"delivery.yaml": strings.ReplaceAll(delivers("climber", "x"), "org/x", "org/..")})
+	p.repository("org/lost", forge.Repository{}, map[string]string{"delivery.yaml": delivers("lost", "gone"), "f.sh": "GONE_VERSION=1.0.0\n"})
+	p.repository("org/odd", forge.Repository{}, map[string]string{"delivery.yaml": delivers("odd", "up"), "a\x1b[31m.sh": "UP_VERSION=1.0.0\n", "\"\\377\"": ""})
+	p.repository("org/refused", forge.Repository{}, map[string]string{"delivery.yaml": delivers("refused")})
+	p.repository("org/deaf", forge.Repository{}, map[string]string{"delivery.yaml": delivers("deaf")})
 	many := []string{}
 	for i := range 101 {
 		many = append(many, fmt.Sprintf("c%d", i))
 	}
-	p.repository("org/many", world.Repository{}, map[string]string{"delivery.yaml": delivers("many", many...)})
-	p.Intercept(func(r world.Request) world.Fault {
+	p.repository("org/many", forge.Repository{}, map[string]string{"delivery.yaml": delivers("many", many...)})
+	p.Intercept(func(r networktest.Request) networktest.Fault {
 		switch {
 		case strings.Contains(r.Path, "/refused/contents"):
-			return world.Fault{Status: http.StatusForbidden, Body: `{"message":"Resource not accessible by integration"}`}
+			return networktest.Fault{Status: http.StatusForbidden, Body: `{"message":"Resource not accessible by integration"}`}
 		case strings.HasPrefix(r.Path, "/org/deaf"):
-			return world.Fault{CutBefore: true}
+			return networktest.Fault{CutBefore: true}
 		}
-		return world.Fault{}
+		return networktest.Fault{}
 	})
 	got := p.plan()
 	want := map[string]string{
@@ -303,9 +305,9 @@ func TestUnchecked(t *testing.T) {
 func TestNamedRepositories(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	p.repository("org/a", world.Repository{}, map[string]string{"delivery.yaml": delivers("a", "b"), "f.sh": "B_VERSION=1.0.0\n"})
-	p.repository("org/b", world.Repository{}, map[string]string{"f": ""}, "v1.0.1")
-	p.repository("org/c", world.Repository{}, map[string]string{"delivery.yaml": delivers("c")})
+	p.repository("org/a", forge.Repository{}, map[string]string{"delivery.yaml": delivers("a", "b"), "f.sh": "B_VERSION=1.0.0\n"})
+	p.repository("org/b", forge.Repository{}, map[string]string{"f": ""}, "v1.0.1")
+	p.repository("org/c", forge.Repository{}, map[string]string{"delivery.yaml": delivers("c")})
 	got, err := p.survey.Repositories(t.Context(), []string{"org/b", "org/a", "org/gone", "org/a"})
 	if err != nil {
 		t.Fatal(err)
@@ -330,10 +332,10 @@ func TestNamedRepositories(t *testing.T) {
 func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
-	p.repository("org/up", world.Repository{}, map[string]string{"f": ""}, "v1.0.1")
+	p.repository("org/up", forge.Repository{}, map[string]string{"f": ""}, "v1.0.1")
 	for i := range 12 {
 		name := fmt.Sprintf("r%d", i)
-		p.repository("org/"+name, world.Repository{}, map[string]string{"delivery.yaml": delivers(name, "up"), "f.sh": "UP_VERSION=1.0.0\n"})
+		p.repository("org/"+name, forge.Repository{}, map[string]string{"delivery.yaml": delivers(name, "up"), "f.sh": "UP_VERSION=1.0.0\n"})
 	}
 	plans := make([]Document, 2)
 	done := make(chan error)
@@ -362,9 +364,9 @@ func BenchmarkOrganisation(b *testing.B) {
 	for i := range 200 {
 		name := fmt.Sprintf("r%03d", i)
 		other := fmt.Sprintf("r%03d", (i+1)%200)
-		p.repository("org/"+name, world.Repository{}, map[string]string{"delivery.yaml": delivers(name, other), "f.sh": strings.ToUpper(other) + "_VERSION=1.0.0\n"}, "v1.0.0", "v1.0.1")
+		p.repository("org/"+name, forge.Repository{}, map[string]string{"delivery.yaml": delivers(name, other), "f.sh": strings.ToUpper(other) + "_VERSION=1.0.0\n"}, "v1.0.0", "v1.0.1")
 	}
-	p.Intercept(func(world.Request) world.Fault { return world.Fault{Delay: 50 * time.Millisecond} })
+	p.Intercept(func(networktest.Request) networktest.Fault { return networktest.Fault{Delay: 50 * time.Millisecond} })
 	for _, kept := range []bool{false, true} {
 		b.Run(map[bool]string{false: "cold", true: "warm"}[kept], func(b *testing.B) {
 			for b.Loop() {

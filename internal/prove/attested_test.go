@@ -57,7 +57,7 @@ func attested(t *testing.T, s *stage) {
 	if notes := strings.Join(proof.Notes, "\n"); !strings.Contains(notes, "Not signed: there is no attestation of "+statements[0].Name) {
 		t.Errorf("nothing is signed, and the notes say %q", notes)
 	}
-	testkit.Must(t, s.Attest(wrong.Repository, wrong.Digest, bundles["wrong.json"]))
+	testkit.Must(t, s.Forge.Attest(wrong.Repository, wrong.Digest, bundles["wrong.json"]))
 	proof = look(t, prover)
 	for _, a := range proof.Associations {
 		switch {
@@ -74,7 +74,7 @@ func attested(t *testing.T, s *stage) {
 		}
 	}
 	for _, one := range statements {
-		testkit.Must(t, s.Attest(one.Repository, one.Digest, bundles[one.File]))
+		testkit.Must(t, s.Forge.Attest(one.Repository, one.Digest, bundles[one.File]))
 	}
 	proof = look(t, prover)
 	wholly(t, proof)

@@ -25,11 +25,13 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/contract"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
+	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -52,7 +54,7 @@ const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 // stage is a world in which the train has released the example.
 type stage struct {
-	*world.World
+	*networktest.Network
 	dir, clone string
 	env        []string
 	commit     string // that is released
@@ -65,13 +67,13 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	dir := t.TempDir()
-	w, err := world.Start(filepath.Join(dir, "world"), world.Options{})
+	w, err := networktest.Start(filepath.Join(dir, "world"), network.Options{})
 	testkit.Must(t, err)
 	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
-	s := &stage{World: w, dir: dir, clone: filepath.Join(dir, "clone"), env: append(append(w.Env(), testkit.GoEnv(t)...), "CGO_ENABLED=0")}
+	s := &stage{Network: w, dir: dir, clone: filepath.Join(dir, "clone"), env: append(append(w.Env(), testkit.GoEnv(t)...), "CGO_ENABLED=0")}
 	for _, repository := range []string{owned, "example/engine", "third/addon", "third/store"} {
-		testkit.Must(t, w.CreateRepository(repository, world.Repository{}))
+		testkit.Must(t, w.Forge.CreateRepository(repository, forge.Repository{}))
 	}
 	s.furnish(t)
 	s.seed(t)
@@ -108,7 +110,7 @@ func (s *stage) git(t *testing.T, dir string, args ...string) string {
 // commitIn gives a repository a first commit, of nothing, and a tag on it.
 func (s *stage) commitIn(t *testing.T, repository, tag string) string {
 	t.Helper()
-	dir := s.RepositoryDir(repository)
+	dir := s.Forge.RepositoryDir(repository)
 	commit := s.git(t, dir, "commit-tree", "-m", "Begin", emptyTree)
 	s.git(t, dir, "update-ref", "refs/heads/main", commit)
 	s.git(t, dir, "update-ref", "refs/tags/"+tag, commit)

@@ -95,12 +95,12 @@ var liesOfGit = map[string]lie{
 	"the git tag moved to a later commit": {func(t *testing.T, s *stage) { s.moveTag(t, owned, "v0.2.0", s.other) },
 		"git-tag", theTag, "the tag has moved"},
 	"the git tag moved to a commit of nothing": {func(t *testing.T, s *stage) {
-		s.moveTag(t, owned, "v0.2.0", s.git(t, s.RepositoryDir(owned), "commit-tree", "-m", "Nothing", emptyTree))
+		s.moveTag(t, owned, "v0.2.0", s.git(t, s.Forge.RepositoryDir(owned), "commit-tree", "-m", "Nothing", emptyTree))
 	}, "git-tag", theTag, "the tag has moved"},
 	"the git tag deleted": {func(t *testing.T, s *stage) { s.moveTag(t, owned, "v0.2.0", "") },
 		"git-tag", theTag, "example/app has no such tag"},
 	"the lock-step git tag moved": {func(t *testing.T, s *stage) {
-		s.moveTag(t, "example/engine", "v0.2.0", s.git(t, s.RepositoryDir("example/engine"), "commit-tree", "-m", "Another", emptyTree))
+		s.moveTag(t, "example/engine", "v0.2.0", s.git(t, s.Forge.RepositoryDir("example/engine"), "commit-tree", "-m", "Another", emptyTree))
 	}, "git-tag", "git tag v0.2.0 of example/engine", "the tag has moved"},
 	"the lock-step git tag deleted": {func(t *testing.T, s *stage) { s.moveTag(t, "example/engine", "v0.2.0", "") },
 		"git-tag", "git tag v0.2.0 of example/engine", "example/engine has no such tag"},

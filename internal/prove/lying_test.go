@@ -104,7 +104,7 @@ func sbomTag(image v1.Hash) string { return "sha256-" + image.Hex + ".sbom" }
 func (s *stage) remove(t *testing.T, at, tag string) {
 	t.Helper()
 	host, repository, _ := strings.Cut(at, "/")
-	testkit.Must(t, s.DeleteManifest(host, repository, tag))
+	testkit.Must(t, s.Registry(host).DeleteManifest(repository, tag))
 }
 
 // untag takes a tag away.
@@ -256,7 +256,7 @@ func replaceIn(t *testing.T, files fstest.MapFS, name, old, replacement string) 
 // moveTag moves a git tag; "" takes it away.
 func (s *stage) moveTag(t *testing.T, repository, tag, to string) {
 	t.Helper()
-	dir, ref := s.RepositoryDir(repository), "refs/tags/"+tag
+	dir, ref := s.Forge.RepositoryDir(repository), "refs/tags/"+tag
 	was := s.git(t, dir, "rev-parse", ref)
 	t.Cleanup(func() { s.git(t, dir, "update-ref", ref, was) })
 	if to == "" {

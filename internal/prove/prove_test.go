@@ -11,8 +11,8 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/prove"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/test/networktest"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -53,7 +53,7 @@ func onlyAsks(t *testing.T, s *stage) {
 }
 
 // asked are the requests of one proof, which comes out well.
-func (s *stage) asked(t *testing.T) []world.Request {
+func (s *stage) asked(t *testing.T) []networktest.Request {
 	t.Helper()
 	n := len(s.Requests())
 	wholly(t, s.prove(t))
@@ -145,8 +145,8 @@ func unlisted(t *testing.T, s *stage) {
 
 // private: that others see nothing does not make it wrong.
 func private(t *testing.T, s *stage) {
-	s.SetPrivate("ghcr.io", "example/charts/core-chart", true)
-	t.Cleanup(func() { s.SetPrivate("ghcr.io", "example/charts/core-chart", false) })
+	s.Registry("ghcr.io").SetPrivate("example/charts/core-chart", true)
+	t.Cleanup(func() { s.Registry("ghcr.io").SetPrivate("example/charts/core-chart", false) })
 	p := s.owner(t)
 	p.Registry = s.registry()
 	p.World = s.resolver(p.Registry, p.Repo)
@@ -178,7 +178,7 @@ func unrefuted(t *testing.T, proof *report.Proof) {
 // sufferFaults has each question of a proof fail, and each kind of question in
 // each way: who could not ask refutes nothing, and has not proven all.
 func sufferFaults(t *testing.T, s *stage) {
-	faults := []world.Fault{{Status: http.StatusInternalServerError}, {Status: http.StatusForbidden}, {CutAfter: true}}
+	faults := []networktest.Fault{{Status: http.StatusInternalServerError}, {Status: http.StatusForbidden}, {CutAfter: true}}
 	for kind, questions := range questions(s.asked(t)) {
 		for i := range max(len(questions), len(faults)) {
 			t.Run(kind, func(t *testing.T) {
@@ -196,25 +196,25 @@ func sufferFaults(t *testing.T, s *stage) {
 }
 
 // failing has a question fail whenever it is asked.
-func failing(question world.Request, fault world.Fault) func(world.Request) world.Fault {
-	return func(r world.Request) world.Fault {
+func failing(question networktest.Request, fault networktest.Fault) func(networktest.Request) networktest.Fault {
+	return func(r networktest.Request) networktest.Fault {
 		if sameQuestion(r, question) {
 			return fault
 		}
-		return world.Fault{}
+		return networktest.Fault{}
 	}
 }
 
-func sameQuestion(a, b world.Request) bool {
+func sameQuestion(a, b networktest.Request) bool {
 	return a.Host == b.Host && a.Path == b.Path && a.Query == b.Query
 }
 
 // questions are distinct requests by their kinds.
-func questions(requests []world.Request) map[string][]world.Request {
-	all := map[string][]world.Request{}
+func questions(requests []networktest.Request) map[string][]networktest.Request {
+	all := map[string][]networktest.Request{}
 	for _, r := range requests {
 		kind := kindOf(r)
-		if !slices.ContainsFunc(all[kind], func(other world.Request) bool { return sameQuestion(r, other) }) {
+		if !slices.ContainsFunc(all[kind], func(other networktest.Request) bool { return sameQuestion(r, other) }) {
 			all[kind] = append(all[kind], r)
 		}
 	}
@@ -222,7 +222,7 @@ func questions(requests []world.Request) map[string][]world.Request {
 }
 
 // kindOf leaves out of a question what it is about.
-func kindOf(r world.Request) string {
+func kindOf(r networktest.Request) string {
 	for _, part := range []string{"/manifests/", "/blobs/", "/assets/", "/releases/tags/", "/info/refs", "/git-upload-pack"} {
 		if strings.Contains(r.Path, part) {
 			return r.Host + " " + part

@@ -16,7 +16,8 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
 )
@@ -60,7 +61,7 @@ func (b Rebuild) run(ctx context.Context, src prove.Source) (prove.Rebuilt, erro
 		return prove.Rebuilt{}, err
 	}
 	defer os.RemoveAll(dir)
-	w, err := world.Start(filepath.Join(dir, "world"), world.Options{})
+	w, err := network.Start(filepath.Join(dir, "world"), network.Options{})
 	if err != nil {
 		return prove.Rebuilt{}, err
 	}
@@ -78,7 +79,7 @@ func (b Rebuild) run(ctx context.Context, src prove.Source) (prove.Rebuilt, erro
 }
 
 // in clones the tag out of the world, and builds it there.
-func (b Rebuild) in(ctx context.Context, w *world.World, dir string, src prove.Source) (goreleaser.Results, error) {
+func (b Rebuild) in(ctx context.Context, w *network.Network, dir string, src prove.Source) (goreleaser.Results, error) {
 	repository := src.File.Components[src.Self].Repository
 	if err := b.bring(ctx, w, repository, src.Commit); err != nil {
 		return goreleaser.Results{}, err
@@ -114,11 +115,11 @@ func (b Rebuild) in(ctx context.Context, w *world.World, dir string, src prove.S
 }
 
 // bring puts the tag, with its history, into the world.
-func (b Rebuild) bring(ctx context.Context, w *world.World, repository, commit string) error {
-	if err := w.CreateRepository(repository, world.Repository{}); err != nil {
+func (b Rebuild) bring(ctx context.Context, w *network.Network, repository, commit string) error {
+	if err := w.Forge.CreateRepository(repository, forge.Repository{}); err != nil {
 		return err
 	}
-	there := git.Repo{Dir: w.RepositoryDir(repository), Env: b.Repo.Env}
+	there := git.Repo{Dir: w.Forge.RepositoryDir(repository), Env: b.Repo.Env}
 	tag := "refs/tags/" + b.Version.Tag()
 	if _, err := there.Run(ctx, "fetch", "--quiet", "--no-tags", "--", b.Server+"/"+repository, tag+":"+tag); err != nil {
 		return err
@@ -145,7 +146,7 @@ func (b Rebuild) verifyModules(ctx context.Context, rehearsal *Rehearsal, clone 
 
 // bases copies the images that ours are built on into the world, by digest, but
 // for our own, which the build makes.
-func (b Rebuild) bases(ctx context.Context, w *world.World, releaser *release.Releaser) error {
+func (b Rebuild) bases(ctx context.Context, w *network.Network, releaser *release.Releaser) error {
 	names, err := releaser.Bases()
 	if err != nil {
 		return err

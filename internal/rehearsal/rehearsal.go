@@ -23,7 +23,8 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/internal/report"
 )
 
@@ -55,9 +56,9 @@ type Rehearsal struct {
 	Kept func(context.Context, Kept)
 }
 
-// Kept is a world that stays up for a person to look around in.
+// Kept is a network that stays up for a person to look around in.
 type Kept struct {
-	World   *world.World
+	Network *network.Network
 	Exports []string // what a person's shell must set to be in it
 	Env     []string // the whole environment of a process in it
 	Failed  bool     // the release failed
@@ -90,7 +91,7 @@ func (r *Rehearsal) Run(ctx context.Context) (*report.Report, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	w, err := world.Start(filepath.Join(dir, "world"), world.Options{Addr: r.Addr})
+	w, err := network.Start(filepath.Join(dir, "world"), network.Options{Addr: r.Addr})
 	if err != nil {
 		return nil, outcome.As(outcome.Usage, err)
 	}
@@ -104,7 +105,7 @@ func isLoopback(host string) bool {
 }
 
 // in tells the whole story of a rehearsal.
-func (r *Rehearsal) in(ctx context.Context, w *world.World, clone string) (*report.Report, error) {
+func (r *Rehearsal) in(ctx context.Context, w *network.Network, clone string) (*report.Report, error) {
 	log := &report.Log{Out: r.Out, Now: r.Now}
 	made, here, err := r.scene(ctx, log, w, clone)
 	if err != nil {
@@ -123,12 +124,12 @@ func (r *Rehearsal) in(ctx context.Context, w *world.World, clone string) (*repo
 // Stage sets a rehearsal's scene in a world of the caller's, who acts in it: a
 // clone, and a stand-in for all that others publish. It gives the environment of
 // a process there.
-func (r *Rehearsal) Stage(ctx context.Context, w *world.World, clone string) (env []string, err error) {
+func (r *Rehearsal) Stage(ctx context.Context, w *network.Network, clone string) (env []string, err error) {
 	_, here, err := r.scene(ctx, &report.Log{Out: r.Out, Now: r.Now}, w, clone)
 	return here.Env, err
 }
 
-func (r *Rehearsal) scene(ctx context.Context, log *report.Log, w *world.World, clone string) (made *maker, here git.Repo, err error) {
+func (r *Rehearsal) scene(ctx context.Context, log *report.Log, w *network.Network, clone string) (made *maker, here git.Repo, err error) {
 	if err := log.Step("world", func() (string, error) { return r.found(ctx, w) }); err != nil {
 		return nil, here, err
 	}
@@ -162,9 +163,9 @@ func (r *Rehearsal) acts(ctx context.Context, log *report.Log, made *maker, here
 }
 
 // found makes the repository's own place in the world, from HEAD.
-func (r *Rehearsal) found(ctx context.Context, w *world.World) (string, error) {
+func (r *Rehearsal) found(ctx context.Context, w *network.Network) (string, error) {
 	name := r.File.Own().Repository
-	if err := w.CreateRepository(name, world.Repository{}); err != nil {
+	if err := w.Forge.CreateRepository(name, forge.Repository{}); err != nil {
 		return "", err
 	}
 	shallow, err := r.Repo.Run(ctx, "rev-parse", "--is-shallow-repository")
@@ -181,7 +182,7 @@ func (r *Rehearsal) found(ctx context.Context, w *world.World) (string, error) {
 	if len(dirty) > 0 {
 		fmt.Fprintf(r.Out, "note: %d changed or untracked files are not part of HEAD and so not rehearsed\n", len(dirty))
 	}
-	_, err = r.Repo.Run(ctx, "-c", "push.gpgSign=false", "-c", "protocol.file.allow=always", "push", "--no-follow-tags", "--quiet", "--no-verify", w.RepositoryDir(name), "+HEAD:refs/heads/main", "refs/tags/*:refs/tags/*")
+	_, err = r.Repo.Run(ctx, "-c", "push.gpgSign=false", "-c", "protocol.file.allow=always", "push", "--no-follow-tags", "--quiet", "--no-verify", w.Forge.RepositoryDir(name), "+HEAD:refs/heads/main", "refs/tags/*:refs/tags/*")
 	return "ghcr.io, quay.io and github.com answer on " + w.Addr(), err
 }
 
@@ -233,7 +234,7 @@ func goCommand(ctx context.Context, env []string, dir string, args ...string) ([
 var keptVariables = []string{"PATH", "TMPDIR", "LANG", "TERM", "GOROOT"}
 
 // env is the whole environment of a process in the world.
-func (r *Rehearsal) env(w *world.World) []string {
+func (r *Rehearsal) env(w *network.Network) []string {
 	env := w.Env()
 	for _, entry := range r.Repo.Env {
 		if name, _, _ := strings.Cut(entry, "="); slices.Contains(keptVariables, name) {
@@ -294,8 +295,8 @@ func (r *Rehearsal) release(ctx context.Context, clone string, env []string) (*r
 	return rep, &FailedError{exit.ExitCode()}
 }
 
-func (r *Rehearsal) kept(w *world.World, file *delivery.File, env []string, failed bool) Kept {
-	k := Kept{World: w, Exports: w.Env(), Env: env, Failed: failed, Addr: w.Addr(), Source: "https://github.com/" + file.Own().Repository}
+func (r *Rehearsal) kept(w *network.Network, file *delivery.File, env []string, failed bool) Kept {
+	k := Kept{Network: w, Exports: w.Env(), Env: env, Failed: failed, Addr: w.Addr(), Source: "https://github.com/" + file.Own().Repository}
 	own := file.Own()
 	for _, name := range own.OfKind(delivery.Chart) {
 		a := own.Artifacts[name]
@@ -305,6 +306,6 @@ func (r *Rehearsal) kept(w *world.World, file *delivery.File, env []string, fail
 }
 
 // registryOf is the edge to the world's registries, with the right to push.
-func registryOf(w *world.World) *oci.Registry {
+func registryOf(w *network.Network) *oci.Registry {
 	return &oci.Registry{Keychain: tokenKeychain(w.Token()), Transport: w.Transport()}
 }

@@ -29,7 +29,8 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/internal/render"
 	"github.com/kubestellar/actions/internal/resolve"
 )
@@ -44,7 +45,7 @@ func (k keychain) Resolve(authn.Resource) (authn.Authenticator, error) { return 
 
 // standIns makes, for everything that the tree refers to and others publish,
 // something with its name, version and labels, and says so at each one.
-func (r *Rehearsal) standIns(ctx context.Context, w *world.World, file *delivery.File, clone string) (*maker, string, error) {
+func (r *Rehearsal) standIns(ctx context.Context, w *network.Network, file *delivery.File, clone string) (*maker, string, error) {
 	maker := &maker{Rehearsal: r, world: w, file: file, registry: registryOf(w), commits: map[string]string{}, made: map[resolve.Target]bool{}}
 	references, err := findIn(ctx, file, git.Repo{Dir: clone, Env: r.Repo.Env})
 	if err != nil {
@@ -80,7 +81,7 @@ func findIn(ctx context.Context, file *delivery.File, repo git.Repo) ([]ref.Refe
 // maker makes stand-ins.
 type maker struct {
 	*Rehearsal
-	world    *world.World
+	world    *network.Network
 	file     *delivery.File
 	registry *oci.Registry
 	commits  map[string]string // repository → the commit of all its tags
@@ -102,7 +103,7 @@ func (m *maker) repositories(ctx context.Context, targets []resolve.Target) erro
 		if name == own {
 			continue
 		}
-		if err := m.world.CreateRepository(name, world.Repository{}); err != nil {
+		if err := m.world.Forge.CreateRepository(name, forge.Repository{}); err != nil {
 			return err
 		}
 		commit, err := m.commit(ctx, name, filesOf(name, targets))
@@ -136,7 +137,7 @@ func (m *maker) commit(ctx context.Context, repository string, files []git.File)
 	const when = "2000-01-01T00:00:00Z"
 	who := []string{"GIT_AUTHOR_NAME=stand-in", "GIT_AUTHOR_EMAIL=stand-in@rehearsal.invalid", "GIT_AUTHOR_DATE=" + when,
 		"GIT_COMMITTER_NAME=stand-in", "GIT_COMMITTER_EMAIL=stand-in@rehearsal.invalid", "GIT_COMMITTER_DATE=" + when}
-	repo := git.Repo{Dir: m.world.RepositoryDir(repository), Env: append(m.env(m.world), who...)}
+	repo := git.Repo{Dir: m.world.Forge.RepositoryDir(repository), Env: append(m.env(m.world), who...)}
 	const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904" // git knows it without its being stored
 	commit, err := repo.Run(ctx, "commit-tree", "-m", "Stand in for "+repository, emptyTree)
 	if err != nil {
@@ -200,7 +201,7 @@ func (m *maker) one(ctx context.Context, target resolve.Target) ([]resolve.Targe
 
 // branch puts a branch on the stand-in repository's commit.
 func (m *maker) branch(ctx context.Context, target resolve.Target) error {
-	repo := git.Repo{Dir: m.world.RepositoryDir(target.At), Env: m.env(m.world)}
+	repo := git.Repo{Dir: m.world.Forge.RepositoryDir(target.At), Env: m.env(m.world)}
 	_, err := repo.Run(ctx, "update-ref", "refs/heads/"+target.Tag, m.commits[target.At])
 	return err
 }
@@ -224,7 +225,7 @@ func (m *maker) asset(ctx context.Context, target resolve.Target) error {
 		return err
 	}
 	m.say(target)
-	file := filepath.Join(m.world.RepositoryDir(target.At), "stand-in")
+	file := filepath.Join(m.world.Forge.RepositoryDir(target.At), "stand-in")
 	if err := os.WriteFile(file, []byte("stand-in\n"), 0o600); err != nil {
 		return err
 	}
@@ -260,7 +261,7 @@ func (m *maker) gitTag(ctx context.Context, target resolve.Target) error {
 		return err
 	}
 	repository := m.file.Components[target.Component].Repository
-	repo := git.Repo{Dir: m.world.RepositoryDir(repository), Env: m.env(m.world)}
+	repo := git.Repo{Dir: m.world.Forge.RepositoryDir(repository), Env: m.env(m.world)}
 	_, err = repo.Run(ctx, "update-ref", "refs/tags/"+version.Tag(), m.commits[repository])
 	return err
 }
@@ -382,7 +383,7 @@ func (m *maker) minimalChart(target resolve.Target) fs.FS {
 }
 
 // withhold takes away what the caller wants to see missed.
-func (r *Rehearsal) withhold(w *world.World, made map[resolve.Target]bool) error {
+func (r *Rehearsal) withhold(w *network.Network, made map[resolve.Target]bool) error {
 	for _, name := range r.Without {
 		if err := withholdOne(w, made, name); err != nil {
 			return err
@@ -392,12 +393,16 @@ func (r *Rehearsal) withhold(w *world.World, made map[resolve.Target]bool) error
 	return nil
 }
 
-func withholdOne(w *world.World, made map[resolve.Target]bool, name string) error {
+func withholdOne(w *network.Network, made map[resolve.Target]bool, name string) error {
 	named := func(t resolve.Target) bool { return t.At+":"+t.Tag == name }
 	targets := slices.DeleteFunc(slices.Collect(maps.Keys(made)), func(t resolve.Target) bool { return !named(t) })
 	if len(targets) == 0 {
 		return outcome.Usagef("--without %s: no stand-in has that name; the stand-ins are listed above", name)
 	}
 	host, repository, _ := strings.Cut(targets[0].At, "/")
-	return w.DeleteManifest(host, repository, targets[0].Tag)
+	reg, err := w.Registry(host)
+	if err != nil {
+		return err
+	}
+	return reg.DeleteManifest(repository, targets[0].Tag)
 }

@@ -94,7 +94,7 @@ func (r *Rehearsal) publishUpstream(ctx context.Context, made *maker, forge *gh.
 // receive does what the receiving workflow does with the event: it takes the
 // two words of it as words, and leaves it to bump to find out what is true.
 func (r *Rehearsal) receive(ctx context.Context, made *maker, here git.Repo) (string, error) {
-	events := made.world.Dispatches(r.File.Own().Repository)
+	events := made.world.Forge.Dispatches(r.File.Own().Repository)
 	if len(events) == 0 {
 		return "", errors.New("no event has arrived")
 	}

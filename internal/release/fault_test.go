@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 // A host dies at a request of the release: before it is done, or after it is
@@ -39,7 +39,7 @@ func TestAHostDiesAtEachRequest(t *testing.T) {
 	}
 }
 
-func dies(t *testing.T, i int, at world.Request, done bool, want string) {
+func dies(t *testing.T, i int, at networktest.Request, done bool, want string) {
 	name := fmt.Sprintf("%03d %s %s%s done=%t", i, at.Method, at.Host, at.Path, done)
 	t.Run(strings.ReplaceAll(name, "/", "|"), func(t *testing.T) {
 		t.Parallel()
@@ -65,16 +65,16 @@ func dies(t *testing.T, i int, at world.Request, done bool, want string) {
 // killAt has the host of the nth request die at it.
 func (s *stage) killAt(n int, done bool) (fired func() bool) {
 	var died atomic.Bool
-	s.Intercept(func(r world.Request) world.Fault {
+	s.Intercept(func(r networktest.Request) networktest.Fault {
 		if r.N != n {
-			return world.Fault{}
+			return networktest.Fault{}
 		}
 		died.Store(true)
 		if done {
-			return world.Fault{CutAfter: true}
+			return networktest.Fault{CutAfter: true}
 		}
 		s.Down(r.Host)
-		return world.Fault{CutBefore: true}
+		return networktest.Fault{CutBefore: true}
 	})
 	return died.Load
 }
@@ -141,7 +141,7 @@ func TestAReleaseThatShowsLate(t *testing.T) {
 	s := newStage(t)
 	var promoted, published atomic.Bool // goreleaser edits the draft before
 	var late atomic.Int32
-	s.Intercept(func(r world.Request) world.Fault {
+	s.Intercept(func(r networktest.Request) networktest.Fault {
 		if strings.HasSuffix(r.Path, "/manifests/v0.2.0") && r.Effect {
 			promoted.Store(true)
 		}
@@ -149,12 +149,12 @@ func TestAReleaseThatShowsLate(t *testing.T) {
 			published.Store(true)
 		}
 		if published.Load() && strings.HasSuffix(r.Path, "/releases/tags/v0.2.0") && late.Add(1) <= 2 {
-			return world.Fault{Status: http.StatusNotFound, Body: `{"message":"Not Found"}`}
+			return networktest.Fault{Status: http.StatusNotFound, Body: `{"message":"Not Found"}`}
 		}
 		if published.Load() && strings.HasSuffix(r.Path, "/releases") && late.Load() <= 2 {
-			return world.Fault{Status: http.StatusOK, Body: "[]"}
+			return networktest.Fault{Status: http.StatusOK, Body: "[]"}
 		}
-		return world.Fault{}
+		return networktest.Fault{}
 	})
 	if _, err := s.release("0.2.0"); err != nil || late.Load() < 3 {
 		t.Errorf("after %d looks: %v", late.Load(), err)

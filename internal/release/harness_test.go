@@ -26,17 +26,19 @@ import (
 	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/contract"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
 // stage is a world with everything that the tiny repository needs, and a
 // clone of it.
 type stage struct {
-	*world.World
+	*networktest.Network
 	t     *testing.T
 	clone git.Repo
 }
@@ -54,7 +56,7 @@ var packages = []string{"ghcr.io/example/tiny", "ghcr.io/example/charts/zeta-cha
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	dir := t.TempDir()
-	w, err := world.Start(filepath.Join(dir, "world"), world.Options{})
+	w, err := networktest.Start(filepath.Join(dir, "world"), network.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +64,7 @@ func newStage(t *testing.T) *stage {
 	t.Cleanup(func() { w.Close() })
 	s := &stage{w, t, git.Repo{Dir: filepath.Join(dir, "clone"), Env: append(w.Env(), testkit.GoEnv(t)...)}}
 	for _, repository := range []string{owned, "example/engine", "example/consumer", "example/tool"} {
-		s.must(w.CreateRepository(repository, world.Repository{}))
+		s.must(w.Forge.CreateRepository(repository, forge.Repository{}))
 	}
 	s.seed(filepath.Join(dir, "seed"))
 	engine := s.commitIn("example/engine", needed)
@@ -121,7 +123,7 @@ func (s *stage) change(file, old, replacement string) {
 // commitIn gives a repository its first commit and a tag on it.
 func (s *stage) commitIn(repository, tag string) string {
 	s.t.Helper()
-	dir := s.RepositoryDir(repository)
+	dir := s.Forge.RepositoryDir(repository)
 	commit := s.git(dir, "commit-tree", "-m", "stand in", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 	s.git(dir, "update-ref", "refs/heads/main", commit)
 	s.git(dir, "update-ref", "refs/tags/"+tag, commit)
@@ -175,7 +177,7 @@ func (s *stage) releaser(version string) *release.Releaser {
 func (s *stage) state() string {
 	s.t.Helper()
 	var b strings.Builder
-	fmt.Fprintln(&b, s.git(s.RepositoryDir(owned), "for-each-ref", "--format=%(refname) %(objecttype) %(*objectname)", "refs/tags"))
+	fmt.Fprintln(&b, s.git(s.Forge.RepositoryDir(owned), "for-each-ref", "--format=%(refname) %(objecttype) %(*objectname)", "refs/tags"))
 	for _, repository := range []string{"ghcr.io/example/tiny", "ghcr.io/example/charts/zeta-chart", "ghcr.io/example/charts/edge-chart", "ghcr.io/kubestellar/actions/base"} {
 		b.WriteString(s.tags(repository))
 	}
@@ -186,7 +188,7 @@ func (s *stage) state() string {
 			fmt.Fprintf(&b, "  %s %s\n", a.Name, a.Digest)
 		}
 	}
-	fmt.Fprintf(&b, "%d dispatches\n", len(s.Dispatches("example/consumer")))
+	fmt.Fprintf(&b, "%d dispatches\n", len(s.Forge.Dispatches("example/consumer")))
 	return b.String()
 }
 

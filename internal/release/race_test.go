@@ -23,16 +23,16 @@ import (
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 // second is another clone of the same commit in the same world, as of another
 // runner.
 func (s *stage) second() *stage {
 	s.t.Helper()
-	other := &stage{s.World, s.t, git.Repo{Dir: filepath.Join(s.t.TempDir(), "clone"), Env: s.clone.Env}}
+	other := &stage{s.Network, s.t, git.Repo{Dir: filepath.Join(s.t.TempDir(), "clone"), Env: s.clone.Env}}
 	s.git(filepath.Dir(other.clone.Dir), "clone", "--quiet", "https://github.com/"+owned, other.clone.Dir)
 	return other
 }
@@ -92,17 +92,17 @@ func TestTwoDraftsAtOnce(t *testing.T) {
 	var drafts sync.WaitGroup
 	var made atomic.Int32
 	drafts.Add(2)
-	s.Intercept(func(r world.Request) world.Fault {
+	s.Intercept(func(r networktest.Request) networktest.Fault {
 		if r.Method == http.MethodPost && r.Host == "api.github.com" && strings.HasSuffix(r.Path, "/releases") {
 			if made.Add(1) <= 2 { // goreleaser may make one more, see above
 				drafts.Done()
 				drafts.Wait()
 			}
 		}
-		return world.Fault{}
+		return networktest.Fault{}
 	})
 	errs := s.atOnce((*release.Releaser).Release)
-	deleted := slices.ContainsFunc(s.Requests(), func(r world.Request) bool {
+	deleted := slices.ContainsFunc(s.Requests(), func(r networktest.Request) bool {
 		return r.Method == http.MethodDelete && strings.Contains(r.Path, "/releases/") && !strings.Contains(r.Path, "/assets/")
 	})
 	if !deleted {
@@ -141,10 +141,10 @@ func TestSomebodyElseWins(t *testing.T) {
 	s := newStage(t)
 	var mu sync.Mutex
 	pushed, theirs := false, ""
-	s.Intercept(func(r world.Request) world.Fault {
+	s.Intercept(func(r networktest.Request) networktest.Fault {
 		repository, tag, ok := manifest(r)
 		if !ok || repository != "ghcr.io/example/charts/zeta-chart" || tag != "0.2.0" {
-			return world.Fault{}
+			return networktest.Fault{}
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -153,7 +153,7 @@ func TestSomebodyElseWins(t *testing.T) {
 			theirs = s.overwrite(repository+":"+tag, strings.Repeat("0123456789", 4))
 		}
 		pushed = pushed || r.Method == http.MethodPut
-		return world.Fault{}
+		return networktest.Fault{}
 	})
 	_, err := s.release("0.2.0")
 	var conflict *oci.Conflict

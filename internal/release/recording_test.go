@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 // What an undisturbed release asks of the world, in its order.
@@ -27,7 +27,7 @@ func TestWhatAReleaseWrites(t *testing.T) {
 
 // The end of all writes are the final names, in their order, the release and
 // the dispatch: so all that is staged was written before.
-func finalLast(t *testing.T, requests []world.Request) {
+func finalLast(t *testing.T, requests []networktest.Request) {
 	var writes []string
 	for _, r := range requests {
 		if r.Effect {
@@ -61,8 +61,8 @@ func isFinal(tag string) bool { return tag == "0.2.0" || tag == "v0.2.0" }
 
 // Before the first final name, each image and chart was asked for by its
 // digest.
-func readBack(t *testing.T, requests []world.Request, state string) {
-	first := slices.IndexFunc(requests, func(r world.Request) bool {
+func readBack(t *testing.T, requests []networktest.Request, state string) {
+	first := slices.IndexFunc(requests, func(r networktest.Request) bool {
 		_, tag, isTag := manifest(r)
 		return r.Method == http.MethodPut && isTag && isFinal(tag)
 	})
@@ -70,7 +70,7 @@ func readBack(t *testing.T, requests []world.Request, state string) {
 		at, _, _ := strings.Cut(name, ":")
 		_, digest, _ := strings.Cut(state[strings.Index(state, name):], " ")
 		digest, _, _ = strings.Cut(digest, "\n")
-		asked := func(r world.Request) bool {
+		asked := func(r networktest.Request) bool {
 			repository, reference, ok := manifest(r)
 			return ok && r.Method == http.MethodGet && repository == at && reference == digest
 		}
@@ -83,7 +83,7 @@ func readBack(t *testing.T, requests []world.Request, state string) {
 var manifestPath = regexp.MustCompile(`^/v2/(.+)/manifests/([^/]+)$`)
 
 // manifest is the repository and the reference of a request for a manifest.
-func manifest(r world.Request) (repository, reference string, ok bool) {
+func manifest(r networktest.Request) (repository, reference string, ok bool) {
 	m := manifestPath.FindStringSubmatch(r.Path)
 	if m == nil {
 		return "", "", false
@@ -92,7 +92,7 @@ func manifest(r world.Request) (repository, reference string, ok bool) {
 }
 
 // No tag that moves is pushed, latest least of all, nor any that is not ours.
-func onlyItsTags(t *testing.T, requests []world.Request) {
+func onlyItsTags(t *testing.T, requests []networktest.Request) {
 	ours := regexp.MustCompile(`^(sha256:[0-9a-f]{64}|staging-0\.2\.0-[0-9a-f]{12}(-[0-9a-f]{12})?|base-[0-9a-f]{64}|v?0\.2\.0)$`)
 	pushed := map[string]bool{}
 	for _, r := range requests {

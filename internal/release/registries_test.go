@@ -60,7 +60,7 @@ func TestReleaseToTwoRegistries(t *testing.T) {
 	s.change("app-chart/templates/deployment.yaml", "ghcr.io/example/tiny:", "quay.io/example/tiny:")
 	right := logins{"quay.io": "of-quay", "ghcr.io": "of-ghcr"}
 	for host, password := range right {
-		s.SetToken(host, password)
+		s.Registry(host).SetToken(password)
 	}
 	for name, wrong := range map[string]logins{
 		"quay.io/example/tiny":              {"quay.io": "of-ghcr", "ghcr.io": "of-ghcr"},

@@ -12,8 +12,9 @@ import (
 	"github.com/kubestellar/actions/internal/chart"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 func TestReleaseAndAgain(t *testing.T) {
@@ -78,13 +79,15 @@ func TestReleaseStops(t *testing.T) {
 			"preflight", "image quay.io/example/engine:0.2.0, named at delivery.yaml (lock step with tiny), is not there", outcome.Wrong},
 		"the lock-step image is of another commit": {func(s *stage) { s.moveTag("example/engine", needed) },
 			"preflight", "its image was built from something else", outcome.Wrong},
-		"the lock-step repository has no tag": {func(s *stage) { s.git(s.RepositoryDir("example/engine"), "update-ref", "-d", "refs/tags/"+needed) },
+		"the lock-step repository has no tag": {func(s *stage) {
+			s.git(s.Forge.RepositoryDir("example/engine"), "update-ref", "-d", "refs/tags/"+needed)
+		},
 			"preflight", "git tag v0.2.0 of example/engine: example/engine has no such tag", outcome.Wrong},
 		"a referenced image is missing": {func(s *stage) { s.withhold("quay.io", "example/tool", "v1.4.0") },
 			"preflight", "image quay.io/example/tool:v1.4.0, named at edge-chart/values.yaml:1:16, is not there", outcome.Wrong},
 		"a self-reference": {func(s *stage) { s.change("hooks/hook.yaml", "0.0.0-unstamped", "0.1.0") },
 			"preflight", "(self-reference)", outcome.Wrong},
-		"no right to push to a registry": {func(s *stage) { s.DenyPush("ghcr.io", "example/charts") },
+		"no right to push to a registry": {func(s *stage) { s.Registry("ghcr.io").DenyPush("example/charts") },
 			"preflight", "no right to push to ghcr.io/example/charts/zeta-chart", outcome.Unchecked},
 		"a chart that says latest": {func(s *stage) {
 			s.change("app-chart/templates/deployment.yaml", "tiny:{{ .Chart.AppVersion }}", "tiny:latest")
@@ -109,7 +112,7 @@ func TestReleaseStops(t *testing.T) {
 		}, "preflight", "declares the image ghcr.io/example/tiny, but goreleaser builds no such", outcome.Usage},
 		"an image without a declared platform": {func(s *stage) { s.change("delivery.yaml", "[linux/amd64]", "[linux/amd64, linux/s390x]") },
 			"check", "linux/s390x is missing; it has linux/amd64", outcome.Wrong},
-		"a private package": {func(s *stage) { s.SetPrivate("ghcr.io", "example/charts/edge-chart", true) },
+		"a private package": {func(s *stage) { s.Registry("ghcr.io").SetPrivate("example/charts/edge-chart", true) },
 			"preflight", "saw package ghcr.io/example/charts/edge-chart, which is private, want a package that everybody can pull; an administrator of the package must make it public, in https://github.com/orgs/example/packages/container/charts%2Fedge-chart/settings", outcome.Wrong},
 		"a package that does not exist yet": {func(s *stage) { s.change("delivery.yaml", "charts/edge-chart,", "charts/fresh-chart,") },
 			"preflight", "saw no package ghcr.io/example/charts/fresh-chart yet, and a new one will be private, want", outcome.Wrong},
@@ -117,11 +120,11 @@ func TestReleaseStops(t *testing.T) {
 			s.change("delivery.yaml", "ghcr.io/example/charts/edge-chart,", "quay.io/example/fresh-chart,")
 		}, "preflight", "make it public, in https://quay.io/repository/example/fresh-chart?tab=settings", outcome.Wrong},
 		"a package that nobody could be asked for": {func(s *stage) {
-			s.Intercept(func(r world.Request) world.Fault {
+			s.Intercept(func(r networktest.Request) networktest.Fault {
 				if r.Path == "/v2/example/charts/edge-chart/tags/list" {
-					return world.Fault{Status: 500}
+					return networktest.Fault{Status: 500}
 				}
-				return world.Fault{}
+				return networktest.Fault{}
 			})
 		}, "preflight", "looking for ghcr.io/example/charts/edge-chart: could not ask: ", outcome.Unchecked},
 		"an image that is not built": {func(s *stage) {
@@ -139,7 +142,7 @@ func TestReleaseStops(t *testing.T) {
 			"preflight", "base_image", outcome.Wrong},
 		"a base image without a digest": {func(s *stage) { s.change(".goreleaser.yaml", "base@sha256:", "base:") },
 			"preflight", "is not named by digest", outcome.Usage},
-		"no right to push the base image": {func(s *stage) { s.DenyPush("ghcr.io", "kubestellar/actions/base") },
+		"no right to push the base image": {func(s *stage) { s.Registry("ghcr.io").DenyPush("kubestellar/actions/base") },
 			"preflight", "no right to push to ghcr.io/kubestellar/actions/base", outcome.Unchecked},
 		"an image that is pushed as latest, too": {func(s *stage) {
 			s.change(".goreleaser.yaml", `tags: ["staging-{{ .Env.STAGE }}"]`, `tags: ["staging-{{ .Env.STAGE }}", latest]`)
@@ -204,13 +207,13 @@ func (s *stage) nothingPushed(before int) {
 // withhold takes a stand-in away.
 func (s *stage) withhold(host, repository, tag string) {
 	s.t.Helper()
-	s.must(s.DeleteManifest(host, repository, tag))
+	s.must(s.Registry(host).DeleteManifest(repository, tag))
 }
 
 // moveTag does what nobody may do: it puts a tag on another commit.
 func (s *stage) moveTag(repository, tag string) {
 	s.t.Helper()
-	dir := s.RepositoryDir(repository)
+	dir := s.Forge.RepositoryDir(repository)
 	other := s.git(dir, "commit-tree", "-m", "another", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 	s.git(dir, "update-ref", "refs/tags/"+tag, other)
 }
@@ -227,7 +230,7 @@ func (s *stage) nothingPublic() {
 	if public > 0 && !strings.Contains(s.t.Name(), "published_with_other_bytes") || public > 1 {
 		s.t.Errorf("public:\n%s", s.state())
 	}
-	if n := len(s.Dispatches("example/consumer")); n > 0 {
+	if n := len(s.Forge.Dispatches("example/consumer")); n > 0 {
 		s.t.Errorf("%d dispatches", n)
 	}
 }
@@ -236,20 +239,20 @@ func (s *stage) nothingPublic() {
 func TestReleaseFromAForksClone(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.must(s.CreateRepository("somebody/tiny", world.Repository{}))
+	s.must(s.Forge.CreateRepository("somebody/tiny", forge.Repository{}))
 	s.git(s.clone.Dir, "remote", "set-url", "origin", "https://github.com/somebody/tiny")
 	s.git(s.clone.Dir, "config", "push.followTags", "true")
 	s.git(s.clone.Dir, "tag", "--annotate", "--message", "mine", "v77.0.0")
 	if _, err := s.release("0.2.0"); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := s.git(s.RepositoryDir(owned), "rev-parse", "v0.2.0^{commit}"), s.git(s.clone.Dir, "rev-parse", "HEAD"); got != want {
+	if got, want := s.git(s.Forge.RepositoryDir(owned), "rev-parse", "v0.2.0^{commit}"), s.git(s.clone.Dir, "rev-parse", "HEAD"); got != want {
 		t.Errorf("the tag is on %s, want %s", got, want)
 	}
-	if tags := s.git(s.RepositoryDir(owned), "tag", "--list"); tags != "v0.2.0" {
+	if tags := s.git(s.Forge.RepositoryDir(owned), "tag", "--list"); tags != "v0.2.0" {
 		t.Errorf("tags %q, want v0.2.0 alone", tags)
 	}
-	if tags := s.git(s.RepositoryDir("somebody/tiny"), "tag", "--list"); tags != "" {
+	if tags := s.git(s.Forge.RepositoryDir("somebody/tiny"), "tag", "--list"); tags != "" {
 		t.Errorf("the fork got the tags %q", tags)
 	}
 }
@@ -278,7 +281,7 @@ func TestReleaseHoldsOnlyWhatIsCommitted(t *testing.T) {
 func TestReleaseOfAPrivatePackage(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.SetPrivate("ghcr.io", "example/charts/edge-chart", true)
+	s.Registry("ghcr.io").SetPrivate("example/charts/edge-chart", true)
 	releaser := s.releaser("0.2.0")
 	releaser.AllowPrivate = true
 	rep, err := releaser.Release(context.Background())

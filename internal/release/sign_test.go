@@ -22,9 +22,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 // beCosign has this test's program take cosign's place: a keyless signature
@@ -139,7 +139,7 @@ func TestSignedByCosign(t *testing.T) {
 	var calls func() []called
 	releaser.Signer, calls = s.signer("sign")
 	var named atomic.Bool // requests run in parallel
-	s.Intercept(func(r world.Request) world.Fault {
+	s.Intercept(func(r networktest.Request) networktest.Fault {
 		tag := strings.HasSuffix(r.Path, "/manifests/0.2.0") || strings.HasSuffix(r.Path, "/manifests/v0.2.0")
 		if r.Host == "ghcr.io" && r.Method == http.MethodPut && tag {
 			named.Store(true)
@@ -147,7 +147,7 @@ func TestSignedByCosign(t *testing.T) {
 		if r.Method == http.MethodPut && strings.Contains(r.Path, "/manifests/sha256-") && named.Load() {
 			t.Errorf("signed at %s, after something had its final name", r.Path)
 		}
-		return world.Fault{}
+		return networktest.Fault{}
 	})
 	rep, err := releaser.Release(context.Background())
 	s.must(err)
@@ -259,7 +259,7 @@ func TestImmutableRelease(t *testing.T) {
 	if got := did(rep, "publish"); !strings.Contains(got, "; not immutable: for the next, turn on ") {
 		t.Errorf("the step says %q", got)
 	}
-	s.must(s.SetImmutable(owned, true))
+	s.must(s.Forge.SetImmutable(owned, true))
 	rep, err = s.release("0.2.0")
 	s.must(err)
 	if got := did(rep, "publish"); !strings.Contains(got, "is public already; not immutable") {
@@ -270,7 +270,7 @@ func TestImmutableRelease(t *testing.T) {
 func TestImmutableReleaseIsGoneForEver(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.must(s.SetImmutable(owned, true))
+	s.must(s.Forge.SetImmutable(owned, true))
 	rep, err := s.release("0.2.0")
 	s.must(err)
 	if got := did(rep, "publish"); !strings.HasSuffix(got, "; GitHub holds it immutable") {

@@ -21,7 +21,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 // bin is where the tests put what they build.
@@ -96,7 +96,7 @@ func (w *whole) ride() error {
 	if err := w.process(w.clone.Dir, "release", "0.2.0", "--report", filepath.Join(w.temp, "report"), "--verbose"); err != nil {
 		return err
 	}
-	for _, event := range w.Dispatches(consumer) {
+	for _, event := range w.Forge.Dispatches(consumer) {
 		var said gh.Event
 		w.must(json.Unmarshal(event.ClientPayload, &said))
 		if err := w.process(w.consumer.Dir, "bump", "--pull-request", "--", said.Component, said.Version); err != nil {
@@ -142,23 +142,23 @@ func (w *whole) killAt(n int, when moment) (killed func() bool) {
 		died.Store(true)
 		syscall.Kill(-int(w.group.Load()), syscall.SIGKILL)
 	}
-	w.Intercept(func(r world.Request) world.Fault {
+	w.Intercept(func(r networktest.Request) networktest.Fault {
 		switch {
 		case died.Load():
-			return world.Fault{CutBefore: true} // it was on its way
+			return networktest.Fault{CutBefore: true} // it was on its way
 		case seen.Load() > int64(n): // the next one, of any kind
 			kill()
-			return world.Fault{CutBefore: true}
+			return networktest.Fault{CutBefore: true}
 		case !r.Effect || seen.Add(1) != int64(n)+1:
-			return world.Fault{}
+			return networktest.Fault{}
 		case when == beforeIt:
 			kill()
-			return world.Fault{CutBefore: true}
+			return networktest.Fault{CutBefore: true}
 		case when == answerLost:
 			kill()
-			return world.Fault{CutAfter: true}
+			return networktest.Fault{CutAfter: true}
 		}
-		return world.Fault{}
+		return networktest.Fault{}
 	})
 	return died.Load
 }
@@ -168,8 +168,8 @@ func (w *whole) end() string {
 	w.t.Helper()
 	var b strings.Builder
 	b.WriteString(w.state())
-	fmt.Fprintln(&b, w.git(w.RepositoryDir(consumer), "for-each-ref", "--format=%(refname) %(tree) %(contents:subject)"))
-	for _, p := range w.PullRequests(consumer) {
+	fmt.Fprintln(&b, w.git(w.Forge.RepositoryDir(consumer), "for-each-ref", "--format=%(refname) %(tree) %(contents:subject)"))
+	for _, p := range w.Forge.PullRequests(consumer) {
 		p.HeadSHA = "" // which comes of the time, too
 		fmt.Fprintf(&b, "%+v\n", p)
 	}
@@ -191,7 +191,7 @@ func TestTheProcessDiesAtEachEffect(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, half := recording.end(), recording.state()
-	var effects []world.Request
+	var effects []networktest.Request
 	for _, r := range recording.Requests()[before:] {
 		if r.Effect {
 			effects = append(effects, r)
@@ -264,7 +264,7 @@ func (w *whole) noSecret() {
 			return err
 		}))
 	}
-	for _, p := range w.PullRequests(consumer) {
+	for _, p := range w.Forge.PullRequests(consumer) {
 		look("the pull request", []byte(p.Title+p.Body+strings.Join(p.Comments, "")))
 	}
 	if searched < 50 {
@@ -277,7 +277,7 @@ func (w *whole) noSecret() {
 func TestTheTokenIsNowhere(t *testing.T) {
 	t.Parallel()
 	traces := []string{"GIT_TRACE=1", "GIT_TRACE_CURL=1", "GIT_CURL_VERBOSE=1", "GIT_TRACE_PACKET=1", "GIT_TRACE_REDACT=0", "GODEBUG=http2debug=2", "RUNNER_DEBUG=1", "ACTIONS_STEP_DEBUG=true"}
-	refusals := map[string]world.Fault{
+	refusals := map[string]networktest.Fault{
 		"refused": {Status: http.StatusUnauthorized, Header: http.Header{"Www-Authenticate": {`Basic realm="x"`}}, Body: `{"message":"Bad credentials"}`},
 		"denied":  {Status: http.StatusForbidden, Body: `{"message":"Resource not accessible by integration"}`},
 		"broken":  {CutBefore: true},
@@ -295,11 +295,11 @@ func TestTheTokenIsNowhere(t *testing.T) {
 				t.Parallel()
 				w := newWhole(t)
 				w.extra = append(traces, "GITHUB_ACTIONS=true")
-				w.Intercept(func(r world.Request) world.Fault {
+				w.Intercept(func(r networktest.Request) networktest.Fault {
 					if r.Host == host && (r.Effect || host == "github.com") { // git reads alone
 						return fault
 					}
-					return world.Fault{}
+					return networktest.Fault{}
 				})
 				if err := w.ride(); err == nil {
 					t.Error("nothing went wrong")

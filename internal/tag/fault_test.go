@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 // The forge dies at a request with an effect: before it is done, or after it is
@@ -44,19 +44,19 @@ func TestTheForgeDiesAtEachRequest(t *testing.T) {
 // kinds is the state without the commits, which differ between stages.
 func kinds(s *stage) string { return strings.ReplaceAll(s.state(), s.head(), "COMMIT") }
 
-func dies(t *testing.T, at world.Request, done bool, want string) {
+func dies(t *testing.T, at networktest.Request, done bool, want string) {
 	s := newStage(t)
 	var fired atomic.Bool
-	s.Intercept(func(r world.Request) world.Fault {
+	s.Intercept(func(r networktest.Request) networktest.Fault {
 		switch {
 		case r.Host != at.Host:
 		case fired.Load(): // a look after the lost answer does not come through either
-			return world.Fault{CutBefore: true}
+			return networktest.Fault{CutBefore: true}
 		case r.Method == at.Method && r.Path == at.Path:
 			fired.Store(true)
-			return world.Fault{CutAfter: done, CutBefore: !done}
+			return networktest.Fault{CutAfter: done, CutBefore: !done}
 		}
-		return world.Fault{}
+		return networktest.Fault{}
 	})
 	if _, err := s.tag("0.2.0"); err == nil {
 		t.Error("the forge died, and the command said nothing")
@@ -83,12 +83,12 @@ func TestALostAnswerIsLookedFor(t *testing.T) {
 	for _, path := range []string{"/git/tags", "/git/refs"} {
 		s := newStage(t)
 		lost := 0
-		s.Intercept(func(r world.Request) world.Fault {
+		s.Intercept(func(r networktest.Request) networktest.Fault {
 			if r.Method == "POST" && strings.HasSuffix(r.Path, path) && lost == 0 {
 				lost++
-				return world.Fault{CutAfter: true}
+				return networktest.Fault{CutAfter: true}
 			}
-			return world.Fault{}
+			return networktest.Fault{}
 		})
 		made, err := s.tag("0.2.0")
 		if err != nil || lost != 1 || made.Commit != s.head() || strings.Count(s.state(), "refs/tags/") != 1 {
@@ -103,24 +103,24 @@ func TestTwoTagAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	other := s.git("rev-parse", "HEAD~1")
-	s.Intercept(func(r world.Request) world.Fault {
+	s.Intercept(func(r networktest.Request) networktest.Fault {
 		if r.Method == "POST" && strings.HasSuffix(r.Path, "/git/tags") {
 			s.Intercept(nil)
 			s.tagged(other, "v0.2.0")
 		}
-		return world.Fault{}
+		return networktest.Fault{}
 	})
 	_, err := s.tag("0.2.0")
 	if err == nil || !strings.Contains(err.Error(), "somebody else made it; a tag never moves") {
 		t.Errorf("another commit: %v", err)
 	}
 	s = newStage(t)
-	s.Intercept(func(r world.Request) world.Fault {
+	s.Intercept(func(r networktest.Request) networktest.Fault {
 		if r.Method == "POST" && strings.HasSuffix(r.Path, "/git/tags") {
 			s.Intercept(nil)
 			s.tagged("HEAD", "v0.2.0")
 		}
-		return world.Fault{}
+		return networktest.Fault{}
 	})
 	if made, err := s.tag("0.2.0"); err != nil || made.Commit != s.head() || made.Annotated() {
 		t.Errorf("the same commit: %+v, %v, want the tag that somebody pushed", made, err)

@@ -21,13 +21,15 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/contract"
-	"github.com/kubestellar/actions/internal/rehearsal/faults"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/internal/tag"
 	"github.com/kubestellar/actions/internal/verify"
+	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/networktest/contract"
+	"github.com/kubestellar/actions/test/networktest/faults"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -36,7 +38,7 @@ const owned = "example/tiny"
 // stage is a world in which a commit of example/tiny can be tagged as 0.2.0, and
 // a clone of it.
 type stage struct {
-	*world.World
+	*networktest.Network
 	t      *testing.T
 	clone  git.Repo
 	out    bytes.Buffer
@@ -63,15 +65,15 @@ components:
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	dir := t.TempDir()
-	w, err := world.Start(filepath.Join(dir, "world"), world.Options{})
+	w, err := networktest.Start(filepath.Join(dir, "world"), network.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
-	s := &stage{World: w, t: t, clone: git.Repo{Dir: filepath.Join(dir, "clone"), Env: append(w.Env(), "PATH="+os.Getenv("PATH"))}}
+	s := &stage{Network: w, t: t, clone: git.Repo{Dir: filepath.Join(dir, "clone"), Env: append(w.Env(), "PATH="+os.Getenv("PATH"))}}
 	for _, repository := range []string{owned, "example/engine", "example/tool"} {
-		s.must(w.CreateRepository(repository, world.Repository{}))
+		s.must(w.Forge.CreateRepository(repository, forge.Repository{}))
 	}
 	_, err = git.Repo{Dir: dir, Env: s.clone.Env}.Run(context.Background(), "clone", "--quiet", "https://github.com/"+owned, s.clone.Dir)
 	s.must(err)
@@ -118,7 +120,7 @@ func (s *stage) tagged(commit string, tags ...string) {
 // placeEngine releases what is in lock step, at a version.
 func (s *stage) placeEngine(version string) {
 	s.t.Helper()
-	bare := git.Repo{Dir: s.RepositoryDir("example/engine"), Env: s.clone.Env}
+	bare := git.Repo{Dir: s.Forge.RepositoryDir("example/engine"), Env: s.clone.Env}
 	commit, err := bare.Run(context.Background(), "commit-tree", "-m", "stand in", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 	s.must(err)
 	_, err = bare.Run(context.Background(), "update-ref", "refs/tags/v"+version, commit)
@@ -181,7 +183,7 @@ func (s *stage) state() string { return s.stateOf(owned) }
 
 func (s *stage) stateOf(repository string) string {
 	s.t.Helper()
-	bare := git.Repo{Dir: s.RepositoryDir(repository), Env: s.clone.Env}
+	bare := git.Repo{Dir: s.Forge.RepositoryDir(repository), Env: s.clone.Env}
 	out, err := bare.Run(context.Background(), "for-each-ref", "--format=%(refname) %(objecttype) %(*objectname) %(taggername) %(contents:subject)", "refs/")
 	s.must(err)
 	return strings.TrimSpace(out)
@@ -191,6 +193,6 @@ func (s *stage) stateOf(repository string) string {
 func (s *stage) dispatched() int64 {
 	s.t.Helper()
 	s.must(s.forge().Dispatch(context.Background(), owned, gh.NewEvent("engine", "0.2.0")))
-	runs := s.Runs(owned)
+	runs := s.Forge.Runs(owned)
 	return runs[len(runs)-1].ID
 }

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kubestellar/actions/internal/rehearsal/faults"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/test/networktest/faults"
 )
 
 // Each request to the API fails in each way, the second page of the checks too.
@@ -19,9 +19,9 @@ func TestTagsWhateverFails(t *testing.T) {
 	faults.Matrix(t, os.Getenv("FAULTS") == "all", func(t *testing.T) faults.Trial {
 		s := newStage(t)
 		for i := range 130 {
-			s.SetCheck(owned, s.head(), world.Check{Name: fmt.Sprintf("check %d", i), Conclusion: "success"})
+			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: fmt.Sprintf("check %d", i), Conclusion: "success"})
 		}
-		return faults.Trial{World: s.World, State: func() string { return kinds(s) }, Run: func() error {
+		return faults.Trial{Network: s.Network, State: func() string { return kinds(s) }, Run: func() error {
 			_, err := s.tag("0.2.0")
 			return err
 		}}
@@ -32,7 +32,7 @@ func TestTagsWhateverFails(t *testing.T) {
 func TestTagsUnderAnotherName(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.must(s.Rename(owned, "elsewhere/renamed"))
+	s.must(s.Forge.Rename(owned, "elsewhere/renamed"))
 	for range 2 {
 		if made, err := s.tag("0.2.0"); err != nil || made.Commit != s.head() {
 			t.Fatalf("made %+v, %v", made, err)
@@ -52,7 +52,7 @@ func TestTagsWhereReadsLag(t *testing.T) {
 	}
 	for reads := range 4 {
 		s := newStage(t)
-		s.World.Lag(world.Lag{Reads: reads})
+		s.Network.Forge.SetLag(forge.Lag{Reads: reads})
 		for range 3 {
 			if made, err := s.tag("0.2.0"); err != nil || made.Commit != s.head() {
 				t.Errorf("%d reads behind: made %+v, %v", reads, made, err)

@@ -6,7 +6,8 @@ import (
 	"testing"
 
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 // The tag is annotated, on the commit, and made once.
@@ -72,28 +73,28 @@ func TestMayBeTagged(t *testing.T) {
 		}, "the line of release-0.2"},
 		"what is tagged is no version": {"0.2.0", func(s *stage) { s.tagged("HEAD", "vnext", "x9.0.0") }, "the first of"},
 		"green checks": {"0.2.0", func(s *stage) {
-			s.SetCheck(owned, s.head(), world.Check{Name: "test", Conclusion: "success"})
-			s.SetCheck(owned, s.head(), world.Check{Name: "docs", Conclusion: "skipped"})
-			s.SetStatus(owned, s.head(), "dco", "success")
-			s.SetRequired(owned, "main", "test", "dco")
+			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: "test", Conclusion: "success"})
+			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: "docs", Conclusion: "skipped"})
+			s.Forge.SetStatus(owned, s.head(), "dco", "success")
+			s.Forge.SetRequired(owned, "main", "test", "dco")
 		}, "3 checks green, 2 required"},
 		"the run that tags": {"0.2.0", func(s *stage) {
 			s.ownRun = "42"
-			s.SetCheck(owned, s.head(), world.Check{Name: "tag", Status: "in_progress", Run: 42})
-			s.SetCheck(owned, s.head(), world.Check{Name: "test", Conclusion: "success", Run: 420})
+			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: "tag", Status: "in_progress", Run: 42})
+			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: "test", Conclusion: "success", Run: 420})
 		}, "1 check green"},
 		"a red bump": {"0.2.0", func(s *stage) {
-			s.SetCheck(owned, s.head(), world.Check{Name: "bump", Conclusion: "failure", Run: s.dispatched()})
-			s.SetCheck(owned, s.head(), world.Check{Name: "test", Conclusion: "success", Run: 420})
+			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: "bump", Conclusion: "failure", Run: s.dispatched()})
+			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: "test", Conclusion: "success", Run: 420})
 		}, "1 check green"},
 		"a check of the pull request": {"0.2.0", func(s *stage) {
 			s.git("checkout", "--quiet", "-b", "topic", "HEAD~1")
 			s.commit("more", "x")
-			s.SetCheck(owned, s.head(), world.Check{Name: "dco", Conclusion: "success"})
+			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: "dco", Conclusion: "success"})
 			s.git("checkout", "--quiet", "main")
 			s.git("merge", "--quiet", "--no-edit", "topic")
 			s.git("push", "--quiet", "origin", "main", "topic")
-			s.SetRequired(owned, "main", "dco")
+			s.Forge.SetRequired(owned, "main", "dco")
 		}, "1 required"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -120,25 +121,27 @@ func TestMayNotBeTagged(t *testing.T) {
 		code    outcome.Code
 		says    []string
 	}{
-		"older than main's":           {"0.2.0", func(s *stage) { s.tagged("HEAD~1", "v0.3.0") }, outcome.Wrong, []string{"version 0.2.0, and v0.3.0 is tagged on the line of main", "take 0.3.1 or a newer one (version-order)"}},
-		"rc9 after rc10":              {"0.2.0-rc9", func(s *stage) { s.tagged("HEAD~1", "v0.2.0-rc10"); s.placeEngine("0.2.0-rc9") }, outcome.Wrong, []string{"v0.2.0-rc10 is tagged"}},
-		"older in its line":           {"0.2.0", releaseBranch("v0.2.1"), outcome.Wrong, []string{"v0.2.1 is tagged on the line of release-0.2"}},
-		"another line":                {"0.3.0", func(s *stage) { releaseBranch()(s); s.placeEngine("0.3.0") }, outcome.Wrong, []string{"version 0.3.0 on release-0.2, want a version that begins with 0.2."}},
-		"a commit of nowhere":         {"0.2.0", func(s *stage) { s.commit("more", "x") }, outcome.Wrong, []string{"on no such branch of example/tiny", "(on-main)"}},
-		"the tag is elsewhere":        {"0.2.0", func(s *stage) { s.tagged("HEAD~1", "v0.2.0") }, outcome.Wrong, []string{"tag v0.2.0 at example/tiny on commit", "a tag never moves: take the next version (tag-moves)"}},
-		"the local tag is elsewhere":  {"0.2.0", func(s *stage) { s.git("tag", "v0.2.0", "HEAD~1") }, outcome.Wrong, []string{"tag v0.2.0 here on commit"}},
-		"a check failed":              {"0.2.0", func(s *stage) { s.SetCheck(owned, s.head(), world.Check{Name: "te\nst", Conclusion: "timed_out"}) }, outcome.Wrong, []string{`check "te\nst" with "timed_out"`, "(checks)"}},
-		"a status failed":             {"0.2.0", func(s *stage) { s.SetStatus(owned, s.head(), "ci", "error") }, outcome.Wrong, []string{`check "ci" with "error"`}},
-		"a check runs":                {"0.2.0", func(s *stage) { s.SetCheck(owned, s.head(), world.Check{Name: "test", Status: "in_progress"}) }, outcome.Unchecked, []string{`could not check "test": it is in_progress: wait for it`}},
-		"a status is pending":         {"0.2.0", func(s *stage) { s.SetStatus(owned, s.head(), "ci", "pending") }, outcome.Unchecked, []string{`could not check "ci"`}},
-		"a required check is missing": {"0.2.0", func(s *stage) { s.SetRequired(owned, "main", "dco") }, outcome.Unchecked, []string{`could not check "dco": it is required, and has said nothing`}},
+		"older than main's":          {"0.2.0", func(s *stage) { s.tagged("HEAD~1", "v0.3.0") }, outcome.Wrong, []string{"version 0.2.0, and v0.3.0 is tagged on the line of main", "take 0.3.1 or a newer one (version-order)"}},
+		"rc9 after rc10":             {"0.2.0-rc9", func(s *stage) { s.tagged("HEAD~1", "v0.2.0-rc10"); s.placeEngine("0.2.0-rc9") }, outcome.Wrong, []string{"v0.2.0-rc10 is tagged"}},
+		"older in its line":          {"0.2.0", releaseBranch("v0.2.1"), outcome.Wrong, []string{"v0.2.1 is tagged on the line of release-0.2"}},
+		"another line":               {"0.3.0", func(s *stage) { releaseBranch()(s); s.placeEngine("0.3.0") }, outcome.Wrong, []string{"version 0.3.0 on release-0.2, want a version that begins with 0.2."}},
+		"a commit of nowhere":        {"0.2.0", func(s *stage) { s.commit("more", "x") }, outcome.Wrong, []string{"on no such branch of example/tiny", "(on-main)"}},
+		"the tag is elsewhere":       {"0.2.0", func(s *stage) { s.tagged("HEAD~1", "v0.2.0") }, outcome.Wrong, []string{"tag v0.2.0 at example/tiny on commit", "a tag never moves: take the next version (tag-moves)"}},
+		"the local tag is elsewhere": {"0.2.0", func(s *stage) { s.git("tag", "v0.2.0", "HEAD~1") }, outcome.Wrong, []string{"tag v0.2.0 here on commit"}},
+		"a check failed": {"0.2.0", func(s *stage) {
+			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: "te\nst", Conclusion: "timed_out"})
+		}, outcome.Wrong, []string{`check "te\nst" with "timed_out"`, "(checks)"}},
+		"a status failed":             {"0.2.0", func(s *stage) { s.Forge.SetStatus(owned, s.head(), "ci", "error") }, outcome.Wrong, []string{`check "ci" with "error"`}},
+		"a check runs":                {"0.2.0", func(s *stage) { s.Forge.SetCheck(owned, s.head(), forge.Check{Name: "test", Status: "in_progress"}) }, outcome.Unchecked, []string{`could not check "test": it is in_progress: wait for it`}},
+		"a status is pending":         {"0.2.0", func(s *stage) { s.Forge.SetStatus(owned, s.head(), "ci", "pending") }, outcome.Unchecked, []string{`could not check "ci"`}},
+		"a required check is missing": {"0.2.0", func(s *stage) { s.Forge.SetRequired(owned, "main", "dco") }, outcome.Unchecked, []string{`could not check "dco": it is required, and has said nothing`}},
 		"a red bump that is required": {"0.2.0", func(s *stage) {
-			s.SetCheck(owned, s.head(), world.Check{Name: "bump", Conclusion: "failure", Run: s.dispatched()})
-			s.SetRequired(owned, "main", "bump")
+			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: "bump", Conclusion: "failure", Run: s.dispatched()})
+			s.Forge.SetRequired(owned, "main", "bump")
 		}, outcome.Wrong, []string{`check "bump" with "failure"`}},
 		"another run's check": {"0.2.0", func(s *stage) {
 			s.ownRun = "4"
-			s.SetCheck(owned, s.head(), world.Check{Name: "x", Status: "queued", Run: 42})
+			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: "x", Status: "queued", Run: 42})
 		}, outcome.Unchecked, []string{`could not check "x": it is queued`}},
 		"a reference to nothing": {"0.2.0", func(s *stage) {
 			s.commit("values.yaml", "TOOL_VERSION: \"1.5.0\"\n")
@@ -146,11 +149,11 @@ func TestMayNotBeTagged(t *testing.T) {
 		}, outcome.Wrong, []string{"values.yaml:1:16", "quay.io/example/tool:1.5.0"}},
 		"nothing in lock step": {"0.3.0", func(*stage) {}, outcome.Wrong, []string{"quay.io/example/engine:0.3.0", "lock step with tiny"}},
 		"checks cannot be asked for": {"0.2.0", func(s *stage) {
-			s.Intercept(func(r world.Request) world.Fault {
+			s.Intercept(func(r networktest.Request) networktest.Fault {
 				if strings.HasSuffix(r.Path, "/check-runs") {
-					return world.Fault{Status: 503}
+					return networktest.Fault{Status: 503}
 				}
-				return world.Fault{}
+				return networktest.Fault{}
 			})
 		}, outcome.Unchecked, []string{"check-runs"}},
 		"the registry cannot be asked": {"0.2.0", func(s *stage) { s.Down("quay.io") }, outcome.Unchecked, []string{"could not check image quay.io/example/tool:1.4.0"}},
@@ -158,8 +161,8 @@ func TestMayNotBeTagged(t *testing.T) {
 			s.tagged("HEAD~1", "v0.4.0", "v0.3.0")
 			s.commit("values.yaml", "TOOL_VERSION: \"1.5.0\"\n")
 			s.git("push", "--quiet", "origin", "main")
-			s.SetCheck(owned, s.head(), world.Check{Name: "test", Conclusion: "failure"})
-			s.SetStatus(owned, s.head(), "ci", "pending")
+			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: "test", Conclusion: "failure"})
+			s.Forge.SetStatus(owned, s.head(), "ci", "pending")
 		}, outcome.Wrong, []string{"v0.4.0 is tagged", "tag-moves", "tool:1.5.0", `check "test"`, "engine:0.3.0", `could not check "ci"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -199,7 +202,7 @@ func releaseBranch(tags ...string) func(*stage) {
 func TestNoRightToTag(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.must(s.CreateRepository("example/closed", world.Repository{Rights: "read"}))
+	s.must(s.Forge.CreateRepository("example/closed", forge.Repository{Rights: "read"}))
 	s.commit("delivery.yaml", strings.Replace(declared, "repository: example/tiny", "repository: example/closed", 1))
 	s.git("push", "--quiet", "origin", "main")
 	_, err := s.tag("0.2.0")

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/kubestellar/actions/internal/oci"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/networktest"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -86,7 +86,7 @@ func TestPublishOverwritesNothing(t *testing.T) {
 func TestPublishWhereTheRegistryFails(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
-	s.answers("ghcr.io", "/manifests/", world.Fault{Status: http.StatusForbidden, Body: "{}"})
+	s.answers("ghcr.io", "/manifests/", networktest.Fault{Status: http.StatusForbidden, Body: "{}"})
 	dir := t.TempDir()
 	out, err := s.hackPrebuilt("build", dir)
 	if files, _ := filepath.Glob(filepath.Join(dir, "*")); err == nil || len(files) > 0 || !strings.Contains(out, "could not ask") {

@@ -25,7 +25,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/kubestellar/actions/internal/oci"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
+	"github.com/kubestellar/actions/test/networktest"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -58,7 +60,7 @@ func otherGhhelper(t *testing.T) []byte {
 // setup is a runner in a world of its own, in which the action sets ghhelper up.
 type setup struct {
 	runner
-	*world.World
+	*networktest.Network
 	source, platform string
 	token            string // the job's, of a repository that is not ours
 	trusted          string // the file of who may attest
@@ -68,13 +70,13 @@ type setup struct {
 
 func newSetup(t *testing.T) *setup {
 	t.Helper()
-	w, err := world.Start(filepath.Join(t.TempDir(), "world"), world.Options{})
+	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{})
 	testkit.Must(t, err)
 	t.Cleanup(func() { w.Close() })
 	for _, repository := range []string{prebuiltRepository, "someone/app"} {
-		testkit.Must(t, w.CreateRepository(repository, world.Repository{}))
+		testkit.Must(t, w.Forge.CreateRepository(repository, forge.Repository{}))
 	}
-	token, err := w.AddToken(world.Token{Kind: world.WorkflowToken, Repositories: map[string]world.Permissions{"someone/app": {"contents": "read"}}})
+	token, err := w.Forge.AddToken(forge.Token{Kind: forge.WorkflowToken, Repositories: map[string]forge.Permissions{"someone/app": {"contents": "read"}}})
 	testkit.Must(t, err)
 	s := &setup{newRunner(t), w, sourceHash(t, root), runtime.GOOS + "-" + runtime.GOARCH, token, filepath.Join(t.TempDir(), "trusted_root.jsonl"), t.TempDir(), os.Getenv("PATH")}
 	s.attest() // there is an authority, which has attested nothing
@@ -128,7 +130,7 @@ func (s *setup) attest(all ...attestation) {
 	for _, a := range all {
 		bundle, err := os.ReadFile(filepath.Join(dir, a.File))
 		testkit.Must(s.t, err)
-		testkit.Must(s.t, s.Attest(prebuiltRepository, a.Digest, bundle))
+		testkit.Must(s.t, s.Forge.Attest(prebuiltRepository, a.Digest, bundle))
 	}
 	s.trusted = filepath.Join(dir, "trusted_root.jsonl")
 	s.putGh()
@@ -157,7 +159,7 @@ func (s *setup) publish(program []byte) {
 func (s *setup) env() []string {
 	caches, err := testkit.GoCaches()
 	testkit.Must(s.t, err)
-	return slices.Concat(caches, s.World.Env(), []string{"GOPROXY=off", "GOFLAGS=-modcacherw", "PATH=" + s.commands + string(filepath.ListSeparator) + s.path,
+	return slices.Concat(caches, s.Network.Env(), []string{"GOPROXY=off", "GOFLAGS=-modcacherw", "PATH=" + s.commands + string(filepath.ListSeparator) + s.path,
 		"RUNNER_TEMP=" + s.temp, "RUNNER_TOOL_CACHE=" + s.cache, "GITHUB_PATH=" + filepath.Join(s.temp, "path"), "GITHUB_OUTPUT=" + filepath.Join(s.temp, "output"),
 		"GITHUB_SERVER_URL=https://github.com", "GITHUB_ACTIONS=true", "TOOLS=false", "GH_TOKEN=" + s.token})
 }
@@ -249,11 +251,11 @@ func TestSetupBuildsWhatIsNotProven(t *testing.T) {
 		"an altered blob": {func(s *setup) {
 			s.publish(ghhelper(s.t))
 			s.attest(attested(ghhelper(s.t)))
-			s.Intercept(func(r world.Request) world.Fault {
+			s.Intercept(func(r networktest.Request) networktest.Fault {
 				if r.Method == http.MethodGet && strings.Contains(r.Path, "/blobs/") {
-					return world.Fault{Status: http.StatusOK, Body: string(zipped(s.t, append([]byte("#"), ghhelper(s.t)...)))}
+					return networktest.Fault{Status: http.StatusOK, Body: string(zipped(s.t, append([]byte("#"), ghhelper(s.t)...)))}
 				}
-				return world.Fault{}
+				return networktest.Fault{}
 			})
 		}, []string{distrusted, "has other bytes than its manifest's layer, sha256:"}},
 	} {
@@ -294,12 +296,12 @@ func (s *setup) pushed(blob []byte) {
 }
 
 // answers has the world answer one kind of request.
-func (s *setup) answers(host, path string, fault world.Fault) {
-	s.Intercept(func(r world.Request) world.Fault {
+func (s *setup) answers(host, path string, fault networktest.Fault) {
+	s.Intercept(func(r networktest.Request) networktest.Fault {
 		if r.Host == host && strings.Contains(r.Path, path) {
 			return fault
 		}
-		return world.Fault{}
+		return networktest.Fault{}
 	})
 }
 
@@ -325,14 +327,14 @@ func TestPrebuiltIsUsed(t *testing.T) {
 	s := newSetup(t)
 	s.right()
 	const elsewhere = "/signed/blob"
-	s.Intercept(func(r world.Request) world.Fault {
+	s.Intercept(func(r networktest.Request) networktest.Fault {
 		switch {
 		case r.Host == "ghcr.io" && strings.Contains(r.Path, "/blobs/"):
-			return world.Fault{Status: http.StatusTemporaryRedirect, Header: http.Header{"Location": {"https://quay.io" + elsewhere}}}
+			return networktest.Fault{Status: http.StatusTemporaryRedirect, Header: http.Header{"Location": {"https://quay.io" + elsewhere}}}
 		case r.Path == elsewhere:
-			return world.Fault{Status: http.StatusOK, Body: string(zipped(s.t, s.small()))}
+			return networktest.Fault{Status: http.StatusOK, Body: string(zipped(s.t, s.small()))}
 		}
-		return world.Fault{}
+		return networktest.Fault{}
 	})
 	file := filepath.Join(t.TempDir(), "ghhelper")
 	code, said := s.does(nil, "prebuilt.sh", s.source, s.platform, file)
@@ -358,13 +360,13 @@ func TestPrebuiltSaysWhyNot(t *testing.T) {
 		"no curl":              {func(s *setup) { s.withoutGo("curl") }, nil, passedOver + "no command curl found on PATH"},
 		"no token":             {func(*setup) {}, []string{"GH_TOKEN="}, passedOver + "GH_TOKEN is empty"},
 		"no network":           {func(s *setup) { s.Down("ghcr.io") }, nil, passedOver + "curl: ("},
-		"not public": {func(s *setup) { s.right(); s.SetPrivate("ghcr.io", prebuiltAt, true) }, nil,
+		"not public": {func(s *setup) { s.right(); s.Registry("ghcr.io").SetPrivate(prebuiltAt, true) }, nil,
 			passedOver + "ghcr.io/" + prebuiltAt + ":"},
-		"the registry fails":    {func(s *setup) { s.right(); s.answers("ghcr.io", tag, world.Fault{Status: 418}) }, nil, passedOver + "ghcr.io answered HTTP 418"},
-		"the registry babbles":  {func(s *setup) { s.answers("ghcr.io", "token", world.Fault{Status: 200, Body: "\n::error::x"}) }, nil, passedOver + "ghcr.io gave no token"},
-		"the blob is cut short": {func(s *setup) { s.right(); s.answers("ghcr.io", "/blobs/", world.Fault{Truncated: true}) }, nil, passedOver + "curl: (18)"},
-		"the blob is away":      {func(s *setup) { s.right(); s.answers("ghcr.io", "/blobs/", world.Fault{Status: 404}) }, nil, "is not published, or not publicly: HTTP 404"},
-		"the manifest is none":  {func(s *setup) { s.right(); s.answers("ghcr.io", tag, world.Fault{Status: 200, Body: "{}"}) }, nil, distrusted},
+		"the registry fails":    {func(s *setup) { s.right(); s.answers("ghcr.io", tag, networktest.Fault{Status: 418}) }, nil, passedOver + "ghcr.io answered HTTP 418"},
+		"the registry babbles":  {func(s *setup) { s.answers("ghcr.io", "token", networktest.Fault{Status: 200, Body: "\n::error::x"}) }, nil, passedOver + "ghcr.io gave no token"},
+		"the blob is cut short": {func(s *setup) { s.right(); s.answers("ghcr.io", "/blobs/", networktest.Fault{Truncated: true}) }, nil, passedOver + "curl: (18)"},
+		"the blob is away":      {func(s *setup) { s.right(); s.answers("ghcr.io", "/blobs/", networktest.Fault{Status: 404}) }, nil, "is not published, or not publicly: HTTP 404"},
+		"the manifest is none":  {func(s *setup) { s.right(); s.answers("ghcr.io", tag, networktest.Fault{Status: 200, Body: "{}"}) }, nil, distrusted},
 		"the blob is too large": {func(s *setup) { s.pushed(make([]byte, 64<<20+1)) }, nil, passedOver + "curl: (63)"},
 		"the blob is a bomb":    {func(s *setup) { s.pushed(zipped(s.t, make([]byte, 300<<20))) }, nil, "does not unpack to at most 268435456 bytes"},
 		"the blob is no gzip":   {func(s *setup) { s.pushed([]byte("MZ")) }, nil, "does not unpack"},
@@ -379,8 +381,11 @@ func TestPrebuiltSaysWhyNot(t *testing.T) {
 		"another branch":    {func(s *setup) { s.wronged(func(a *attestation) { a.Ref = "refs/heads/next" }) }, nil, distrusted},
 		"a tag":             {func(s *setup) { s.wronged(func(a *attestation) { a.Ref = "refs/tags/main" }) }, nil, distrusted},
 		"another authority": {func(s *setup) { s.right(); s.attest() }, nil, distrusted},
-		"GitHub fails":      {func(s *setup) { s.right(); s.answers("api.github.com", "/attestations/", world.Fault{Status: 403}) }, nil, passedOver + "gh attestation verify could not check"},
-		"GitHub is away":    {func(s *setup) { s.right(); s.Down("api.github.com") }, nil, passedOver + "gh attestation verify could not check"},
+		"GitHub fails": {func(s *setup) {
+			s.right()
+			s.answers("api.github.com", "/attestations/", networktest.Fault{Status: 403})
+		}, nil, passedOver + "gh attestation verify could not check"},
+		"GitHub is away": {func(s *setup) { s.right(); s.Down("api.github.com") }, nil, passedOver + "gh attestation verify could not check"},
 		"gh is too old": {func(s *setup) {
 			s.right()
 			s.file(filepath.Join(s.commands, "gh"), "#!/usr/bin/env bash\necho 'unknown flag: --source-ref' >&2; exit 1\n", 0o755)

@@ -79,7 +79,7 @@ type scene struct {
 }
 
 func (s *scene) anonymous() *oci.Registry {
-	return &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: s.World.Transport()}
+	return &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: s.Network.Transport()}
 }
 
 // declared are the arrows that must be followed.
@@ -103,7 +103,7 @@ func (s *scene) follower(ctx context.Context) *cluster.Follower {
 		t.Fatal(err)
 	}
 	t.Cleanup(plane.Close)
-	if err := s.World.Tunnel("kubernetes.default.svc", plane.Addr); err != nil {
+	if err := s.Network.Tunnel("kubernetes.default.svc", plane.Addr); err != nil {
 		t.Fatal(err)
 	}
 	client, err := dynamic.NewForConfig(plane.Config())
@@ -295,13 +295,17 @@ func (s *scene) take(ctx context.Context, at, tag string) (giveBack func() error
 	if err != nil {
 		return nil, err
 	}
-	options := []remote.Option{remote.WithContext(ctx), remote.WithTransport(s.World.Transport()), remote.WithAuthFromKeychain(testkit.Login(s.World.Token()))}
+	options := []remote.Option{remote.WithContext(ctx), remote.WithTransport(s.Network.Transport()), remote.WithAuthFromKeychain(testkit.Login(s.Network.Token()))}
 	manifest, err := remote.Get(tagged, options...)
 	if err != nil {
 		return nil, err
 	}
 	host, repository, _ := strings.Cut(at, "/")
-	if err := s.World.DeleteManifest(host, repository, tag); err != nil {
+	registry, err := s.Network.Registry(host)
+	if err != nil {
+		return nil, err
+	}
+	if err := registry.DeleteManifest(repository, tag); err != nil {
 		return nil, err
 	}
 	return func() error { return remote.Put(tagged, manifest, options...) }, nil

@@ -39,8 +39,8 @@ func (s *scene) addPostgreSQL(ctx context.Context) {
 			s.t.Fatal(err)
 		}
 	}
-	must(s.World.AddRegistry("docker.io"))
-	registry := &oci.Registry{Keychain: testkit.Login(s.World.Token()), Transport: s.World.Transport()}
+	must(s.Network.AddRegistry("docker.io"))
+	registry := &oci.Registry{Keychain: testkit.Login(s.Network.Token()), Transport: s.Network.Transport()}
 	c, err := chart.LoadFS(postgresql, ".")
 	must(err)
 	archive, err := c.Package(time.Unix(0, 0))

@@ -18,7 +18,7 @@ import (
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
@@ -197,8 +197,8 @@ func (w *wood) person(k task) error {
 		}
 		return w.push(k.tree, k.tree.branch())
 	}
-	all := w.PullRequests(repository)
-	i := slices.IndexFunc(all, func(p world.PullRequest) bool { return p.State == "open" })
+	all := w.Forge.PullRequests(repository)
+	i := slices.IndexFunc(all, func(p forge.PullRequest) bool { return p.State == "open" })
 	if i < 0 {
 		return nil
 	}

@@ -24,7 +24,7 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
 )
 
 var (
@@ -82,15 +82,15 @@ func (w *wood) round(round int) {
 	w.clock.Add(60)
 	w.byHand(chance)
 	calm := chance.IntN(3) == 0
-	lag := world.Lag{}
+	lag := forge.Lag{}
 	if chance.IntN(4) == 0 {
 		lag.Reads = 1 + chance.IntN(3)
 	}
 	tasks := w.tasks(chance)
-	w.Lag(lag)
+	w.Forge.SetLag(lag)
 	w.t.Logf("round %d: %v, calm=%t, lag=%d", round, tasks, calm, lag.Reads)
-	w.run(round, tasks, calm, lag == world.Lag{})
-	w.Lag(world.Lag{})
+	w.run(round, tasks, calm, lag == forge.Lag{})
+	w.Forge.SetLag(forge.Lag{})
 	w.report(fmt.Sprintf("after round %d", round), nil, w.check())
 	w.count.add("interleavings")
 }
@@ -102,7 +102,7 @@ func (w *wood) sortUnfinished() {
 
 func (w *wood) run(round int, tasks []task, calm, prompt bool) {
 	w.t.Helper()
-	s := newSchedule(w.World, calm, w.count, w.seed, round)
+	s := newSchedule(w.Network, calm, w.count, w.seed, round)
 	var all sync.WaitGroup
 	begin := make(chan struct{})
 	for i, k := range tasks {
@@ -309,7 +309,7 @@ func (w *wood) told(chance *rand.Rand, tree tree) string {
 	w.t.Helper()
 	upstream := named(tree.pins)
 	var sent []string
-	for _, d := range w.Dispatches(tree.repository()) {
+	for _, d := range w.Forge.Dispatches(tree.repository()) {
 		var payload struct{ Version string }
 		w.must(json.Unmarshal(d.ClientPayload, &payload))
 		sent = append(sent, payload.Version)

@@ -155,7 +155,7 @@ func (w *wood) published(tree tree) (map[string]string, error) {
 // onePull: a component has one open pull request at most.
 func (w *wood) onePull(tree tree) (broken []string) {
 	open := 0
-	for _, p := range w.PullRequests(tree.repository()) {
+	for _, p := range w.Forge.PullRequests(tree.repository()) {
 		if p.State == "open" {
 			open++
 		}
@@ -241,10 +241,10 @@ func (w *wood) state() string {
 				fmt.Fprintln(&b, tree.name, name, all[name])
 			}
 		}
-		for _, p := range w.PullRequests(tree.repository()) {
+		for _, p := range w.Forge.PullRequests(tree.repository()) {
 			fmt.Fprintf(&b, "%s %+v\n", tree.name, p)
 		}
-		fmt.Fprintf(&b, "%s %d dispatches, %d runs\n", tree.name, len(w.Dispatches(tree.repository())), len(w.Runs(tree.repository())))
+		fmt.Fprintf(&b, "%s %d dispatches, %d runs\n", tree.name, len(w.Forge.Dispatches(tree.repository())), len(w.Forge.Runs(tree.repository())))
 	}
 	return b.String()
 }

@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 // draw is chance that is the same for the same words, in whatever order it is
@@ -36,7 +36,7 @@ func draw(words ...any) *rand.Rand {
 // the kernel please, and so may meet another fault, or another's write before it
 // in place of after it.
 type schedule struct {
-	world *world.World
+	world *networktest.Network
 	seed  []any
 	calm  bool // nothing goes wrong
 
@@ -62,14 +62,14 @@ type actor struct {
 
 // waiting is a request before its turn.
 type waiting struct {
-	world.Request
-	fault chan world.Fault
+	networktest.Request
+	fault chan networktest.Fault
 }
 
 func (w *waiting) String() string { return w.Method + " " + w.Host + w.Path }
 
 // newSchedule is for one round of actors that all begin at once.
-func newSchedule(w *world.World, calm bool, count *counts, seed ...any) *schedule {
+func newSchedule(w *networktest.Network, calm bool, count *counts, seed ...any) *schedule {
 	s := &schedule{world: w, seed: seed, calm: calm, actors: map[string]*actor{}, down: map[string]int{}, count: count}
 	w.Intercept(s.intercept)
 	return s
@@ -101,8 +101,8 @@ func (s *schedule) close() {
 	for host := range s.down {
 		s.world.Up(host)
 	}
-	s.world.Intercept(func(r world.Request) world.Fault {
-		return world.Fault{CutBefore: isActor(r.Agent)}
+	s.world.Intercept(func(r networktest.Request) networktest.Fault {
+		return networktest.Fault{CutBefore: isActor(r.Agent)}
 	})
 }
 
@@ -112,20 +112,20 @@ func isActor(agent string) bool { return strings.HasPrefix(agent, actorPrefix) }
 
 // intercept holds a request until its turn. Who looks at the world from outside
 // takes none.
-func (s *schedule) intercept(r world.Request) world.Fault {
+func (s *schedule) intercept(r networktest.Request) networktest.Fault {
 	if !isActor(r.Agent) {
-		return world.Fault{}
+		return networktest.Fault{}
 	}
 	return s.wait(r)
 }
 
-func (s *schedule) wait(r world.Request) world.Fault {
-	w := &waiting{r, make(chan world.Fault, 1)}
+func (s *schedule) wait(r networktest.Request) networktest.Fault {
+	w := &waiting{r, make(chan networktest.Fault, 1)}
 	s.mu.Lock()
 	a := s.actors[r.Agent]
 	if a == nil || a.dead {
 		s.mu.Unlock()
-		return world.Fault{CutBefore: true} // a process that outlives its actor
+		return networktest.Fault{CutBefore: true} // a process that outlives its actor
 	}
 	a.waiting = append(a.waiting, w)
 	s.next()
@@ -135,7 +135,7 @@ func (s *schedule) wait(r world.Request) world.Fault {
 
 // act is a turn for what is done past the world's hosts.
 func (s *schedule) act(name, what string, do func()) {
-	fault := s.wait(world.Request{Agent: name, Method: "DO", Path: what})
+	fault := s.wait(networktest.Request{Agent: name, Method: "DO", Path: what})
 	do()
 	fault.Done()
 }
@@ -225,14 +225,14 @@ func (s *schedule) pass(a *actor) {
 }
 
 // fault is what goes wrong with a request, and in a word; called with mu held.
-func (s *schedule) fault(a *actor, w *waiting) (world.Fault, string) {
+func (s *schedule) fault(a *actor, w *waiting) (networktest.Fault, string) {
 	chance := draw(append(slices.Clone(s.seed), a.name, a.turns, "fault")...)
 	oneIn := 50
 	if w.Effect {
 		oneIn = 8
 	}
 	if s.calm || w.Method == "DO" || chance.IntN(oneIn) > 0 {
-		return world.Fault{}, ""
+		return networktest.Fault{}, ""
 	}
 	kind := slices.Sorted(maps.Keys(faults))[chance.IntN(len(faults))]
 	s.count.add("fault: " + kind)
@@ -240,29 +240,35 @@ func (s *schedule) fault(a *actor, w *waiting) (world.Fault, string) {
 }
 
 // faults are what may go wrong with one request.
-var faults = map[string]func(*schedule, *actor, *waiting, *rand.Rand) world.Fault{
-	"cut before": func(*schedule, *actor, *waiting, *rand.Rand) world.Fault { return world.Fault{CutBefore: true} },
-	"cut after":  func(*schedule, *actor, *waiting, *rand.Rand) world.Fault { return world.Fault{CutAfter: true} },
-	"truncated":  func(*schedule, *actor, *waiting, *rand.Rand) world.Fault { return world.Fault{Truncated: true} },
-	"server error": func(*schedule, *actor, *waiting, *rand.Rand) world.Fault {
-		return world.Fault{Status: http.StatusBadGateway}
+var faults = map[string]func(*schedule, *actor, *waiting, *rand.Rand) networktest.Fault{
+	"cut before": func(*schedule, *actor, *waiting, *rand.Rand) networktest.Fault {
+		return networktest.Fault{CutBefore: true}
 	},
-	"too many": func(*schedule, *actor, *waiting, *rand.Rand) world.Fault {
-		return world.TooManyRequests(time.Second)
+	"cut after": func(*schedule, *actor, *waiting, *rand.Rand) networktest.Fault {
+		return networktest.Fault{CutAfter: true}
 	},
-	"host down": func(s *schedule, _ *actor, w *waiting, chance *rand.Rand) world.Fault {
+	"truncated": func(*schedule, *actor, *waiting, *rand.Rand) networktest.Fault {
+		return networktest.Fault{Truncated: true}
+	},
+	"server error": func(*schedule, *actor, *waiting, *rand.Rand) networktest.Fault {
+		return networktest.Fault{Status: http.StatusBadGateway}
+	},
+	"too many": func(*schedule, *actor, *waiting, *rand.Rand) networktest.Fault {
+		return networktest.TooManyRequests(time.Second)
+	},
+	"host down": func(s *schedule, _ *actor, w *waiting, chance *rand.Rand) networktest.Fault {
 		s.down[w.Host] = s.turn + 1 + chance.IntN(20)
 		s.falls++
 		s.world.Down(w.Host)
-		return world.Fault{CutBefore: true}
+		return networktest.Fault{CutBefore: true}
 	},
-	"dies before": func(_ *schedule, a *actor, _ *waiting, _ *rand.Rand) world.Fault {
+	"dies before": func(_ *schedule, a *actor, _ *waiting, _ *rand.Rand) networktest.Fault {
 		a.die()
-		return world.Fault{CutBefore: true}
+		return networktest.Fault{CutBefore: true}
 	},
-	"dies after": func(_ *schedule, a *actor, _ *waiting, _ *rand.Rand) world.Fault {
+	"dies after": func(_ *schedule, a *actor, _ *waiting, _ *rand.Rand) networktest.Fault {
 		a.die()
-		return world.Fault{CutAfter: true}
+		return networktest.Fault{CutAfter: true}
 	},
 }
 
@@ -276,7 +282,7 @@ func (a *actor) die() {
 // cut cuts what the actor has sent and waits for no more.
 func (a *actor) cut() {
 	for _, w := range a.waiting {
-		w.fault <- world.Fault{CutBefore: true}
+		w.fault <- networktest.Fault{CutBefore: true}
 	}
 	a.waiting = nil
 }

@@ -22,8 +22,10 @@ import (
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/contract"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
+	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -94,7 +96,7 @@ jobs: {}
 
 // wood is a world with the three repositories, and what is remembered of it.
 type wood struct {
-	*world.World
+	*networktest.Network
 	t     *testing.T
 	dir   string
 	seed  int64
@@ -117,7 +119,7 @@ func newWood(t *testing.T, seed int64, count *counts) *wood {
 	w := &wood{t: t, dir: dir, seed: seed, count: count, seen: newSeen(), taken: map[string]bool{}}
 	w.clock.Store(begin)
 	var err error
-	w.World, err = world.Start(filepath.Join(dir, "world"), world.Options{Now: w.now})
+	w.Network, err = networktest.Start(filepath.Join(dir, "world"), network.Options{Now: w.now})
 	w.must(err)
 	t.Cleanup(func() { w.Close() })
 	w.Observe(contract.Hold(t))
@@ -139,7 +141,7 @@ func (w *wood) must(err error) {
 // plant makes a repository whose first versions are released.
 func (w *wood) plant(tree tree) {
 	w.t.Helper()
-	w.must(w.CreateRepository(tree.repository(), world.Repository{}))
+	w.must(w.Forge.CreateRepository(tree.repository(), forge.Repository{}))
 	bare := w.bare(tree)
 	empty, err := bare.Run(w.t.Context(), "commit-tree", "-m", "Begin", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 	w.must(err)
@@ -176,7 +178,7 @@ func (w *wood) pushChart(tree tree, version, description string) {
 
 // bare is the repository itself.
 func (w *wood) bare(tree tree) git.Repo {
-	return git.Repo{Dir: w.RepositoryDir(tree.repository()), Env: w.env("")}
+	return git.Repo{Dir: w.Forge.RepositoryDir(tree.repository()), Env: w.env("")}
 }
 
 // env is the environment of an actor's commands, "" for who looks from outside.
@@ -231,7 +233,7 @@ func (w *wood) clone(ctx context.Context, name string, tree tree, at string) (gi
 	}
 	remove := func() { os.RemoveAll(dir) }
 	repo := git.Repo{Dir: dir, Env: w.env(name)}
-	if _, err = repo.Run(ctx, "clone", "--quiet", "--no-checkout", w.RepositoryDir(tree.repository()), "."); err == nil {
+	if _, err = repo.Run(ctx, "clone", "--quiet", "--no-checkout", w.Forge.RepositoryDir(tree.repository()), "."); err == nil {
 		_, err = repo.Run(ctx, "checkout", "--quiet", "--detach", at)
 	}
 	return repo, remove, err

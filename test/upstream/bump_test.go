@@ -18,7 +18,7 @@ import (
 // released has o/up release another version, whose chart runs this image.
 func (s *stage) released(t *testing.T, version, runs string) {
 	t.Helper()
-	if _, err := s.git(s.RepositoryDir("o/up")).Run(t.Context(), "update-ref", "refs/tags/v"+version, s.commit); err != nil {
+	if _, err := s.git(s.Forge.RepositoryDir("o/up")).Run(t.Context(), "update-ref", "refs/tags/v"+version, s.commit); err != nil {
 		t.Fatal(err)
 	}
 	s.chart(t, "v"+version, runs)

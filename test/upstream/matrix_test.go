@@ -7,8 +7,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kubestellar/actions/internal/rehearsal/faults"
-	wild "github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/networktest/faults"
 )
 
 // Each request to the API fails in each way. FAULTS=all takes all of them.
@@ -20,7 +21,7 @@ func TestProposesWhateverFails(t *testing.T) {
 			faults.Matrix(t, os.Getenv("FAULTS") == "all", func(t *testing.T) faults.Trial {
 				d := newDownstream(t, pulls)
 				stage.before(d)
-				return faults.Trial{World: d.World, State: d.state, Run: func() error {
+				return faults.Trial{Network: d.Network, State: d.state, Run: func() error {
 					_, err := d.propose("1.3.0")
 					return err
 				}}
@@ -65,7 +66,7 @@ func TestProposesUnderAnotherName(t *testing.T) {
 
 func (d *downstream) rename(to string) {
 	d.t.Helper()
-	d.mustDo(d.Rename(us, to))
+	d.mustDo(d.Forge.Rename(us, to))
 	d.name = to
 }
 
@@ -83,14 +84,14 @@ func TestProposesWhileItIsRenamed(t *testing.T) {
 				d := newDownstream(t, pulls)
 				stage.before(d)
 				seen := 0
-				d.Intercept(func(r wild.Request) wild.Fault {
+				d.Intercept(func(r networktest.Request) networktest.Fault {
 					if r.Host == "api.github.com" {
 						if seen == i {
 							d.rename("elsewhere/us")
 						}
 						seen++
 					}
-					return wild.Fault{}
+					return networktest.Fault{}
 				})
 				d.must("1.3.0", stage.want)
 				d.Intercept(nil)
@@ -113,7 +114,7 @@ func TestProposesWhereReadsLag(t *testing.T) {
 			for reads := range 4 {
 				d := newDownstream(t, pulls)
 				stage.before(d)
-				d.World.Lag(wild.Lag{Reads: reads})
+				d.Network.Forge.SetLag(forge.Lag{Reads: reads})
 				for range 3 {
 					if done, err := d.propose("1.3.0"); err != nil {
 						t.Fatalf("%d reads behind: %+v, %v", reads, done, err)

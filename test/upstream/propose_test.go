@@ -25,8 +25,9 @@ import (
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/faults"
-	wild "github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/networktest/faults"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -96,7 +97,7 @@ func (d *downstream) commit(_ string, files map[string]string) {
 // bare is git on the repository itself.
 func (d *downstream) bare(args ...string) string {
 	d.t.Helper()
-	return d.run(d.git(d.RepositoryDir(d.name)), args...)
+	return d.run(d.git(d.Forge.RepositoryDir(d.name)), args...)
 }
 
 // file is what a branch holds.
@@ -105,9 +106,9 @@ func (d *downstream) file(branch, name string) string {
 	return d.bare("show", branch+":"+name)
 }
 
-func (d *downstream) theOne() wild.PullRequest {
+func (d *downstream) theOne() forge.PullRequest {
 	d.t.Helper()
-	all := d.PullRequests(d.name)
+	all := d.Forge.PullRequests(d.name)
 	if len(all) != 1 {
 		d.t.Fatalf("there are %d pull requests, want 1: %+v", len(all), all)
 	}
@@ -446,16 +447,16 @@ func TestAForcedMoveIsNotRepeatedBlindly(t *testing.T) {
 	d := newDownstream(t, pulls)
 	d.must("1.2.4", bump.Opened)
 	lost := 0
-	d.Intercept(func(r wild.Request) wild.Fault {
+	d.Intercept(func(r networktest.Request) networktest.Fault {
 		switch {
 		case r.Method == http.MethodPatch && strings.HasSuffix(r.Path, "/git/refs/heads/"+branch) && lost == 0:
 			lost++
-			return wild.Fault{CutBefore: true}
+			return networktest.Fault{CutBefore: true}
 		case lost == 1 && r.Method == http.MethodGet && strings.HasSuffix(r.Path, "/git/ref/heads/"+branch):
 			lost++
 			d.pushes("fix", map[string]string{"fix.txt": "by hand\n"})
 		}
-		return wild.Fault{}
+		return networktest.Fault{}
 	})
 	d.must("1.3.0", bump.Added)
 	if lost != 2 || d.file(branch, "fix.txt") != "by hand" || !strings.Contains(d.file(branch, "pull.sh"), ":1.3.0") {
@@ -480,7 +481,7 @@ func TestMovesMeanwhile(t *testing.T) {
 			d := newDownstream(t, pulls)
 			d.must("1.2.4", bump.Opened)
 			moves := 0
-			d.Intercept(func(r wild.Request) wild.Fault {
+			d.Intercept(func(r networktest.Request) networktest.Fault {
 				if r.Effect && strings.HasSuffix(r.Path, test.at) && moves < test.moves {
 					moves++
 					name := fmt.Sprintf("%s-%d.yaml", test.where, moves)
@@ -488,7 +489,7 @@ func TestMovesMeanwhile(t *testing.T) {
 						t.Error(err)
 					}
 				}
-				return wild.Fault{}
+				return networktest.Fault{}
 			})
 			done, err := d.propose("1.3.0")
 			d.Intercept(nil)
@@ -552,11 +553,11 @@ func TestAnotherRunIsFaster(t *testing.T) {
 	other := &downstream{stage: d.stage, t: t, name: us, work: d.git(t.TempDir())}
 	d.run(other.work, "clone", "--quiet", "https://github.com/"+us, ".")
 	var ran atomic.Bool
-	d.Intercept(func(r wild.Request) wild.Fault {
+	d.Intercept(func(r networktest.Request) networktest.Fault {
 		if strings.HasSuffix(r.Path, "/git/commits") && !ran.Swap(true) {
 			other.must("1.2.4", bump.Opened)
 		}
-		return wild.Fault{}
+		return networktest.Fault{}
 	})
 	since := len(d.Requests())
 	d.must("1.2.4", bump.Unchanged)
@@ -586,7 +587,7 @@ func TestClosesWhatIsNeedless(t *testing.T) {
 		t.Errorf("the same again did %q", did)
 	}
 	d.must("1.3.0", bump.Opened)
-	if all := d.PullRequests(d.name); len(all) != 2 || all[1].State != "open" {
+	if all := d.Forge.PullRequests(d.name); len(all) != 2 || all[1].State != "open" {
 		t.Errorf("there are %+v", all)
 	}
 }
@@ -630,7 +631,7 @@ func TestAfterTheMerge(t *testing.T) {
 	d.mustDo(d.Person("ada").Merge(us, 1))
 	d.must("1.2.4", bump.Nothing)
 	d.must("1.3.0", bump.Opened)
-	if all := d.PullRequests(d.name); len(all) != 2 || !all[0].Merged || d.bare("rev-list", "--count", "main.."+branch) != "1" {
+	if all := d.Forge.PullRequests(d.name); len(all) != 2 || !all[0].Merged || d.bare("rev-list", "--count", "main.."+branch) != "1" {
 		t.Errorf("there are %+v", all)
 	}
 }
@@ -642,14 +643,14 @@ func TestMergedMeanwhile(t *testing.T) {
 	d := newDownstream(t, pulls)
 	d.must("1.2.4", bump.Opened)
 	var once sync.Once
-	d.Intercept(func(r wild.Request) wild.Fault {
+	d.Intercept(func(r networktest.Request) networktest.Fault {
 		if strings.HasSuffix(r.Path, "/pulls") {
 			once.Do(func() { d.mustDo(d.Person("ada").Merge(us, 1)) })
 		}
-		return wild.Fault{}
+		return networktest.Fault{}
 	})
 	d.must("1.2.4", bump.Nothing)
-	if all := d.PullRequests(d.name); len(all) != 1 || !all[0].Merged {
+	if all := d.Forge.PullRequests(d.name); len(all) != 1 || !all[0].Merged {
 		t.Errorf("there are %+v", all)
 	}
 }
@@ -709,7 +710,7 @@ func TestProposalsNeverHalfHappen(t *testing.T) {
 				t.Fatalf("the recording has %d requests with an effect", effects)
 			}
 			for i := range effects {
-				for _, fault := range []wild.Fault{{CutBefore: true}, {CutAfter: true}} {
+				for _, fault := range []networktest.Fault{{CutBefore: true}, {CutAfter: true}} {
 					d := newDownstream(t, pulls)
 					stage.before(d)
 					d.dieAt(i, fault)
@@ -729,14 +730,14 @@ func TestProposalsNeverHalfHappen(t *testing.T) {
 
 // dieAt lets the nth request with an effect suffer the fault, and every request
 // after it fail: the process has died.
-func (d *downstream) dieAt(n int, fault wild.Fault) {
+func (d *downstream) dieAt(n int, fault networktest.Fault) {
 	seen := 0
-	d.Intercept(func(r wild.Request) wild.Fault {
+	d.Intercept(func(r networktest.Request) networktest.Fault {
 		if r.Host != "api.github.com" {
-			return wild.Fault{}
+			return networktest.Fault{}
 		}
 		if seen > n {
-			return wild.Fault{CutBefore: true}
+			return networktest.Fault{CutBefore: true}
 		}
 		if r.Effect {
 			seen++
@@ -744,7 +745,7 @@ func (d *downstream) dieAt(n int, fault wild.Fault) {
 		if seen > n {
 			return fault
 		}
-		return wild.Fault{}
+		return networktest.Fault{}
 	})
 }
 
@@ -752,7 +753,7 @@ func (d *downstream) dieAt(n int, fault wild.Fault) {
 func (d *downstream) state() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", d.bare("for-each-ref", "--format=%(refname) %(tree) %(subject)"))
-	for _, p := range d.PullRequests(d.name) {
+	for _, p := range d.Forge.PullRequests(d.name) {
 		fmt.Fprintf(&b, "%+v\n", p)
 	}
 	return b.String()
@@ -763,12 +764,12 @@ func (d *downstream) post(path string, body *strings.Reader) {
 	data := new(bytes.Buffer)
 	_, err := data.ReadFrom(body)
 	d.mustDo(err)
-	d.mustDo(postJSON(d.t.Context(), d.World, path, data.Bytes()))
+	d.mustDo(postJSON(d.t.Context(), d.Network, path, data.Bytes()))
 }
 
 var errStatus = errors.New("unexpected status")
 
-func postJSON(ctx context.Context, w *wild.World, path string, body []byte) error {
+func postJSON(ctx context.Context, w *networktest.Network, path string, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://api.github.com"+path, bytes.NewReader(body))
 	if err != nil {
 		return err

@@ -18,10 +18,12 @@ import (
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
-	"github.com/kubestellar/actions/internal/rehearsal/contract"
-	wild "github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/internal/verify"
+	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -38,7 +40,7 @@ components:
 
 // stage is a world in which o/up has released 1.2.3: image, chart and files.
 type stage struct {
-	*wild.World
+	*networktest.Network
 	registry    *oci.Registry
 	commit      string
 	digest      string // of the image
@@ -52,20 +54,20 @@ func newStage(t *testing.T) *stage {
 // newStageAt is newStage with a clock.
 func newStageAt(t *testing.T, now func() time.Time) *stage {
 	t.Helper()
-	w, err := wild.Start(filepath.Join(t.TempDir(), "world"), wild.Options{Now: now})
+	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Observe(contract.Hold(t))
 	t.Cleanup(func() { w.Close() })
-	s := &stage{World: w, registry: &oci.Registry{Transport: w.Transport(),
+	s := &stage{Network: w, registry: &oci.Registry{Transport: w.Transport(),
 		Keychain: testkit.Login(w.Token())}}
 	for _, name := range []string{"o/up", "o/us"} {
-		if err := w.CreateRepository(name, wild.Repository{}); err != nil {
+		if err := w.Forge.CreateRepository(name, forge.Repository{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	repo := s.git(w.RepositoryDir("o/up"))
+	repo := s.git(w.Forge.RepositoryDir("o/up"))
 	empty, err := repo.Run(t.Context(), "commit-tree", "-m", "first", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 	if err != nil {
 		t.Fatal(err)

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/kubestellar/actions/internal/outcome"
-	wild "github.com/kubestellar/actions/internal/rehearsal/world"
 	"github.com/kubestellar/actions/internal/verify"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 // said is a result in short.
@@ -125,7 +125,7 @@ func TestCouldNotAsk(t *testing.T) {
 
 // answer has every host answer with a status.
 func (s *stage) answer(status int) {
-	s.Intercept(func(wild.Request) wild.Fault { return wild.Fault{Status: status} })
+	s.Intercept(func(networktest.Request) networktest.Fault { return networktest.Fault{Status: status} })
 }
 
 // A registry that answers 401 or 403 may mean either of two things.

@@ -119,7 +119,7 @@ func valueOf(name string) string {
 }
 
 func (o *organisation) event(name string) occasion {
-	c := occasion{repository: core, workflow: ".github/workflows/bump.yml", event: name, ref: "refs/heads/main", sha: o.git(o.RepositoryDir(core), "rev-parse", "main")}
+	c := occasion{repository: core, workflow: ".github/workflows/bump.yml", event: name, ref: "refs/heads/main", sha: o.git(o.Forge.RepositoryDir(core), "rev-parse", "main")}
 	if name == "workflow_dispatch" {
 		c.payload = map[string]any{"inputs": right()}
 	} else {

@@ -13,7 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
 )
 
 // hub is what GitHub does between an event and a job. The forge itself starts what a dispatch
@@ -57,11 +57,11 @@ var repositories = []string{here, "kubestellar/kubeflex", "kubestellar/kubestell
 // await waits for the runs of dispatches.
 func (o *organisation) await() {
 	for _, repository := range repositories {
-		for _, r := range o.Runs(repository) {
+		for _, r := range o.Forge.Runs(repository) {
 			for r.Status != "completed" {
 				time.Sleep(20 * time.Millisecond)
-				all := o.Runs(repository)
-				r = all[slices.IndexFunc(all, func(one world.Run) bool { return one.ID == r.ID })]
+				all := o.Forge.Runs(repository)
+				r = all[slices.IndexFunc(all, func(one forge.Run) bool { return one.ID == r.ID })]
 			}
 		}
 	}
@@ -81,7 +81,7 @@ func (o *organisation) newTags() []occasion {
 			if !o.once(repository + " refs/tags/" + tag) {
 				continue
 			}
-			commit := o.git(o.RepositoryDir(repository), "rev-parse", "refs/tags/"+tag+"^{commit}")
+			commit := o.git(o.Forge.RepositoryDir(repository), "rev-parse", "refs/tags/"+tag+"^{commit}")
 			for _, w := range o.workflows(repository, commit) {
 				if w.takesTag(tag) {
 					all = append(all, occasion{repository: repository, workflow: w.path, event: "push", ref: "refs/tags/" + tag, sha: commit})
@@ -95,7 +95,7 @@ func (o *organisation) newTags() []occasion {
 func (o *organisation) newPulls() []occasion {
 	var all []occasion
 	for _, repository := range repositories {
-		for _, p := range o.PullRequests(repository) {
+		for _, p := range o.Forge.PullRequests(repository) {
 			if p.State == "open" && o.once(fmt.Sprintf("%s %d %s", repository, p.Number, p.HeadSHA)) {
 				all = append(all, o.proposed(repository, p.Number, p.HeadSHA, false)...)
 			}
@@ -136,7 +136,7 @@ type permissions map[string]string
 func (o *organisation) workflows(repository, commit string) []workflow {
 	o.t.Helper()
 	var all []workflow
-	names := o.git(o.RepositoryDir(repository), "ls-tree", "--name-only", commit, ".github/workflows/")
+	names := o.git(o.Forge.RepositoryDir(repository), "ls-tree", "--name-only", commit, ".github/workflows/")
 	for name := range strings.FieldsSeq(names) {
 		all = append(all, o.workflow(repository, commit, name))
 	}
@@ -184,7 +184,7 @@ func (w workflow) takesTag(tag string) bool {
 // token has to do for all jobs of a run. A fork's reads, whatever is asked for.
 func (o *organisation) jobToken(c occasion, work string) string {
 	o.t.Helper()
-	given := world.Permissions{}
+	given := forge.Permissions{}
 	for name, j := range o.workflow(c.repository, c.sha, c.workflow).Jobs {
 		for permission, level := range o.granted(c, name, j) {
 			if c.fork {
@@ -195,7 +195,7 @@ func (o *organisation) jobToken(c occasion, work string) string {
 			}
 		}
 	}
-	token, err := o.AddToken(world.Token{Kind: world.WorkflowToken, Repositories: map[string]world.Permissions{c.repository: given}})
+	token, err := o.Forge.AddToken(forge.Token{Kind: forge.WorkflowToken, Repositories: map[string]forge.Permissions{c.repository: given}})
 	o.must(err)
 	return token
 }
@@ -212,7 +212,7 @@ func (o *organisation) granted(c occasion, name string, j job) permissions {
 		at, version, _ := strings.Cut(j.Uses, "@")
 		parts := strings.SplitN(at, "/", 3)
 		repository, file = parts[0]+"/"+parts[1], parts[2]
-		commit = o.git(o.RepositoryDir(repository), "rev-parse", version+"^{commit}")
+		commit = o.git(o.Forge.RepositoryDir(repository), "rev-parse", version+"^{commit}")
 	}
 	asked := permissions{}
 	for _, inner := range o.workflow(repository, commit, file).Jobs {

@@ -30,8 +30,10 @@ import (
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/contract"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/internal/rehearsal/network"
+	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -45,7 +47,7 @@ const (
 
 // organisation is a GitHub organisation in a world of its own.
 type organisation struct {
-	*world.World
+	*networktest.Network
 	t   *testing.T
 	dir string
 	env []string // of a person with all rights
@@ -59,17 +61,17 @@ type organisation struct {
 func newOrganisation(t *testing.T) *organisation {
 	t.Helper()
 	dir := t.TempDir()
-	w, err := world.Start(filepath.Join(dir, "world"), world.Options{})
+	w, err := networktest.Start(filepath.Join(dir, "world"), network.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.Observe(contract.Hold(t))
-	o := &organisation{World: w, t: t, dir: dir, env: append(w.Env(), testkit.GoEnv(t)...), hub: &hub{seen: map[string]bool{}}}
+	o := &organisation{Network: w, t: t, dir: dir, env: append(w.Env(), testkit.GoEnv(t)...), hub: &hub{seen: map[string]bool{}}}
 	t.Cleanup(func() { w.Close() })
-	o.must(w.CreateRepository(here, world.Repository{}))
+	o.must(w.Forge.CreateRepository(here, forge.Repository{}))
 	o.publishOurs()
 	for _, name := range []string{"kubeflex", "ocm-status-addon", "ocm-transport-plugin", "kubestellar"} {
-		o.must(w.CreateRepository("kubestellar/"+name, world.Repository{}))
+		o.must(w.Forge.CreateRepository("kubestellar/"+name, forge.Repository{}))
 		clone := filepath.Join(dir, "seed", name)
 		o.write(clone, name)
 		o.seed(clone, "kubestellar/"+name)
@@ -79,7 +81,7 @@ func newOrganisation(t *testing.T) *organisation {
 	}
 	o.installApp()
 	o.others = o.standIns()
-	w.OnRun(o.perform)
+	w.Forge.OnRun(o.perform)
 	return o
 }
 
@@ -204,9 +206,9 @@ func (o *organisation) installApp() {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	o.must(err)
 	o.key = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
-	may := world.Permissions{"contents": "write", "pull_requests": "write", "workflows": "write", "actions": "write"}
-	o.AddApp(world.App{ClientID: app, Login: "mover[bot]", Key: &key.PublicKey, Installation: 1,
-		Repositories: map[string]world.Permissions{here: may, "kubestellar/kubestellar": may}})
+	may := forge.Permissions{"contents": "write", "pull_requests": "write", "workflows": "write", "actions": "write"}
+	o.Forge.AddApp(forge.App{ClientID: app, Login: "mover[bot]", Key: &key.PublicKey, Installation: 1,
+		Repositories: map[string]forge.Permissions{here: may, "kubestellar/kubestellar": may}})
 }
 
 // released makes a release that was there before, of a repository as it is.
@@ -277,13 +279,13 @@ func (o *organisation) clone(repository, at string) string {
 // file is a file of a repository at a ref.
 func (o *organisation) file(repository, at, name string) string {
 	o.t.Helper()
-	return o.git(o.RepositoryDir(repository), "show", at+":"+name)
+	return o.git(o.Forge.RepositoryDir(repository), "show", at+":"+name)
 }
 
 // tags of a repository, sorted.
 func (o *organisation) tags(repository string) []string {
 	o.t.Helper()
-	all := strings.Fields(o.git(o.RepositoryDir(repository), "tag", "--list"))
+	all := strings.Fields(o.git(o.Forge.RepositoryDir(repository), "tag", "--list"))
 	slices.Sort(all)
 	return all
 }

@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
 )
 
 // occasion is what starts a workflow.
@@ -80,7 +80,7 @@ func (o *organisation) run(c occasion) outcome {
 	o.git(work, "fetch", "--quiet", "origin", c.sha) // which may be on no branch
 	o.git(work, "checkout", "--quiet", "--detach", c.sha)
 	token := o.jobToken(c, work)
-	defer o.RevokeToken(token)
+	defer o.Forge.RevokeToken(token)
 	cmd := exec.Command("act", o.arguments(c, dir, token)...) // found on the tests' own PATH
 	cmd.Dir, cmd.Env = work, o.runnerEnvironment(dir)
 	out, err := cmd.CombinedOutput()
@@ -184,7 +184,7 @@ func read(path string) string {
 }
 
 // perform is a run that the forge has started, for a dispatch.
-func (o *organisation) perform(r world.Run) (conclusion string) {
+func (o *organisation) perform(r forge.Run) (conclusion string) {
 	payload := map[string]any{}
 	if r.Event == "workflow_dispatch" {
 		payload["inputs"] = r.Inputs

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/kubestellar/actions/internal/oci"
-	"github.com/kubestellar/actions/internal/rehearsal/world"
+	"github.com/kubestellar/actions/internal/rehearsal/forge"
 )
 
 const (
@@ -95,7 +95,7 @@ func newerRelease(o *organisation) {
 	if pull.Number != 1 || len(pull.Comments) != 1 {
 		o.t.Errorf("saw pull request %d with %d comments, want 1 with the one that was there", pull.Number, len(pull.Comments))
 	}
-	o.git(o.RepositoryDir(core), "merge-base", "--is-ancestor", sha, pull.HeadSHA)
+	o.git(o.Forge.RepositoryDir(core), "merge-base", "--is-ancestor", sha, pull.HeadSHA)
 	o.signedOff(pull)
 	o.moved(pull, "0.2.0-rc1[01]", "0.2.0-rc12", 3)
 }
@@ -126,7 +126,7 @@ func kubeflexBuilds(o *organisation) {
 	before := o.state()
 	runs := o.during(func() { o.start("kubestellar/kubeflex", "build.yml", map[string]any{}) })
 	o.all(runs, "workflow_dispatch build.yml")
-	contains(o.t, runs[0].log, "of "+o.git(o.RepositoryDir("kubestellar/kubeflex"), "rev-parse", "main"))
+	contains(o.t, runs[0].log, "of "+o.git(o.Forge.RepositoryDir("kubestellar/kubeflex"), "rev-parse", "main"))
 	contains(o.t, runs[0].log, "  kubeflex_")
 	o.same(before)
 }
@@ -230,10 +230,10 @@ func (o *organisation) digest(at, tag string) (string, error) {
 	return registry.Digest(o.t.Context(), at, tag)
 }
 
-func (o *organisation) onePull(component, version string) world.PullRequest {
+func (o *organisation) onePull(component, version string) forge.PullRequest {
 	o.t.Helper()
-	var open []world.PullRequest
-	for _, p := range o.PullRequests(core) {
+	var open []forge.PullRequest
+	for _, p := range o.Forge.PullRequests(core) {
 		if p.State == "open" && p.Head == "bump-"+component {
 			open = append(open, p)
 		}
@@ -245,10 +245,10 @@ func (o *organisation) onePull(component, version string) world.PullRequest {
 }
 
 // signedOff holds each commit of the App's to the Developer Certificate of Origin.
-func (o *organisation) signedOff(p world.PullRequest) {
+func (o *organisation) signedOff(p forge.PullRequest) {
 	o.t.Helper()
-	for commit := range strings.FieldsSeq(o.git(o.RepositoryDir(core), "log", "--format=%H", "main.."+p.HeadSHA)) {
-		text := o.git(o.RepositoryDir(core), "show", "--no-patch", "--format=%an <%ae>%n%B", commit)
+	for commit := range strings.FieldsSeq(o.git(o.Forge.RepositoryDir(core), "log", "--format=%H", "main.."+p.HeadSHA)) {
+		text := o.git(o.Forge.RepositoryDir(core), "show", "--no-patch", "--format=%an <%ae>%n%B", commit)
 		author, message, _ := strings.Cut(text, "\n")
 		if strings.HasPrefix(author, "mover[bot]") && !strings.Contains(message, "Signed-off-by: "+author) {
 			o.t.Errorf("commit %s is not signed off by its author:\n%s", commit, text)
@@ -258,7 +258,7 @@ func (o *organisation) signedOff(p world.PullRequest) {
 
 // moved holds every file of a pull request to have the new version in so many places, and the old
 // one, a regular expression, in none.
-func (o *organisation) moved(p world.PullRequest, old, now string, places int) {
+func (o *organisation) moved(p forge.PullRequest, old, now string, places int) {
 	o.t.Helper()
 	dir := o.clone(core, p.Head)
 	var saw, left int
@@ -277,8 +277,8 @@ func (o *organisation) state() string {
 	o.t.Helper()
 	var b strings.Builder
 	for _, repository := range repositories {
-		fmt.Fprintf(&b, "%s\n%s\n", repository, o.git(o.RepositoryDir(repository), "for-each-ref"))
-		for _, p := range o.PullRequests(repository) {
+		fmt.Fprintf(&b, "%s\n%s\n", repository, o.git(o.Forge.RepositoryDir(repository), "for-each-ref"))
+		for _, p := range o.Forge.PullRequests(repository) {
 			fmt.Fprintf(&b, "%+v\n", p)
 		}
 	}

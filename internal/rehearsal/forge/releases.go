@@ -1,0 +1,627 @@
+package forge
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const releasesPage = 30 // releases or assets in one answer unless the client asks for another number
+
+// release is a draft until it is published; drafts may share a tag name, and none needs a tag.
+type release struct {
+	id                          int64
+	tag, target, name, body     string
+	named                       bool // a name was given, which may be empty
+	draft, prerelease           bool
+	immutable                   bool
+	created, published, updated time.Time
+	assets                      []*asset
+	author                      account
+}
+
+// releaseEdit is the body of a create or an edit; nil means "not given".
+type releaseEdit struct {
+	Tag           *string `json:"tag_name"`
+	Target        *string `json:"target_commitish"`
+	Name          *string `json:"name"`
+	Body          *string `json:"body"`
+	Draft         *bool   `json:"draft"`
+	Prerelease    *bool   `json:"prerelease"`
+	MakeLatest    *string `json:"make_latest"`
+	GenerateNotes bool    `json:"generate_release_notes"`
+}
+
+func (f *Forge) createRelease(c *call) (reply, error) {
+	edit, err := decode[releaseEdit](c.Request)
+	if err != nil {
+		return fail(err)
+	}
+	if edit.Tag == nil || *edit.Tag == "" {
+		return fail(invalid("Release", "missing_field", "tag_name", ""))
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rel := &release{author: c.who(), target: "main", created: f.now(), draft: true}
+	publish := edit.Draft == nil || !*edit.Draft
+	edit.Draft = nil
+	if err := f.revise(c.repo, rel, edit, publish); err != nil {
+		return fail(err)
+	}
+	rel.id = f.nextID()
+	c.repo.releases = append(c.repo.releases, rel)
+	c.repo.noteLatest(rel, edit.MakeLatest)
+	answer, err := made(c.repo.releaseJSON(rel))
+	answer.header = http.Header{"Location": {c.repo.api("/releases/%d", rel.id)}}
+	return answer, err
+}
+
+func (f *Forge) editRelease(c *call) (reply, error) {
+	edit, err := decode[releaseEdit](c.Request)
+	if err != nil {
+		return fail(err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rel, err := c.release()
+	if err != nil {
+		return fail(err)
+	}
+	if rel.immutable && edit.touchesLocked(rel) {
+		return fail(unprocessable("Cannot change the tag, the target or the draft state of an immutable release"))
+	}
+	// The edit goes to a copy, so that a refused one leaves nothing behind.
+	revised := *rel
+	if err := f.revise(c.repo, &revised, edit, edit.Draft != nil && !*edit.Draft && rel.draft); err != nil {
+		return fail(err)
+	}
+	*rel = revised
+	c.repo.noteLatest(rel, edit.MakeLatest)
+	return ok(c.repo.releaseJSON(rel))
+}
+
+// touchesLocked says whether an edit changes what immutability locks; the texts, the prerelease
+// mark and make_latest stay free (github/docs#45730).
+func (e releaseEdit) touchesLocked(rel *release) bool {
+	return e.Tag != nil && *e.Tag != rel.tag || e.Target != nil && *e.Target != rel.target || e.Draft != nil && *e.Draft
+}
+
+// revise writes an edit into a release and publishes it if asked to.
+func (f *Forge) revise(r *repository, rel *release, edit releaseEdit, publish bool) error {
+	was := *rel
+	set(&rel.tag, edit.Tag)
+	set(&rel.target, edit.Target)
+	set(&rel.body, edit.Body)
+	set(&rel.prerelease, edit.Prerelease)
+	set(&rel.draft, edit.Draft)
+	if edit.Name != nil {
+		rel.name, rel.named = *edit.Name, true
+	}
+	rel.updated = f.now()
+	if err := r.checkRelease(rel); err != nil {
+		return err
+	}
+	if edit.GenerateNotes {
+		if err := r.addNotes(rel); err != nil {
+			return err
+		}
+	}
+	if publish || !was.draft && !rel.draft {
+		return f.publish(r, rel, publish)
+	}
+	return nil
+}
+
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// checkRelease refuses what no release may be, draft or not.
+func (r *repository) checkRelease(rel *release) error {
+	if ok, err := r.says("check-ref-format", "refs/tags/"+rel.tag); err != nil {
+		return err
+	} else if !ok {
+		return invalid("Release", "custom", "tag_name", "tag_name is not a valid tag")
+	}
+	_, found, err := r.targetOf(rel)
+	if err == nil && !found {
+		err = invalid("Release", "invalid", "target_commitish", "")
+	}
+	return err
+}
+
+// targetOf is the commit that a release's tag names, or will name once it is published.
+func (r *repository) targetOf(rel *release) (string, bool, error) {
+	sha, found, err := r.commitOf("refs/tags/" + rel.tag)
+	if err != nil || found {
+		return sha, found, err
+	}
+	if fullSHA.MatchString(rel.target) {
+		kind, err := r.kind(rel.target)
+		return rel.target, kind == "commit", err
+	}
+	return r.commitOf("refs/heads/" + strings.TrimPrefix(rel.target, "refs/heads/"))
+}
+
+// publish makes a release public, with the tag at its target if there is none yet. A release
+// that is public already, and was edited, passes too, for its tag may be another now.
+func (f *Forge) publish(r *repository, rel *release, first bool) error {
+	for _, other := range r.releases {
+		if other.id != rel.id && !other.draft && other.tag == rel.tag {
+			return invalid("Release", "already_exists", "tag_name", "")
+		}
+	}
+	if first && r.burned[rel.tag] {
+		return invalid("Release", "custom", "tag_name", "tag_name was used by an immutable release")
+	}
+	sha, _, err := r.targetOf(rel)
+	if err != nil {
+		return err
+	}
+	if err := r.createRef("refs/tags/"+rel.tag, sha); err != nil && err != errRefExists {
+		return err
+	}
+	rel.draft = false
+	if first {
+		rel.published, rel.immutable = f.now(), r.Immutable
+	}
+	return r.lockIf(rel)
+}
+
+func (r *repository) lockIf(rel *release) error {
+	if !rel.immutable || r.burned[rel.tag] {
+		return nil
+	}
+	r.burned[rel.tag] = true
+	return r.lockTag(rel.tag)
+}
+
+// noteLatest makes a published release the latest one, as GitHub does by default.
+func (r *repository) noteLatest(rel *release, makeLatest *string) {
+	if !rel.draft && !rel.prerelease && (makeLatest == nil || *makeLatest == "true") {
+		r.latest = rel.id
+	}
+}
+
+func (f *Forge) deleteRelease(c *call) (reply, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rel, err := c.release()
+	if err != nil {
+		return fail(err)
+	}
+	c.repo.releases = slices.DeleteFunc(c.repo.releases, func(r *release) bool { return r == rel })
+	if rel.immutable {
+		if err := c.repo.unlockTag(rel.tag); err != nil {
+			return fail(err)
+		}
+	}
+	for _, a := range rel.assets {
+		os.Remove(a.file) // a file left behind is named by nobody
+	}
+	return noContent()
+}
+
+func (f *Forge) listReleases(c *call) (reply, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	visible := c.releases()
+	items, header := paged(c, visible, releasesPage)
+	shown := []any{}
+	for _, rel := range items {
+		shown = append(shown, c.repo.releaseJSON(rel))
+	}
+	return reply{http.StatusOK, shown, header}, nil
+}
+
+// releases are those that the caller may see, newest first; drafts only for who may write.
+func (c *call) releases() []*release {
+	var all []*release
+	for _, rel := range slices.Backward(c.repo.releases) {
+		if !rel.draft || c.writes() {
+			all = append(all, rel)
+		}
+	}
+	return all
+}
+
+// release finds the release that the path names.
+func (c *call) release() (*release, error) {
+	id, err := strconv.ParseInt(c.PathValue("id"), 10, 64)
+	if err != nil {
+		return nil, notFound()
+	}
+	return c.one(func(rel *release) bool { return rel.id == id })
+}
+
+func (c *call) one(wanted func(*release) bool) (*release, error) {
+	all := c.releases()
+	i := slices.IndexFunc(all, wanted)
+	if i < 0 {
+		return nil, notFound()
+	}
+	return all[i], nil
+}
+
+func (f *Forge) getRelease(c *call) (reply, error) { return f.showRelease(c, (*call).release) }
+
+func (f *Forge) getReleaseByTag(c *call) (reply, error) {
+	return f.showRelease(c, func(c *call) (*release, error) {
+		return c.one(func(rel *release) bool { return !rel.draft && rel.tag == c.PathValue("tag") })
+	})
+}
+
+func (f *Forge) getLatestRelease(c *call) (reply, error) {
+	return f.showRelease(c, func(c *call) (*release, error) { return c.repo.latestRelease() })
+}
+
+func (f *Forge) showRelease(c *call, find func(*call) (*release, error)) (reply, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rel, err := find(c)
+	if err != nil {
+		return fail(err)
+	}
+	return ok(c.repo.releaseJSON(rel))
+}
+
+// latestRelease is the one marked as such, or the newest that could be.
+func (r *repository) latestRelease() (*release, error) {
+	var newest *release
+	for _, rel := range r.releases {
+		if rel.draft || rel.prerelease {
+			continue
+		}
+		if rel.id == r.latest {
+			return rel, nil
+		}
+		newest = rel
+	}
+	if newest == nil {
+		return nil, notFound()
+	}
+	return newest, nil
+}
+
+func (r *repository) releaseJSON(rel *release) map[string]any {
+	assets := []any{}
+	for _, a := range rel.assets {
+		assets = append(assets, r.assetJSON(rel, a))
+	}
+	at := r.api("/releases/%d", rel.id)
+	shown := map[string]any{
+		"id": rel.id, "node_id": nodeID("Release", rel.id), "url": at, "assets_url": at + "/assets",
+		"upload_url": fmt.Sprintf("%s/repos/%s/releases/%d/assets{?name,label}", r.site.uploads, r.fullName(), rel.id),
+		"html_url":   r.page("/releases/tag/%s", rel.slug()), "author": r.site.user(rel.author), "assets": assets,
+		"tag_name": rel.tag, "target_commitish": rel.target, "name": nil, "body": rel.body,
+		"draft": rel.draft, "prerelease": rel.prerelease, "immutable": rel.immutable,
+		"created_at": stamp(rel.created), "updated_at": stamp(rel.updated), "published_at": nil,
+		"tarball_url": nil, "zipball_url": nil,
+	}
+	if rel.named {
+		shown["name"] = rel.name
+	}
+	if !rel.draft {
+		shown["published_at"] = stamp(rel.published)
+		shown["tarball_url"], shown["zipball_url"] = r.api("/tarball/%s", rel.tag), r.api("/zipball/%s", rel.tag)
+	}
+	return shown
+}
+
+// slug names a release in web addresses: a draft has no tag of its own yet.
+func (rel *release) slug() string {
+	if rel.draft {
+		return fmt.Sprintf("untagged-%020x", rel.id)
+	}
+	return rel.tag
+}
+
+// addNotes puts generated notes below the body, and names the release if nobody did.
+func (r *repository) addNotes(rel *release) error {
+	notes, err := r.notes(rel.tag, rel.target, "")
+	if err != nil {
+		return err
+	}
+	rel.body = strings.TrimLeft(rel.body+"\n\n"+notes, "\n")
+	if !rel.named {
+		rel.name, rel.named = rel.tag, true
+	}
+	return nil
+}
+
+func (f *Forge) generateNotes(c *call) (reply, error) {
+	ask, err := decode[struct {
+		Tag      string `json:"tag_name"`
+		Target   string `json:"target_commitish"`
+		Previous string `json:"previous_tag_name"`
+	}](c.Request)
+	if err != nil {
+		return fail(err)
+	}
+	if ask.Tag == "" {
+		return fail(invalid("Release", "missing_field", "tag_name", ""))
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	notes, err := c.repo.notes(ask.Tag, cmp.Or(ask.Target, "main"), ask.Previous)
+	if err != nil {
+		return fail(err)
+	}
+	return ok(map[string]any{"name": ask.Tag, "body": notes})
+}
+
+// notes hold the comparison with the release before, which is all that GitHub writes where no
+// pull request was merged.
+func (r *repository) notes(tag, target, previous string) (string, error) {
+	_, found, err := r.targetOf(&release{tag: tag, target: target})
+	if err != nil {
+		return "", err
+	}
+	if !found {
+		return "", invalid("Release", "invalid", "target_commitish", "")
+	}
+	for _, rel := range r.releases {
+		if previous == "" && !rel.draft && rel.tag != tag {
+			previous = rel.tag
+		}
+	}
+	if previous == "" {
+		return "**Full Changelog**: " + r.page("/commits/%s", tag), nil
+	}
+	return "**Full Changelog**: " + r.page("/compare/%s...%s", previous, tag), nil
+}
+
+// asset is a file of a release.
+type asset struct {
+	id                int64
+	name, label, kind string
+	digest            string // "sha256:…"
+	state             string
+	size              int64
+	downloads         int
+	created           time.Time
+	file              string
+	by                account
+}
+
+// An upload that broke off leaves an asset in state starter, which blocks its name until it is
+// deleted; GitHub documents so for its own failures.
+const (
+	stateUploaded = "uploaded"
+	stateStarter  = "starter"
+)
+
+func (f *Forge) uploadAsset(c *call) (reply, error) {
+	a := &asset{
+		name: strings.ReplaceAll(c.URL.Query().Get("name"), " ", "."), label: c.URL.Query().Get("label"),
+		kind: cmp.Or(c.Header.Get("Content-Type"), "application/octet-stream"), state: stateStarter, created: f.now(), by: c.who(),
+	}
+	if a.name == "" || strings.ContainsAny(a.name, `/\`) {
+		return fail(invalid("ReleaseAsset", "missing_field", "name", ""))
+	}
+	if err := f.begin(c, a); err != nil {
+		return fail(err)
+	}
+	if err := f.receive(c, a); err != nil {
+		return fail(err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rel, err := c.release()
+	if err != nil {
+		return fail(err)
+	}
+	return made(c.repo.assetJSON(rel, a))
+}
+
+// begin reserves the name, so that of two uploads at the same time one is refused.
+func (f *Forge) begin(c *call, a *asset) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rel, err := c.release()
+	if err != nil {
+		return err
+	}
+	if rel.immutable {
+		return unprocessable("Cannot upload assets to an immutable release.")
+	}
+	if slices.ContainsFunc(rel.assets, func(other *asset) bool { return other.name == a.name }) {
+		return invalid("ReleaseAsset", "already_exists", "name", "")
+	}
+	a.id = f.nextID()
+	a.file = filepath.Join(f.dir, "assets", strconv.FormatInt(a.id, 10))
+	rel.assets = append(rel.assets, a)
+	return nil
+}
+
+// receive streams the body to disk and ends the asset's state of starter if all came.
+func (f *Forge) receive(c *call, a *asset) error {
+	size, digest, err := writeFile(a.file, c.Body)
+	if err == nil && size == 0 {
+		f.discard(c, a)
+		return &apiError{status: http.StatusBadRequest, Message: "Bad Size"}
+	}
+	if err != nil {
+		return &apiError{status: http.StatusBadGateway, Message: err.Error()}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	a.size, a.digest, a.state = size, digest, stateUploaded
+	return nil
+}
+
+func writeFile(path string, from io.Reader) (size int64, digest string, err error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return 0, "", err
+	}
+	sum := sha256.New()
+	size, err = io.Copy(io.MultiWriter(file, sum), from)
+	return size, fmt.Sprintf("sha256:%x", sum.Sum(nil)), errors.Join(err, file.Close())
+}
+
+func (f *Forge) discard(c *call, a *asset) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, rel := range c.repo.releases {
+		rel.assets = slices.DeleteFunc(rel.assets, func(other *asset) bool { return other == a })
+	}
+}
+
+func (f *Forge) listAssets(c *call) (reply, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rel, err := c.release()
+	if err != nil {
+		return fail(err)
+	}
+	items, header := paged(c, rel.assets, releasesPage)
+	shown := []any{}
+	for _, a := range items {
+		shown = append(shown, c.repo.assetJSON(rel, a))
+	}
+	return reply{http.StatusOK, shown, header}, nil
+}
+
+// asset finds the asset that the path names, among the releases that the caller may see.
+func (c *call) asset() (*release, *asset, error) {
+	for _, rel := range c.releases() {
+		for _, a := range rel.assets {
+			if strconv.FormatInt(a.id, 10) == c.PathValue("id") {
+				return rel, a, nil
+			}
+		}
+	}
+	return nil, nil, notFound()
+}
+
+func (f *Forge) getAsset(c *call) (reply, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rel, a, err := c.asset()
+	if err != nil {
+		return fail(err)
+	}
+	if !accepts(c.Header, "application/octet-stream") {
+		return ok(c.repo.assetJSON(rel, a))
+	}
+	return a.download()
+}
+
+func accepts(h http.Header, kind string) bool {
+	for _, part := range strings.Split(strings.Join(h.Values("Accept"), ","), ",") {
+		if media, _, err := mime.ParseMediaType(part); err == nil && media == kind {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *Forge) deleteAsset(c *call) (reply, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rel, a, err := c.asset()
+	if err != nil {
+		return fail(err)
+	}
+	if rel.immutable {
+		return fail(unprocessable("Cannot delete asset from an immutable release."))
+	}
+	rel.assets = slices.DeleteFunc(rel.assets, func(other *asset) bool { return other == a })
+	os.Remove(a.file) // a file left behind is named by nobody
+	return noContent()
+}
+
+// content is an answer that is a file.
+type content struct {
+	file       *os.File
+	name, kind string
+	size       int64
+}
+
+// download is called with the forge's lock held; the file is read after it is released.
+func (a *asset) download() (reply, error) {
+	if a.state != stateUploaded {
+		return fail(notFound())
+	}
+	file, err := os.Open(a.file)
+	if err != nil {
+		return fail(err)
+	}
+	a.downloads++
+	return ok(content{file, a.name, a.kind, a.size})
+}
+
+func (b content) write(rw http.ResponseWriter) {
+	defer b.file.Close()
+	rw.Header().Set("Content-Type", b.kind)
+	rw.Header().Set("Content-Length", strconv.FormatInt(b.size, 10))
+	rw.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": b.name}))
+	rw.WriteHeader(http.StatusOK)
+	io.Copy(rw, b.file) // a client that has gone needs no rest
+}
+
+func (r *repository) assetJSON(rel *release, a *asset) map[string]any {
+	shown := map[string]any{
+		"id": a.id, "node_id": nodeID("ReleaseAsset", a.id), "name": a.name, "label": a.label, "state": a.state,
+		"url": r.api("/releases/assets/%d", a.id), "browser_download_url": r.page("/releases/download/%s/%s", rel.slug(), a.name),
+		"content_type": a.kind, "size": a.size, "digest": nil, "download_count": a.downloads,
+		"created_at": stamp(a.created), "updated_at": stamp(a.created), "uploader": r.site.user(a.by),
+	}
+	if a.digest != "" {
+		shown["digest"] = a.digest
+	}
+	return shown
+}
+
+var downloadPath = regexp.MustCompile(`^/([^/]+)/([^/]+)/releases/(?:download/(.+)|latest/download)/([^/]+)$`)
+
+// serveDownload serves the assets of published releases at their web addresses.
+func (f *Forge) serveDownload(rw http.ResponseWriter, r *http.Request) {
+	m := downloadPath.FindStringSubmatch(r.URL.Path)
+	repo, visible := f.visit(r, m[1]+"/"+m[2])
+	if !visible {
+		http.Error(rw, "Not Found", http.StatusNotFound)
+		return
+	}
+	answer, err := f.findDownload(repo, m[3], m[4])
+	if err != nil {
+		http.Error(rw, fmt.Sprintf("Not Found: %v", err), http.StatusNotFound)
+		return
+	}
+	writeReply(rw, answer)
+}
+
+// findDownload looks in the release of a tag; an empty one means the latest release.
+func (f *Forge) findDownload(r *repository, tag, name string) (reply, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if tag == "" {
+		rel, err := r.latestRelease()
+		if err != nil {
+			return fail(err)
+		}
+		tag = rel.tag
+	}
+	for _, rel := range r.releases {
+		for _, a := range rel.assets {
+			if !rel.draft && rel.tag == tag && a.name == name {
+				return a.download()
+			}
+		}
+	}
+	return fail(notFound())
+}

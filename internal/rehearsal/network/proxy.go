@@ -1,0 +1,237 @@
+package network
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/kubestellar/actions/internal/rehearsal/registry"
+)
+
+// proxy lets clients through to the hosts of the network, and to no other.
+type proxy struct {
+	connections *connections
+	refusals    *refusals
+	hosts       *hosts
+	tunnels     *sync.Map // host → address
+}
+
+// open starts one server for each host and the proxy in front of them.
+func (n *Network) open(further []string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, host := range append([]string{registry.GHCR, registry.Quay}, further...) {
+		if err := n.openRegistry(host); err != nil {
+			return err
+		}
+	}
+	for host, handler := range n.Forge.Hosts() {
+		if err := n.serveHost(host, handler); err != nil {
+			return err
+		}
+	}
+	n.serve(newServer(n.closed, &proxy{n.connections, n.refusals, n.hosts, &n.tunnels}), tracked{n.listener, n.connections})
+	return nil
+}
+
+// serveHost starts the server of a host; it is called with mu held.
+func (n *Network) serveHost(host string, handler http.Handler) error {
+	cert, err := n.ca.leaf(host)
+	if err != nil {
+		return err
+	}
+	in := newInbox(n.listener.Addr())
+	s := newServer(n.closed, n.handle(host, handler))
+	s.ConnContext = rememberConnection
+	n.serve(s, tls.NewListener(in, serverTLS(cert)))
+	n.hosts.add(host, in)
+	return nil
+}
+
+// serve is called with mu held.
+func (n *Network) serve(s *http.Server, l net.Listener) {
+	n.servers = append(n.servers, s)
+	n.serving.Add(1)
+	go func() {
+		defer n.serving.Done()
+		s.Serve(l) // always ends with an error: the listener was closed
+	}()
+}
+
+// newServer keeps quiet about broken connections: each of them is seen by its client, and the
+// network breaks connections on purpose.
+func newServer(ctx context.Context, h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:     h,
+		ErrorLog:    log.New(io.Discard, "", 0),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+}
+
+func serverTLS(cert tls.Certificate) *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}}
+}
+
+func (n *Network) newTransport(ca *authority) *http.Transport {
+	return &http.Transport{
+		Proxy:           http.ProxyURL(&url.URL{Scheme: "http", Host: n.Addr()}),
+		TLSClientConfig: &tls.Config{RootCAs: ca.pool()},
+	}
+}
+
+// Transport goes through the proxy and trusts the authority, for clients in this process. It
+// is the same one at each call, so connections are shared.
+func (n *Network) Transport() http.RoundTripper { return n.transport }
+
+func (p *proxy) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodConnect {
+		p.refuse(rw, r.Host, "this proxy only passes CONNECT requests, for https")
+		return
+	}
+	host, port, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		p.refuse(rw, r.Host, "want host:port")
+		return
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if addr, ok := p.tunnels.Load(host); ok && port == "443" {
+		p.tunnel(rw, host, addr.(string))
+		return
+	}
+	in, ok := p.hosts.find(host)
+	if !ok || port != "443" {
+		p.refuse(rw, net.JoinHostPort(host, port), "the rehearsal's network has only port 443 of "+strings.Join(p.hosts.names(), ", "))
+		return
+	}
+	p.pass(rw, host, in)
+}
+
+// pass hands the connection to the host's server, which speaks TLS on it.
+func (p *proxy) pass(rw http.ResponseWriter, host string, in *inbox) {
+	if p.connections.isDown(host) {
+		http.Error(rw, host+" is down", http.StatusBadGateway)
+		return
+	}
+	conn, buffered, err := http.NewResponseController(rw).Hijack()
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	l := conn.(*connection)
+	if !p.connections.assign(l, host) {
+		l.reset()
+		l.Close()
+		return
+	}
+	if l.read, err = buffered.Reader.Peek(buffered.Reader.Buffered()); err != nil {
+		l.Close()
+		return
+	}
+	if _, err := io.WriteString(l, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+		l.Close()
+		return
+	}
+	in.give(l)
+}
+
+func (p *proxy) refuse(rw http.ResponseWriter, host, why string) {
+	host = strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80")
+	p.refusals.add(host)
+	rw.Header().Set("Connection", "close")
+	http.Error(rw, fmt.Sprintf("refused %q: %s", host, why), http.StatusForbidden)
+}
+
+// Tunnel lets clients through to host:443 as to a server of the caller's at addr, which speaks
+// TLS under its own certificate; the network neither reads nor records what passes. It is for what
+// must be reached by a name that no name server here knows, such as a cluster's API server. It
+// returns an error if the network answers as that host itself.
+func (n *Network) Tunnel(host, addr string) error {
+	if _, taken := n.hosts.find(host); taken {
+		return fmt.Errorf("tunnelling to %s: the network answers as %s itself", addr, host)
+	}
+	n.tunnels.Store(host, addr)
+	return nil
+}
+
+// tunnel joins the client's connection with a new one to addr until either ends.
+func (p *proxy) tunnel(rw http.ResponseWriter, host, addr string) {
+	far, err := net.Dial("tcp", addr)
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusBadGateway)
+		return
+	}
+	defer far.Close()
+	near, buffered, err := http.NewResponseController(rw).Hijack()
+	if err != nil {
+		http.Error(rw, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	defer near.Close()
+	if !p.connections.assign(near.(*connection), host) {
+		return
+	}
+	if _, err := io.WriteString(near, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+		return
+	}
+	go func() {
+		io.Copy(near, far) // an end is an end, orderly or not
+		near.Close()
+	}()
+	io.Copy(far, buffered)
+}
+
+// handle counts the requests under way, and passes them on. A client that leaves does not undo
+// its request.
+func (n *Network) handle(host string, next http.Handler) http.Handler {
+	next = n.wrap(n, host, next)
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if !n.connections.enter() {
+			Reset(r)
+		}
+		defer n.connections.leave()
+		next.ServeHTTP(rw, r.WithContext(context.WithoutCancel(r.Context())))
+	})
+}
+
+type connectionKey struct{}
+
+// rememberConnection keeps the connection below TLS, so that Reset can reset it.
+func rememberConnection(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, c.(*tls.Conn).NetConn())
+}
+
+// Reset resets the connection of a request and ends its handler.
+func Reset(r *http.Request) {
+	if c, ok := r.Context().Value(connectionKey{}).(*connection); ok {
+		c.reset()
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// refusals are the hosts that were asked for and refused.
+type refusals struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (s *refusals) add(host string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.all, host) {
+		s.all = append(s.all, host)
+	}
+}
+
+func (s *refusals) list() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.all)
+}

@@ -1,0 +1,14 @@
+package registry
+
+// What the tests need of the package's inside.
+const TagsPage = tagsPage
+
+type Grant = grant
+
+var DigestOf = digestOf
+
+// TokenPath returns the path of the token endpoint.
+func (r *Registry) TokenPath() string { return r.tokenPath }
+
+// Seal returns a bearer token for a grant.
+func (r *Registry) Seal(g Grant) (string, error) { return r.seal(g) }

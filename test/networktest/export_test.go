@@ -1,0 +1,4 @@
+package networktest
+
+// TrickleSize is trickleSize.
+const TrickleSize = trickleSize

@@ -1,0 +1,190 @@
+// Package faults has each request of a command to GitHub's API fail in each way in which GitHub's
+// do, and looks at what comes of it. Tests alone use it.
+package faults
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/test/networktest"
+)
+
+// Trial is a command in a world of its own. No time passes where it waits, and it takes an answer
+// for lost after Slow.
+type Trial struct {
+	*networktest.Network
+	Run   func() error
+	State func() string // all that the world shows of what the command did
+}
+
+// Matrix lets every request of an undisturbed run suffer every kind of fault, each time in a
+// trial that begin begins. The requests are those of a recording. The run that is disturbed either
+// ends as the undisturbed one, or fails, with the right code and an error that says what was being
+// done and what to do; and a second run ends as the undisturbed one. Unless all is set, a sample
+// is taken in which each kind meets some requests, and each request some kinds.
+func Matrix(t *testing.T, all bool, begin func(t *testing.T) Trial) {
+	t.Helper()
+	undisturbed := begin(t)
+	asked := record(t, undisturbed)
+	want := undisturbed.State()
+	for i, at := range asked {
+		for k, kind := range kinds {
+			if !all && (i+k)%at.share() != 0 {
+				continue
+			}
+			t.Run(at.name()+": "+kind.name, func(t *testing.T) {
+				t.Parallel()
+				cell{at, kind}.try(t, begin(t), want)
+			})
+		}
+	}
+}
+
+// share is how much of the matrix a sample takes, one kind in so many: more where something can be
+// half done. Requests that stand side by side meet different kinds.
+func (r request) share() int {
+	if r.effect {
+		return 12
+	}
+	return 31
+}
+
+// record runs the command, and tells the requests to the API that it takes.
+func record(t *testing.T, trial Trial) []request {
+	t.Helper()
+	since := len(trial.Requests())
+	if err := trial.Run(); err != nil {
+		t.Fatalf("undisturbed: %v", err)
+	}
+	var all []request
+	seen := map[string]int{}
+	for _, r := range trial.Requests()[since:] {
+		if !isAPI(r) {
+			continue
+		}
+		key := keyOf(r)
+		seen[key]++
+		all = append(all, request{key, seen[key], r.Effect})
+	}
+	if len(all) == 0 {
+		t.Fatal("the recording has no request to the API")
+	}
+	return all
+}
+
+func isAPI(r networktest.Request) bool { return strings.HasPrefix(r.Host, "api.") }
+
+// request is the nth of those that are alike: what runs side by side has no order.
+type request struct {
+	key    string
+	nth    int
+	effect bool
+}
+
+// name is for the name of a test, in which a slash has a meaning.
+func (r request) name() string {
+	return fmt.Sprintf("%s %d", strings.ReplaceAll(r.key, "/", "|"), r.nth)
+}
+
+var ids = regexp.MustCompile(`[0-9a-f]{40}|runs/[0-9]+`)
+
+// keyOf is what a request has in common with that of another world.
+func keyOf(r networktest.Request) string {
+	key := r.Method + " " + ids.ReplaceAllString(r.Path, "ID")
+	if query, err := url.ParseQuery(r.Query); err == nil && query.Get("page") != "" {
+		key += " page " + query.Get("page")
+	}
+	return key
+}
+
+// cell is one kind of fault at one request.
+type cell struct {
+	at   request
+	kind kind
+}
+
+func (c cell) try(t *testing.T, trial Trial, want string) {
+	suffered := c.disturb(trial.Network)
+	err := trial.Run()
+	trial.Intercept(nil)
+	if !suffered() {
+		t.Fatalf("the request was never made; the run said: %v", err)
+	}
+	c.judge(t, err, trial.Token())
+	if err == nil {
+		same(t, "the disturbed run succeeded", want, trial.State())
+	}
+	if again := trial.Run(); again != nil {
+		t.Fatalf("run again: %v\nbefore: %v", again, err)
+	}
+	same(t, fmt.Sprintf("run again after: %v", err), want, trial.State())
+}
+
+func same(t *testing.T, when, want, got string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-undisturbed +got):\n%s", when, diff)
+	}
+}
+
+// disturb lets the request suffer the fault, and those after it as far as the kind says. It gives
+// what tells whether it did.
+func (c cell) disturb(w *networktest.Network) (suffered func() bool) {
+	var mu sync.Mutex
+	seen := 0
+	w.Intercept(func(r networktest.Request) networktest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		is := isAPI(r) && keyOf(r) == c.at.key
+		if is {
+			seen++
+		}
+		switch {
+		case is && seen == c.at.nth, is && seen > c.at.nth && c.kind.lasts == always, isAPI(r) && seen >= c.at.nth && c.kind.lasts == onward:
+			return c.kind.fault
+		}
+		return networktest.Fault{}
+	})
+	return func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return seen >= c.at.nth
+	}
+}
+
+var (
+	doing   = regexp.MustCompile(`(?i)\b(making|moving|opening|editing|closing|labelling|commenting|looking|reading|dispatching|storing|checking|waiting|saw)\b`)
+	advice  = regexp.MustCompile(`(?i)\b(run (it |this )?again|look (before|again|at)|give|wants|is missing, wrong or expired|take|add|release it first)\b`)
+	maximum = 4000 // in bytes, of an error that somebody reads
+)
+
+// judge looks at how the disturbed run ended.
+func (c cell) judge(t *testing.T, err error, token string) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	text := err.Error()
+	if c.kind.passes {
+		t.Errorf("another try would have done, and it failed: %v", err)
+	}
+	if code := outcome.Of(err); code != outcome.Unchecked && (!c.kind.hides || code != outcome.Wrong) {
+		t.Errorf("outcome %d, want %d (could not ask): %v", code, outcome.Unchecked, err)
+	}
+	if !doing.MatchString(text) || !advice.MatchString(text) || !strings.Contains(text, "/") || len(text) > maximum {
+		t.Errorf("want an error that names what was being done, where, and what to do:\n%v", err)
+	}
+	if c.kind.says != "" && !strings.Contains(text, c.kind.says) {
+		t.Errorf("want %q in it: %v", c.kind.says, err)
+	}
+	if strings.Contains(text, token) {
+		t.Error("the error shows the token")
+	}
+}
