@@ -36,11 +36,14 @@ func (s source) imports() []string {
 	return paths
 }
 
-func sources(t *testing.T) []source {
+// sources returns the files of the product.
+func sources(t *testing.T) []source { return sourcesBelow(t, "cmd", "internal") }
+
+func sourcesBelow(t *testing.T, tops ...string) []source {
 	t.Helper()
 	var all []source
 	root := os.DirFS("../..")
-	for _, top := range []string{"cmd", "internal"} {
+	for _, top := range tops {
 		err := fs.WalkDir(root, top, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() && entry.Name() == "testdata" {
 				return fs.SkipDir
@@ -164,7 +167,7 @@ func TestOnlyTheDoorLooksAround(t *testing.T) {
 func TestFunctionsAreShort(t *testing.T) {
 	t.Parallel()
 	const most = 60 // lines
-	for _, s := range sources(t) {
+	for _, s := range sourcesBelow(t, "cmd", "internal", "test") {
 		set := token.NewFileSet()
 		file, err := parser.ParseFile(set, filepath.Join("../..", s.path), nil, parser.SkipObjectResolution)
 		if err != nil {
@@ -178,6 +181,34 @@ func TestFunctionsAreShort(t *testing.T) {
 			if n := set.Position(f.End()).Line - set.Position(f.Pos()).Line + 1; n > most {
 				t.Errorf("%s: %s has %d lines, at most %d", s.path, f.Name.Name, n, most)
 			}
+		}
+	}
+}
+
+// TestPackagesAreSmall checks that a package has at most 12 files, or a reason for more.
+func TestPackagesAreSmall(t *testing.T) {
+	t.Parallel()
+	const most = 12 // files, without tests
+	reasons := map[string]string{
+		"cmd/ghhelper":  "one file a command",
+		"internal/find": "one file a form of reference",
+		"internal/gh":   "one file an area of GitHub's API; nothing else imports go-github",
+	}
+	files := map[string]int{}
+	for _, s := range sourcesBelow(t, "cmd", "internal", "test") {
+		files[s.dir()]++
+	}
+	for dir, n := range files {
+		switch _, excused := reasons[dir]; {
+		case n > most && !excused:
+			t.Errorf("%s has %d files, at most %d: split it, merge files, or give the reason here", dir, n, most)
+		case n <= most && excused:
+			t.Errorf("%s has %d files: it needs no reason", dir, n)
+		}
+	}
+	for dir := range reasons {
+		if files[dir] == 0 {
+			t.Errorf("%s has a reason and no files", dir)
 		}
 	}
 }
