@@ -142,6 +142,7 @@ func (p process) propose(ctx context.Context, f bumpFlags, component, version st
 	if err != nil {
 		return err
 	}
+	defer head.Close()
 	move, err := moveOf(f, component, version)
 	if err != nil {
 		return err

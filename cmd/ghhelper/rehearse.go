@@ -56,6 +56,7 @@ func (p process) rehearse(ctx context.Context, f rehearseFlags, args []string) e
 	if err != nil {
 		return err
 	}
+	defer src.Close()
 	v, err := versionOrNext(ctx, src.Repo, args)
 	if err != nil {
 		return err

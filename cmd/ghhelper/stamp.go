@@ -43,6 +43,7 @@ func (p process) stamp(ctx context.Context, config, versionArg, out string, only
 	if err != nil {
 		return err
 	}
+	defer src.Close()
 	at, err := src.Repo.CommitTime(ctx, src.Commit)
 	if err != nil {
 		return err

@@ -65,6 +65,7 @@ func (p process) verify(ctx context.Context, f verifyFlags) error {
 	if err != nil {
 		return err
 	}
+	defer src.Close()
 	found, err := find.New(src.File).Files(ctx, src.Tree, src.Names)
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -149,6 +148,7 @@ func (a *attempt) declare(ctx context.Context, tips git.Tips) error {
 		if err != nil {
 			return err
 		}
+		defer tree.Close()
 		if a.file, err = delivery.Load(tree, a.Config); err != nil {
 			return fmt.Errorf("%s: %w", a.declared, err)
 		}
@@ -165,7 +165,7 @@ func (a *attempt) declare(ctx context.Context, tips git.Tips) error {
 }
 
 // read returns the tree of a commit or of a tree, and the names of its files.
-func (a *attempt) read(ctx context.Context, id string) (fs.FS, []string, error) {
+func (a *attempt) read(ctx context.Context, id string) (*git.Snapshot, []string, error) {
 	tree, err := a.Repo.Snapshot(ctx, id)
 	if err != nil {
 		return nil, nil, err
@@ -180,6 +180,7 @@ func (a *attempt) planIn(ctx context.Context, id string) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer tree.Close()
 	ask := a.Asker
 	ask.File = a.file
 	return Bump{File: a.file, Tree: tree, Names: names, Move: a.Move, Ask: &ask,
@@ -197,6 +198,7 @@ func (a *attempt) proposed(ctx context.Context) (versions, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer tree.Close()
 	found, err := find.New(a.file).Files(ctx, tree, names)
 	return versionsOf(a.Move.Component, find.Pins(found.References)), err
 }

@@ -3,7 +3,6 @@ package git_test
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -128,51 +127,6 @@ func TestVersions(t *testing.T) {
 	versions, err := one.Versions(context.Background())
 	if len(versions) != 2 || err != nil {
 		t.Errorf("versions: %v, %v", versions, err)
-	}
-}
-
-// A snapshot holds what is committed, as git stores it.
-func TestSnapshot(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	one, _ := clones(t)
-	write := func(name, text string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(one.Dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("text", "a\r\nb\n")
-	write("empty", "")
-	write("ä b", "\x00\xff\n\n")
-	if err := os.Symlink("/etc/passwd", filepath.Join(one.Dir, "link")); err != nil {
-		t.Fatal(err)
-	}
-	testkit.Git(t, one, "add", ".")
-	testkit.Git(t, one, "commit", "--quiet", "-m", "files")
-	write("text", "changed")
-	write("untracked", "x")
-	testkit.Git(t, one, "config", "core.autocrlf", "true")
-	tree, err := one.Snapshot(ctx, "HEAD")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]string{"text": "a\r\nb\n", "empty": "", "ä b": "\x00\xff\n\n"} {
-		if got, err := fs.ReadFile(tree, name); string(got) != want || err != nil {
-			t.Errorf("%s: %q, %v, want %q", name, got, err, want)
-		}
-	}
-	if info, err := fs.Lstat(tree, "link"); err != nil || info.Mode().IsRegular() {
-		t.Errorf("the link: %v, %v", info, err)
-	}
-	if _, err := fs.ReadFile(tree, "link"); err == nil {
-		t.Error("the link was followed out of the tree")
-	}
-	if _, err := fs.Stat(tree, "untracked"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("an untracked file: %v", err)
-	}
-	if _, err := one.Snapshot(ctx, "nothing"); err == nil {
-		t.Error("a commit that is not there has a tree")
 	}
 }
 

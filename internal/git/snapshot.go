@@ -1,46 +1,81 @@
 package git
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"io/fs"
-	"os/exec"
+	"strconv"
 	"strings"
-	"testing/fstest"
+
+	"github.com/kubestellar/actions/internal/tree"
 )
 
-// Snapshot is the tree of a commit as git stores it: no checkout, nothing
-// that git does not track, no line endings converted. Links stand in it as
-// links; submodules are left out.
-func (r Repo) Snapshot(ctx context.Context, commit string) (fs.FS, error) {
-	listed, err := r.Run(ctx, "ls-tree", "-r", "-z", "--full-tree", commit)
+// Snapshot is the tree of a commit as git stores it: nothing is checked out, and no line
+// endings are converted. Submodules are left out. Files are read when they are opened.
+type Snapshot struct {
+	tree.FS
+	files  *batch
+	cancel context.CancelCauseFunc
+}
+
+// Snapshot returns the tree of a commit. Its files can be read until it is closed or the
+// context ends.
+func (r Repo) Snapshot(ctx context.Context, commit string) (*Snapshot, error) {
+	blobs, err := r.blobs(ctx, commit)
 	if err != nil {
 		return nil, err
 	}
-	tree := fstest.MapFS{}
-	var ids []string
-	var files []*fstest.MapFile
-	for _, entry := range strings.FieldsFunc(listed, func(c rune) bool { return c == 0 }) {
-		about, name, _ := strings.Cut(entry, "\t")
-		fields := strings.Fields(about) // mode, type, id
-		if len(fields) != 3 || fields[1] != "blob" {
-			continue
+	ctx, cancel := context.WithCancelCause(ctx)
+	s := &Snapshot{files: &batch{repo: r, ctx: ctx, blobs: blobs}, cancel: cancel}
+	files := make([]tree.File, len(blobs))
+	for i, b := range blobs {
+		open := func() (io.ReadCloser, error) { return s.files.open(i) }
+		if b.size > small {
+			open = func() (io.ReadCloser, error) { return r.stream(ctx, b.id) }
 		}
-		file := &fstest.MapFile{Mode: modeOf(fields[0])}
-		tree[name] = file
-		ids, files = append(ids, fields[2]), append(files, file)
+		files[i] = tree.File{Name: b.name, Mode: b.mode, Size: b.size, Open: open}
 	}
-	contents, err := r.blobs(ctx, ids)
-	if err != nil {
+	if s.FS, err = tree.New(files); err != nil {
+		cancel(err)
 		return nil, fmt.Errorf("reading the files of commit %s: %w", commit, err)
 	}
-	for i, file := range files {
-		file.Data = contents[i]
+	return s, nil
+}
+
+// Close ends the git processes that read files.
+func (s *Snapshot) Close() error {
+	defer s.cancel(fs.ErrClosed)
+	return s.files.close()
+}
+
+// blob is a file of a commit.
+type blob struct {
+	name, id string
+	mode     fs.FileMode
+	size     int64
+}
+
+// blobs lists the files of a commit.
+func (r Repo) blobs(ctx context.Context, commit string) ([]blob, error) {
+	out, err := r.Run(ctx, "ls-tree", "-r", "-l", "-z", "--full-tree", commit)
+	if err != nil {
+		return nil, err
 	}
-	return tree, nil
+	var all []blob
+	for entry := range strings.SplitSeq(strings.TrimSuffix(out, "\x00"), "\x00") {
+		about, name, _ := strings.Cut(entry, "\t")
+		fields := strings.Fields(about) // mode, type, id, size
+		if len(fields) != 4 || fields[1] != "blob" {
+			continue
+		}
+		size, err := strconv.ParseInt(fields[3], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("git ls-tree: the size of %q is %q, want a number: is the object damaged?", name, fields[3])
+		}
+		all = append(all, blob{name, fields[2], modeOf(fields[0]), size})
+	}
+	return all, nil
 }
 
 func modeOf(mode string) fs.FileMode {
@@ -51,42 +86,4 @@ func modeOf(mode string) fs.FileMode {
 		return 0o755
 	}
 	return 0o644
-}
-
-// Blob is the content of a file by its object's id.
-func (r Repo) Blob(ctx context.Context, id string) ([]byte, error) {
-	contents, err := r.blobs(ctx, []string{id})
-	if err != nil {
-		return nil, err
-	}
-	return contents[0], nil
-}
-
-// blobs reads objects by their ids, in one run of git.
-func (r Repo) blobs(ctx context.Context, ids []string) ([][]byte, error) {
-	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, "git", "cat-file", "--batch")
-	cmd.Dir, cmd.Env = r.Dir, r.environment()
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(strings.Join(ids, "\n")+"\n"), &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return nil, failure(cmd.Args[1:], cmd.ProcessState, stderr.String(), err)
-	}
-	in := bufio.NewReader(&stdout)
-	var contents [][]byte
-	for _, id := range ids {
-		var name, kind string
-		var size int64
-		if _, err := fmt.Fscanf(in, "%s %s %d\n", &name, &kind, &size); err != nil || name != id {
-			return nil, fmt.Errorf("git cat-file answered %q for %s: %w", name+" "+kind, id, err)
-		}
-		data := make([]byte, size)
-		if _, err := io.ReadFull(in, data); err != nil {
-			return nil, fmt.Errorf("git cat-file on %s: %w", id, err)
-		}
-		contents = append(contents, data)
-		if _, err := in.Discard(1); err != nil { // the newline after each
-			return nil, fmt.Errorf("git cat-file on %s: %w", id, err)
-		}
-	}
-	return contents, nil
 }

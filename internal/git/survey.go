@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/kubestellar/actions/internal/ref"
@@ -51,21 +50,9 @@ func (r Repo) FetchedCommit(ctx context.Context, dir string, remote Remote, comm
 
 // Size is the number of bytes that the files of a commit have, all together.
 func (r Repo) Size(ctx context.Context, commit string) (bytes int64, err error) {
-	out, err := r.Run(ctx, "ls-tree", "-r", "-l", "-z", "--full-tree", commit)
-	if err != nil {
-		return 0, err
+	all, err := r.blobs(ctx, commit)
+	for _, b := range all {
+		bytes += b.size
 	}
-	for _, entry := range strings.FieldsFunc(out, func(c rune) bool { return c == 0 }) {
-		about, _, _ := strings.Cut(entry, "\t")
-		fields := strings.Fields(about) // mode, type, id, size; a submodule's size is a dash
-		if len(fields) != 4 || fields[1] != "blob" {
-			continue
-		}
-		n, err := strconv.ParseInt(fields[3], 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("git ls-tree: size %q: %w", fields[3], err)
-		}
-		bytes += n
-	}
-	return bytes, nil
+	return bytes, err
 }

@@ -73,7 +73,8 @@ func (j job) source(ctx context.Context, dir string) (Source, error) {
 	if err != nil {
 		return src, err
 	}
-	from := tree
+	defer tree.Close()
+	from := fs.FS(tree)
 	if j.artifact.Build.Module != "" {
 		if from, err = j.module(ctx, dir, tree, &src); err != nil {
 			return src, err
@@ -83,7 +84,7 @@ func (j job) source(ctx context.Context, dir string) (Source, error) {
 }
 
 // fetch brings the tag's commit, and reads its time and its files.
-func (j job) fetch(ctx context.Context, dir string, src *Source) (fs.FS, error) {
+func (j job) fetch(ctx context.Context, dir string, src *Source) (*git.Snapshot, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing/fstest"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/internal/tree"
 )
 
 // Bounds of what is read of a repository, which may be anybody's: bytes of its
@@ -286,7 +286,7 @@ func (l *look) tree(ctx context.Context, name, commit string) (fs.FS, error) {
 	var k kept
 	data, found := l.Keeper.Load(key)
 	if found && json.Unmarshal(data, &k) == nil && k.Commit == commit {
-		return k.tree(), nil
+		return k.tree()
 	}
 	files, err := l.fetch(ctx, name, commit)
 	if err != nil {
@@ -296,15 +296,18 @@ func (l *look) tree(ctx context.Context, name, commit string) (fs.FS, error) {
 	if data, err = json.Marshal(k); err != nil {
 		return nil, err
 	}
-	return k.tree(), l.Keeper.Save(key, data)
+	if err := l.Keeper.Save(key, data); err != nil {
+		return nil, err
+	}
+	return k.tree()
 }
 
-func (k kept) tree() fs.FS {
-	tree := fstest.MapFS{}
+func (k kept) tree() (fs.FS, error) {
+	var files []tree.File
 	for name, data := range k.Files {
-		tree[name] = &fstest.MapFile{Data: data, Mode: 0o644}
+		files = append(files, tree.Bytes(name, data))
 	}
-	return tree
+	return tree.New(files)
 }
 
 // fetch reads a commit's files by git, in a folder that goes away again.
@@ -325,11 +328,12 @@ func (l *look) fetch(ctx context.Context, name, commit string) (files map[string
 	if size > mostOfTree {
 		return nil, fmt.Errorf("its files have %d bytes, which is more than is read: %d", size, mostOfTree)
 	}
-	tree, err := repo.Snapshot(ctx, commit)
+	snapshot, err := repo.Snapshot(ctx, commit)
 	if err != nil {
 		return nil, err
 	}
-	return texts(tree)
+	defer snapshot.Close()
+	return texts(snapshot)
 }
 
 // texts are the files of a tree in which anything could be found: a picture

@@ -96,6 +96,7 @@ func (p *Prover) Prove(ctx context.Context) (*report.Proof, error) {
 	}
 	proof := &report.Proof{Component: p.Component, Version: p.Version.String(), Repository: c.Repository, Associations: []report.Association{}}
 	run := p.run()
+	defer run.cleanUp()
 	run.by = resolve.Table{Digests: p.Staged, Next: run.once}
 	proof.Associations = settle(run.all(ctx, c))
 	proof.Commit, proof.Notes = run.src.Commit, run.notes
@@ -136,6 +137,15 @@ type run struct {
 	src   Source
 	mu    sync.Mutex // guards notes
 	notes []string
+
+	cleanups []func() // to call when the proof is made
+}
+
+// cleanUp releases the files of the commit.
+func (r *run) cleanUp() {
+	for _, do := range slices.Backward(r.cleanups) {
+		do()
+	}
 }
 
 // note keeps what is no association, and worth knowing.

@@ -70,7 +70,7 @@ func (r *run) tree(ctx context.Context, repository string) (fs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	r.cleanups = append(r.cleanups, func() { os.RemoveAll(dir) })
 	fetched, err := r.Repo.Fetched(ctx, dir, git.Remote(r.Server+"/"+repository), "refs/tags/"+r.Version.Tag())
 	if err != nil {
 		return nil, err
@@ -84,7 +84,12 @@ func (r *run) stored(ctx context.Context, repo git.Repo) (fs.FS, error) {
 	if r.src.Time, err = repo.CommitTime(ctx, r.src.Commit); err != nil {
 		return nil, err
 	}
-	return repo.Snapshot(ctx, r.src.Commit)
+	tree, err := repo.Snapshot(ctx, r.src.Commit)
+	if err != nil {
+		return nil, err
+	}
+	r.cleanups = append(r.cleanups, func() { tree.Close() })
+	return tree, nil
 }
 
 // declaration reads the tag's own delivery.yaml.

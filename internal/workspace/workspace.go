@@ -5,6 +5,7 @@ package workspace
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -24,6 +25,14 @@ type Workspace struct {
 	Names  []string // of the files in Tree
 	File   *delivery.File
 	Config string // path of delivery.yaml in Tree, empty if the file is outside of it
+}
+
+// Close ends the reading of a commit before its context ends.
+func (w Workspace) Close() error {
+	if tree, ok := w.Tree.(io.Closer); ok {
+		return tree.Close()
+	}
+	return nil
 }
 
 // Opener opens workspaces.

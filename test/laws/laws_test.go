@@ -106,7 +106,7 @@ func TestEdges(t *testing.T) {
 // Values go right, imports go left.
 func TestImportsGoLeft(t *testing.T) {
 	t.Parallel()
-	order := []string{"internal/outcome", "internal/cache", "internal/ref", "internal/delivery", "internal/event", "internal/find", "internal/chart", "internal/git", "internal/workspace", "internal/web", "internal/oci",
+	order := []string{"internal/outcome", "internal/cache", "internal/ref", "internal/tree", "internal/delivery", "internal/event", "internal/find", "internal/chart", "internal/git", "internal/workspace", "internal/web", "internal/oci",
 		"internal/gh", "internal/attest", "internal/resolve", "internal/decide", "internal/render", "internal/apply", "internal/report", "internal/goreleaser", "internal/verify", "internal/bump", "internal/plan", "internal/prove", "internal/dispatch", "internal/tag", "internal/image", "internal/release", "internal/rehearsal/forge", "internal/rehearsal/registry", "internal/rehearsal/network", "internal/rehearsal", "cmd/ghhelper"}
 	for _, s := range sources(t) {
 		at := slices.Index(order, s.dir())
