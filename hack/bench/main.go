@@ -92,6 +92,20 @@ func timed(cmd *exec.Cmd) (seconds float64, err error) {
 	return time.Since(start).Seconds(), nil
 }
 
+// writeFiles writes files into a folder, by their slash-separated paths in it.
+func writeFiles(dir string, files map[string]string) error {
+	for name, content := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func median(values []float64) float64 {
 	slices.Sort(values)
 	return values[len(values)/2]

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"testing/fstest"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -91,7 +90,7 @@ func releasedExample(w *networktest.Network, here git.Repo) error {
 	if err := w.Forge.CreateRepository(example, forge.Repository{}); err != nil {
 		return err
 	}
-	if err := os.CopyFS(here.Dir, exampleFiles()); err != nil {
+	if err := writeFiles(here.Dir, exampleFiles()); err != nil {
 		return err
 	}
 	ctx := context.Background()
@@ -157,8 +156,8 @@ func labelledIndex(labels map[string]string) (v1.ImageIndex, error) {
 	return index, nil
 }
 
-func exampleFiles() fstest.MapFS {
-	files := fstest.MapFS{}
+func exampleFiles() map[string]string {
+	files := map[string]string{}
 	declared := "version: 1\nself: app\ncomponents:\n  app:\n    repository: " + example + "\n    artifacts:\n"
 	for _, name := range exampleImages {
 		declared += fmt.Sprintf("      %s: {kind: image, at: ghcr.io/%s/%s, platforms: [linux/amd64, linux/arm64]}\n", name, example, name)
@@ -169,9 +168,9 @@ func exampleFiles() fstest.MapFS {
 		for _, image := range runs {
 			containers += fmt.Sprintf("  - name: %s\n    image: ghcr.io/%s/%s:{{ .Chart.AppVersion }}\n", image, example, image)
 		}
-		files[name+"/Chart.yaml"] = &fstest.MapFile{Data: []byte("apiVersion: v2\nname: " + name + "\ndescription: an example\nversion: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\n")}
-		files[name+"/templates/pod.yaml"] = &fstest.MapFile{Data: []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: example}\nspec:\n  containers:\n" + containers)}
+		files[name+"/Chart.yaml"] = "apiVersion: v2\nname: " + name + "\ndescription: an example\nversion: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\n"
+		files[name+"/templates/pod.yaml"] = "apiVersion: v1\nkind: Pod\nmetadata: {name: example}\nspec:\n  containers:\n" + containers
 	}
-	files[delivery.FileName] = &fstest.MapFile{Data: []byte(declared)}
+	files[delivery.FileName] = declared
 	return files
 }

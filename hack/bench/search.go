@@ -80,12 +80,8 @@ func shapes(dir, config string) error {
 		var took [2]float64
 		for i, n := range []int{some, more} {
 			folder := filepath.Join(dir, "shapes", strconv.Itoa(n), name)
-			file := filepath.Join(folder, name)
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				return err
-			}
 			first := map[string]string{"typed.md": "```\n", ".github/workflows/ci.yaml": "jobs:\n"}[name]
-			if err := os.WriteFile(file, []byte(first+strings.Repeat(line, n)), 0o644); err != nil {
+			if err := writeFiles(folder, map[string]string{name: first + strings.Repeat(line, n)}); err != nil {
 				return err
 			}
 			var err error
@@ -164,13 +160,8 @@ func targets(dir string) error {
 		}
 	}
 	folder := filepath.Join(dir, "targets")
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := writeFiles(folder, map[string]string{"delivery.yaml": config, "images.yaml": text}); err != nil {
 		return err
-	}
-	for name, content := range map[string]string{"delivery.yaml": config, "images.yaml": text} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o644); err != nil {
-			return err
-		}
 	}
 	start := time.Now()
 	out, err := inFolder(folder, exec.Command("ghhelper", "verify", "--dir", ".", "--format", "json")).Output()

@@ -43,21 +43,30 @@ func LoadArchive(what string, archive []byte) (*Chart, error) {
 
 // LoadFS loads the chart in a folder of a tree.
 func LoadFS(fsys fs.FS, dir string) (*Chart, error) {
-	var files []*loader.BufferedFile
+	var files []File
 	err := fs.WalkDir(fsys, dir, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		data, err := fs.ReadFile(fsys, name)
-		files = append(files, &loader.BufferedFile{Name: strings.TrimPrefix(name, path.Clean(dir)+"/"), Data: data})
+		files = append(files, File{strings.TrimPrefix(name, path.Clean(dir)+"/"), data})
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the chart in %s: %w", dir, err)
 	}
-	c, err := loader.LoadFiles(files)
+	return Load("in "+dir, files)
+}
+
+// Load loads the chart of some files; what names it in messages.
+func Load(what string, files []File) (*Chart, error) {
+	var buffered []*loader.BufferedFile
+	for _, f := range files {
+		buffered = append(buffered, &loader.BufferedFile{Name: f.Name, Data: f.Data})
+	}
+	c, err := loader.LoadFiles(buffered)
 	if err != nil {
-		return nil, fmt.Errorf("loading the chart in %s: %w", dir, err)
+		return nil, fmt.Errorf("loading the chart %s: %w", what, err)
 	}
 	return &Chart{c}, nil
 }

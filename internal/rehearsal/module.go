@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"testing/fstest"
 
+	"github.com/kubestellar/actions/internal/chart"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/ref"
 )
@@ -19,7 +19,7 @@ import (
 // component's Go module and stamped as its own release does: its versions, and
 // the tags of its own images. The go command runs in env and brings the module.
 // The text tells where the chart is from.
-func ModuleChart(ctx context.Context, env []string, file *delivery.File, component, tag string) (fs.FS, string, error) {
+func ModuleChart(ctx context.Context, env []string, file *delivery.File, component, tag string) (*chart.Chart, string, error) {
 	version, err := ref.ParseVersion(tag)
 	if err != nil {
 		return nil, "", err
@@ -34,8 +34,8 @@ func ModuleChart(ctx context.Context, env []string, file *delivery.File, compone
 	if err != nil {
 		return nil, "", err
 	}
-	files, err := fromModule(dir, c, tag, version)
-	return files, fmt.Sprintf("packaged by the rehearsal from Go module %s@%s", module, version.Tag()), err
+	made, err := fromModule(dir, c, tag, version)
+	return made, fmt.Sprintf("packaged by the rehearsal from Go module %s@%s", module, version.Tag()), err
 }
 
 // moduleDir is the folder of a Go module in the module cache.
@@ -53,26 +53,29 @@ func moduleDir(ctx context.Context, env []string, module string, version ref.Ver
 
 var versionLine = regexp.MustCompile(`(?m)^(version|appVersion):.*$`)
 
-func fromModule(dir string, c delivery.Component, tag string, version ref.Version) (fs.FS, error) {
-	files := fstest.MapFS{}
+func fromModule(dir string, c delivery.Component, tag string, version ref.Version) (*chart.Chart, error) {
+	var files []chart.File
+	stamped := false
 	root := os.DirFS(filepath.Join(dir, "chart"))
 	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		data, err := fs.ReadFile(root, name)
-		files[name] = &fstest.MapFile{Data: ownImages(c, version, data)}
+		data = ownImages(c, version, data)
+		if name == "Chart.yaml" && versionLine.Match(data) {
+			data, stamped = versionLine.ReplaceAll(data, []byte("$1: "+tag)), true
+		}
+		files = append(files, chart.File{Name: name, Data: data})
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	declaration, ok := files["Chart.yaml"]
-	if !ok || !versionLine.Match(declaration.Data) {
+	if !stamped {
 		return nil, fmt.Errorf("the module's chart has no version to stamp")
 	}
-	declaration.Data = versionLine.ReplaceAll(declaration.Data, []byte("$1: "+tag))
-	return files, nil
+	return chart.Load("in "+dir, files)
 }
 
 func ownImages(c delivery.Component, version ref.Version, data []byte) []byte {

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-	"testing/fstest"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -333,11 +331,7 @@ func (m *maker) say(target resolve.Target) {
 // chart pushes a chart: the real one's files where a Go module of the
 // component holds them, else one that runs the component's images.
 func (m *maker) chart(ctx context.Context, target resolve.Target) ([]resolve.Target, error) {
-	files, why, err := m.chartFiles(ctx, target)
-	if err != nil {
-		return nil, err
-	}
-	c, err := chart.LoadFS(files, ".")
+	c, why, err := m.standInChart(ctx, target)
 	if err != nil {
 		return nil, err
 	}
@@ -357,15 +351,16 @@ func (m *maker) chart(ctx context.Context, target resolve.Target) ([]resolve.Tar
 	return r.Targets(), err
 }
 
-func (m *maker) chartFiles(ctx context.Context, target resolve.Target) (fs.FS, string, error) {
+func (m *maker) standInChart(ctx context.Context, target resolve.Target) (*chart.Chart, string, error) {
 	if len(m.file.Components[target.Component].OfKind(delivery.Module)) == 0 {
-		return m.minimalChart(target), "made by the rehearsal, runs the component's images", nil
+		c, err := m.minimalChart(target)
+		return c, "made by the rehearsal, runs the component's images", err
 	}
 	return ModuleChart(ctx, m.Repo.Env, m.file, target.Component, target.Tag)
 }
 
 // minimalChart runs each image of the target's component in a Deployment.
-func (m *maker) minimalChart(target resolve.Target) fs.FS {
+func (m *maker) minimalChart(target resolve.Target) (*chart.Chart, error) {
 	component := m.file.Components[target.Component]
 	version, _ := ref.ParseVersion(target.Tag) // gitTag has parsed it before
 	var containers strings.Builder
@@ -374,12 +369,12 @@ func (m *maker) minimalChart(target resolve.Target) fs.FS {
 		fmt.Fprintf(&containers, "      - name: %s\n        image: %s:%s\n        securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}\n", name, a.At, a.TagFor(version))
 	}
 	declaration := fmt.Sprintf("apiVersion: v2\nname: %s\ndescription: stand-in\nversion: %s\nappVersion: %s\n", path.Base(target.At), target.Tag, target.Tag)
-	files := fstest.MapFS{"Chart.yaml": {Data: []byte(declaration)}}
+	files := []chart.File{{Name: "Chart.yaml", Data: []byte(declaration)}}
 	if containers.Len() > 0 {
 		const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: stand-in\nspec:\n  selector: {matchLabels: {app: stand-in}}\n  template:\n    metadata: {labels: {app: stand-in}}\n    spec:\n      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n      containers:\n"
-		files["templates/deployment.yaml"] = &fstest.MapFile{Data: []byte(deployment + containers.String())}
+		files = append(files, chart.File{Name: "templates/deployment.yaml", Data: []byte(deployment + containers.String())})
 	}
-	return files
+	return chart.Load(target.String(), files)
 }
 
 // withhold takes away what the caller wants to see missed.

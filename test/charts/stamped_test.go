@@ -16,7 +16,6 @@ import (
 	"helm.sh/helm/v3/pkg/chartutil"
 
 	"github.com/kubestellar/actions/internal/apply"
-	edge "github.com/kubestellar/actions/internal/chart"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/ref"
@@ -81,11 +80,7 @@ func fetched(ctx context.Context, file *delivery.File, at, tag string) ([]byte, 
 			if file.Components[name].Artifacts[artifact].At != at {
 				continue
 			}
-			files, _, err := rehearsal.ModuleChart(ctx, os.Environ(), file, name, tag)
-			if err != nil {
-				return nil, err
-			}
-			c, err := edge.LoadFS(files, ".")
+			c, _, err := rehearsal.ModuleChart(ctx, os.Environ(), file, name, tag)
 			if err != nil {
 				return nil, err
 			}
