@@ -30,7 +30,7 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	for _, measure := range []func(string) error{size, startUp, search, targets, charts, proof, rehearsals} {
+	for _, measure := range []func(string) error{size, startUp, search, commits, targets, charts, proof, rehearsals} {
 		if err := measure(dir); err != nil {
 			return err
 		}

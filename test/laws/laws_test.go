@@ -107,22 +107,12 @@ func TestEdges(t *testing.T) {
 // tree to list one folder.
 func TestProductImportsNoTesting(t *testing.T) {
 	t.Parallel()
-	const helper = "internal/rehearsal/faults" // which only tests import, and which ends them
-	helps := false
 	for _, s := range sources(t) {
 		for _, path := range s.imports() {
-			if path != "testing" && !strings.HasPrefix(path, "testing/") {
-				continue
+			if path == "testing" || strings.HasPrefix(path, "testing/") {
+				t.Errorf("%s imports %s, want no test package in the product", s.path, path)
 			}
-			if s.dir() == helper && path == "testing" {
-				helps = true
-				continue
-			}
-			t.Errorf("%s imports %s, want no test package in the product", s.path, path)
 		}
-	}
-	if !helps {
-		t.Errorf("%s does not import testing: remove it from this law", helper)
 	}
 }
 
