@@ -126,16 +126,33 @@ func (r *repository) init() error {
 	if _, err := r.run("", "init", "--quiet", "--bare", "--initial-branch=main", "--template=", r.dir); err != nil {
 		return err
 	}
-	for _, setting := range []string{"http.receivepack=true", "uploadpack.allowAnySHA1InWant=true", "uploadpack.allowFilter=true", "gc.auto=0", "receive.autogc=false"} {
-		key, value, _ := strings.Cut(setting, "=")
-		if _, err := r.run("", "config", key, value); err != nil {
-			return err
-		}
+	if err := appendFile(filepath.Join(r.dir, "config"), settings); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(filepath.Join(r.dir, "hooks"), 0o755); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(r.dir, "hooks", "update"), []byte(updateHook), 0o755)
+}
+
+const settings = `[http]
+	receivepack = true
+[uploadpack]
+	allowAnySHA1InWant = true
+	allowFilter = true
+[gc]
+	auto = 0
+[receive]
+	autogc = false
+`
+
+func appendFile(path, text string) error {
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(text)
+	return errors.Join(err, file.Close())
 }
 
 // The lists of tags, in the repository's folder, of which the update hook knows.
