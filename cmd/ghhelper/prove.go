@@ -171,7 +171,7 @@ func (p process) proof(ctx context.Context, f proveFlags, src workspace.Workspac
 	registry := p.registry() // one, which keeps the tokens that registries give
 	prover := &prove.Prover{
 		File: src.File, Config: src.Config, Component: component, Version: v, Repo: src.Repo, Server: p.server(),
-		Registry: registry, Anybody: anybody(), Resolver: p.resolver(src, registry), Forge: forge,
+		Registry: registry, Anybody: anybody(), World: p.resolver(src, registry), Forge: forge,
 	}
 	prover.Attestations = &attest.Verifier{GitHub: forge.Attestations, Registry: registry, Command: "gh", Env: attest.Environment(p.Environ), TrustedRoot: f.root, Home: home}
 	if f.rebuild {

@@ -29,7 +29,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/kubestellar/actions/internal/oci"
-	"github.com/kubestellar/actions/internal/outcome"
 )
 
 // at is where actions/_lib/prebuilt.sh looks.
@@ -94,7 +93,7 @@ func (p publisher) build(ctx context.Context, platform string) error {
 		fmt.Printf("%s:%s is published, %s\n", at, p.tag(platform), digest)
 		return nil
 	}
-	if !errors.Is(err, outcome.ErrAbsent) {
+	if !errors.Is(err, oci.ErrAbsent) {
 		return err
 	}
 	if err := os.MkdirAll(p.dir, 0o755); err != nil {

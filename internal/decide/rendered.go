@@ -58,8 +58,10 @@ func badImage(image string) string {
 	return ""
 }
 
-// Images adds the images of a rendered file that no component declares. They must exist as well.
-func Images(f *delivery.File, file, text string, named resolve.Named) {
+// Images are the images of a rendered file that no component declares, which
+// have to be there as well, each with the first place that names it.
+func Images(f *delivery.File, file, text string) map[resolve.Target]string {
+	targets := map[resolve.Target]string{}
 	for _, m := range imageLine.FindAllStringSubmatchIndex(text, -1) {
 		written := text[m[2]:m[3]]
 		image, err := name.ParseReference(written)
@@ -67,11 +69,13 @@ func Images(f *delivery.File, file, text string, named resolve.Named) {
 			continue // Rendered tells of it
 		}
 		at := image.Context().Name()
-		if _, _, declared := f.Locate(at); !declared {
-			line := 1 + strings.Count(text[:m[2]], "\n")
-			named.Add(resolve.Target{Kind: resolve.Image, At: at, Tag: image.Identifier()}, resolve.Place{Text: fmt.Sprintf("%s:%d", file, line)})
+		target := resolve.Target{Kind: delivery.Image, At: at, Tag: image.Identifier()}
+		_, _, declared := f.Locate(at)
+		if _, before := targets[target]; !declared && !before {
+			targets[target] = fmt.Sprintf("%s:%d", file, 1+strings.Count(text[:m[2]], "\n"))
 		}
 	}
+	return targets
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {

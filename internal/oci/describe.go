@@ -11,8 +11,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/kubestellar/actions/internal/outcome"
 )
 
 // Annotation keys of the OCI image specification, also used as image labels:
@@ -212,7 +210,7 @@ func (r *Registry) Tags(ctx context.Context, at string) ([]string, error) {
 		return tags, nil
 	}
 	err = explain("listing the tags of", repository.Tag("any"), err)
-	if errors.Is(err, outcome.ErrAbsent) {
+	if errors.Is(err, ErrAbsent) {
 		return nil, nil
 	}
 	return nil, err

@@ -44,10 +44,6 @@ func Usagef(format string, args ...any) error { return As(Usage, fmt.Errorf(form
 // Wrongf is an error that says what was found wrong.
 func Wrongf(format string, args ...any) error { return As(Wrong, fmt.Errorf(format, args...)) }
 
-// ErrAbsent is wrapped by an error if the query succeeded and the answer is that there is no such thing. Other errors
-// of a query mean that it could not be made or was not answered.
-var ErrAbsent = Wrongf("not found")
-
 // Of is the code of an error and all that it wraps or joins. What was found
 // wrong wins over everything, and wrong usage over what could not be checked.
 func Of(err error) Code {

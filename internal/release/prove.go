@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/kubestellar/actions/internal/apply"
-	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/goreleaser"
@@ -18,7 +17,7 @@ import (
 // prover looks at this release as anybody can, and knows what was made here.
 func (r *Releaser) prover(rev revision, done stamped, files []goreleaser.File, only delivery.Kind) *prove.Prover {
 	p := &prove.Prover{
-		File: r.File, Component: r.File.Self, Version: r.Version, Repo: r.Repo, Server: r.Server, Registry: r.Registry, Resolver: r.recent, Forge: r.Forge,
+		File: r.File, Component: r.File.Self, Version: r.Version, Repo: r.Repo, Server: r.Server, Registry: r.Registry, World: r.recent, Forge: r.Forge,
 		Renderings: &r.renderings,
 	}
 	p.Source = &prove.Source{Commit: rev.commit, Time: rev.time, Tree: r.Tree, File: r.File, Self: r.File.Self, Declares: true}
@@ -73,7 +72,7 @@ func (r *Releaser) prove(ctx context.Context, rev revision, done stamped, files 
 	rep.Artifacts = r.rows(proof)
 	for _, a := range proof.Unchecked {
 		if !a.StandIn {
-			rep.AddUnchecked(decide.Unchecked{What: plainName(a.Subject), Because: a.Claim + ": " + a.Evidence})
+			rep.Open([]report.Open{{What: plainName(a.Subject), Because: a.Claim + ": " + a.Evidence}})
 		}
 	}
 	if len(proof.Findings) > 0 {

@@ -16,7 +16,6 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/goreleaser"
-	"github.com/kubestellar/actions/internal/lookup"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/render"
@@ -42,8 +41,9 @@ type Releaser struct {
 	Downstreams *gh.Client
 	// Server is where repositories are served, https://github.com.
 	Server string
-	// Lookup queries files and modules. The fields for registries and git are set by the Releaser.
-	Lookup lookup.Resolver
+	// World says how files and modules are asked for; its other fields are
+	// filled in from here.
+	World resolve.World
 	// Goreleaser builds the images and archives.
 	Goreleaser goreleaser.Program
 	// Signer signs what has been checked, before it is promoted.
@@ -59,7 +59,8 @@ type Releaser struct {
 	Log       *report.Log
 
 	renderings render.Memo // of charts, which several steps look at
-	// recent queries each target once for steps that follow each other at once; see forget.
+	// recent is the world, asked once for each thing by steps that follow each
+	// other at once; see forget.
 	recent *resolve.Once
 }
 
@@ -142,12 +143,12 @@ func (r *Releaser) prepare(ctx context.Context, rep *report.Report, dir string, 
 	rev, err := step(r.Log, "preflight", func() (revision, string, error) { return r.preflight(ctx, rights) })
 	rep.Commit = rev.commit
 	rep.Graph = decide.Mermaid(decide.Edges(r.File, rev.found.References, r.Version))
-	rep.AddUnchecked(rev.standIns...)
+	rep.Open(rev.open)
 	if err != nil {
 		return rev, stamped{}, err
 	}
 	done, err := step(r.Log, "stamp", func() (stamped, string, error) { return r.stamp(ctx, rev, dir) })
-	rep.AddUnchecked(done.standIns...)
+	rep.Open(done.open)
 	return rev, done, err
 }
 
@@ -169,7 +170,7 @@ func (r *Releaser) reported(run func(rep *report.Report, dir string) error) (*re
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	rep := &report.Report{Component: r.File.Self, Version: r.Version.String(), Artifacts: []report.Artifact{}, Findings: []decide.Finding{}, Unchecked: []decide.Unchecked{}}
+	rep := &report.Report{Component: r.File.Self, Version: r.Version.String(), Artifacts: []report.Artifact{}, Findings: []decide.Finding{}, Unchecked: []report.Open{}}
 	err = run(rep, filepath.Join(dir, "stamped"))
 	rep.Steps = append([]report.Step{}, r.Log.Steps...)
 	var failed *report.StepError
@@ -183,10 +184,13 @@ func (r *Releaser) reported(run func(rep *report.Report, dir string) error) (*re
 	return rep, err
 }
 
-// forget drops the answers of earlier queries: before the first step, after the build, which takes minutes, and before
-// the final proof.
-func (r *Releaser) forget() {
-	resolver := r.Lookup
-	resolver.Registry, resolver.Server, resolver.Refs = r.Registry, r.Server, r.Repo.Refs(r.Server)
-	r.recent = &resolve.Once{Resolver: resolver}
+// forget forgets what the world has answered: before the first step, after the
+// build, which takes its time, and before the last look.
+func (r *Releaser) forget() { r.recent = &resolve.Once{By: r.world()} }
+
+// world resolves what is published, outside this release.
+func (r *Releaser) world() resolve.World {
+	w := r.World
+	w.Registry, w.Server, w.Refs = r.Registry, r.Server, r.Repo.Refs(r.Server)
+	return w
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/kubestellar/actions/internal/oci"
-	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/test/networktest"
 	"github.com/kubestellar/actions/test/testkit"
 )
@@ -21,7 +20,7 @@ func (s *setup) published(platform string) string {
 	s.t.Helper()
 	registry := &oci.Registry{Keychain: testkit.Login(s.Token()), Transport: s.Transport()}
 	digest, err := registry.Digest(context.Background(), "ghcr.io/"+prebuiltAt, s.source+"-"+platform)
-	if err != nil && !errors.Is(err, outcome.ErrAbsent) {
+	if err != nil && !errors.Is(err, oci.ErrAbsent) {
 		s.t.Fatal(err)
 	}
 	return digest

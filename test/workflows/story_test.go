@@ -17,7 +17,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/kubestellar/actions/internal/oci"
-	outcomes "github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
 )
 
@@ -221,7 +220,7 @@ func (o *organisation) published(at, tag string) {
 
 func (o *organisation) absent(at, tag string) {
 	o.t.Helper()
-	if digest, err := o.digest(at, tag); !errors.Is(err, outcomes.ErrAbsent) {
+	if digest, err := o.digest(at, tag); !errors.Is(err, oci.ErrAbsent) {
 		o.t.Errorf("%s:%s is %s, %v, want no such tag", at, tag, digest, err)
 	}
 }

@@ -567,6 +567,41 @@ func (r *repository) copied(dir string) *repository {
 	return &c
 }
 
+// Checkpoint keeps the repositories as they are, and returns a function that restores them. Accounts,
+// tokens and Apps are not part of it. Neither function may be called while a request is answered.
+func (f *Forge) Checkpoint() (restore func() error, err error) {
+	f.running.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	dir := filepath.Join(f.dir, "git")
+	kept, err := os.MkdirTemp(filepath.Join(f.dir, "spool"), "checkpoint-*")
+	if err != nil {
+		return nil, err
+	}
+	all, renamed := f.copies(f.repositories, f.renamed)
+	lastID := f.lastID
+	return func() error {
+		f.running.Wait()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.repositories, f.renamed = f.copies(all, renamed)
+		f.lastID, f.lag = lastID, Lag{}
+		return errors.Join(os.RemoveAll(dir), os.CopyFS(dir, os.DirFS(kept)))
+	}, os.CopyFS(kept, os.DirFS(dir))
+}
+
+// copies returns a copy of the repositories' memory, by name and by former name.
+func (f *Forge) copies(all, renamed map[string]*repository) (byName, byFormer map[string]*repository) {
+	byName, byFormer = map[string]*repository{}, map[string]*repository{}
+	for name, r := range all {
+		byName[name] = r.copied(r.dir)
+	}
+	for name, r := range renamed {
+		byFormer[name] = byName[r.fullName()]
+	}
+	return byName, byFormer
+}
+
 // folder is where a new repository's git is kept; a name that was given away by renaming may be
 // in use on disk still.
 func (f *Forge) folder(fullName string, id int64) string {
