@@ -1,5 +1,4 @@
-// Package outcome sorts errors into the few kinds that callers, people and
-// scripts, must tell apart.
+// Package outcome sorts errors into the kinds that exit codes distinguish.
 package outcome
 
 import "fmt"
@@ -7,16 +6,15 @@ import "fmt"
 // Code is the exit code of a command.
 type Code int
 
-// The codes, the same for every command. An error that says nothing of itself
-// is Unchecked: whatever was asked, there is no answer.
+// The codes are the same for every command. An error without a code is Unchecked.
 const (
-	Fine      Code = 0 // nothing wrong
+	Fine      Code = 0 // nothing is wrong
 	Wrong     Code = 1 // something was found wrong
-	Usage     Code = 2 // wrong usage, configuration or surroundings
+	Usage     Code = 2 // wrong usage, configuration or environment
 	Unchecked Code = 3 // something could not be checked
 )
 
-// Coded is an error that knows its code.
+// Coded is an error with a code.
 type Coded interface {
 	error
 	Code() Code
@@ -30,7 +28,7 @@ type coded struct {
 func (c coded) Code() Code    { return c.code }
 func (c coded) Unwrap() error { return c.error }
 
-// As gives an error a code; a nil error stays nil.
+// As returns the error with a code, or nil for a nil error.
 func As(code Code, err error) error {
 	if err == nil {
 		return nil
@@ -38,14 +36,14 @@ func As(code Code, err error) error {
 	return coded{err, code}
 }
 
-// Usagef is an error of wrong usage, configuration or surroundings.
+// Usagef returns an error of wrong usage, configuration or environment.
 func Usagef(format string, args ...any) error { return As(Usage, fmt.Errorf(format, args...)) }
 
-// Wrongf is an error that says what was found wrong.
+// Wrongf returns an error for something that was found wrong.
 func Wrongf(format string, args ...any) error { return As(Wrong, fmt.Errorf(format, args...)) }
 
-// Of is the code of an error and all that it wraps or joins. What was found
-// wrong wins over everything, and wrong usage over what could not be checked.
+// Of returns the code of an error and of the errors that it wraps or joins. Wrong
+// takes precedence over Usage, and Usage over Unchecked.
 func Of(err error) Code {
 	if err == nil {
 		return Fine

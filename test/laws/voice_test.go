@@ -49,7 +49,6 @@ var unfinished = []string{
 	"internal/git",
 	"internal/image",
 	"internal/oci",
-	"internal/outcome",
 	"internal/plan",
 	"internal/prove",
 	"internal/ref",
