@@ -25,7 +25,7 @@ func save(t *testing.T, d Dir, key, data string) {
 	}
 }
 
-func TestWhatIsSavedIsLoaded(t *testing.T) {
+func TestLoadReturnsSavedData(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	for _, data := range []string{"first", "", "third"} {
@@ -35,7 +35,7 @@ func TestWhatIsSavedIsLoaded(t *testing.T) {
 		}
 	}
 	if _, found := d.Load("other"); found {
-		t.Error("found what nobody saved")
+		t.Error("found data that was never saved")
 	}
 	entries, err := os.ReadDir(d.path)
 	if err != nil || len(entries) != 1 {
@@ -43,12 +43,12 @@ func TestWhatIsSavedIsLoaded(t *testing.T) {
 	}
 	for _, name := range []string{d.path, filepath.Join(d.path, entries[0].Name())} {
 		if info, err := os.Stat(name); err != nil || info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("%s: %v, %v, want nobody else to read it", name, info.Mode(), err)
+			t.Errorf("%s: %v, %v, want only the owner to read it", name, info.Mode(), err)
 		}
 	}
 }
 
-// Every damage of one byte, every loss at the end, and an entry under another's name.
+// An entry with one changed byte, a truncated entry and an entry of another key count as absent.
 func TestDamageIsNoticed(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -75,15 +75,15 @@ func TestDamageIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, found := d.Load("other"); found {
-		t.Error("took one entry for another")
+		t.Error("loaded the entry of another key")
 	}
-	save(t, d, "key", "anew")
-	if got, found := d.Load("key"); !found || string(got) != "anew" {
+	save(t, d, "key", "again")
+	if got, found := d.Load("key"); !found || string(got) != "again" {
 		t.Errorf("after the damage: %q, %t", got, found)
 	}
 }
 
-// Whoever reads while others write sees one of the values whole.
+// A read during writes returns one of the complete values.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	d := open(t)
@@ -98,7 +98,7 @@ func TestManyAtOnce(t *testing.T) {
 			for range 20 {
 				save(t, d, "key", value)
 				if got, found := d.Load("key"); !found || !values[string(got)] {
-					t.Errorf("read %d bytes, %t, that nobody wrote", len(got), found)
+					t.Errorf("read %d bytes, %t, that were never written", len(got), found)
 				}
 			}
 		})
@@ -106,7 +106,7 @@ func TestManyAtOnce(t *testing.T) {
 	all.Wait()
 }
 
-func TestWhatCannotBeWrittenIsSaid(t *testing.T) {
+func TestWriteErrors(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	if err := os.RemoveAll(d.path); err != nil {
