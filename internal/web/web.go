@@ -1,5 +1,5 @@
-// Package web carries requests politely: not too many at once, and not again
-// before a server wants to be asked again.
+// Package web limits how many requests are open at once, and repeats them no
+// earlier than a server asks for.
 package web
 
 import (
@@ -9,24 +9,24 @@ import (
 	"time"
 )
 
-// AtOnce is how many requests are open at one time.
+// AtOnce is the number of requests that may be open at one time.
 const AtOnce = 32
 
-// Transport is an http.RoundTripper that waits for its turn, and where a server
-// answers 429 (too many requests), for as long as it asks in Retry-After.
+// Transport is an http.RoundTripper that limits open requests. If a server answers
+// 429 (Too Many Requests), it waits for the time in Retry-After and tries again.
 type Transport struct {
 	next http.RoundTripper
 	turn chan struct{}
-	// Wait waits for d; tests put another in its place.
+	// Wait waits for d. Tests replace it.
 	Wait func(ctx context.Context, d time.Duration) error
 }
 
-// New makes a Transport.
+// New returns a Transport that sends requests through next.
 func New(next http.RoundTripper) *Transport {
 	return &Transport{next: next, turn: make(chan struct{}, AtOnce), Wait: Wait}
 }
 
-// Wait passes a time, unless the context ends before.
+// Wait returns after a time, or with an error when the context ends.
 func Wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -40,21 +40,21 @@ func Wait(ctx context.Context, d time.Duration) error {
 
 type once struct{}
 
-// Once marks requests that are carried one time whatever is answered: who sends
-// them knows better when to send them again.
+// Once marks requests that a Transport never repeats, because the caller does.
 func Once(ctx context.Context) context.Context { return context.WithValue(ctx, once{}, true) }
 
 const (
-	tries   = 4                // of one request
-	longest = 30 * time.Second // that is waited for a server
+	tries   = 4                // for each request
+	longest = 30 * time.Second // to wait for a server
 )
 
-// RoundTrip carries one request. A request that is marked with Once, or has a
-// body that cannot be sent again, is not repeated.
+// RoundTrip sends a request. It does not repeat a request that is marked with Once
+// or whose body cannot be sent again.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	for try := 1; ; try++ {
 		res, err := t.once(req)
-		if err != nil || res.StatusCode != http.StatusTooManyRequests || try == tries || req.Context().Value(once{}) != nil {
+		last := try == tries || req.Context().Value(once{}) != nil
+		if err != nil || res.StatusCode != http.StatusTooManyRequests || last {
 			return res, err
 		}
 		again, pause, ok := repeat(req, res)
@@ -69,7 +69,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// once waits for its turn and sends the request.
+// once sends the request when fewer than AtOnce are open.
 func (t *Transport) once(req *http.Request) (*http.Response, error) {
 	select {
 	case t.turn <- struct{}{}:
@@ -80,8 +80,8 @@ func (t *Transport) once(req *http.Request) (*http.Response, error) {
 	return t.next.RoundTrip(req)
 }
 
-// repeat is the request to send again, and after what time. Retry-After is a
-// number of seconds or a date: RFC 9110, section 10.2.3.
+// repeat returns the request to send again and the time to wait before. Retry-After
+// is a number of seconds or a date: RFC 9110, section 10.2.3.
 func repeat(req *http.Request, res *http.Response) (*http.Request, time.Duration, bool) {
 	pause := time.Second
 	if after := res.Header.Get("Retry-After"); after != "" {

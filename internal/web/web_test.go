@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// client has a transport whose pauses are noted and take no time.
+// client returns a client that records its pauses instead of waiting.
 func client(pauses *[]time.Duration) *http.Client {
 	t := New(http.DefaultTransport)
 	t.Wait = func(_ context.Context, d time.Duration) error {
@@ -28,11 +28,11 @@ func TestObeysRetryAfter(t *testing.T) {
 		pauses []time.Duration
 		status int
 	}{
-		"seconds":      {"2", []time.Duration{2 * time.Second}, 200},
-		"nothing said": {"", []time.Duration{time.Second}, 200},
-		"a date":       {"Tue, 24 Nov 2026 20:00:07 GMT", []time.Duration{7 * time.Second}, 200},
-		"a date past":  {"Tue, 24 Nov 2026 19:00:00 GMT", []time.Duration{0}, 200},
-		"an hour":      {"3600", nil, 429},
+		"seconds":     {"2", []time.Duration{2 * time.Second}, 200},
+		"no header":   {"", []time.Duration{time.Second}, 200},
+		"a date":      {"Tue, 24 Nov 2026 20:00:07 GMT", []time.Duration{7 * time.Second}, 200},
+		"a date past": {"Tue, 24 Nov 2026 19:00:00 GMT", []time.Duration{0}, 200},
+		"an hour":     {"3600", nil, 429},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -73,7 +73,7 @@ func TestGivesUp(t *testing.T) {
 	}
 }
 
-// What is marked to be carried once is for its sender to repeat.
+// A request that is marked with Once is not repeated.
 func TestOnce(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32

@@ -58,7 +58,6 @@ var unfinished = []string{
 	"internal/resolve",
 	"internal/tag",
 	"internal/verify",
-	"internal/web",
 	"scripts",
 	"test/actions",
 	"test/cluster",
