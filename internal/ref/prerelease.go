@@ -8,8 +8,8 @@ import (
 
 func compareNumbers(a, b uint64) int { return cmp.Compare(a, b) }
 
-// comparePrerelease follows semver 2.0 section 11.4, with numbered
-// identifiers (rc9, rc10) split into their word and their number.
+// comparePrerelease compares by section 11.4 of semver 2.0, except that it splits
+// numbered identifiers (rc9, rc10) into a word and a number.
 func comparePrerelease(a, b string) int {
 	switch {
 	case a == b:
@@ -42,8 +42,8 @@ func compareIdentifier(a, b string) int {
 	return cmp.Compare(a, b)
 }
 
-// splitNumber cuts the digits off the end of an identifier; ok is false where
-// there are none or they do not fit.
+// splitNumber splits an identifier into a word and the number at its end. ok is
+// false if there are no digits or their number is too large.
 func splitNumber(id string) (word string, number uint64, ok bool) {
 	word = strings.TrimRight(id, "0123456789")
 	number, err := strconv.ParseUint(id[len(word):], 10, 64)

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Span is a run of bytes in a file, from Start up to End.
+// Span is a range of bytes in a file, from Start up to End.
 type Span struct{ Start, End int }
 
-// Site is a place in a file: the bytes from Start to End, which begin at Line
-// and Column (both counted from 1; Column in bytes).
+// Site is a place in a file: the bytes from Start up to End. They begin at Line and
+// Column, which count from 1. Columns are bytes.
 type Site struct {
 	File   string `json:"file"`
 	Line   int    `json:"line"`
@@ -18,32 +18,32 @@ type Site struct {
 	End    int    `json:"-"`
 }
 
-// String is the form that editors and terminals jump to.
+// String returns FILE:LINE:COLUMN, which editors and terminals recognise.
 func (s Site) String() string { return fmt.Sprintf("%s:%d:%d", s.File, s.Line, s.Column) }
 
 // Reference is one place that names a version of a component.
 type Reference struct {
 	Site
 	Component string `json:"component"`
-	// Artifact is the key of the artifact in delivery.yaml, or "" where the
+	// Artifact is the key of the artifact in delivery.yaml. It is empty if the
 	// place names the component as a whole.
 	Artifact string `json:"artifact,omitempty"`
-	// Written is the version as it stands there, with its "v" if it has one.
+	// Written is the version as written, with its "v" if it has one.
 	Written string `json:"version"`
-	// Syntax names the form by which the reference was found.
+	// Syntax is the form of the reference.
 	Syntax Syntax `json:"syntax"`
-	// Use says that the place holds a template or variable, whose version
-	// stands elsewhere: an edge of the graph, not a pin.
+	// Use is set if the place contains a template or variable, whose version is
+	// defined elsewhere. It is an edge of the graph, not a pin.
 	Use bool `json:"use,omitempty"`
-	// Moving says that the place holds a name that moves, such as latest.
+	// Moving is set if the place contains a name that moves, such as latest.
 	Moving bool `json:"moving,omitempty"`
-	// Path is the rest of what is named, where the place names a file of a
-	// release or of a tag: a path in the repository, or an asset's name.
+	// Path is the path in the repository, or the name of the asset, if the place
+	// names a file of a tag or of a release.
 	Path string `json:"path,omitempty"`
-	// Lock is the digest or commit that stands beside the version, if any.
+	// Lock is the digest or commit beside the version, if there is one.
 	Lock *Lock `json:"lock,omitempty"`
-	// Excused is the reason why delivery.yaml, or a mark in the file, leaves
-	// the place alone.
+	// Excused is the reason in delivery.yaml, or in a mark in the file, for
+	// leaving the place alone.
 	Excused string  `json:"excused,omitempty"`
 	Context Context `json:"-"`
 }
@@ -54,11 +54,11 @@ type Lock struct {
 	Written string `json:"written"` // sha256:… or a commit's 40 hexadecimal digits
 }
 
-// Syntax names a form of reference.
+// Syntax is a form of reference.
 type Syntax string
 
-// The forms. What is written in them names an artifact by its tag, unless it
-// says otherwise.
+// The forms of references. A reference names an artifact by its tag unless its
+// comment states otherwise.
 const (
 	Tag          Syntax = "tag"              // location:VERSION
 	Option       Syntax = "--version"        // location … --version VERSION
@@ -68,9 +68,9 @@ const (
 	ChartApp     Syntax = "chart appVersion" // appVersion in our own Chart.yaml
 	GoModule     Syntax = "module"           // path VERSION, path@VERSION
 	Uses         Syntax = "uses"             // an action or reusable workflow
-	Raw          Syntax = "raw file"         // a file of the repository, to be fetched
-	Download     Syntax = "download"         // a release's asset
-	Archive      Syntax = "archive"          // the repository's files at a tag
+	Raw          Syntax = "raw file"         // a URL of a file of the repository
+	Download     Syntax = "download"         // an asset of a release
+	Archive      Syntax = "archive"          // an archive of the repository at a tag
 	Link         Syntax = "link"             // a page about a tag, for people
 	Checkout     Syntax = "checkout"         // a clone, or a remote base, at a tag
 	Installer    Syntax = "installer"        // the argument of a script that the repository serves
@@ -79,8 +79,8 @@ const (
 	Matched      Syntax = "pattern"          // a pattern of delivery.yaml
 )
 
-// NamesGitTag tells whether a place of this form names a git tag of the
-// component's repository, which always carries a "v".
+// NamesGitTag reports whether a place of this form names a git tag of the
+// component's repository. Such a tag always begins with "v".
 func (s Syntax) NamesGitTag() bool {
 	switch s {
 	case Uses, Raw, Download, Archive, Link, Checkout:
@@ -89,31 +89,31 @@ func (s Syntax) NamesGitTag() bool {
 	return false
 }
 
-// Context says in what surroundings a reference stands. It is what the text
-// shows; what follows from it is decided elsewhere.
+// Context describes the text around a reference. Package decide draws the
+// conclusions.
 type Context struct {
 	Document bool   // a text for people: Markdown and the like
-	History  bool   // a text about the past: release notes, a point-in-time statement
-	Script   bool   // a program's text, in which prose is what it prints or compares
-	Comment  bool   // commented out, or said in a comment
+	History  bool   // a text about the past: release notes, a dated statement
+	Script   bool   // source code, where prose is in messages and comparisons
+	Comment  bool   // commented out, or prose in a comment
 	Example  bool   // introduced by "e.g." or the like
 	Output   bool   // pasted output of a command
 	Bound    bool   // a lower or upper bound
 	Fixed    bool   // a link to fixed lines, or a page about one release
 	Listed   bool   // one of several versions in a list
 	Encoded  bool   // inside base64 data
-	Checksum bool   // a checksum of what is named stands beside it
-	Name     string // the identifier whose value it is
-	Prefix   string // what the name of a branch or tag has before the version: release-
-	Suffix   string // what a tag has behind the version: -alpine
-	Page     string // what kind of page of a repository is named: blob, tree
-	Scope    string // what belongs together: a job of a workflow, else the file
+	Checksum bool   // beside a checksum of the artifact
+	Name     string // the identifier that has this value
+	Prefix   string // of the name of a branch or tag, before the version: release-
+	Suffix   string // of a tag, after the version: -alpine
+	Page     string // the kind of page in a repository: blob, tree
+	Scope    string // the part of the file that belongs together: a job of a workflow, or the whole file
 }
 
-// Version is the version that the reference names.
+// Version returns the version that the reference names.
 func (r Reference) Version() (Version, error) { return ParseVersion(r.Plain()) }
 
-// Plain is the version as written, with dots where the place has dashes.
+// Plain returns the version as written, with dots instead of dashes.
 func (r Reference) Plain() string {
 	if r.Dashed() {
 		return strings.Replace(r.Written, "-", ".", 2)
@@ -121,14 +121,14 @@ func (r Reference) Plain() string {
 	return r.Written
 }
 
-// Dashed tells whether the place writes 1-2-3 for 1.2.3.
+// Dashed reports whether the place writes 1-2-3 for 1.2.3.
 func (r Reference) Dashed() bool {
 	i := strings.IndexAny(r.Written, ".-")
 	return r.Syntax == Value && !r.Use && !r.Moving && i >= 0 && r.Written[i] == '-'
 }
 
-// Spell writes a version as this place writes versions: with its "v" or
-// without, with dots or dashes.
+// Spell returns a version in the spelling of this place: with or without "v", with
+// dots or dashes.
 func (r Reference) Spell(v Version) string {
 	text := v.String()
 	if r.Dashed() {

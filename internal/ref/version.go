@@ -1,5 +1,4 @@
-// Package ref is the vocabulary of the project: versions, references and the
-// places where they stand. It does no IO.
+// Package ref defines versions, references and their places in files. It does no IO.
 package ref
 
 import (
@@ -9,34 +8,36 @@ import (
 	"github.com/Masterminds/semver/v3"
 )
 
-// Placeholder is what git holds where a repository would otherwise name its
-// own next version. It is valid semver, since helm accepts nothing else as a
-// chart's version.
+// Placeholder is written in git in place of a repository's own next version. It is
+// valid semver, because helm accepts nothing else as the version of a chart.
 const Placeholder = "0.0.0-unstamped"
 
-// Version is a semantic version; the zero value is no version at all.
+// Version is a semantic version. The zero value is not a version.
 type Version struct{ sem *semver.Version }
 
 // maxTag is the longest tag that the OCI distribution specification allows.
 const maxTag = 128
 
-// ParseVersion reads a version, with or without its leading "v", by the strict
-// rules of https://semver.org. Build metadata is refused: an image tag cannot
-// hold its "+".
+// ParseVersion parses a version by the strict rules of https://semver.org, with or
+// without a leading "v". It refuses build metadata, because an image tag cannot
+// contain "+".
 func ParseVersion(text string) (Version, error) {
 	sem, err := semver.StrictNewVersion(strings.TrimPrefix(text, "v"))
 	switch {
 	case err != nil:
-		return Version{}, fmt.Errorf("version %+q is not semver, want MAJOR.MINOR.PATCH or MAJOR.MINOR.PATCH-PRERELEASE, such as 1.2.3 or v1.2.3-rc.1", Shorten(text))
+		return Version{}, fmt.Errorf("version %+q is not semver, want MAJOR.MINOR.PATCH or "+
+			"MAJOR.MINOR.PATCH-PRERELEASE, such as 1.2.3 or v1.2.3-rc.1", Shorten(text))
 	case sem.Metadata() != "":
-		return Version{}, fmt.Errorf("version %+q has build metadata, which no image tag can hold: drop %+q", Shorten(text), "+"+sem.Metadata())
+		return Version{}, fmt.Errorf("version %+q has build metadata, which an image tag cannot contain: drop %+q",
+			Shorten(text), "+"+sem.Metadata())
 	case len(text) > maxTag-1:
-		return Version{}, fmt.Errorf("version %+q is %d characters long, want at most %d, the length of an image tag", Shorten(text), len(text), maxTag-1)
+		return Version{}, fmt.Errorf("version %+q is %d characters long, want at most %d, the length of an image tag",
+			Shorten(text), len(text), maxTag-1)
 	}
 	return Version{sem}, nil
 }
 
-// Shorten keeps a hostile text from flooding a message.
+// Shorten cuts text from others to a length that fits in a message.
 func Shorten(s string) string {
 	const most = 80
 	if len(s) <= most {
@@ -45,13 +46,13 @@ func Shorten(s string) string {
 	return s[:most] + "…"
 }
 
-// IsZero tells whether v holds no version.
+// IsZero reports whether v is the zero Version.
 func (v Version) IsZero() bool { return v.sem == nil }
 
-// IsPlaceholder tells whether v is the Placeholder.
+// IsPlaceholder reports whether v is the Placeholder.
 func (v Version) IsPlaceholder() bool { return v.String() == Placeholder }
 
-// String is the version without a "v".
+// String returns the version without a "v".
 func (v Version) String() string {
 	if v.sem == nil {
 		return ""
@@ -59,10 +60,10 @@ func (v Version) String() string {
 	return v.sem.String()
 }
 
-// Tag is the git tag of the version: the version with a "v".
+// Tag returns the version with a "v", which is its git tag.
 func (v Version) Tag() string { return "v" + v.String() }
 
-// Prerelease returns the part after the first dash, empty if there is none.
+// Prerelease returns the part after the first dash, or "" if there is none.
 func (v Version) Prerelease() string {
 	if v.IsZero() {
 		return ""
@@ -70,16 +71,16 @@ func (v Version) Prerelease() string {
 	return v.sem.Prerelease()
 }
 
-// Next is the version that a release after v would get: a prerelease's own
-// release, else the next patch.
+// Next returns the version of the release after v: for a prerelease the release
+// itself, otherwise the next patch.
 func (v Version) Next() Version {
 	next := v.sem.IncPatch()
 	return Version{&next}
 }
 
-// Compare orders versions by semver, except that prerelease identifiers such
-// as rc9 and rc10 compare by their numbers: KubeStellar's releases are named
-// so, and plain semver puts rc10 before rc9.
+// Compare orders versions by semver, except that prerelease identifiers such as rc9
+// and rc10 are ordered by their numbers. KubeStellar names releases like this, and
+// semver sorts rc10 before rc9.
 func (v Version) Compare(o Version) int {
 	if c := compareCore(v.sem, o.sem); c != 0 {
 		return c
@@ -96,8 +97,7 @@ func compareCore(a, b *semver.Version) int {
 	return 0
 }
 
-// Newest is the greatest of versions that are not zero, or the zero Version if
-// there is none.
+// Newest returns the greatest version, or the zero Version if there is none.
 func Newest(versions []Version) Version {
 	var newest Version
 	for _, v := range versions {

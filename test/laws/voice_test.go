@@ -50,7 +50,6 @@ var unfinished = []string{
 	"internal/oci",
 	"internal/plan",
 	"internal/prove",
-	"internal/ref",
 	"internal/rehearsal",
 	"internal/release",
 	"internal/render",
