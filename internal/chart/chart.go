@@ -1,5 +1,5 @@
-// Package chart is the edge to helm: it loads, renders and packages charts.
-// It is the only importer of helm.
+// Package chart loads, renders and packages charts. It is the only package that
+// imports helm.
 package chart
 
 import (
@@ -23,7 +23,7 @@ import (
 // Chart is a loaded chart with the bytes of its files.
 type Chart struct{ helm *helm.Chart }
 
-// LoadDir loads the chart in a folder, as helm would: .helmignore is obeyed.
+// LoadDir loads the chart in a folder as helm does, with its .helmignore.
 func LoadDir(dir string) (*Chart, error) {
 	c, err := loader.LoadDir(dir)
 	if err != nil {
@@ -32,7 +32,7 @@ func LoadDir(dir string) (*Chart, error) {
 	return &Chart{c}, nil
 }
 
-// LoadArchive loads a packaged chart; what names it in messages.
+// LoadArchive loads a packaged chart. Errors contain what as its name.
 func LoadArchive(what string, archive []byte) (*Chart, error) {
 	c, err := loader.LoadArchive(bytes.NewReader(archive))
 	if err != nil {
@@ -58,7 +58,7 @@ func LoadFS(fsys fs.FS, dir string) (*Chart, error) {
 	return Load("in "+dir, files)
 }
 
-// Load loads the chart of some files; what names it in messages.
+// Load loads a chart from its files. Errors contain what as its name.
 func Load(what string, files []File) (*Chart, error) {
 	var buffered []*loader.BufferedFile
 	for _, f := range files {
@@ -71,26 +71,26 @@ func Load(what string, files []File) (*Chart, error) {
 	return &Chart{c}, nil
 }
 
-// Name of the chart, as its Chart.yaml says.
+// Name returns the name in Chart.yaml.
 func (c *Chart) Name() string { return c.helm.Name() }
 
-// Version of the chart, as its Chart.yaml says.
+// Version returns the version in Chart.yaml.
 func (c *Chart) Version() string { return c.helm.Metadata.Version }
 
-// AppVersion of the chart, as its Chart.yaml says.
+// AppVersion returns the appVersion in Chart.yaml.
 func (c *Chart) AppVersion() string { return c.helm.Metadata.AppVersion }
 
-// Description of the chart, as its Chart.yaml says.
+// Description returns the description in Chart.yaml.
 func (c *Chart) Description() string { return c.helm.Metadata.Description }
 
-// Metadata is all of Chart.yaml, in the shape that helm writes as JSON.
+// Metadata returns the content of Chart.yaml as the value that helm encodes as JSON.
 func (c *Chart) Metadata() any { return c.helm.Metadata }
 
-// Dependency is another chart that a chart contains when it is packaged.
+// Dependency is a chart that another one contains when it is packaged.
 type Dependency struct{ Name, Version, Repository string }
 
-// At is the location of the dependency in a registry: without its scheme,
-// with the chart's name. It is "" for a dependency that no registry has.
+// At returns the location of the dependency in a registry: without a scheme, with
+// the name of the chart. It returns "" if the dependency is not in a registry.
 func (d Dependency) At() string {
 	at, ok := strings.CutPrefix(d.Repository, "oci://")
 	if !ok {
@@ -99,7 +99,7 @@ func (d Dependency) At() string {
 	return strings.TrimSuffix(at, "/") + "/" + d.Name
 }
 
-// Dependencies that Chart.yaml declares.
+// Dependencies returns the dependencies in Chart.yaml.
 func (c *Chart) Dependencies() []Dependency {
 	var out []Dependency
 	for _, d := range c.helm.Metadata.Dependencies {
@@ -108,20 +108,20 @@ func (c *Chart) Dependencies() []Dependency {
 	return out
 }
 
-// Missing are the declared dependencies that the chart does not contain.
+// Missing returns the declared dependencies that the chart does not contain.
 func (c *Chart) Missing() []Dependency {
 	return slices.DeleteFunc(c.Dependencies(), func(d Dependency) bool {
 		return slices.ContainsFunc(c.helm.Dependencies(), func(sub *helm.Chart) bool { return sub.Name() == d.Name })
 	})
 }
 
-// File is one file of a chart, by its path in the chart.
+// File is a file of a chart. Its name is its path in the chart.
 type File struct {
 	Name string
 	Data []byte
 }
 
-// Files of the chart and of the charts in it, sorted by name.
+// Files returns the files of the chart and of the charts in it, sorted by name.
 func (c *Chart) Files() []File {
 	var files []File
 	for _, f := range c.helm.Raw {
@@ -131,8 +131,8 @@ func (c *Chart) Files() []File {
 	return files
 }
 
-// Package is the chart as an archive. The same files and time give the same
-// bytes, on any machine.
+// Package returns the chart as an archive. Its bytes depend on nothing but the files
+// and the time.
 func (c *Chart) Package(at time.Time) ([]byte, error) {
 	var out bytes.Buffer
 	zip, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
@@ -141,7 +141,13 @@ func (c *Chart) Package(at time.Time) ([]byte, error) {
 	}
 	w := tar.NewWriter(zip)
 	for _, f := range c.Files() {
-		header := &tar.Header{Name: path.Join(c.Name(), f.Name), Mode: 0o644, Size: int64(len(f.Data)), ModTime: at.UTC().Truncate(time.Second), Format: tar.FormatUSTAR}
+		header := &tar.Header{
+			Name:    path.Join(c.Name(), f.Name),
+			Mode:    0o644,
+			Size:    int64(len(f.Data)),
+			ModTime: at.UTC().Truncate(time.Second),
+			Format:  tar.FormatUSTAR,
+		}
 		if err := w.WriteHeader(header); err != nil {
 			return nil, fmt.Errorf("packaging %s: %w", f.Name, err)
 		}
@@ -158,10 +164,10 @@ func (c *Chart) Package(at time.Time) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// Render gives the chart's rendered files by name, its NOTES included, as
-// `helm template` would with these values. It may be called several times at once.
+// Render returns the rendered files by name, with NOTES.txt, as `helm template` does
+// with these values. It may be called by several goroutines at once.
 func (c *Chart) Render(values map[string]any) (map[string]string, error) {
-	target, err := copyOf(c.helm) // rendering settles dependencies in place
+	target, err := copyOf(c.helm) // rendering changes the dependencies of the chart
 	if err != nil {
 		return nil, err
 	}
@@ -188,5 +194,5 @@ func copyOf(c *helm.Chart) (*helm.Chart, error) {
 	return loader.LoadFiles(files)
 }
 
-// ReadValues reads a file of values, as helm does.
+// ReadValues parses a file of values as helm does.
 func ReadValues(data []byte) (map[string]any, error) { return chartutil.ReadValues(data) }

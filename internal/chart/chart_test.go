@@ -15,9 +15,18 @@ import (
 	"github.com/kubestellar/actions/internal/chart"
 )
 
+const declaration = `apiVersion: v2
+name: app
+version: 1.2.3
+appVersion: 1.2.3
+dependencies:
+- {name: sub, version: v1.0.0, repository: 'oci://ghcr.io/o', condition: sub.on}
+- {name: gone, version: 2.0.0, repository: 'oci://ghcr.io/o/'}
+`
+
 func files() fstest.MapFS {
 	return fstest.MapFS{
-		"Chart.yaml":               {Data: []byte("apiVersion: v2\nname: app\nversion: 1.2.3\nappVersion: 1.2.3\ndependencies:\n- {name: sub, version: v1.0.0, repository: 'oci://ghcr.io/o', condition: sub.on}\n- {name: gone, version: 2.0.0, repository: 'oci://ghcr.io/o/'}\n")},
+		"Chart.yaml":               {Data: []byte(declaration)},
 		"values.yaml":              {Data: []byte("sub: {on: true}\nwho: world\n")},
 		"templates/a.yaml":         {Data: []byte("hello: {{ .Values.who }}\n")},
 		"templates/NOTES.txt":      {Data: []byte("see v{{ .Chart.Version }}\n")},
@@ -52,7 +61,11 @@ func TestRender(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, want := range map[string]string{"app/templates/a.yaml": "hello: you\n", "app/templates/NOTES.txt": "see v1.2.3\n", "app/charts/sub/templates/b.y": "sub: sub\n"} {
+		for name, want := range map[string]string{
+			"app/templates/a.yaml":         "hello: you\n",
+			"app/templates/NOTES.txt":      "see v1.2.3\n",
+			"app/charts/sub/templates/b.y": "sub: sub\n",
+		} {
 			if rendered[name] != want {
 				t.Errorf("%s: %q, want %q", name, rendered[name], want)
 			}
@@ -60,12 +73,12 @@ func TestRender(t *testing.T) {
 	}
 	without, err := c.Render(map[string]any{"sub": map[string]any{"on": false}})
 	if _, there := without["app/charts/sub/templates/b.y"]; err != nil || there {
-		t.Errorf("the condition is not obeyed: %v", err)
+		t.Errorf("the condition has no effect: %v", err)
 	}
 }
 
-// The same files and time give the same bytes, wherever they lay and whatever
-// their own times are; and the real helm reads them.
+// The same files and time result in the same bytes, whatever their folder and their own
+// times are. helm itself reads the package.
 func TestPackage(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 6, time.FixedZone("x", 7200))
@@ -102,7 +115,7 @@ func TestPackage(t *testing.T) {
 	}
 }
 
-// Whoever renders at the same time, with other values, is not in the way.
+// Rendering with other values at the same time has no effect.
 func TestRenderAtOnce(t *testing.T) {
 	t.Parallel()
 	c := load(t)

@@ -39,7 +39,6 @@ var unfinished = []string{
 	"internal/apply",
 	"internal/attest",
 	"internal/bump",
-	"internal/chart",
 	"internal/decide",
 	"internal/delivery",
 	"internal/dispatch",
