@@ -104,7 +104,7 @@ chart: $(bin)/helm-docs ## Derive what is derived of controller-manager-chart: i
 all-generated: $(bin)/helm-docs ## Derive all else that is: READMEs, schema, renderings, diagram
 	$(call readme,core-chart)
 	@go test -count=1 ./internal/delivery -run '^TestSchemaIsDerived$$' -update
-	@go test -count=1 ./cmd/ghhelper -run '^TestSchemasAreDerived$$' -update
+	@go test -count=1 ./cmd/ghhelper -run '^(TestSchemas|TestCommands)AreDerived$$' -update
 	@go test -count=1 ./test/actions -run '^TestUpdate$$' -update
 	@go test -count=1 ./test/charts -run '^TestRenderingsAreTheGoldenOnes$$' -update
 	@go run ./hack/graph

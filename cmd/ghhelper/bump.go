@@ -14,7 +14,6 @@ import (
 	"github.com/kubestellar/actions/internal/apply"
 	"github.com/kubestellar/actions/internal/bump"
 	"github.com/kubestellar/actions/internal/decide"
-	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
@@ -22,31 +21,42 @@ import (
 	"github.com/kubestellar/actions/internal/workspace"
 )
 
-const bumpHelp = `Moves every pin of COMPONENT that is meant to follow its releases to VERSION, in
-one go. Nothing but the version's characters changes, and the "v" of each place
-is kept. Pins that were behind the others are caught up.
+const bumpHelp = `Moves every pin of COMPONENT that follows its releases to VERSION, in one
+change. Only the characters of the version change, and each place keeps or lacks
+its "v" as before. Pins that were behind the others catch up.
 
-What stays is listed with the reason: what delivery.yaml or a mark in the line
-(ghhelper:keep and a reason) excuses, links to a given release, texts about the
-past, bounds, examples, pasted output, jobs that test an older release as a
-whole, and what is newer already. A prerelease is taken only where the pin holds
-one, or where the component sets prereleases in delivery.yaml.
+Pins that stay are listed with the reason. These are pins that delivery.yaml or a
+mark in the line excuses (ghhelper:keep with a reason), links to a given release,
+texts about the past, bounds, examples, pasted output, jobs that test an older
+release as a whole, and pins that are newer already. A pin moves to a prerelease
+only if it has one, or if the component sets prereleases in delivery.yaml.
 
 Versions are ordered by strict semver, except that prereleases such as rc9 and
 rc10 are ordered by their numbers.
 
-Before anything is written, the git tag of the release, the artifacts that the
-moved pins name, and what its charts run must be there. The commands that the
-component declares as derived run in a copy of the tree, without git's own
-folder, and what they change is part of the same change. --offline skips both.
+Before bump writes anything, it checks that the git tag of the release exists, the
+artifacts that the moved pins name, and the images that its charts run. It also
+runs the commands that the component declares as derived, in a copy of the tree
+without the .git folder. Their changes are part of the same change. --offline
+skips both.
 
---pull-request keeps one pull request a component, by GitHub's API: on the tip of
-the default branch, whatever is checked out. Our commit on it gives way to a
-newer one; commits and comments of people stay, with ours on top, and a conflict
-is left to them. What has become needless is closed. It needs GITHUB_TOKEN with
-contents and pull-requests: write, and workflows: write if a workflow is changed.
-In a run that a dispatch started, one that says anything but plain words is refused
-as a whole, with exit code 2.`
+--pull-request keeps one pull request for each component, by GitHub's API. The
+change and delivery.yaml are those of the default branch's tip, whatever is
+checked out. A newer commit replaces ours. Commits and comments of people stay,
+with our commit on top, and people resolve a conflict. A pull request is closed
+when nothing is left to change. This needs GITHUB_TOKEN with contents: write,
+pull-requests: write, and workflows: write if a workflow changes. If a dispatch
+started the run, its values must be plain words: any other dispatch is refused as
+a whole, with exit code 2.`
+
+const bumpExample = `  # Show the change without writing it
+  ghhelper bump kubeflex 0.9.1 --dry-run --format diff
+
+  # Change the files of the work tree
+  ghhelper bump kubeflex 0.9.1
+
+  # Open or update the component's pull request
+  GITHUB_TOKEN=$(gh auth token) ghhelper bump kubeflex 0.9.1 --pull-request`
 
 type bumpFlags struct {
 	dir, config, format, from                 string
@@ -56,22 +66,33 @@ type bumpFlags struct {
 
 func newBump(p process) *cobra.Command {
 	var f bumpFlags
-	cmd := &cobra.Command{Use: "bump COMPONENT VERSION", Short: "Move every pin of a component to a version", Long: bumpHelp, Args: cobra.ExactArgs(2)}
-	cmd.Flags().StringVar(&f.dir, "dir", "", "the root of the tree (default: that of the repository around this folder)")
-	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
-	cmd.Flags().StringVar(&f.format, "format", "text", "text, json or diff")
-	cmd.Flags().StringVar(&f.from, "from", "", "move only pins that hold this version")
-	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "write nothing")
-	cmd.Flags().BoolVar(&f.offline, "offline", false, "ask nothing of the world")
-	cmd.Flags().BoolVar(&f.allowDowngrade, "allow-downgrade", false, "move pins that are newer, too")
-	cmd.Flags().BoolVar(&f.standIns, "accept-stand-ins", false, "let stand-ins count as there, as a rehearsal does")
-	cmd.Flags().BoolVar(&f.pullRequest, "pull-request", false, "keep a pull request with the change to the tip of the default branch, and leave the clone as it is; needs GITHUB_TOKEN")
+	cmd := &cobra.Command{
+		Use:               "bump COMPONENT VERSION",
+		GroupID:           groupReferences,
+		Short:             "Move every pin of a component to a version",
+		Long:              bumpHelp,
+		Example:           bumpExample,
+		SuggestFor:        []string{"update", "upgrade"},
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: p.completeComponent,
+	}
+	addTree(cmd, &f.dir, &f.config)
+	addFormat(cmd, &f.format, "text", "json", "diff")
+	flags := cmd.Flags()
+	flags.StringVar(&f.from, "from", "", "move only pins of this version")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "write nothing")
+	flags.BoolVar(&f.offline, "offline", false, "use no network")
+	flags.BoolVar(&f.allowDowngrade, "allow-downgrade", false, "also move pins that are newer")
+	addStandIns(cmd, &f.standIns)
+	flags.BoolVar(&f.pullRequest, "pull-request", false,
+		"keep a pull request with the change to the tip of the default branch, and leave the clone as it is;\n"+
+			"needs GITHUB_TOKEN")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := oneOf(f.format, "text", "json", "diff"); err != nil {
 			return err
 		}
 		if f.pullRequest && (f.offline || f.dryRun) {
-			return usage("--pull-request rests on what was seen, and writes: not with --offline or --dry-run")
+			return usage("--pull-request queries the network and writes: leave out --offline and --dry-run")
 		}
 		return p.bump(cmd.Context(), f, args[0], args[1])
 	}
@@ -107,7 +128,7 @@ func (p process) bump(ctx context.Context, f bumpFlags, component, version strin
 	return errors.Join(p.printBump(ctx, src.Repo, plan, f), failed)
 }
 
-// didBump says for the summary what became of a plan without a pull request.
+// didBump describes for the summary the result of a plan without a pull request.
 func didBump(failed error, f bumpFlags) string {
 	switch {
 	case failed != nil:
@@ -121,18 +142,12 @@ func didBump(failed error, f bumpFlags) string {
 func (p process) planBump(ctx context.Context, f bumpFlags, src workspace.Workspace, move decide.Move) (*bump.Plan, error) {
 	b := bump.Bump{
 		File: src.File, Tree: src.Tree, Names: src.Names, Move: move,
-		AcceptStandIns: f.standIns, Env: p.deriving(),
+		AcceptStandIns: f.standIns, Env: p.withoutTokens(),
 	}
 	if !f.offline {
 		b.Ask = p.asker(src)
 	}
 	return b.Plan(ctx)
-}
-
-// deriving returns the environment of the commands that derive files. They are
-// the repository's own, and get no token.
-func (p process) deriving() []string {
-	return p.without("GITHUB_TOKEN", dispatchToken, identityURL, identityToken)
 }
 
 // propose keeps the component's pull request. HEAD only decides which repository
@@ -157,14 +172,16 @@ func (p process) propose(ctx context.Context, f bumpFlags, component, version st
 	}
 	proposer := bump.Proposer{
 		Forge: forge, Repo: head.Repo, Repository: head.File.Own().Repository, Server: p.server(), Config: head.Config,
-		Move: move, Dispatch: dispatch, Asker: *p.asker(head), AcceptStandIns: f.standIns, Env: p.deriving(),
+		Move: move, Dispatch: dispatch, Asker: *p.asker(head), AcceptStandIns: f.standIns, Env: p.withoutTokens(),
 	}
 	if head.Config == "" {
 		proposer.File, proposer.Config = head.File, f.config
 	}
 	defer p.warnRenamed(ctx, forge)
 	done, err := proposer.Propose(ctx)
-	p.outputProposal(component, move.Version, done)
+	if outcome.Of(err) != outcome.Usage { // outputs hold no component that is not declared
+		p.outputProposal(component, move.Version, done)
+	}
 	if done.Plan != nil {
 		p.summarize(done.Markdown())
 		err = errors.Join(p.printProposal(ctx, head.Repo, done, f), err)
@@ -172,10 +189,12 @@ func (p process) propose(ctx context.Context, f bumpFlags, component, version st
 	return err
 }
 
-// outputProposal gives the later steps what there is; a number that is not known
-// is empty.
+// outputProposal sets the outputs for later steps. An unknown number is empty.
 func (p process) outputProposal(component string, v ref.Version, done bump.Proposed) {
-	values := map[string]string{"component": component, "version": v.String(), "state": string(done.State), "commit": done.Commit.ID, "pull-request-number": "", "pull-request-url": ""}
+	values := map[string]string{
+		"component": component, "version": v.String(), "state": string(done.State), "commit": done.Commit.ID,
+		"pull-request-number": "", "pull-request-url": "",
+	}
 	if done.Pull != nil {
 		values["pull-request-number"], values["pull-request-url"] = strconv.Itoa(done.Pull.Number), done.Pull.URL
 	}
@@ -210,7 +229,7 @@ func (p process) printBump(ctx context.Context, repo git.Repo, plan *bump.Plan, 
 	return p.describeBump(plan, f)
 }
 
-// printProposal says what was planned, and what became of it.
+// printProposal prints the plan and the result of the proposal.
 func (p process) printProposal(ctx context.Context, repo git.Repo, done bump.Proposed, f bumpFlags) error {
 	switch f.format {
 	case "json":
@@ -227,12 +246,12 @@ func (p process) printProposal(ctx context.Context, repo git.Repo, done bump.Pro
 	return err
 }
 
-// printPull prints where the declarations come from, and what became of the pull
-// request, if anything.
+// printPull prints which delivery.yaml was used, the commit and the pull request.
 func printPull(out io.Writer, done bump.Proposed) {
 	fmt.Fprintf(out, "declared by %s\n", report.Plain(done.Declared))
 	if done.Commit.ID != "" {
-		fmt.Fprintf(out, "commit %s: %s, author %s\n", done.Commit.ID, report.Plain(done.Commit.Signature()), report.Plain(done.Commit.Author))
+		fmt.Fprintf(out, "commit %s: %s, author %s\n",
+			done.Commit.ID, report.Plain(done.Commit.Signature()), report.Plain(done.Commit.Author))
 	}
 	switch {
 	case done.Because != "":
@@ -255,7 +274,7 @@ func patchOf(ctx context.Context, repo git.Repo, changes []apply.Change) (string
 	return repo.Diff(ctx, before, after)
 }
 
-// describeBump says what was done, or would be, and what was left and why.
+// describeBump prints the edits, and the places that stay with the reason.
 func (p process) describeBump(plan *bump.Plan, f bumpFlags) error {
 	out := bufio.NewWriter(p.Stdout)
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
@@ -264,7 +283,8 @@ func (p process) describeBump(plan *bump.Plan, f bumpFlags) error {
 		if e.Behind {
 			note = "\twas behind the others"
 		}
-		fmt.Fprintf(t, "%s\t%s → %s\t%s%s\n", report.Plain(e.Site.String()), report.Plain(e.Written), e.To, e.Syntax, note)
+		fmt.Fprintf(t, "%s\t%s → %s\t%s%s\n",
+			report.Plain(e.Site.String()), report.Plain(e.Written), e.To, e.Syntax, note)
 	}
 	for _, c := range plan.Changes {
 		if c.By != "" {
@@ -278,7 +298,8 @@ func (p process) describeBump(plan *bump.Plan, f bumpFlags) error {
 		return l.Because
 	})
 	for _, l := range left {
-		fmt.Fprintf(t, "%s\t%s stays\t%s%s\n", report.Plain(l.Site.String()), report.Plain(l.Written), report.Plain(l.Because), more[l.Because])
+		fmt.Fprintf(t, "%s\t%s stays\t%s%s\n",
+			report.Plain(l.Site.String()), report.Plain(l.Written), report.Plain(l.Because), more[l.Because])
 	}
 	if err := errors.Join(t.Flush(), out.Flush()); err != nil {
 		return err
@@ -290,7 +311,7 @@ func (p process) describeBump(plan *bump.Plan, f bumpFlags) error {
 		fmt.Fprintln(p.Stdout, report.Plain(fmt.Sprintf("could not check %s: %s", open.What, open.Because)))
 	}
 	for _, command := range plan.Underived {
-		fmt.Fprintf(p.Stdout, "not derived, since it may ask the world: run %s\n", report.Plain(command))
+		fmt.Fprintf(p.Stdout, "not derived, because the command may use the network: run %s\n", report.Plain(command))
 	}
 	fmt.Fprintln(p.Stdout, outcomeOfBump(plan, f))
 	return nil

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/event"
 	"github.com/kubestellar/actions/internal/gh"
@@ -22,7 +24,7 @@ import (
 	"github.com/kubestellar/actions/internal/workspace"
 )
 
-// version reads a version from the command line.
+// parseVersion parses a version of the command line.
 func parseVersion(text string) (ref.Version, error) {
 	v, err := ref.ParseVersion(text)
 	if err == nil && v.IsPlaceholder() {
@@ -34,7 +36,7 @@ func parseVersion(text string) (ref.Version, error) {
 	return v, nil
 }
 
-// releaseOf reads [COMPONENT] VERSION, the own component's where none is named.
+// releaseOf parses [COMPONENT] VERSION. The default is the own component.
 func releaseOf(file *delivery.File, args []string) (string, ref.Version, error) {
 	component := file.Self
 	if len(args) == 2 {
@@ -47,8 +49,8 @@ func releaseOf(file *delivery.File, args []string) (string, ref.Version, error) 
 	return component, v, err
 }
 
-// transport carries all requests; proxies and extra authorities are taken
-// from the environment, as Go's users expect.
+// transport sends every request. It takes proxies and extra authorities from the
+// environment, as Go programs usually do.
 var transport = sync.OnceValue(func() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost = web.AtOnce
@@ -71,18 +73,21 @@ func (p process) dispatched(kinds ...string) (*event.Dispatch, error) {
 	return event.Read(name, path)
 }
 
-// forge reaches GitHub, or the Enterprise server that a workflow runs on.
+// forge returns a client of GitHub, or of the Enterprise server that a workflow
+// runs on.
 func (p process) forge(tokenName string) (*gh.Client, error) {
-	c, err := gh.New(gh.Options{APIURL: p.Getenv("GITHUB_API_URL"), Token: p.Getenv(tokenName), TokenName: tokenName, Transport: transport(), Now: time.Now})
+	c, err := gh.New(gh.Options{
+		APIURL: p.Getenv("GITHUB_API_URL"), Token: p.Getenv(tokenName), TokenName: tokenName,
+		Transport: transport(), Now: time.Now,
+	})
 	if err != nil {
 		return nil, outcome.As(outcome.Usage, err)
 	}
 	return c, nil
 }
 
-// warnRenamed says which repositories have another name now than they were asked
-// for by. That fails nothing: GitHub leads to the new one until somebody takes the
-// old.
+// warnRenamed warns about repositories that have a new name. It is not an error:
+// GitHub redirects the old name until another repository takes it.
 func (p process) warnRenamed(ctx context.Context, forges ...*gh.Client) {
 	all := map[string]string{}
 	for _, forge := range slices.Compact(forges) {
@@ -109,8 +114,22 @@ func (p process) resolver(src workspace.Workspace, r *oci.Registry) resolve.Worl
 		Private: p.goSetting("GONOPROXY", p.goSetting("GOPRIVATE", "")), Brief: true}
 }
 
-// server is where repositories are served from.
+// server returns the address of the server of the repositories.
 func (p process) server() string { return orElse(p.Getenv("GITHUB_SERVER_URL"), "https://github.com") }
+
+// addTree adds the flags that name a tree and its delivery.yaml.
+func addTree(cmd *cobra.Command, dir, config *string) {
+	cmd.Flags().StringVar(dir, "dir", "", "the root of the tree (default: that of the repository around this folder)")
+	addConfig(cmd, config)
+}
+
+func addConfig(cmd *cobra.Command, config *string) {
+	cmd.Flags().StringVar(config, "config", delivery.FileName, "the file that declares the components")
+}
+
+func addStandIns(cmd *cobra.Command, accept *bool) {
+	cmd.Flags().BoolVar(accept, "accept-stand-ins", false, "accept stand-ins as published, as a rehearsal does")
+}
 
 // printJSON prints a value for programs.
 func (p process) printJSON(value any) error {

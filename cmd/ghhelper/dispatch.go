@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/dispatch"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/ref"
@@ -22,24 +21,32 @@ import (
 	"github.com/kubestellar/actions/internal/web"
 )
 
-const dispatchHelp = `Tells repositories that VERSION of COMPONENT, or of the own component, is released:
-those that delivery.yaml lists as downstreams, or those named by --to.
+const dispatchHelp = `Notifies repositories that VERSION of COMPONENT, or of the own component, is
+released. The receivers are the downstreams in delivery.yaml, or those that --to
+names.
 
 Without --workflow the event is a repository_dispatch of type upstream-released,
-whose payload has component, version and id; with it, that workflow is started by
-workflow_dispatch, with the same three as its inputs. The id is the same on every
-try of one release. A receiver's workflow sets its run-name to it; by that, one
-that was told already is not told again, and its run is found.
+with component, version and id as its payload. With it, that workflow is started
+by workflow_dispatch, with the same three as its inputs. Every try of one release
+has the same id. The receiver's workflow sets its run-name to the id, so a run
+shows that the receiver was notified, and nothing is sent twice.
 
-First it is looked at whether the version is released, the token may dispatch,
-and the receiver has a workflow that listens. A receiver where that is not so is
-not told; the others are.
+First dispatch checks that the version is released, that the token may dispatch,
+and that the receiver has a workflow that listens. A receiver that fails a check
+is skipped with an error, and the others are notified.
 
-With --wait, the run is followed to its end, and the pull request that it led to
-is named. A run that fails is exit code 1, one that takes longer than --timeout 3.
+--wait follows the run to its end and prints the pull request that it opened or
+updated. A failed run is exit code 1. A run that takes longer than --timeout is
+exit code 3.
 
-Needs DISPATCH_TOKEN or GITHUB_TOKEN with contents: write in each receiver, or
+Needs DISPATCH_TOKEN or GITHUB_TOKEN, with contents: write in each receiver, or
 actions: write for --workflow. A workflow's own token reaches no other repository.`
+
+const dispatchExample = `  # Notify the downstreams of our release
+  DISPATCH_TOKEN=… ghhelper dispatch 0.29.0
+
+  # Start a workflow of one repository, and follow its run
+  DISPATCH_TOKEN=… ghhelper dispatch 0.29.0 --to kubestellar/ui --workflow bump.yml --wait`
 
 type dispatchFlags struct {
 	config, format, workflow, ref string
@@ -50,14 +57,25 @@ type dispatchFlags struct {
 
 func newDispatch(p process) *cobra.Command {
 	var f dispatchFlags
-	cmd := &cobra.Command{Use: "dispatch [COMPONENT] VERSION", Short: "Tell repositories of a release", Long: dispatchHelp, Args: cobra.RangeArgs(1, 2)}
-	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
-	cmd.Flags().StringArrayVar(&f.to, "to", nil, "repositories (owner/name) to tell, separated by commas; may be given several times (default: the downstreams in delivery.yaml)")
-	cmd.Flags().StringVar(&f.workflow, "workflow", "", "start this workflow of the receivers, such as bump.yml")
-	cmd.Flags().StringVar(&f.ref, "ref", "main", "the branch or tag at which --workflow is started")
-	cmd.Flags().BoolVar(&f.wait, "wait", false, "follow each run to its end")
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Minute, "how long to follow one run")
-	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
+	cmd := &cobra.Command{
+		Use:               "dispatch [COMPONENT] VERSION",
+		GroupID:           groupMany,
+		Short:             "Notify repositories of a release",
+		Long:              dispatchHelp,
+		Example:           dispatchExample,
+		SuggestFor:        []string{"notify", "announce"},
+		Args:              cobra.RangeArgs(1, 2),
+		ValidArgsFunction: p.completeComponent,
+	}
+	addConfig(cmd, &f.config)
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.to, "to", nil,
+		"receivers (owner/name), separated by commas; may be repeated (default: the downstreams in delivery.yaml)")
+	flags.StringVar(&f.workflow, "workflow", "", "start this workflow of the receivers, such as bump.yml")
+	flags.StringVar(&f.ref, "ref", "main", "the branch or tag at which --workflow is started")
+	flags.BoolVar(&f.wait, "wait", false, "follow each run to its end")
+	flags.DurationVar(&f.timeout, "timeout", 30*time.Minute, "how long to follow one run")
+	addFormat(cmd, &f.format, "text", "json")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(f.to) > 0 {
 			f.to = strings.Split(strings.Join(f.to, ","), ",")
@@ -72,7 +90,8 @@ func newDispatch(p process) *cobra.Command {
 
 func (f dispatchFlags) check() error {
 	if f.workflow != "" && !dispatch.IsWorkflow(f.workflow) {
-		return usage("--workflow %+q: want the name of a file in .github/workflows, such as bump.yml", ref.Shorten(f.workflow))
+		return usage("--workflow %+q: want the name of a file in .github/workflows, such as bump.yml",
+			ref.Shorten(f.workflow))
 	}
 	for _, repository := range f.to {
 		if !gh.IsRepository(repository) {
@@ -103,7 +122,8 @@ func (p process) dispatch(ctx context.Context, f dispatchFlags, args []string) e
 	if len(f.to) == 0 {
 		return usage("%s lists no downstreams: name a receiver with --to", f.config)
 	}
-	a, err := p.announcer(ctx, f, gh.NewEvent(component, v.String()), src.File.Components[component].Repository, v.Tag())
+	event := gh.NewEvent(component, v.String())
+	a, err := p.announcer(ctx, f, event, src.File.Components[component].Repository, v.Tag())
 	if err != nil {
 		return err
 	}
@@ -111,8 +131,10 @@ func (p process) dispatch(ctx context.Context, f dispatchFlags, args []string) e
 	return p.announce(ctx, a, f)
 }
 
-// announcer tells of a release that it has seen, at its tag of a repository.
-func (p process) announcer(ctx context.Context, f dispatchFlags, event gh.Event, repository, tag string) (*dispatch.Announcer, error) {
+// announcer returns an Announcer of the release at a repository's tag.
+func (p process) announcer(
+	ctx context.Context, f dispatchFlags, event gh.Event, repository, tag string,
+) (*dispatch.Announcer, error) {
 	own, err := p.forge(p.tokenFor("GITHUB_TOKEN", dispatchToken))
 	if err != nil {
 		return nil, err
@@ -126,12 +148,13 @@ func (p process) announcer(ctx context.Context, f dispatchFlags, event gh.Event,
 	if err != nil {
 		return nil, err
 	}
-	return &dispatch.Announcer{Forge: forge, Event: event, Since: release.Published, Workflow: f.workflow, Ref: f.ref,
-		Now: time.Now, Wait: web.Wait, Progress: p.Stderr}, nil
+	return &dispatch.Announcer{
+		Forge: forge, Event: event, Since: release.Published, Workflow: f.workflow, Ref: f.ref,
+		Now: time.Now, Wait: web.Wait, Progress: p.Stderr,
+	}, nil
 }
 
-// tokenFor is the name of a variable with a token or, where it is not set, of
-// another.
+// tokenFor returns the name of the first variable if it is set, or else the other.
 func (p process) tokenFor(name, other string) string {
 	if p.Getenv(name) != "" {
 		return name
@@ -139,75 +162,76 @@ func (p process) tokenFor(name, other string) string {
 	return other
 }
 
-// announce tells the receivers one after another. What goes wrong with one keeps
-// no other from being told.
+// announce notifies the receivers one after another. An error at one does not keep
+// the others from being notified.
 func (p process) announce(ctx context.Context, a *dispatch.Announcer, f dispatchFlags) error {
 	timeout := f.timeout
 	if !f.wait {
 		timeout = 0
 	}
-	all := []dispatch.Heard{}
+	doc := dispatch.Document{
+		Component: a.Event.Component, Version: a.Event.Version, ID: a.Event.ID, Receivers: []dispatch.Result{},
+	}
 	var errs []error
 	for _, receiver := range f.to {
-		heard, err := a.Announce(ctx, receiver, timeout)
-		all, errs = append(all, heard), append(errs, err)
+		result, err := a.Announce(ctx, receiver, timeout)
+		doc.Receivers, errs = append(doc.Receivers, result), append(errs, err)
 		if f.format == "text" {
-			p.printHeard(a, heard)
+			p.printResult(doc, result)
 		}
 	}
-	told := dispatch.Document{Component: a.Event.Component, Version: a.Event.Version, ID: a.Event.ID, Receivers: all}
-	p.summarize(told.Markdown())
-	errs = append(errs, p.outputTold(told))
+	p.summarize(doc.Markdown())
+	errs = append(errs, p.outputDispatch(doc))
 	if f.format == "json" {
-		errs = append(errs, p.printJSON(told))
+		errs = append(errs, p.printJSON(doc))
 	}
 	return errors.Join(errs...)
 }
 
-// outputTold gives the later steps all receivers and, where there is one alone,
-// what became of it.
-func (p process) outputTold(told dispatch.Document) error {
-	receivers, err := json.Marshal(told.Receivers)
+// outputDispatch sets the outputs for later steps: all receivers, and the result
+// of a single one.
+func (p process) outputDispatch(doc dispatch.Document) error {
+	receivers, err := json.Marshal(doc.Receivers)
 	if err != nil {
 		return err
 	}
-	values := map[string]string{"component": told.Component, "version": told.Version, "receivers": string(receivers)}
-	if len(told.Receivers) == 1 {
-		maps.Copy(values, heardOf(told.Receivers[0]))
+	values := map[string]string{"component": doc.Component, "version": doc.Version, "receivers": string(receivers)}
+	if len(doc.Receivers) == 1 {
+		maps.Copy(values, outputsOfResult(doc.Receivers[0]))
 	}
 	p.output("dispatch", values)
 	return nil
 }
 
-func heardOf(h dispatch.Heard) map[string]string {
-	values := map[string]string{"state": string(h.State)}
-	if h.Run != nil {
-		values["run-url"], values["conclusion"] = h.Run.URL, h.Run.Conclusion
+func outputsOfResult(r dispatch.Result) map[string]string {
+	values := map[string]string{"state": string(r.Status)}
+	if r.Run != nil {
+		values["run-url"], values["conclusion"] = r.Run.URL, r.Run.Conclusion
 	}
-	if h.Pull != nil {
-		values["pull-request-number"], values["pull-request-url"] = strconv.Itoa(h.Pull.Number), h.Pull.URL
+	if r.Pull != nil {
+		values["pull-request-number"], values["pull-request-url"] = strconv.Itoa(r.Pull.Number), r.Pull.URL
 	}
 	return values
 }
 
-// printHeard says what is known of one receiver in a line.
-func (p process) printHeard(a *dispatch.Announcer, h dispatch.Heard) {
+// printResult prints one receiver's result as a line.
+func (p process) printResult(doc dispatch.Document, r dispatch.Result) {
 	var line bytes.Buffer
 	did := "not told, see below"
-	if h.State != "" {
-		did = fmt.Sprintf("%s of %s", h.State, a.Event.ID)
+	if r.Status != "" {
+		did = fmt.Sprintf("%s of %s", r.Status, doc.ID)
 	}
-	fmt.Fprintf(&line, "%s: %s", h.Receiver, did)
-	if h.Run != nil {
-		fmt.Fprintf(&line, "; run %d", h.Run.ID)
-		printIf(&line, " is %s", h.Run.State())
-		printIf(&line, "  %s", h.Run.URL)
+	fmt.Fprintf(&line, "%s: %s", r.Receiver, did)
+	if r.Run != nil {
+		fmt.Fprintf(&line, "; run %d", r.Run.ID)
+		printIf(&line, " is %s", r.Run.State())
+		printIf(&line, "  %s", r.Run.URL)
 	}
-	if h.Pull != nil {
-		fmt.Fprintf(&line, "; pull request %d, %s  %s", h.Pull.Number, h.Pull.State, h.Pull.URL)
+	if r.Pull != nil {
+		fmt.Fprintf(&line, "; pull request %d, %s  %s", r.Pull.Number, r.Pull.State, r.Pull.URL)
 	}
 	fmt.Fprintln(p.Stdout, report.Plain(line.String()))
-	for _, note := range h.Notes {
+	for _, note := range r.Notes {
 		p.warn("%s", note)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 func usage(format string, args ...any) error { return outcome.Usagef(format, args...) }
 
-// uncheckedError says that all was done, but something could not be checked.
+// uncheckedError reports that everything was done, but not everything was checked.
 type uncheckedError struct{ n int }
 
 func (e uncheckedError) Error() string {

@@ -11,8 +11,8 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// outputsOf are the outputs that a command gives to the later steps of a job.
-// test/actions reads this list, and holds the actions to it.
+// outputsOf lists the outputs that a command sets for later steps of a job.
+// test/actions reads this list, and checks the actions against it.
 var outputsOf = map[string][]string{
 	"bump":       {"component", "version", "state", "commit", "pull-request-number", "pull-request-url"},
 	"dispatch":   {"component", "version", "state", "run-url", "conclusion", "pull-request-number", "pull-request-url", "receivers"},
@@ -23,8 +23,8 @@ var outputsOf = map[string][]string{
 	"verify":     {"references", "findings", "warnings", "unchecked"},
 }
 
-// output gives values to the later steps of the job, where there is one. A value
-// is one line: the library ends many with a word that everybody knows.
+// output sets outputs for later steps, in a job. A value is one line, because the
+// library ends longer values with a known word, which a value may contain.
 func (p process) output(command string, values map[string]string) {
 	if p.Getenv("GITHUB_OUTPUT") == "" {
 		return
@@ -37,7 +37,7 @@ func (p process) output(command string, values map[string]string) {
 	}
 }
 
-// summarize puts a part into the job's summary, where there is a job.
+// summarize adds a part to the job's summary, in a job.
 func (p process) summarize(markdown string) {
 	if p.Getenv("GITHUB_STEP_SUMMARY") == "" {
 		return
@@ -45,8 +45,8 @@ func (p process) summarize(markdown string) {
 	p.actions().AddStepSummary(markdown)
 }
 
-// annotate makes an error an annotation of the run, where there is one. Runners
-// read commands off both streams; what is printed for programs stays whole.
+// annotate adds an error to the run's annotations, in a job. It writes to stderr,
+// because runners read both streams and stdout may have JSON.
 func (p process) annotate(err error) {
 	p.Stdout = p.Stderr
 	if p.Getenv("GITHUB_ACTIONS") == "true" {
@@ -54,7 +54,7 @@ func (p process) annotate(err error) {
 	}
 }
 
-// plainLines is a text of several lines, each of which shows and does nothing.
+// plainLines escapes each line of a text, so that none is a command of the runner.
 func plainLines(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {

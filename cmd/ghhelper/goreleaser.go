@@ -16,29 +16,37 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-const goreleaserHelp = `Runs goreleaser by itself, for a repository whose own workflow does the rest of a
-release; "ghhelper release" is the whole of it, and can be run again.
+const goreleaserHelp = `Runs goreleaser alone, for a repository whose own workflow does the rest of a
+release. "ghhelper release" does a whole release, and can be run again.
 
-With VERSION, whose tag is checked out, it releases. Before anything is pushed it
-looks whether the tree is clean and the clone whole, the tag on this commit here
-and at the repository, no image published by any of its names, and whether
-.goreleaser.yaml gives each image labels that say its source, revision and
-version. Then it looks at the images that were pushed. Without VERSION it makes a
-snapshot, which publishes nothing, and holds .goreleaser.yaml to the same. Images
-of a snapshot are built where Docker answers, with which goreleaser leaves them.
+With VERSION, it releases the tag that is checked out. Before anything is pushed,
+it checks that the tree is clean and the clone complete, that the tag is on this
+commit here and on the server, that no image is published under any of its names,
+and that .goreleaser.yaml gives each image labels with its source, revision and
+version. Afterwards it checks the images that were pushed.
 
-Images are those of kos. goreleaser gets, for its templates and for go:
+Without VERSION it makes a snapshot. That publishes nothing, and checks
+.goreleaser.yaml in the same way. If Docker answers, goreleaser also builds the
+images, and leaves them in Docker.
 
-  LDFLAGS            -s -w -X main.version=VERSION -X main.commit=COMMIT, with what
-                     is in LDFLAGS already; a snapshot's version is that of
-                     "git describe"
+Images are built by the section kos. goreleaser gets, for its templates and for go:
+
+  LDFLAGS            -s -w -X main.version=VERSION -X main.commit=COMMIT, after
+                     the current value of LDFLAGS; a snapshot's version is that
+                     of "git describe"
   COMMIT_TIME        the commit's time, as 2026-01-02T03:04:05Z
   SOURCE_DATE_EPOCH  the same in seconds
   GOTOOLCHAIN        the toolchain of go.mod
   GOFLAGS            -mod=readonly -trimpath -buildvcs=false
 
-Needs git, go and goreleaser on PATH; and for a release GITHUB_TOKEN, with
-credentials of docker for registries other than ghcr.io.`
+Needs git, go and goreleaser on PATH. A release needs GITHUB_TOKEN, and docker's
+credentials for registries other than ghcr.io.`
+
+const goreleaserExample = `  # Build a snapshot, which publishes nothing
+  ghhelper goreleaser
+
+  # Release the tag that is checked out
+  GITHUB_TOKEN=… ghhelper goreleaser 0.29.0`
 
 type goreleaserFlags struct {
 	folder, repository, goreleaser, format string
@@ -47,12 +55,22 @@ type goreleaserFlags struct {
 
 func newGoreleaser(p process) *cobra.Command {
 	var f goreleaserFlags
-	cmd := &cobra.Command{Use: "goreleaser [VERSION]", Short: "Run goreleaser alone, for a release or a snapshot", Long: goreleaserHelp, Args: cobra.MaximumNArgs(1)}
-	cmd.Flags().StringVar(&f.folder, "workdir", ".", "the folder of the repository that holds .goreleaser.yaml and go.mod")
-	cmd.Flags().StringVar(&f.repository, "repository", "", "owner/name of the repository (default: that of delivery.yaml, else GITHUB_REPOSITORY)")
-	cmd.Flags().StringVar(&f.goreleaser, "goreleaser", "goreleaser", "the goreleaser command")
-	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
-	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what goreleaser says")
+	cmd := &cobra.Command{
+		Use:               "goreleaser [VERSION]",
+		GroupID:           groupRelease,
+		Short:             "Run goreleaser alone, for a release or a snapshot",
+		Long:              goreleaserHelp,
+		Example:           goreleaserExample,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.folder, "workdir", ".", "the folder of the repository with .goreleaser.yaml and go.mod")
+	flags.StringVar(&f.repository, "repository", "",
+		"owner/name of the repository (default: that of delivery.yaml, else GITHUB_REPOSITORY)")
+	addGoreleaser(cmd, &f.goreleaser)
+	addFormat(cmd, &f.format, "text", "json")
+	flags.BoolVar(&f.verbose, "verbose", false, "show the output of goreleaser")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := oneOf(f.format, "text", "json"); err != nil {
 			return err
@@ -82,9 +100,11 @@ func (p process) goreleaser(ctx context.Context, f goreleaserFlags, args []strin
 	return errors.Join(err, p.concludeGoreleaser(made, f))
 }
 
-// goreleaserOf puts a run together from the surroundings. The build of a snapshot,
-// which may be that of a pull request, sees no token.
-func (p process) goreleaserOf(ctx context.Context, f goreleaserFlags, v ref.Version) (run goreleaser.Standalone, err error) {
+// goreleaserOf returns a run of the current commit. A snapshot may be that of a pull
+// request, so its build gets no token.
+func (p process) goreleaserOf(
+	ctx context.Context, f goreleaserFlags, v ref.Version,
+) (run goreleaser.Standalone, err error) {
 	run = goreleaser.Standalone{Server: p.server(), Version: v, Registry: builderRegistry()}
 	if run.Repo, err = p.opener("").Repository(ctx, "."); err != nil {
 		return run, err
@@ -107,7 +127,7 @@ func (p process) goreleaserOf(ctx context.Context, f goreleaserFlags, v ref.Vers
 	}
 	env := p.without(dispatchToken)
 	if v.IsZero() {
-		env = p.without(dispatchToken, "GITHUB_TOKEN", identityURL, identityToken)
+		env = p.withoutTokens()
 	}
 	run.Program = goreleaser.Program{Command: f.goreleaser, Dir: filepath.Join(run.Repo.Dir, f.folder), Env: env}
 	if f.verbose {
@@ -116,18 +136,19 @@ func (p process) goreleaserOf(ctx context.Context, f goreleaserFlags, v ref.Vers
 	return run, nil
 }
 
-// below is a folder of a tree.
+// below returns a folder of a tree.
 func below(tree fs.FS, folder string) (fs.FS, error) {
 	if info, err := fs.Stat(tree, folder); err != nil || !info.IsDir() {
-		return nil, usage("--workdir %+q is no folder of the commit that is checked out, want one, by its path from the top", ref.Shorten(folder))
+		return nil, usage("--workdir %+q is not a folder of the commit that is checked out, "+
+			"want one, by its path from the top", ref.Shorten(folder))
 	}
 	return fs.Sub(tree, folder)
 }
 
 var repositoryName = regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$`)
 
-// ownRepository is owner/name of what is checked out: what was given or, without
-// that, what delivery.yaml declares or, without one, what the runner says.
+// ownRepository returns owner/name of the repository that is checked out: the given
+// name, or else that of delivery.yaml, or else GITHUB_REPOSITORY.
 func (p process) ownRepository(tree fs.FS, given string) (string, error) {
 	if _, err := fs.Stat(tree, delivery.FileName); err == nil && given == "" {
 		file, err := delivery.Load(tree, delivery.FileName)
@@ -138,7 +159,8 @@ func (p process) ownRepository(tree fs.FS, given string) (string, error) {
 	}
 	name := orElse(given, p.Getenv("GITHUB_REPOSITORY"))
 	if !repositoryName.MatchString(name) {
-		return "", usage("--repository, else GITHUB_REPOSITORY, is %+q, want owner/name: it is what images name as their source", ref.Shorten(name))
+		return "", usage("--repository, else GITHUB_REPOSITORY, is %+q, "+
+			"want owner/name: images name it as their source", ref.Shorten(name))
 	}
 	return name, nil
 }
@@ -157,6 +179,9 @@ func (p process) concludeGoreleaser(made *goreleaser.Result, f goreleaserFlags) 
 		p.warn("%s", note)
 	}
 	p.summarize(made.Markdown())
-	p.output("goreleaser", map[string]string{"version": made.Version, "commit": made.Commit, "images": string(images), "digest": made.Digest(), "checksums": made.Checksums})
+	p.output("goreleaser", map[string]string{
+		"version": made.Version, "commit": made.Commit, "images": string(images),
+		"digest": made.Digest(), "checksums": made.Checksums,
+	})
 	return err
 }

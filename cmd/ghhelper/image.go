@@ -9,30 +9,36 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/image"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-const imageHelp = `Builds the image of somebody else's tool: a component that has an image with a
-build in delivery.yaml. VERSION is a release of it; by default the newest regular
-one, by the tags of its repository.
+const imageHelp = `Builds the image of a tool that another project releases: a component with an
+image that declares a build in delivery.yaml. VERSION is a release of it. The
+default is the newest regular one, by the tags of its repository.
 
-The source is that of the Go module, from the module proxy and held to the
-checksum database and to the files of the git tag; or that of the git tag itself,
-where no module is declared or the module's go.mod replaces something by a folder.
-It is built with ko, for each platform of the image (by default linux/amd64,
-linux/arm64 and linux/ppc64le), on the base image of ghhelper's own, and carries
-labels with its repository, commit, version and time. The same version, built by
-the same ghhelper, has the same digest wherever it is built.
+The source comes from the module proxy, and is checked against the checksum
+database and the files of the git tag. It comes from the git tag itself if no
+module is declared, or if the module's go.mod replaces a module by a folder.
+
+ko builds it for each platform of the image (default: linux/amd64, linux/arm64 and
+linux/ppc64le), on ghhelper's own base image, with labels for its repository,
+commit, version and time. The same ghhelper builds the same version with the same
+digest everywhere.
 
 Without --push nothing is pushed. With it, the image is pushed under a staging
-name, looked at, and promoted by digest. A tag never moves: the same digest is
-done already, another one is an error.
+name, checked, and promoted by digest. A tag never moves: if it has the same
+digest, nothing is left to do, and any other digest is an error.
 
-Needs git, go, and on PATH the ko that "make .tools/bin/ko" builds; and for --push
+Needs git, go, and on PATH the ko that "make .tools/bin/ko" builds. --push needs
 credentials for the registry: docker login.`
+
+const imageExample = `  # Build an image, and leave it in a folder
+  ghhelper image clusteradm 0.11.1 --layout clusteradm-image
+
+  # Build and publish the image of the newest release
+  ghhelper image clusteradm --push`
 
 type imageFlags struct {
 	config, format, layout string
@@ -42,13 +48,24 @@ type imageFlags struct {
 
 func newImage(p process) *cobra.Command {
 	var f imageFlags
-	cmd := &cobra.Command{Use: "image COMPONENT [VERSION]", Short: "Build the image of somebody else's tool", Long: imageHelp, Args: cobra.RangeArgs(1, 2)}
-	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
-	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
-	cmd.Flags().StringVar(&f.layout, "layout", "", "leave the image as an OCI layout in this new folder")
-	cmd.Flags().StringSliceVar(&f.platforms, "platform", nil, "build for these of its platforms alone, which is never pushed")
-	cmd.Flags().BoolVar(&f.push, "push", false, "publish the image")
-	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what ko says while it builds")
+	cmd := &cobra.Command{
+		Use:               "image COMPONENT [VERSION]",
+		GroupID:           groupRelease,
+		Short:             "Build the image of another project's tool",
+		Long:              imageHelp,
+		Example:           imageExample,
+		SuggestFor:        []string{"ko"},
+		Args:              cobra.RangeArgs(1, 2),
+		ValidArgsFunction: p.completeComponent,
+	}
+	addConfig(cmd, &f.config)
+	addFormat(cmd, &f.format, "text", "json")
+	flags := cmd.Flags()
+	flags.StringVar(&f.layout, "layout", "", "leave the image as an OCI layout in this new folder")
+	flags.StringSliceVar(&f.platforms, "platform", nil,
+		"build only for these of the image's platforms; the result cannot be pushed")
+	flags.BoolVar(&f.push, "push", false, "publish the image")
+	flags.BoolVar(&f.verbose, "verbose", false, "show the output of ko")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := oneOf(f.format, "text", "json"); err != nil {
 			return err
@@ -70,14 +87,15 @@ func (p process) image(ctx context.Context, f imageFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	says := io.Discard
+	output := io.Discard
 	if f.verbose {
-		says = p.Stderr
+		output = p.Stderr
 	}
 	img, err := image.Builder{
-		File: src.File, Component: args[0], Version: v, Platforms: f.platforms, Repo: git.Repo{Dir: src.Repo.Dir, Env: p.Environ},
-		Env: p.without("GITHUB_TOKEN", dispatchToken, identityURL, identityToken), Toolchain: toolchain(), Server: p.server(),
-		Registry: p.registry(), Push: f.push, Layout: f.layout, Errors: says,
+		File: src.File, Component: args[0], Version: v, Platforms: f.platforms,
+		Repo: git.Repo{Dir: src.Repo.Dir, Env: p.Environ},
+		Env:  p.withoutTokens(), Toolchain: toolchain(), Server: p.server(),
+		Registry: p.registry(), Push: f.push, Layout: f.layout, Errors: output,
 	}.Build(ctx)
 	if err != nil {
 		return err
@@ -99,6 +117,6 @@ func (p process) concludeImage(img *image.Image, f imageFlags) error {
 
 var toolchainName = regexp.MustCompile(`^go1\.[0-9]+(\.[0-9]+)?(rc[0-9]+)?`)
 
-// toolchain is the one that this program was built with, which go.mod pins; "local"
-// where that is none that can be fetched.
+// toolchain returns the toolchain that built this program, which go.mod pins. It
+// returns "local" if that is not one that can be fetched.
 func toolchain() string { return orElse(toolchainName.FindString(runtime.Version()), "local") }

@@ -1,5 +1,5 @@
-// Command ghhelper keeps every versioned reference between repositories right:
-// it releases, rehearses releases, and checks what was published.
+// Command ghhelper keeps every versioned reference between repositories right. It
+// checks and bumps references, rehearses and makes releases, and proves them.
 package main
 
 import (
@@ -14,8 +14,8 @@ func main() { os.Exit(run()) }
 
 func run() int {
 	if os.Getenv("GOGC") == "" {
-		// A run is short and holds little: collecting garbage would take a
-		// tenth of it. The larger it gets, the more it is worth.
+		// A run is short and uses little memory, and collecting garbage would take a
+		// tenth of its time. It pays only if the heap grows.
 		const seldom, much = 400, 80 << 20
 		debug.SetGCPercent(seldom)
 		debug.SetMemoryLimit(much)

@@ -24,24 +24,33 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-const planHelp = `Says over all of an organisation's repositories that have a delivery.yaml what is
-behind what, which release would unblock which bumps, and in what order. It
+const planHelp = `Plans over all of an organisation's repositories that have a delivery.yaml: which
+pins are behind, which release would unblock which bumps, and in what order. It
 writes nothing but its cache.
 
-What is behind is what ghhelper bump would move now: to the newest release of a
-component by its git tags, and to a prerelease only where bump takes one. Steps
-go on from there: a repository that was bumped, and that others refer to, is
-released, and they are bumped to that. Repositories in lock step are released
-together. Where repositories refer to each other, the cycle is named with the
-sequence that resolves it: one of them is released against an older version of
-another, and caught up with at the end.
+A pin is behind if "ghhelper bump" would move it now, to the newest release of its
+component by git tags. Later steps build on that: a repository with downstreams is
+released after its bumps, and then its downstreams are bumped to the new release.
+Repositories in lock step are released together. If repositories refer to each
+other, the plan names the cycle and a sequence that resolves it. To break a cycle,
+one repository is released with its current pin and bumped afterwards.
 
---matrix prints the bumps that can be made now for a workflow's strategy, on one
-line, at most 256 of them, as many as GitHub takes; more come in parts.
+--matrix prints the bumps that can be made now, on one line, for a workflow's
+strategy. A matrix takes at most 256 jobs, the limit of GitHub. More bumps come in
+parts.
 
-With GITHUB_TOKEN, private repositories are looked at too. Of the API's limit,
-a run takes few requests where little has changed: all that can be asked by ETag
-is, and all else comes by git.`
+With GITHUB_TOKEN, the plan includes private repositories. A run uses few requests
+of the API's limit if little has changed: it sends ETags, and reads most data with
+git.`
+
+const planExample = `  # Show what is behind in an organisation
+  GITHUB_TOKEN=$(gh auth token) ghhelper plan --org kubestellar
+
+  # Draw two repositories
+  ghhelper plan --repo kubestellar/kubestellar --repo kubestellar/kubeflex --format mermaid
+
+  # Print the matrix of a workflow's job
+  ghhelper plan --org kubestellar --matrix`
 
 type planFlags struct {
 	org, format, cache string
@@ -52,13 +61,24 @@ type planFlags struct {
 
 func newPlan(p process) *cobra.Command {
 	var f planFlags
-	cmd := &cobra.Command{Use: "plan", Short: "Say what is behind what in an organisation, and in what order to bump and release", Long: planHelp, Args: cobra.NoArgs}
-	cmd.Flags().StringVar(&f.org, "org", "", "the organisation (default: the owner of the repository that ./delivery.yaml is about)")
-	cmd.Flags().StringArrayVar(&f.repos, "repo", nil, "only this repository, OWNER/NAME; may be given several times")
-	cmd.Flags().StringVar(&f.format, "format", "text", "text, json or mermaid")
-	cmd.Flags().BoolVar(&f.matrix, "matrix", false, "print the bumps that can be made now as the matrix of a workflow's job")
-	cmd.Flags().IntVar(&f.part, "matrix-part", 0, "the part of the matrix, from 1, where there are more bumps than a matrix takes")
-	cmd.Flags().StringVar(&f.cache, "cache", "", "the folder to keep what is fetched in (default: ghhelper in the user's cache)")
+	cmd := &cobra.Command{
+		Use:               "plan",
+		GroupID:           groupMany,
+		Short:             "Show what is behind in an organisation, and the order of bumps and releases",
+		Long:              planHelp,
+		Example:           planExample,
+		SuggestFor:        []string{"graph", "outdated"},
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.org, "org", "",
+		"the organisation (default: the owner of the repository that ./delivery.yaml is about)")
+	flags.StringArrayVar(&f.repos, "repo", nil, "plan only over this repository, OWNER/NAME; may be repeated")
+	addFormat(cmd, &f.format, "text", "json", "mermaid")
+	flags.BoolVar(&f.matrix, "matrix", false, "print the bumps that can be made now as a workflow's matrix")
+	flags.IntVar(&f.part, "matrix-part", 0, "the part of the matrix, from 1, if there are more bumps than a matrix takes")
+	flags.StringVar(&f.cache, "cache", "", "the folder for fetched files (default: ghhelper in the user's cache)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := f.check(cmd.Flags().Changed); err != nil {
 			return err
@@ -71,9 +91,9 @@ func newPlan(p process) *cobra.Command {
 func (f planFlags) check(given func(string) bool) error {
 	switch {
 	case f.org != "" && len(f.repos) > 0:
-		return usage("--org and --repo both say where to look: give one of them")
+		return usage("--org and --repo both select repositories: give one of them")
 	case given("org") && !gh.IsOrganisation(f.org):
-		return usage("--org %+q is no name of an organisation", ref.Shorten(f.org))
+		return usage("--org %+q is not the name of an organisation", ref.Shorten(f.org))
 	case given("matrix-part") && (!f.matrix || f.part < 1):
 		return usage("--matrix-part %d: want a number from 1, with --matrix", f.part)
 	case f.matrix && given("format"):
@@ -81,7 +101,7 @@ func (f planFlags) check(given func(string) bool) error {
 	}
 	for _, name := range f.repos {
 		if !gh.IsRepository(name) {
-			return usage("--repo %+q is no name of a repository, want OWNER/NAME", ref.Shorten(name))
+			return usage("--repo %+q is not the name of a repository, want OWNER/NAME", ref.Shorten(name))
 		}
 	}
 	return oneOf(f.format, "text", "json", "mermaid")
@@ -91,7 +111,7 @@ func (p process) plan(ctx context.Context, f planFlags) error {
 	if f.org == "" && len(f.repos) == 0 {
 		src, err := p.opener(delivery.FileName).Folder(ctx, "")
 		if err != nil {
-			return fmt.Errorf("%w; or name the organisation by --org", err)
+			return fmt.Errorf("%w; or name the organisation with --org", err)
 		}
 		f.org, _, _ = strings.Cut(src.File.Own().Repository, "/")
 	}
@@ -104,13 +124,14 @@ func (p process) plan(ctx context.Context, f planFlags) error {
 		return err
 	}
 	if len(result.Unchecked) > 0 {
-		return outcome.As(outcome.Unchecked, fmt.Errorf("%s could not be checked: what is said holds for the others", report.Count(len(result.Unchecked), "thing")))
+		return outcome.As(outcome.Unchecked, fmt.Errorf("%s could not be checked: the plan is only about the others",
+			report.Count(len(result.Unchecked), "thing")))
 	}
 	return nil
 }
 
-// survey looks at the repositories. Git runs in an empty folder, where no
-// repository's settings meet those that it is given.
+// survey reads the repositories. Git runs in an empty folder, so no repository's
+// settings apply.
 func (p process) survey(ctx context.Context, f planFlags) (result *plan.Plan, err error) {
 	forge, err := p.forge("GITHUB_TOKEN")
 	if err != nil {
@@ -137,7 +158,7 @@ func openCache(dir string) (cache.Dir, error) {
 	if dir == "" {
 		home, err := os.UserCacheDir()
 		if err != nil {
-			return cache.Dir{}, usage("there is no folder to keep what is fetched in: %w; name one by --cache", err)
+			return cache.Dir{}, usage("there is no folder for fetched files: %w; name one with --cache", err)
 		}
 		dir = filepath.Join(home, "ghhelper")
 	}
@@ -145,9 +166,9 @@ func openCache(dir string) (cache.Dir, error) {
 	return c, outcome.As(outcome.Usage, err)
 }
 
-// gitWithToken is git's environment, by which it shows GITHUB_TOKEN to the
-// server and to nobody else. Arguments would show it to all users of the
-// machine. https://git-scm.com/docs/git-config#ENVIRONMENT
+// gitWithToken returns an environment in which git sends GITHUB_TOKEN to the server
+// and to no other host. Arguments would show the token to each user of the machine.
+// https://git-scm.com/docs/git-config#ENVIRONMENT
 func (p process) gitWithToken() []string {
 	env := append(slices.Clone(p.Environ), "GIT_TERMINAL_PROMPT=0")
 	token := p.Getenv("GITHUB_TOKEN")
@@ -179,15 +200,15 @@ func (p process) printPlan(result *plan.Plan, f planFlags) error {
 	return result.Text(p.Stdout)
 }
 
-// printOpen says what could not be checked where the output has no place for it.
+// printOpen prints to stderr what could not be checked, for formats without it.
 func (p process) printOpen(result *plan.Plan) {
 	for _, o := range result.Unchecked {
 		fmt.Fprintln(p.Stderr, report.Plain(fmt.Sprintf("could not check %s: %s", o.What, o.Because)))
 	}
 }
 
-// printMatrix prints one line, as GITHUB_OUTPUT takes it. Who asks for no part
-// shall not lose bumps without a word.
+// printMatrix prints one line, as GITHUB_OUTPUT takes it. If no part was requested
+// and bumps are left, that is an error, so none is lost unnoticed.
 func (p process) printMatrix(result *plan.Plan, part int) error {
 	p.printOpen(result)
 	m, left := result.Matrix(max(part, 1))
@@ -199,10 +220,11 @@ func (p process) printMatrix(result *plan.Plan, part int) error {
 	if left == 0 {
 		return nil
 	}
-	said := fmt.Sprintf("a matrix takes %d bumps, and %d are left: they come by --matrix-part %d and on", plan.MostJobs, left, max(part, 1)+1)
+	note := fmt.Sprintf("a matrix takes %d bumps, and %d are left: use --matrix-part %d and on for them",
+		plan.MostJobs, left, max(part, 1)+1)
 	if part == 0 {
-		return outcome.Wrongf("%s; say --matrix-part 1 for these", said)
+		return outcome.Wrongf("%s; give --matrix-part 1 for these", note)
 	}
-	fmt.Fprintln(p.Stderr, said)
+	fmt.Fprintln(p.Stderr, note)
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubestellar/actions/internal/attest"
-	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/prove"
@@ -20,27 +19,37 @@ import (
 	"github.com/kubestellar/actions/internal/workspace"
 )
 
-const proveHelp = `Looks at a release from outside, the own component's where none is named, by
-what anybody can read, and says of each association between what was published
-and its git tag whether it is proven, refuted, or could not be checked, with the
+const proveHelp = `Compares release VERSION of COMPONENT, or of the own component, with its git tag.
+prove reads only public data. It reports for each association between an artifact
+and the tag whether it is proven, refuted, or could not be checked, with the
 evidence.
 
-The tag's own delivery.yaml says what the release consists of. Charts are
-packaged again from the tag and compared byte for byte; labels, which say what
-the builder said, are called so. With --rebuild, images and archives are built
-again too: from the tag, in a clean clone in another folder, with an empty build
-cache and the recorded toolchain, in a world of its own. That takes goreleaser
-on PATH, and the time of a cold build. It runs what the tag's .goreleaser.yaml
-says, as you, on this machine: of a repository that you do not trust, do that in a
-machine to throw away.
+The tag's own delivery.yaml declares the artifacts of the release. Charts are
+packaged again from the tag and compared byte for byte. Labels are reported as
+labels, because only the builder vouches for them.
 
-Needs git, and gh where something is attested. GITHUB_TOKEN is of use only where
-GitHub limits how much anybody may ask. Exit codes: 0 all is proven, 1 something
-is refuted, 3 something could not be checked.
+With --rebuild, images and archives are built again too: from the tag, in a clean
+clone in another folder, with an empty build cache and the recorded toolchain, on
+an isolated network. That needs goreleaser on PATH, and takes as long as a cold
+build. It runs the commands of the tag's .goreleaser.yaml, as you, on this machine.
+If you do not trust the repository, use a disposable machine.
 
-With --newest, no version is given: the newest release of each component that is
-named, or of all that are declared, is proven; the newest is that of which any
-image or chart is published.`
+Needs git, and gh if something is attested. GITHUB_TOKEN only raises GitHub's rate
+limit. Exit codes: 0 everything is proven, 1 something is refuted, 3 something
+could not be checked.
+
+With --newest instead of a version, prove proves the newest release of each named
+component, or of every declared one. The newest release is the newest version with
+a published image or chart.`
+
+const proveExample = `  # Prove a release of the own component
+  ghhelper prove 0.29.0
+
+  # Prove another component's release, and build its images again
+  ghhelper prove ocm-status-addon 0.2.0 --rebuild
+
+  # Prove the newest release of each component
+  ghhelper prove --newest`
 
 type proveFlags struct {
 	config, format, goreleaser string
@@ -51,24 +60,41 @@ type proveFlags struct {
 
 func newProve(p process) *cobra.Command {
 	var f proveFlags
-	cmd := &cobra.Command{Use: "prove {[COMPONENT] VERSION | --newest [COMPONENT…]}", Short: "Prove a release from what was published", Long: proveHelp}
+	cmd := &cobra.Command{
+		Use:        "prove {[COMPONENT] VERSION | --newest [COMPONENT…]}",
+		GroupID:    groupRelease,
+		Short:      "Compare a published release with its git tag",
+		Long:       proveHelp,
+		Example:    proveExample,
+		SuggestFor: []string{"audit", "attest"},
+	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if f.newest {
-			return nil
-		}
-		if len(args) != 1 && len(args) != 2 {
-			return fmt.Errorf("want COMPONENT and VERSION, or VERSION of the own component, or --newest; got %s", report.Count(len(args), "argument"))
+		if !f.newest && len(args) != 1 && len(args) != 2 {
+			return fmt.Errorf("want COMPONENT and VERSION, or VERSION of the own component, or --newest; got %s",
+				report.Count(len(args), "argument"))
 		}
 		return nil
 	}
-	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
-	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
-	cmd.Flags().BoolVar(&f.rebuild, "rebuild", false, "build images and archives again from the tag, and compare")
-	cmd.Flags().StringVar(&f.goreleaser, "goreleaser", "goreleaser", "the goreleaser command, for --rebuild")
-	cmd.Flags().StringVar(&f.root, "trusted-root", "", "a file of who may certify attestations, as \"gh attestation trusted-root\" writes it (default: what Sigstore and GitHub publish)")
-	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what goreleaser says while it builds")
-	cmd.Flags().BoolVar(&f.newest, "newest", false, "prove the newest release of each component")
-	cmd.Flags().BoolVar(&f.standIns, "accept-stand-ins", false, "end well where all that could not be checked rests on stand-ins, as in a rehearsal")
+	cmd.ValidArgsFunction = func(
+		cmd *cobra.Command, args []string, word string,
+	) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if f.newest {
+			return p.completeComponents(cmd, args, word)
+		}
+		return p.completeComponent(cmd, args, word)
+	}
+	addConfig(cmd, &f.config)
+	addFormat(cmd, &f.format, "text", "json")
+	flags := cmd.Flags()
+	flags.BoolVar(&f.rebuild, "rebuild", false, "build images and archives again from the tag, and compare")
+	addGoreleaser(cmd, &f.goreleaser)
+	flags.StringVar(&f.root, "trusted-root", "",
+		"a file of the authorities that may certify attestations, as \"gh attestation trusted-root\" writes it\n"+
+			"(default: those of Sigstore and GitHub)")
+	flags.BoolVar(&f.verbose, "verbose", false, "show the output of goreleaser, with --rebuild")
+	flags.BoolVar(&f.newest, "newest", false, "prove the newest release of each component")
+	flags.BoolVar(&f.standIns, "accept-stand-ins", false,
+		"succeed if only stand-ins kept something from being checked, as in a rehearsal")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := oneOf(f.format, "text", "json"); err != nil {
 			return err
@@ -101,7 +127,7 @@ func (p process) prove(ctx context.Context, f proveFlags, args []string) error {
 	return proof.Err(f.standIns)
 }
 
-// outputProof gives the later steps what one proof came to.
+// outputProof sets the outputs for later steps.
 func (p process) outputProof(proof *report.Proof) {
 	conclusion := report.Proven
 	switch {
@@ -110,10 +136,14 @@ func (p process) outputProof(proof *report.Proof) {
 	case len(proof.Unchecked) > 0:
 		conclusion = report.Unchecked
 	}
-	p.output("prove", map[string]string{"component": proof.Component, "version": proof.Version, "commit": proof.Commit, "conclusion": string(conclusion)})
+	p.output("prove", map[string]string{
+		"component": proof.Component, "version": proof.Version, "commit": proof.Commit,
+		"conclusion": string(conclusion),
+	})
 }
 
-// proveNewest proves one release of each component, and fails by the worst.
+// proveNewest proves one release of each component. The worst result decides the
+// exit code.
 func (p process) proveNewest(ctx context.Context, f proveFlags, src workspace.Workspace, components []string) error {
 	if len(components) == 0 {
 		components = src.File.Names()
@@ -157,23 +187,28 @@ func (p process) proveNewest(ctx context.Context, f proveFlags, src workspace.Wo
 	return errors.Join(errs...)
 }
 
-// proof looks at one release.
-func (p process) proof(ctx context.Context, f proveFlags, src workspace.Workspace, component string, v ref.Version) (*report.Proof, error) {
+// proof proves one release.
+func (p process) proof(
+	ctx context.Context, f proveFlags, src workspace.Workspace, component string, v ref.Version,
+) (*report.Proof, error) {
 	forge, err := p.forge("GITHUB_TOKEN")
 	if err != nil {
 		return nil, err
 	}
-	home, err := os.MkdirTemp("", "ghhelper-gh-*") // gh keeps there what it has fetched of whom to trust
+	home, err := os.MkdirTemp("", "ghhelper-gh-*") // where gh keeps the trusted authorities
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(home)
-	registry := p.registry() // one, which keeps the tokens that registries give
+	registry := p.registry() // a single one, because it caches tokens
 	prover := &prove.Prover{
 		File: src.File, Config: src.Config, Component: component, Version: v, Repo: src.Repo, Server: p.server(),
 		Registry: registry, Anybody: anybody(), World: p.resolver(src, registry), Forge: forge,
 	}
-	prover.Attestations = &attest.Verifier{GitHub: forge.Attestations, Registry: registry, Command: "gh", Env: attest.Environment(p.Environ), TrustedRoot: f.root, Home: home}
+	prover.Attestations = &attest.Verifier{
+		GitHub: forge.Attestations, Registry: registry,
+		Command: "gh", Env: attest.Environment(p.Environ), TrustedRoot: f.root, Home: home,
+	}
 	if f.rebuild {
 		program := goreleaser.Program{Command: f.goreleaser}
 		if f.verbose {

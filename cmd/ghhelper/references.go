@@ -11,25 +11,39 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 )
 
-const referencesHelp = `Lists the references in the tree: places that name a version of a component that
-delivery.yaml declares, and uses, whose version stands elsewhere. Looked at are
-the files that git tracks or has not been told to ignore, all in a folder that
-git does not know.`
+const referencesHelp = `Lists the references in the tree: places that name a version of a component in
+delivery.yaml, and uses, whose version is written elsewhere. It reads the files
+that git tracks or does not ignore, or every file if the folder is not a part of a
+repository.`
+
+const referencesExample = `  # List every reference
+  ghhelper references
+
+  # List the references to one component
+  ghhelper references --component kubeflex`
 
 func newReferences(p process) *cobra.Command {
 	var dir, config, component, format string
-	cmd := &cobra.Command{Use: "references", Short: "List the references in the tree", Long: referencesHelp, Args: cobra.NoArgs}
-	cmd.Flags().StringVar(&dir, "dir", "", "the root of the tree (default: that of the repository around this folder)")
-	cmd.Flags().StringVar(&config, "config", delivery.FileName, "the file that declares the components")
-	cmd.Flags().StringVar(&component, "component", "", "only references to this component")
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	cmd := &cobra.Command{
+		Use:               "references",
+		GroupID:           groupReferences,
+		Short:             "List the references in the tree",
+		Long:              referencesHelp,
+		Example:           referencesExample,
+		SuggestFor:        []string{"list", "find"},
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	addTree(cmd, &dir, &config)
+	cmd.Flags().StringVar(&component, "component", "", "list only references to this component")
+	completeFlag(cmd, "component", p.completeComponents)
+	addFormat(cmd, &format, "text", "json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := oneOf(format, "text", "json"); err != nil {
 			return err
@@ -62,11 +76,13 @@ func (p process) references(ctx context.Context, dir, config, component string) 
 		}
 	}
 	found, err := find.New(src.File).Files(ctx, src.Tree, src.Names)
-	return slices.DeleteFunc(found.References, func(r ref.Reference) bool { return component != "" && r.Component != component }), err
+	return slices.DeleteFunc(found.References, func(r ref.Reference) bool {
+		return component != "" && r.Component != component
+	}), err
 }
 
-// folded leaves of many places that one excuse covers only the first, and says
-// of how many more it stands for. What programs read lists them all.
+// folded keeps only the first of many places with the same excuse, and notes how
+// many more there are. The JSON output lists each place.
 func folded[T any](all []T, excuse func(T) string) (shown []T, more map[string]string) {
 	const most = 3
 	count := map[string]int{}
@@ -103,7 +119,8 @@ func (p process) printReferences(found []ref.Reference, format string) error {
 		if r.Excused != "" {
 			note = "\texcused: " + report.Plain(r.Excused) + more[r.Excused]
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s%s\n", report.Plain(r.Site.String()), r.Component, orElse(r.Artifact, "-"), report.Plain(r.Written), r.Syntax, note)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s%s\n",
+			report.Plain(r.Site.String()), r.Component, orElse(r.Artifact, "-"), report.Plain(r.Written), r.Syntax, note)
 	}
 	return errors.Join(t.Flush(), out.Flush())
 }

@@ -13,22 +13,33 @@ import (
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal"
+	"github.com/kubestellar/actions/internal/report"
 )
 
-const rehearseHelp = `Releases HEAD in a world of its own on this machine: registries and a forge that
-answer as ghcr.io, quay.io and github.com on loopback, with throwaway
-credentials. The release itself is "ghhelper release", unchanged, with real
-goreleaser and git, so the digests are those that the real release will have.
+const rehearseHelp = `Rehearses the release of HEAD on this machine, against fake registries and a fake
+GitHub on loopback. They answer as ghcr.io, quay.io and github.com, with throwaway
+credentials. The release itself is an unchanged "ghhelper release", with the real
+goreleaser and git, so its digests are those of the real release.
 
-What others publish is not rebuilt: a stand-in with the right name, version and
-labels takes its place, the output says so at each one, and what rests on a
-stand-in counts as "could not check", never as proven.
+Artifacts of other projects are not built. Stand-ins with the right name, version
+and labels take their place. The output lists each stand-in, and whatever depends
+on one counts as "could not check", never as proven.
 
-Then a release of an upstream arrives: it publishes (stand-ins), tells us, and
-what the receiving workflow does opens one pull request, which is shown, merged
-and followed by "ghhelper verify". --upstream does that alone.
+Then the rehearsal releases a new version of an upstream, as stand-ins, and
+dispatches it here. The receiving workflow opens one pull request. The rehearsal
+prints it, merges it, and runs "ghhelper verify". --upstream rehearses only this
+part.
 
-VERSION is the next one after the newest tag, or 0.1.0, unless it is given.`
+The default for VERSION is the next one after the newest tag, or 0.1.0.`
+
+const rehearseExample = `  # Rehearse the release of HEAD, and keep the report
+  ghhelper rehearse --report rehearsal
+
+  # Rehearse the arrival of an upstream's release
+  ghhelper rehearse --upstream kubeflex@0.9.2
+
+  # Explore the fake registries afterwards
+  ghhelper rehearse --keep`
 
 type rehearseFlags struct {
 	config, report, addr string
@@ -39,14 +50,24 @@ type rehearseFlags struct {
 
 func newRehearse(p process) *cobra.Command {
 	var f rehearseFlags
-	cmd := &cobra.Command{Use: "rehearse [VERSION]", Short: "Release HEAD in a world of its own on this machine", Long: rehearseHelp, Args: cobra.MaximumNArgs(1)}
-	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares what is released")
-	cmd.Flags().StringVar(&f.report, "report", "", "write report.md and report.json into this folder")
-	cmd.Flags().StringVar(&f.addr, "addr", "", "where the world listens (default: a free port of 127.0.0.1)")
-	cmd.Flags().BoolVar(&f.keep, "keep", false, "leave the world up until interrupted, and print how to look around in it")
-	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what goreleaser says while it builds")
-	cmd.Flags().StringVar(&f.upstream, "upstream", "", "rehearse only that this release (COMPONENT@VERSION) of an upstream arrives")
-	cmd.Flags().StringArrayVar(&f.without, "without", nil, "withhold this stand-in (location:tag), to see it missed")
+	cmd := &cobra.Command{
+		Use:               "rehearse [VERSION]",
+		GroupID:           groupRelease,
+		Short:             "Rehearse the release of HEAD on this machine",
+		Long:              rehearseHelp,
+		Example:           rehearseExample,
+		SuggestFor:        []string{"try", "simulate"},
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	addConfig(cmd, &f.config)
+	flags := cmd.Flags()
+	flags.StringVar(&f.report, "report", "", "write report.md and report.json into this folder")
+	flags.StringVar(&f.addr, "addr", "", "the address to listen on (default: a free port of 127.0.0.1)")
+	flags.BoolVar(&f.keep, "keep", false, "keep the fakes running until interrupted, and print how to use them")
+	flags.BoolVar(&f.verbose, "verbose", false, "show the output of goreleaser")
+	flags.StringVar(&f.upstream, "upstream", "", "rehearse only the arrival of this release of an upstream (COMPONENT@VERSION)")
+	flags.StringArrayVar(&f.without, "without", nil, "leave out this stand-in (location:tag), to see the failure")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return p.rehearse(cmd.Context(), f, args) }
 	return cmd
 }
@@ -84,29 +105,31 @@ func (p process) rehearse(ctx context.Context, f rehearseFlags, args []string) e
 	if err != nil || rep == nil {
 		return err
 	}
-	fmt.Fprintf(p.Stdout, "\nRehearsed %s %s in %.1fs. %d stand-ins took the place of what others publish, and what rests on them is not proven.\n",
-		rep.Component, rep.Version, time.Since(start).Seconds(), len(rep.Unchecked))
+	fmt.Fprintf(p.Stdout, "\nRehearsed %s %s in %.1fs, with %s for artifacts of other projects. "+
+		"Whatever depends on a stand-in is not proven.\n",
+		rep.Component, rep.Version, time.Since(start).Seconds(), report.Count(len(rep.Unchecked), "stand-in"))
 	if f.report != "" {
 		fmt.Fprintf(p.Stdout, "Report: %s/report.md\n", f.report)
 	}
 	return nil
 }
 
-// arriving reads --upstream.
+// arriving parses --upstream.
 func arriving(r *rehearsal.Rehearsal, text string) error {
 	if text == "" {
 		return nil
 	}
 	component, version, ok := strings.Cut(text, "@")
 	if _, err := r.File.Component(component); !ok || err != nil || r.File.IsOwn(component) {
-		return usage("--upstream %q: want COMPONENT@VERSION of a component in %s that is released elsewhere", text, delivery.FileName)
+		return usage("--upstream %q: want COMPONENT@VERSION of a component in %s that another repository releases",
+			text, delivery.FileName)
 	}
 	v, err := parseVersion(version)
 	r.Upstream, r.OnlyUpstream = &rehearsal.Upstream{Component: component, Version: v}, true
 	return err
 }
 
-// versionOrNext is the version given, or the next one after the newest tag.
+// versionOrNext returns the given version, or the next one after the newest tag.
 func versionOrNext(ctx context.Context, repo git.Repo, args []string) (ref.Version, error) {
 	if len(args) == 1 {
 		return parseVersion(args[0])
@@ -121,12 +144,12 @@ func versionOrNext(ctx context.Context, repo git.Repo, args []string) (ref.Versi
 	return ref.ParseVersion("0.1.0")
 }
 
-// keep prints what a person can paste, and waits for an interrupt.
+// keep prints commands to paste, and waits for an interrupt.
 func (p process) keep(ctx context.Context, k rehearsal.Kept) {
 	if k.Failed {
-		fmt.Fprintf(p.Stdout, "\nThe release failed, so not all of what follows is there.\n")
+		fmt.Fprintf(p.Stdout, "\nThe release failed, so some of the following is missing.\n")
 	}
-	fmt.Fprintf(p.Stdout, "\nThe world stays up on %s until interrupted (Ctrl-C). In another terminal:\n\n", k.Addr)
+	fmt.Fprintf(p.Stdout, "\nThe fake registries and GitHub stay up on %s until interrupted (Ctrl-C). In another terminal:\n\n", k.Addr)
 	for _, entry := range k.Exports {
 		name, value, _ := strings.Cut(entry, "=")
 		fmt.Fprintf(p.Stdout, "export %s=%s\n", name, shellQuote(value))

@@ -3,47 +3,98 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
 )
 
-const releaseHelp = `Releases the checked-out commit: preflight, tag, build with goreleaser, stamp,
-stage, check, sign, promote by digest, publish, prove, dispatch to the downstreams.
+// step is a step of a release.
+type step struct{ name, does string }
 
-Nothing becomes visible under its final name before all of it has been built
-and checked. Each step looks whether it is done first, so a release that
-stopped anywhere is finished by running the same command again.
+// releaseSteps are the steps of "ghhelper release" in order. A script compares them
+// with the steps that a release prints.
+var releaseSteps = []step{
+	{"preflight", "check the commit, its references, and every right that is needed"},
+	{"stamp", "write copies of charts and hooks with VERSION in place of placeholders"},
+	{"tag", "put the tag of VERSION on the commit"},
+	{"build", "draft a GitHub release, and run goreleaser"},
+	{"stage", "push the charts under names that nothing uses yet"},
+	{"check", "compare everything that is staged with the tag"},
+	{"sign", "sign images and charts by digest"},
+	{"promote", "give images and charts their final tags, by digest"},
+	{"publish", "make the draft public"},
+	{"prove", "compare everything that is published with the tag"},
+	{"dispatch", "notify the downstreams"},
+}
 
-Needs git, go and goreleaser on PATH, GITHUB_TOKEN, and credentials for
-registries other than ghcr.io: those of docker, with its credential helpers, or
-for charts those of helm, in that order, before GITHUB_TOKEN. DISPATCH_TOKEN, if
-it is set, is used for the downstreams alone. "ghhelper rehearse" runs the same
-without any.
+// publishSteps are the steps of "ghhelper publish" in order.
+var publishSteps = []step{
+	{"preflight", "check the tag, its references, and every right that is needed"},
+	{"stamp", "write copies of the charts with VERSION in place of placeholders"},
+	{"stage", "push the charts under names that nothing uses yet"},
+	{"check", "compare the staged charts with the tag"},
+	{"sign", "sign the charts by digest"},
+	{"promote", "give the charts their final tags, by digest"},
+	{"prove", "compare the published charts with the tag"},
+}
 
-With --sign cosign, cosign 3 or newer signs each image and chart as the job of
-a workflow, by its OIDC token, with docker's credentials. To see that it did:
+// describe lists steps for the help.
+func describe(steps []step) string {
+	var b strings.Builder
+	for _, s := range steps {
+		fmt.Fprintf(&b, "  %-10s %s\n", s.name, s.does)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+var releaseHelp = `Releases the checked-out commit in these steps:
+
+` + describe(releaseSteps) + `
+
+Nothing gets its final name before everything is built and checked. Each step
+first checks whether it is done already. If a release stops anywhere, run the same
+command again to finish it.
+
+Needs git, go and goreleaser on PATH, GITHUB_TOKEN, and credentials for registries
+other than ghcr.io. Those of docker come first, with its credential helpers, then
+for charts those of helm, then GITHUB_TOKEN. DISPATCH_TOKEN, if it is set, is used
+only for the downstreams. "ghhelper rehearse" needs no credentials.
+
+With --sign cosign, cosign 3 or newer signs each image and chart as the workflow's
+job, with the job's OIDC token and docker's credentials. To verify a signature:
 
   cosign verify LOCATION@DIGEST \
     --certificate-oidc-issuer https://token.actions.githubusercontent.com \
     --certificate-identity https://github.com/OWNER/NAME/.github/workflows/FILE@refs/tags/vVERSION
 
-Without, nothing is signed here. On github.com, actions/attest attests what
-subjects.txt lists, beside the report, and "gh attestation verify" sees to it.`
+Without --sign, the release signs nothing. On github.com, actions/attest attests
+the list in subjects.txt, beside the report, and "gh attestation verify" verifies
+it.`
 
-// dispatchToken names the variable with the downstreams' token; the build,
-// which runs other people's code, does not see it.
+const releaseExample = `  # Rehearse the release first, without credentials
+  ghhelper rehearse
+
+  # Release the checked-out commit
+  GITHUB_TOKEN=… DISPATCH_TOKEN=… ghhelper release 0.29.0 --report report`
+
+// dispatchToken names the variable with the token for the downstreams. The build
+// runs other people's code, and does not see it.
 const dispatchToken = "DISPATCH_TOKEN"
 
-const publishHelp = `Stamps, packages, stages, checks, promotes and proves the charts of VERSION
-alone, for a repository whose images are published already. The same stages
-as in "ghhelper release".`
+var publishHelp = `Publishes only the charts of VERSION, for a repository whose images are published
+already. The steps are the same as in "ghhelper release":
+
+` + describe(publishSteps)
+
+const publishExample = `  # Publish the charts of a tag that is checked out
+  GITHUB_TOKEN=… ghhelper publish 0.29.0`
 
 // releaseFlags are the flags of release and publish.
 type releaseFlags struct {
@@ -53,39 +104,70 @@ type releaseFlags struct {
 }
 
 func (f *releaseFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares what is released")
-	cmd.Flags().StringVar(&f.report, "report", "", "write report.md and report.json into this folder")
-	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show what goreleaser says while it builds")
-	cmd.Flags().BoolVar(&f.standIns, "accept-stand-ins", false, "let the release rest on stand-ins, as a rehearsal does")
-	cmd.Flags().BoolVar(&f.private, "allow-private", false, "go on with packages that are private, or new and so will be; the end says which nobody else can see")
-	cmd.Flags().StringVar(&f.sign, "sign", "", "sign images and charts by digest before they are promoted: cosign (default: do not)")
-	cmd.Flags().StringVar(&f.goreleaser, "goreleaser", "goreleaser", "the goreleaser command")
+	addConfig(cmd, &f.config)
+	flags := cmd.Flags()
+	flags.StringVar(&f.report, "report", "", "write report.md and report.json into this folder")
+	flags.BoolVar(&f.standIns, "accept-stand-ins", false, "release even if stand-ins are needed, as a rehearsal does")
+	flags.BoolVar(&f.private, "allow-private", false,
+		"release even if packages are private or new (new packages start private); list them at the end")
+	flags.StringVar(&f.sign, "sign", "",
+		"sign images and charts by digest before they are promoted: cosign (default: do not sign)")
+	completeFlag(cmd, "sign", cobra.FixedCompletions([]string{cosign}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func addGoreleaser(cmd *cobra.Command, command *string) {
+	cmd.Flags().StringVar(command, "goreleaser", "goreleaser", "the goreleaser command")
 }
 
 func newRelease(p process) *cobra.Command {
-	return newReleaser(p, "release VERSION", "Release the checked-out commit as VERSION", releaseHelp, (*release.Releaser).Release)
+	var f releaseFlags
+	cmd := &cobra.Command{
+		Use:               "release VERSION",
+		GroupID:           groupRelease,
+		Short:             "Release the checked-out commit as VERSION",
+		Long:              releaseHelp,
+		Example:           releaseExample,
+		SuggestFor:        []string{"deliver", "ship"},
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show the output of goreleaser and cosign")
+	addGoreleaser(cmd, &f.goreleaser)
+	cmd.RunE = p.releasing(&f, (*release.Releaser).Release)
+	return cmd
 }
 
 func newPublish(p process) *cobra.Command {
-	return newReleaser(p, "publish VERSION", "Publish the charts alone as VERSION", publishHelp, (*release.Releaser).Publish)
+	var f releaseFlags
+	cmd := &cobra.Command{
+		Use:               "publish VERSION",
+		GroupID:           groupRelease,
+		Short:             "Publish only the charts as VERSION",
+		Long:              publishHelp,
+		Example:           publishExample,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	f.add(cmd)
+	cmd.Flags().BoolVar(&f.verbose, "verbose", false, "show the output of cosign")
+	cmd.RunE = p.releasing(&f, (*release.Releaser).Publish)
+	return cmd
 }
 
 type releaseFunc func(*release.Releaser, context.Context) (*report.Report, error)
 
-func newReleaser(p process, use, short, long string, run releaseFunc) *cobra.Command {
-	var flags releaseFlags
-	cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.ExactArgs(1)}
-	flags.add(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		releaser, err := p.releaser(cmd.Context(), flags, args[0])
+// releasing returns the body of release and of publish.
+func (p process) releasing(f *releaseFlags, run releaseFunc) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		releaser, err := p.releaser(cmd.Context(), *f, args[0])
 		if err != nil {
 			return err
 		}
 		defer p.warnRenamed(cmd.Context(), releaser.Forge, releaser.Downstreams)
 		rep, err := run(releaser, cmd.Context())
-		return p.conclude(rep, flags.report, err)
+		return p.conclude(rep, f.report, err)
 	}
-	return cmd
 }
 
 // releaser returns a Releaser of the checked-out commit.
@@ -122,15 +204,18 @@ func (p process) releaser(ctx context.Context, flags releaseFlags, versionArg st
 	}
 	return &release.Releaser{
 		Repo: src.Repo, Commit: src.Commit, Tree: src.Tree, File: src.File, Version: v,
-		Registry: p.registry(), BuilderRegistry: builderRegistry(), Public: anybody(), Forge: forge, Downstreams: downstreams, Server: p.server(), World: p.resolver(src, nil),
+		Registry: p.registry(), BuilderRegistry: builderRegistry(), Public: anybody(),
+		Forge: forge, Downstreams: downstreams, Server: p.server(), World: p.resolver(src, nil),
 		Goreleaser:     program,
 		Signer:         signer,
 		Log:            &report.Log{Out: p.Stdout, Now: time.Now},
-		AcceptStandIns: flags.standIns, AllowPrivate: flags.private, Untracked: within(src.Repo.Dir, flags.report),
+		AcceptStandIns: flags.standIns,
+		AllowPrivate:   flags.private,
+		Untracked:      within(src.Repo.Dir, flags.report),
 	}, nil
 }
 
-// within is the path from the top of the repository, if it leads into it.
+// within returns the path from the top of the repository, if it is inside.
 func within(top, path string) []string {
 	absolute, err := filepath.Abs(path)
 	if err != nil || path == "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -11,12 +12,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// Set by the linker: version and commit in a release, see .goreleaser.yaml and the
-// Makefile; sourceHash by actions/_lib/build.sh, for which the same source is the same
-// program, whatever the commit.
+// The linker sets version and commit in a release, see .goreleaser.yaml and the
+// Makefile. actions/_lib/build.sh sets sourceHash instead, because the same source
+// gives the same program whatever the commit.
 var version, commit, sourceHash string
 
 // process is the environment and the streams that a command runs with.
@@ -25,7 +27,7 @@ type process struct {
 	Environ        []string
 }
 
-// Getenv is the value of an environment variable, "" without it.
+// Getenv returns the value of an environment variable, or an empty text.
 func (p process) Getenv(name string) string {
 	for _, entry := range p.Environ {
 		if value, ok := strings.CutPrefix(entry, name+"="); ok {
@@ -35,7 +37,7 @@ func (p process) Getenv(name string) string {
 	return ""
 }
 
-// execute runs the command line and gives the exit code.
+// execute runs the command line and returns the exit code.
 func execute(ctx context.Context, args []string, p process) int {
 	root := newRoot(p)
 	root.SetArgs(args)
@@ -54,8 +56,8 @@ func execute(ctx context.Context, args []string, p process) int {
 	return int(outcome.Of(err))
 }
 
-// longest is how many bytes an argument may have: no name, version or path is
-// longer, and what is refused is repeated in the message.
+// longest is the limit of an argument in bytes. No name, version or path is longer,
+// and an error repeats the argument that it refuses.
 const longest = 4096
 
 func short(args []string) error {
@@ -67,19 +69,27 @@ func short(args []string) error {
 	return nil
 }
 
-const rootHelp = `ghhelper packages and delivers a repository's releases, and keeps every
-versioned reference between repositories right.
+const rootHelp = `ghhelper keeps every versioned reference between repositories right, and
+packages and delivers their releases.
 
-Start with "ghhelper rehearse": it releases the current commit in a world of
-its own on this machine, needs no credentials, and changes nothing else.
+Start with "ghhelper rehearse". It rehearses the release of the current commit on
+this machine, needs no credentials, and changes nothing else.
 
-In a job of a GitHub workflow, errors are annotations; what bump, dispatch,
-goreleaser, image, plan, prove, release, tag and verify did is in the job's summary;
-and bump, dispatch, goreleaser, image, prove, tag and verify give it to later steps
-as outputs (GITHUB_OUTPUT).
+In a job of a GitHub workflow, errors become annotations. bump, dispatch,
+goreleaser, image, plan, prove, release, tag and verify write to the job's summary.
+All of these except plan and release also set outputs for later steps
+(GITHUB_OUTPUT).
 
 Exit codes: 0 nothing wrong, 1 something was found wrong, 2 wrong usage or
 configuration, 3 something could not be checked.`
+
+// The groups of commands in the help.
+const (
+	groupReferences = "references"
+	groupRelease    = "release"
+	groupMany       = "many"
+	groupOther      = "other"
+)
 
 func newRoot(p process) *cobra.Command {
 	root := &cobra.Command{
@@ -89,32 +99,60 @@ func newRoot(p process) *cobra.Command {
 		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          explainArgs(cobra.NoArgs),
+		Args:          explainArgs(noCommand),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("ghhelper {{.Version}}\n")
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage("%w; see %s --help", err, cmd.CommandPath())
 	})
-	for _, command := range []*cobra.Command{newRehearse(p), newTag(p), newRelease(p), newDispatch(p), newPublish(p), newProve(p), newStamp(p), newReferences(p), newVerify(p), newBump(p), newPlan(p), newImage(p), newGoreleaser(p)} {
+	root.AddGroup(
+		&cobra.Group{ID: groupReferences, Title: "References:"},
+		&cobra.Group{ID: groupRelease, Title: "One release:"},
+		&cobra.Group{ID: groupMany, Title: "Many repositories:"},
+		&cobra.Group{ID: groupOther, Title: "Other commands:"},
+	)
+	root.SetHelpCommandGroupID(groupOther)
+	root.SetCompletionCommandGroupID(groupOther)
+	for _, command := range commandsOf(p) {
 		command.Args = explainArgs(command.Args)
 		root.AddCommand(command)
 	}
 	return root
 }
 
+func commandsOf(p process) []*cobra.Command {
+	return []*cobra.Command{
+		newReferences(p), newVerify(p), newBump(p),
+		newRehearse(p), newTag(p), newRelease(p), newPublish(p), newStamp(p), newProve(p), newImage(p), newGoreleaser(p),
+		newPlan(p), newDispatch(p),
+	}
+}
+
+// noCommand refuses arguments that are not a command, and suggests one.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	text := fmt.Sprintf("unknown command %+q", ref.Shorten(args[0]))
+	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+		text += ", did you mean " + strings.Join(similar, " or ") + "?"
+	}
+	return errors.New(text)
+}
+
 // explainArgs makes a wrong number of arguments an error of usage.
 func explainArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return usage("%s: %w; usage: %s", cmd.CommandPath(), err, cmd.UseLine())
+			return usage("%w; usage: %s", err, cmd.UseLine())
 		}
 		return nil
 	}
 }
 
-// versionText says which source this program was built from, and by what.
+// versionText describes the source and the toolchain of this program.
 func versionText() string {
 	by := fmt.Sprintf("%s %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	if sourceHash != "" {

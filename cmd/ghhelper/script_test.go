@@ -69,6 +69,7 @@ func TestScripts(t *testing.T) {
 			"released":    released,
 			"renamed":     renamed,
 			"roots":       roots,
+			"steps":       steps,
 			"repository":  repository,
 			"unpublished": unpublished,
 			"valid":       valid,

@@ -7,24 +7,39 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubestellar/actions/internal/apply"
-	"github.com/kubestellar/actions/internal/delivery"
 )
 
-const stampHelp = `Writes copies of our own charts and hooks in which every placeholder has become
-VERSION: charts as folders and as packages (.tgz), hooks as files. The sources
-are not touched. Charts that ours depend on are fetched from their registry;
---only stamps the artifacts that it names, and so does without what others need.
+const stampHelp = `Writes copies of the own charts and hooks with VERSION in place of each
+placeholder: charts as folders and as packages (.tgz), hooks as files. The sources
+do not change. Charts that ours depend on are fetched from their registry. --only
+stamps the named artifacts, and skips whatever the others need.
 
-What is stamped is HEAD, and the packages carry its time: the same commit gives
-the same bytes, whatever else lies in the work tree.`
+stamp reads HEAD, and the packages carry its time. The same commit gives the same
+bytes, whatever else is in the work tree.`
+
+const stampExample = `  # Stamp everything into a new folder
+  ghhelper stamp 0.29.0 --out stamped
+
+  # Stamp one chart
+  ghhelper stamp 0.29.0 --out stamped --only core-chart`
 
 func newStamp(p process) *cobra.Command {
 	var config, out string
 	var only []string
-	cmd := &cobra.Command{Use: "stamp VERSION --out DIR", Short: "Write stamped copies of our charts and hooks", Long: stampHelp, Args: cobra.ExactArgs(1)}
-	cmd.Flags().StringVar(&config, "config", delivery.FileName, "the file that declares what is released")
+	cmd := &cobra.Command{
+		Use:               "stamp VERSION --out DIR",
+		GroupID:           groupRelease,
+		Short:             "Write stamped copies of the own charts and hooks",
+		Long:              stampHelp,
+		Example:           stampExample,
+		SuggestFor:        []string{"package"},
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	addConfig(cmd, &config)
 	cmd.Flags().StringVar(&out, "out", "", "the folder to write, empty or absent (required)")
-	cmd.Flags().StringArrayVar(&only, "only", nil, "an artifact to stamp, by its name in the file; may be repeated (default all)")
+	cmd.Flags().StringArrayVar(&only, "only", nil,
+		"an artifact to stamp, by its name in delivery.yaml; may be repeated (default: all)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if out == "" {
 			return usage("--out is missing: name the folder to write, empty or absent")
@@ -48,7 +63,9 @@ func (p process) stamp(ctx context.Context, config, versionArg, out string, only
 	if err != nil {
 		return err
 	}
-	stamper := apply.Stamper{Tree: src.Tree, File: src.File, Version: v, Time: at, Fetch: p.registry().Chart, Only: only}
+	stamper := apply.Stamper{
+		Tree: src.Tree, File: src.File, Version: v, Time: at, Fetch: p.registry().Chart, Only: only,
+	}
 	stamped, err := stamper.Stamp(ctx, out)
 	for _, s := range stamped {
 		fmt.Fprintln(p.Stdout, s.Path)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
@@ -17,23 +16,32 @@ import (
 )
 
 const tagHelp = `Puts the annotated tag of VERSION on a commit of the own component's repository,
-once. A tag that is on this commit already is done; one on another commit never
-moves.
+once. If the tag is on this commit already, nothing is left to do. A tag never
+moves from another commit.
 
-First everything is looked at, and all that is wrong is reported: VERSION is
-newer than all before in its line (main's, or X.Y of the branch release-X.Y); the
-commit is on main or a release branch; its checks are green, those that rulesets
-require among them; "ghhelper verify" finds nothing in its tree; what is released
-in lock step is there.
+First tag checks everything, and reports every problem:
 
-A check that has not come to its end could not be checked: exit code 3. What
-classic branch protection requires cannot be read with most tokens, and is not
-asked for. Runs that a dispatch started do not count, unless they are required:
-they say nothing of the commit.
+  - VERSION is newer than every other one in its line: main's, or X.Y of the branch
+    release-X.Y
+  - the commit is on main or on a release branch
+  - its checks are green, including those that rulesets require
+  - "ghhelper verify" has no findings in its tree
+  - the artifacts of components in lock step are published
 
-Needs GITHUB_TOKEN with contents: write, and of git no credentials. GitHub starts
-no workflow for a tag that a workflow's own token makes: give an App's token where
-one shall start.`
+A check that has not ended is reported as "could not check": exit code 3. Most
+tokens cannot read classic branch protection, so it is ignored. A run that a
+dispatch started counts only if it is required, because it does not test the
+commit.
+
+Needs GITHUB_TOKEN with contents: write. git needs no credentials. GitHub starts no
+workflow for a tag that a workflow's own token makes. To start one, give an App's
+token.`
+
+const tagExample = `  # Check everything, and make no tag
+  GITHUB_TOKEN=$(gh auth token) ghhelper tag 0.29.0 --dry-run
+
+  # Tag a commit of main
+  GITHUB_TOKEN=$(gh auth token) ghhelper tag 0.29.0 --commit origin/main`
 
 type tagFlags struct {
 	commit, config string
@@ -43,11 +51,20 @@ type tagFlags struct {
 
 func newTag(p process) *cobra.Command {
 	var f tagFlags
-	cmd := &cobra.Command{Use: "tag VERSION", Short: "Put the tag of VERSION on a commit, once", Long: tagHelp, Args: cobra.ExactArgs(1)}
-	cmd.Flags().StringVar(&f.commit, "commit", "HEAD", "the commit, by any name that git has for it here")
-	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
-	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "look at everything, and make no tag")
-	cmd.Flags().BoolVar(&f.ifAbsent, "if-absent", false, "be content with a tag that is there already, whatever commit it is on")
+	cmd := &cobra.Command{
+		Use:               "tag VERSION",
+		GroupID:           groupRelease,
+		Short:             "Put the tag of VERSION on a commit, once",
+		Long:              tagHelp,
+		Example:           tagExample,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	addConfig(cmd, &f.config)
+	flags := cmd.Flags()
+	flags.StringVar(&f.commit, "commit", "HEAD", "the commit, by any name that git knows here")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "check everything, and make no tag")
+	flags.BoolVar(&f.ifAbsent, "if-absent", false, "accept an existing tag on any commit")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return p.tag(cmd.Context(), f, args[0]) }
 	return cmd
 }
@@ -64,12 +81,13 @@ func (p process) tag(ctx context.Context, f tagFlags, version string) error {
 		p.output("tag", map[string]string{"version": tagger.Version.String(), "tag": tagger.Version.Tag(), "commit": made.Commit})
 	}
 	if err == nil && made != nil && made.ByWorkflow() {
-		p.warn("tag %s was made by a workflow's own token (GITHUB_TOKEN), for which GitHub starts no workflow: start the release by hand, or give the token of an App", tagger.Version.Tag())
+		p.warn("tag %s was made by a workflow's own token (GITHUB_TOKEN), for which GitHub starts no workflow: "+
+			"start the release by hand, or give the token of an App", tagger.Version.Tag())
 	}
 	return err
 }
 
-// summaryOfTag is what was looked at and done, as Markdown.
+// summaryOfTag returns the checks and the result as Markdown.
 func summaryOfTag(t *tag.Tagger, made *gh.Tag, err error) string {
 	did := "No tag was made"
 	if made != nil {
@@ -85,11 +103,10 @@ func summaryOfTag(t *tag.Tagger, made *gh.Tag, err error) string {
 	return fmt.Sprintf("### Tag %s\n\n%s.\n%s", t.Version.Tag(), did, report.Table([]string{"step", "what"}, rows))
 }
 
-// revision is what names of commits are made of:
-// https://git-scm.com/docs/gitrevisions
+// revision matches names of commits: https://git-scm.com/docs/gitrevisions
 var revision = regexp.MustCompile(`^[A-Za-z0-9@][A-Za-z0-9._/@{}^~+-]{0,249}$`)
 
-// tagger puts a tagger together from the surroundings.
+// tagger returns a Tagger of a commit.
 func (p process) tagger(ctx context.Context, f tagFlags, version string) (*tag.Tagger, error) {
 	v, err := parseVersion(version)
 	if err != nil {
@@ -100,11 +117,11 @@ func (p process) tagger(ctx context.Context, f tagFlags, version string) (*tag.T
 		return nil, err
 	}
 	if !revision.MatchString(f.commit) {
-		return nil, usage("--commit %+q is no commit here: want a name that git has for it, such as HEAD", ref.Shorten(f.commit))
+		return nil, usage("--commit %+q is not a commit here: want a name that git knows, such as HEAD", ref.Shorten(f.commit))
 	}
 	commit, err := repo.Commit(ctx, f.commit)
 	if err != nil {
-		return nil, usage("--commit %q is no commit here: %w", f.commit, err)
+		return nil, usage("--commit %q is not a commit here: %w", f.commit, err)
 	}
 	src, err := p.opener(f.config).Commit(ctx, repo, commit)
 	if err != nil {
@@ -132,7 +149,7 @@ func (p process) tagger(ctx context.Context, f tagFlags, version string) (*tag.T
 	}, nil
 }
 
-// warn says something on the side that fails nothing.
+// warn prints a warning, which does not change the exit code.
 func (p process) warn(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	fmt.Fprintln(p.Stderr, "ghhelper: warning:", report.Plain(text))

@@ -9,30 +9,37 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubestellar/actions/internal/decide"
-	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/verify"
 	"github.com/kubestellar/actions/internal/workspace"
 )
 
-const verifyHelp = `Checks every reference in the tree. By itself: that git holds no version of what
-this repository releases, that the pins of a component agree, that each has a
-"v" where it must, that nothing names latest or a variable that nothing
-expands, and that whatever looks like a reference is one, or is excused.
+const verifyHelp = `Checks every reference in the tree. Offline, it checks that git contains no version
+of a component that this repository releases, that the pins of a component agree,
+that each has a "v" if it needs one, that nothing names "latest" or an undefined
+variable, and that every text that looks like a reference is one, or is excused.
 
-Then it asks the world, for each thing once, whether what is named is there: git
-tags, images, charts, Go modules, release assets, files at a tag; and of charts,
-whether what they run is there too. What the world does not tell is listed as
-could not be checked, and the exit code is 3; findings make it 1.
+Then it queries each target once: git tags, images, charts, Go modules, release
+assets, and files at a tag. It also queries the images that the charts run.
+Whatever cannot be queried is listed as "could not check" (exit code 3). Findings
+are exit code 1.
 
-What is to stay as it is, is excused: by an entry of ignore in delivery.yaml, or
-by a comment that says ghhelper:keep and the reason, in its line or on the line
-above.
-An excuse that excuses nothing is a finding.
+An entry of ignore in delivery.yaml excuses a reference, and so does a comment
+with ghhelper:keep and the reason, in the same line or the one above. An excuse
+that excuses nothing is a finding.
 
-In a GitHub workflow, findings become annotations at their lines and a table in
+In a GitHub workflow, findings become annotations at their lines, and a table in
 the job's summary.`
+
+const verifyExample = `  # Check the work tree
+  ghhelper verify
+
+  # Check it without network
+  ghhelper verify --offline
+
+  # Check another commit, without checking it out
+  ghhelper verify --against origin/main`
 
 type verifyFlags struct {
 	dir, against, config, format string
@@ -41,13 +48,22 @@ type verifyFlags struct {
 
 func newVerify(p process) *cobra.Command {
 	var f verifyFlags
-	cmd := &cobra.Command{Use: "verify", Short: "Check every reference in the tree", Long: verifyHelp, Args: cobra.NoArgs}
-	cmd.Flags().StringVar(&f.dir, "dir", "", "the root of the tree (default: that of the repository around this folder)")
-	cmd.Flags().StringVar(&f.against, "against", "", "look at another folder, or at a commit of this repository without checking it out")
-	cmd.Flags().StringVar(&f.config, "config", delivery.FileName, "the file that declares the components")
-	cmd.Flags().StringVar(&f.format, "format", "text", "text or json")
-	cmd.Flags().BoolVar(&f.offline, "offline", false, "ask nothing of the world")
-	cmd.Flags().BoolVar(&f.standIns, "accept-stand-ins", false, "let stand-ins count as there, as a rehearsal does")
+	cmd := &cobra.Command{
+		Use:               "verify",
+		GroupID:           groupReferences,
+		Short:             "Check every reference in the tree",
+		Long:              verifyHelp,
+		Example:           verifyExample,
+		SuggestFor:        []string{"check", "lint", "validate"},
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	addTree(cmd, &f.dir, &f.config)
+	cmd.Flags().StringVar(&f.against, "against", "",
+		"check another folder, or a commit of this repository without checking it out")
+	cmd.Flags().BoolVar(&f.offline, "offline", false, "use no network")
+	addFormat(cmd, &f.format, "text", "json")
+	addStandIns(cmd, &f.standIns)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := oneOf(f.format, "text", "json"); err != nil {
 			return err
@@ -79,13 +95,13 @@ func (p process) verify(ctx context.Context, f verifyFlags) error {
 	p.summarize(summaryOf(result))
 	p.outputResult(result)
 	p.annotateFindings(result, f.format)
-	if err := p.printResult(result, f); err != nil {
+	if err := p.printVerified(result, f); err != nil {
 		return err
 	}
 	return result.Err(f.standIns)
 }
 
-// verified is the tree that the flags name.
+// verified opens the tree that the flags name.
 func (p process) verified(ctx context.Context, f verifyFlags) (workspace.Workspace, error) {
 	if f.against != "" {
 		return p.opener(f.config).Named(ctx, f.against)
@@ -93,7 +109,7 @@ func (p process) verified(ctx context.Context, f verifyFlags) (workspace.Workspa
 	return p.opener(f.config).Folder(ctx, f.dir)
 }
 
-func (p process) printResult(r verify.Result, f verifyFlags) error {
+func (p process) printVerified(r verify.Result, f verifyFlags) error {
 	if f.format == "json" {
 		return p.printJSON(r)
 	}
@@ -103,15 +119,16 @@ func (p process) printResult(r verify.Result, f verifyFlags) error {
 	for _, open := range r.Unchecked {
 		fmt.Fprintln(p.Stdout, report.Plain(fmt.Sprintf("could not check %s: %s", open.What, open.Because)))
 	}
-	asked := "the world was not asked"
+	queried := "offline"
 	if !f.offline {
-		asked = report.Count(r.Targets, "target") + " asked for"
+		queried = report.Count(r.Targets, "target") + " queried"
 	}
-	fmt.Fprintf(p.Stdout, "%s, %s: %s, %d could not be checked\n", report.Count(r.References, "reference"), asked, countFindings(r), len(r.Unchecked))
+	fmt.Fprintf(p.Stdout, "%s, %s: %s, %d could not be checked\n",
+		report.Count(r.References, "reference"), queried, countFindings(r), len(r.Unchecked))
 	return nil
 }
 
-// countFindings tells warnings, which fail nothing, from what does.
+// countFindings counts findings and warnings. Warnings do not change the exit code.
 func countFindings(r verify.Result) string {
 	warnings := warningsOf(r)
 	text := report.Count(len(r.Findings)-warnings, "finding")
@@ -137,13 +154,13 @@ func level(f decide.Finding) string {
 	return ""
 }
 
-// mostAnnotations is how many errors, and how many warnings, GitHub shows of a
-// step; the log and the summary have all.
+// mostAnnotations is GitHub's limit of errors, and of warnings, for each step. The
+// log and the summary show all.
 // https://docs.github.com/en/rest/checks/runs#annotations-items
 const mostAnnotations = 10
 
-// annotateFindings puts findings where a pull request shows them. Beside JSON,
-// the annotations go to where errors go.
+// annotateFindings annotates the lines of a pull request. If stdout has JSON, the
+// annotations go to stderr.
 func (p process) annotateFindings(r verify.Result, format string) {
 	if p.Getenv("GITHUB_ACTIONS") != "true" {
 		return
@@ -160,11 +177,11 @@ func (p process) annotateFindings(r verify.Result, format string) {
 		to.actions().WithFieldsMap(a.fields).Warningf("%s", plainLines(a.text))
 	}
 	if more := max(len(errs)-mostAnnotations, 0) + max(len(warnings)-mostAnnotations, 0); more > 0 {
-		to.actions().Noticef("%d more are not shown here: the summary and the log of this job have them", more)
+		to.actions().Noticef("%d more are only in the summary and the log of this job", more)
 	}
 }
 
-// annotation is a text at a place, where it has one.
+// annotation is a text, and its place if it has one.
 type annotation struct {
 	fields map[string]string
 	text   string
@@ -190,11 +207,15 @@ func annotationsOf(r verify.Result) (errs, warnings []annotation) {
 
 func (p process) outputResult(r verify.Result) {
 	warnings := warningsOf(r)
-	p.output("verify", map[string]string{"references": strconv.Itoa(r.References), "findings": strconv.Itoa(len(r.Findings) - warnings),
-		"warnings": strconv.Itoa(warnings), "unchecked": strconv.Itoa(len(r.Unchecked))})
+	p.output("verify", map[string]string{
+		"references": strconv.Itoa(r.References),
+		"findings":   strconv.Itoa(len(r.Findings) - warnings),
+		"warnings":   strconv.Itoa(warnings),
+		"unchecked":  strconv.Itoa(len(r.Unchecked)),
+	})
 }
 
-// summaryOf is a result as Markdown.
+// summaryOf returns a result as Markdown.
 func summaryOf(r verify.Result) string {
 	verdict := "✅ all is right"
 	switch {
@@ -203,11 +224,16 @@ func summaryOf(r verify.Result) string {
 	case len(r.Unchecked) > 0:
 		verdict = "❔ not all could be checked"
 	}
-	text := fmt.Sprintf("### References: %s\n\n%s, %s asked for: %s, %d could not be checked.\n", verdict, report.Count(r.References, "reference"), report.Count(r.Targets, "target"),
-		countFindings(r), len(r.Unchecked))
+	text := fmt.Sprintf("### References: %s\n\n%s, %s queried: %s, %d could not be checked.\n",
+		verdict, report.Count(r.References, "reference"), report.Count(r.Targets, "target"), countFindings(r), len(r.Unchecked))
 	var found, open [][]string
 	for _, f := range r.Findings {
-		found = append(found, []string{report.Code(fmt.Sprintf("%s:%d", f.File, f.Line)), report.Cell(f.Saw), report.Cell(f.Want + "; " + f.Help), report.Cell(level(f) + f.Rule)})
+		found = append(found, []string{
+			report.Code(fmt.Sprintf("%s:%d", f.File, f.Line)),
+			report.Cell(f.Saw),
+			report.Cell(f.Want + "; " + f.Help),
+			report.Cell(level(f) + f.Rule),
+		})
 	}
 	for _, o := range r.Unchecked {
 		open = append(open, []string{report.Cell(o.What), report.Cell(o.Because)})

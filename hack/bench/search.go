@@ -128,7 +128,7 @@ func verified(dir, config string) (seconds, megabytes float64, err error) {
 	start := time.Now()
 	out, err := cmd.CombinedOutput()
 	seconds = time.Since(start).Seconds()
-	if !strings.Contains(string(out), "the world was not asked: ") {
+	if !strings.Contains(string(out), "offline: ") {
 		return 0, 0, fmt.Errorf("ghhelper verify: %w\n%s", err, out)
 	}
 	return seconds, peakOf(cmd.ProcessState), nil

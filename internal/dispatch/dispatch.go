@@ -1,5 +1,5 @@
-// Package dispatch tells repositories of a release, and follows what they make
-// of it. A receiver trusts nothing of the message: it resolves all for itself.
+// Package dispatch notifies repositories of a release, and follows the runs that
+// it starts. A receiver does not trust the message: it queries everything itself.
 package dispatch
 
 import (
@@ -12,53 +12,53 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 )
 
-// Announcer tells receivers of one release.
+// Announcer notifies receivers of one release.
 type Announcer struct {
 	Forge *gh.Client // with a token that may dispatch to the receivers
 	Event gh.Event
-	// Since is when the release was published: a run from before is not of it.
-	// Zero looks at all runs.
+	// Since is the time of the release: an earlier run is not about it. Zero
+	// considers every run.
 	Since time.Time
-	// Workflow is the file of the workflow that is started with the event as its
-	// inputs, at Ref; without it, the event is a repository_dispatch.
+	// Workflow is the file of the workflow to start at Ref, with the event as its
+	// inputs. If it is empty, the event is a repository_dispatch.
 	Workflow, Ref string
 
 	Now      func() time.Time
 	Wait     func(ctx context.Context, d time.Duration) error
-	Progress io.Writer // what happens while a run is followed; nil discards it
+	Progress io.Writer // of a run that is followed; nil discards it
 }
 
-// State is how a receiver came to know.
-type State string
+// Status describes how a receiver was notified.
+type Status string
 
-// The states.
+// The statuses of a receiver.
 const (
-	Now     State = "told"
-	Already State = "told already"
-	// Again is told where nobody knows whether it was told before: the token may
-	// not read its runs. That does no harm.
-	Again State = "told again"
+	Sent       Status = "told"
+	SentBefore Status = "told already"
+	// SentAgain means that an earlier notification is possible: the token may not
+	// read the receiver's runs. A second one does no harm.
+	SentAgain Status = "told again"
 )
 
-// Told is what is known of a receiver that knows of the release.
-type Told struct {
+// Notification describes a receiver that knows of the release.
+type Notification struct {
 	Receiver string
-	State    State
-	Run      *gh.Run // that shows it; nil if it has not been seen
+	Status   Status
+	Run      *gh.Run // that shows it; nil if it was not seen
 }
 
-// String is for people.
-func (t Told) String() string {
-	switch t.State {
-	case Already:
-		return t.Receiver + " was told already"
-	case Again:
-		return t.Receiver + " (again, if it was: its runs cannot be read)"
+// String describes the notification for people.
+func (n Notification) String() string {
+	switch n.Status {
+	case SentBefore:
+		return n.Receiver + " already"
+	case SentAgain:
+		return n.Receiver + " again, because its runs cannot be read"
 	}
-	return t.Receiver
+	return n.Receiver
 }
 
-// eventName is the event that starts the receiver's run.
+// eventName returns the name of the event that starts the receiver's run.
 func (a *Announcer) eventName() string {
 	if a.Workflow != "" {
 		return "workflow_dispatch"
@@ -66,32 +66,32 @@ func (a *Announcer) eventName() string {
 	return "repository_dispatch"
 }
 
-// find looks for the run by which a receiver shows that it was told.
+// find returns the run that shows that a receiver was notified, or nil.
 func (a *Announcer) find(ctx context.Context, receiver string) (*gh.Run, error) {
 	return a.Forge.Told(ctx, receiver, a.eventName(), a.Event.ID, a.Since)
 }
 
-// Tell tells a receiver, unless a run of it shows that it was told.
-func (a *Announcer) Tell(ctx context.Context, receiver string) (Told, error) {
+// Notify sends the event to a receiver, unless a run shows that it has it.
+func (a *Announcer) Notify(ctx context.Context, receiver string) (Notification, error) {
 	run, err := a.find(ctx, receiver)
 	switch {
 	case ctx.Err() != nil:
-		return Told{}, ctx.Err()
+		return Notification{}, ctx.Err()
 	case run != nil:
-		return Told{Receiver: receiver, State: Already, Run: run}, nil
+		return Notification{Receiver: receiver, Status: SentBefore, Run: run}, nil
 	}
-	told := Told{Receiver: receiver, State: Now}
+	n := Notification{Receiver: receiver, Status: Sent}
 	switch {
 	case errors.Is(err, gh.ErrDenied) || errors.Is(err, gh.ErrAbsent):
-		told.State = Again
-	case err != nil: // a later look will tell, and nobody need be told twice
-		return Told{}, err
+		n.Status = SentAgain
+	case err != nil: // another try may see the run, and save a second notification
+		return Notification{}, err
 	}
-	told.Run, err = a.send(ctx, receiver)
-	return told, err
+	n.Run, err = a.send(ctx, receiver)
+	return n, err
 }
 
-// send sends the event, and tells the run where GitHub does.
+// send sends the event. It returns the run if GitHub names it.
 func (a *Announcer) send(ctx context.Context, receiver string) (*gh.Run, error) {
 	if a.Workflow == "" {
 		return nil, a.Forge.Dispatch(ctx, receiver, a.Event)
@@ -103,7 +103,7 @@ func (a *Announcer) send(ctx context.Context, receiver string) (*gh.Run, error) 
 	return &gh.Run{ID: id}, nil
 }
 
-func (a *Announcer) say(format string, args ...any) {
+func (a *Announcer) report(format string, args ...any) {
 	if a.Progress != nil {
 		fmt.Fprintf(a.Progress, format+"\n", args...)
 	}

@@ -45,7 +45,7 @@ jobs:
   report: {name: Report it, runs-on: ubuntu-24.04}
 `
 
-// stage is a world in which tiny 0.2.0 is released, and one receiver.
+// stage has a released tiny 0.2.0, and one receiver.
 type stage struct {
 	*networktest.Network
 	t      *testing.T
@@ -55,7 +55,7 @@ type stage struct {
 	branch string // of the receiver, at which workflows are started
 }
 
-// clock goes on as it is waited by; a real pause lets the world's runs proceed.
+// clock advances when a caller waits. A short real pause lets the forge's runs proceed.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -65,12 +65,6 @@ func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
-}
-
-func (c *clock) set(now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = now
 }
 
 func (c *clock) Wait(ctx context.Context, d time.Duration) error {
@@ -111,7 +105,7 @@ func (s *stage) git(dir string, args ...string) string {
 	return out
 }
 
-// repository makes one with files on main.
+// repository creates a repository with files on main.
 func (s *stage) repository(name string, files map[string]string) {
 	s.t.Helper()
 	s.must(s.Forge.CreateRepository(name, forge.Repository{}))
@@ -155,13 +149,16 @@ func (s *stage) announcer(workflow string) *dispatch.Announcer {
 		Now: s.clock.Now, Wait: s.clock.Wait, Progress: &s.said}
 }
 
-// proposes is a run that does what a receiver's does: it opens a pull request.
+// proposes is a run that opens a pull request, as that of a receiver does.
 func (s *stage) proposes(branch string) func(forge.Run) string {
 	return func(r forge.Run) string {
 		clone := filepath.Join(s.dir, "example-consumer")
 		env := append(s.Env(), "PATH="+os.Getenv("PATH"))
 		ctx := context.Background()
-		for _, args := range [][]string{{"commit", "--quiet", "--allow-empty", "--message", r.Title}, {"push", "--quiet", "origin", "HEAD:refs/heads/" + branch}} {
+		for _, args := range [][]string{
+			{"commit", "--quiet", "--allow-empty", "--message", r.Title},
+			{"push", "--quiet", "origin", "HEAD:refs/heads/" + branch},
+		} {
 			if _, err := (git.Repo{Dir: clone, Env: env}).Run(ctx, args...); err != nil {
 				return "failure"
 			}
@@ -173,7 +170,7 @@ func (s *stage) proposes(branch string) func(forge.Run) string {
 	}
 }
 
-// Either event is told once, followed to its end, and has its pull request found.
+// Either event is sent once and followed to its end, and its pull request is found.
 func TestAnnounce(t *testing.T) {
 	t.Parallel()
 	const declares = "version: 1\nself: consumer\ncomponents: {consumer: {repository: example/consumer}}\nbumps: {branch: \"%s\"}\n"
@@ -192,20 +189,21 @@ func TestAnnounce(t *testing.T) {
 			}
 			s := newStage(t, files)
 			s.Forge.OnRun(s.proposes(tc.branch))
-			heard, err := s.announcer(tc.workflow).Announce(context.Background(), consumer, time.Hour)
+			result, err := s.announcer(tc.workflow).Announce(context.Background(), consumer, time.Hour)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if heard.State != dispatch.Now || heard.Run == nil || heard.Run.State() != "success" || heard.Pull == nil || heard.Pull.State != "open" || heard.Pull.Number != 1 {
-				t.Errorf("heard %+v, run %+v, pull request %+v", heard, heard.Run, heard.Pull)
+			if result.Status != dispatch.Sent || result.Run == nil || result.Run.State() != "success" ||
+				result.Pull == nil || result.Pull.State != "open" || result.Pull.Number != 1 {
+				t.Errorf("result %+v, run %+v, pull request %+v", result, result.Run, result.Pull)
 			}
 			for _, want := range []string{"example/consumer: run ", ": success", "job bump: success", "job Report it: success"} {
 				if !strings.Contains(s.said.String(), want) {
-					t.Errorf("said\n%s\nwant %q in it", &s.said, want)
+					t.Errorf("it printed\n%s\nwant %q in it", &s.said, want)
 				}
 			}
 			again, err := s.announcer(tc.workflow).Announce(context.Background(), consumer, time.Hour)
-			if err != nil || again.State != dispatch.Already || again.Run.ID != heard.Run.ID || again.Pull == nil {
+			if err != nil || again.Status != dispatch.SentBefore || again.Run.ID != result.Run.ID || again.Pull == nil {
 				t.Errorf("again: %+v, %v", again, err)
 			}
 			runs := s.Forge.Runs(consumer)
@@ -216,13 +214,12 @@ func TestAnnounce(t *testing.T) {
 	}
 }
 
-// A workflow is sent the three words as its inputs, and the documented payload is
-// what an event has.
+// A workflow gets the three words as its inputs. An event has the documented payload.
 func TestWhatIsSent(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, bumpFile(listening))
 	for _, workflow := range []string{"", "bump.yml"} {
-		if _, err := s.announcer(workflow).Tell(context.Background(), consumer); err != nil {
+		if _, err := s.announcer(workflow).Notify(context.Background(), consumer); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -235,7 +232,7 @@ func TestWhatIsSent(t *testing.T) {
 	}
 }
 
-// A server that does not know return_run_details is asked without it, and the run
+// A server that does not know return_run_details is queried without it, and the run
 // is found by its title.
 func TestAnOlderServerTellsNoRun(t *testing.T) {
 	t.Parallel()
@@ -249,20 +246,20 @@ func TestAnOlderServerTellsNoRun(t *testing.T) {
 			}
 			return networktest.Fault{}
 		})
-		heard, err := s.announcer("bump.yml").Announce(context.Background(), consumer, time.Hour)
-		if err != nil || !refused.Load() || heard.Run == nil || heard.Run.State() != "success" || len(s.Forge.Runs(consumer)) != 1 {
-			t.Errorf("%d: heard %+v, %v; runs %+v", status, heard, err, s.Forge.Runs(consumer))
+		result, err := s.announcer("bump.yml").Announce(context.Background(), consumer, time.Hour)
+		if err != nil || !refused.Load() || result.Run == nil || result.Run.State() != "success" || len(s.Forge.Runs(consumer)) != 1 {
+			t.Errorf("%d: result %+v, %v; runs %+v", status, result, err, s.Forge.Runs(consumer))
 		}
 	}
 }
 
-// Any other refusal is final: it is not asked again.
+// Any other refusal is final.
 func TestARefusalIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, bumpFile(listening))
 	s.branch = "nowhere"
 	asked := len(s.Requests())
-	_, err := s.announcer("bump.yml").Tell(context.Background(), consumer)
+	_, err := s.announcer("bump.yml").Notify(context.Background(), consumer)
 	posts := 0
 	for _, r := range s.Requests()[asked:] {
 		if r.Effect {
@@ -274,7 +271,7 @@ func TestARefusalIsNotRepeated(t *testing.T) {
 	}
 }
 
-// What a run came to decides the outcome; one that is not over in time has none.
+// The conclusion of a run decides the outcome. A run that takes too long has none.
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -282,10 +279,11 @@ func TestFollow(t *testing.T) {
 		code outcome.Code
 		says string
 	}{
-		"failure":     {func(forge.Run) string { return "failure" }, outcome.Wrong, `has come to "failure", want success: look at https://github.com/example/consumer/actions/runs/`},
+		"failure": {func(forge.Run) string { return "failure" }, outcome.Wrong,
+			`ended with "failure", want success: see https://github.com/example/consumer/actions/runs/`},
 		"cancelled":   {func(forge.Run) string { return "cancelled" }, outcome.Wrong, `"cancelled"`},
 		"skipped":     {func(forge.Run) string { return "skipped" }, outcome.Fine, ""},
-		"no end":      {func(forge.Run) string { return "" }, outcome.Unchecked, "the time is over, and tiny 0.2.0 is in_progress: look at"},
+		"no end":      {func(forge.Run) string { return "" }, outcome.Unchecked, "the time is over, and tiny 0.2.0 is in_progress: see"},
 		"no runner":   {nil, outcome.Unchecked, "the time is over, and tiny 0.2.0 is queued"},
 		"nothing led": {func(forge.Run) string { return "success" }, outcome.Fine, ""},
 	} {
@@ -293,7 +291,7 @@ func TestFollow(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, bumpFile(listening))
 			end := make(chan struct{})
-			t.Cleanup(func() { close(end) }) // before the world waits for its runs
+			t.Cleanup(func() { close(end) }) // before the forge waits for its runs
 			if tc.run != nil {
 				s.Forge.OnRun(func(r forge.Run) string {
 					conclusion := tc.run(r)
@@ -304,12 +302,12 @@ func TestFollow(t *testing.T) {
 				})
 			}
 			begun := s.clock.Now()
-			heard, err := s.announcer("bump.yml").Announce(context.Background(), consumer, time.Minute)
+			result, err := s.announcer("bump.yml").Announce(context.Background(), consumer, time.Minute)
 			if outcome.Of(err) != tc.code || err != nil && !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("saw %v, want %q and outcome %d", err, tc.says, tc.code)
 			}
-			if heard.State != dispatch.Now || heard.Pull != nil || heard.Run == nil {
-				t.Errorf("heard %+v", heard)
+			if result.Status != dispatch.Sent || result.Pull != nil || result.Run == nil {
+				t.Errorf("result %+v", result)
 			}
 			if took := s.clock.Now().Sub(begun); took > time.Minute {
 				t.Errorf("it took %s, want at most a minute", took)
@@ -318,34 +316,35 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// A run that shows no id is not found; that is said before, and in the end.
+// A run that shows no id is not found. A note and the final error explain it.
 func TestARunWithoutItsIDIsNotFound(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, bumpFile(strings.Replace(listening, "run-name: ${{ github.event.client_payload.id || inputs.id }}\n", "", 1)))
-	heard, err := s.announcer("").Announce(context.Background(), consumer, time.Minute)
-	if outcome.Of(err) != outcome.Unchecked || !strings.Contains(err.Error(), `no run of example/consumer shows "tiny 0.2.0": is there a workflow that listens`) {
+	result, err := s.announcer("").Announce(context.Background(), consumer, time.Minute)
+	if outcome.Of(err) != outcome.Unchecked ||
+		!strings.Contains(err.Error(), `no run of example/consumer shows "tiny 0.2.0": is there a workflow that listens`) {
 		t.Errorf("saw %v", err)
 	}
-	if len(heard.Notes) != 1 || !strings.Contains(heard.Notes[0], "does not set its run-name to the id") {
-		t.Errorf("notes: %q", heard.Notes)
+	if len(result.Notes) != 1 || !strings.Contains(result.Notes[0], "does not set its run-name to the id") {
+		t.Errorf("notes: %q", result.Notes)
 	}
 }
 
-// A run from before the release is of something else.
+// A run from before the release is not about it.
 func TestARunFromBeforeTheReleaseIsNotOfIt(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, bumpFile(listening))
 	a := s.announcer("")
-	if _, err := a.Tell(context.Background(), consumer); err != nil {
+	if _, err := a.Notify(context.Background(), consumer); err != nil {
 		t.Fatal(err)
 	}
 	a.Since = time.Now().Add(time.Hour)
-	if told, err := a.Tell(context.Background(), consumer); err != nil || told.State != dispatch.Now {
+	if told, err := a.Notify(context.Background(), consumer); err != nil || told.Status != dispatch.Sent {
 		t.Errorf("told %+v, %v", told, err)
 	}
 }
 
-// Where runs cannot be read, the receiver is told, and told again.
+// If runs cannot be read, the receiver is notified on every try.
 func TestUnreadableRuns(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, bumpFile(listening))
@@ -356,8 +355,8 @@ func TestUnreadableRuns(t *testing.T) {
 		return networktest.Fault{}
 	})
 	for range 2 {
-		told, err := s.announcer("").Tell(context.Background(), consumer)
-		if err != nil || told.State != dispatch.Again || told.String() != "example/consumer (again, if it was: its runs cannot be read)" {
+		told, err := s.announcer("").Notify(context.Background(), consumer)
+		if err != nil || told.Status != dispatch.SentAgain || told.String() != "example/consumer again, because its runs cannot be read" {
 			t.Errorf("told %+v, %v", told, err)
 		}
 	}
@@ -390,7 +389,7 @@ func TestReleased(t *testing.T) {
 	}
 }
 
-// A receiver that cannot hear is not told, and is told what to add.
+// A receiver without a workflow that listens is not notified, and the error explains what to add.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	inputs := "on: {workflow_dispatch: {inputs: {component: , version: , id: %s}}}\nrun-name: ${{ inputs.id }}\n"
@@ -399,14 +398,16 @@ func TestCheck(t *testing.T) {
 		workflow string
 		says     string // "" is fine
 	}{
-		"nothing":                  {nil, "", "saw example/consumer without a workflow that listens, want a workflow on repository_dispatch with type upstream-released; add .github/workflows/bump.yml"},
-		"another type":             {bumpFile("on: {repository_dispatch: {types: [other]}}\n"), "", "without a workflow that listens"},
-		"one type":                 {bumpFile("on: {repository_dispatch: {types: upstream-released}}\n"), "", ""},
-		"any type":                 {bumpFile("on: repository_dispatch\n"), "", ""},
-		"among others":             {bumpFile("on: [push, repository_dispatch]\n"), "", ""},
-		"another event":            {bumpFile("on: push\n"), "", "without a workflow that listens"},
-		"no YAML":                  {bumpFile("on: [\n"), "", "without a workflow that listens"},
-		"no such file":             {bumpFile(listening), "other.yml", "saw no .github/workflows/other.yml at main of example/consumer, want a workflow on workflow_dispatch with the inputs component, version, id; add .github/workflows/other.yml"},
+		"nothing": {nil, "", "saw example/consumer without a workflow that listens, " +
+			"want a workflow on repository_dispatch with type upstream-released; add .github/workflows/bump.yml"},
+		"another type":  {bumpFile("on: {repository_dispatch: {types: [other]}}\n"), "", "without a workflow that listens"},
+		"one type":      {bumpFile("on: {repository_dispatch: {types: upstream-released}}\n"), "", ""},
+		"any type":      {bumpFile("on: repository_dispatch\n"), "", ""},
+		"among others":  {bumpFile("on: [push, repository_dispatch]\n"), "", ""},
+		"another event": {bumpFile("on: push\n"), "", "without a workflow that listens"},
+		"no YAML":       {bumpFile("on: [\n"), "", "without a workflow that listens"},
+		"no such file": {bumpFile(listening), "other.yml", "saw no .github/workflows/other.yml at main of example/consumer, " +
+			"want a workflow on workflow_dispatch with the inputs component, version, id; add .github/workflows/other.yml"},
 		"another start":            {bumpFile("on: push\n"), "bump.yml", "is not started by workflow_dispatch"},
 		"no input":                 {bumpFile("on: workflow_dispatch\n"), "bump.yml", `has no input "component"`},
 		"one input too few":        {bumpFile("on: {workflow_dispatch: {inputs: {component: , id: }}}\n"), "bump.yml", `has no input "version"`},
@@ -417,24 +418,24 @@ func TestCheck(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, tc.files)
-			heard, err := s.announcer(tc.workflow).Announce(context.Background(), consumer, 0)
+			result, err := s.announcer(tc.workflow).Announce(context.Background(), consumer, 0)
 			if tc.says == "" {
-				if err != nil || heard.State != dispatch.Now {
-					t.Errorf("heard %+v, %v", heard, err)
+				if err != nil || result.Status != dispatch.Sent {
+					t.Errorf("result %+v, %v", result, err)
 				}
 				return
 			}
-			if outcome.Of(err) != outcome.Wrong || !strings.Contains(err.Error(), tc.says) || heard.State != "" {
-				t.Errorf("heard %+v, saw %v, want %q", heard, err, tc.says)
+			if outcome.Of(err) != outcome.Wrong || !strings.Contains(err.Error(), tc.says) || result.Status != "" {
+				t.Errorf("result %+v, saw %v, want %q", result, err, tc.says)
 			}
 			if n := len(s.Forge.Runs(consumer)) + len(s.Forge.Dispatches(consumer)); n > 0 {
-				t.Errorf("it was told")
+				t.Errorf("it was notified")
 			}
 		})
 	}
 }
 
-// A disabled workflow does not listen, and a token without the right is told.
+// A disabled workflow does not listen, and a token without the right is reported.
 func TestCheckFindsWhatIsOff(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, bumpFile(listening))
@@ -446,7 +447,8 @@ func TestCheckFindsWhatIsOff(t *testing.T) {
 		}
 	}
 	s.must(s.Forge.CreateRepository("example/closed", forge.Repository{Rights: "read"}))
-	if _, err := s.announcer("").Check(context.Background(), "example/closed"); err == nil || !strings.Contains(err.Error(), "no right to write to example/closed: give a X_TOKEN") {
+	if _, err := s.announcer("").Check(context.Background(), "example/closed"); err == nil ||
+		!strings.Contains(err.Error(), "no right to write to example/closed: give a X_TOKEN") {
 		t.Errorf("no right: %v", err)
 	}
 	if _, err := s.announcer("").Check(context.Background(), "example/none"); outcome.Of(err) != outcome.Unchecked {
@@ -454,9 +456,8 @@ func TestCheckFindsWhatIsOff(t *testing.T) {
 	}
 }
 
-// The forge dies at the request with an effect, before it is done or after it is
-// done with its answer lost. It comes back, the receiver is told again, and has
-// heard once. The requests are those of a recording.
+// The forge dies at a request with an effect, before or after it has the effect.
+// After a second try, the receiver has the event once.
 func TestTheForgeDiesAtEachRequest(t *testing.T) {
 	t.Parallel()
 	for _, workflow := range []string{"", "bump.yml"} {
@@ -484,7 +485,7 @@ func TestTheForgeDiesAtEachRequest(t *testing.T) {
 	}
 }
 
-// state is all that receivers were told.
+// state lists the events of the receivers.
 func (s *stage) state() string {
 	s.t.Helper()
 	var b strings.Builder
@@ -511,22 +512,22 @@ func dies(t *testing.T, workflow string, at networktest.Request, done bool, want
 		return networktest.Fault{}
 	})
 	if _, err := s.announcer(workflow).Announce(context.Background(), consumer, 0); err == nil || !fired.Load() {
-		t.Fatalf("the forge died: %t, and the announcer said: %v", fired.Load(), err)
+		t.Fatalf("the forge died: %t, and the announcer returned: %v", fired.Load(), err)
 	}
 	s.Intercept(nil)
-	if heard := len(s.Forge.Runs(consumer)) == 1; heard != done {
-		t.Errorf("when it died, the receiver had heard: %t, want %t", heard, done)
+	if result := len(s.Forge.Runs(consumer)) == 1; result != done {
+		t.Errorf("when it died, the receiver had result: %t, want %t", result, done)
 	}
-	heard, err := s.announcer(workflow).Announce(context.Background(), consumer, 0)
-	if err != nil || (heard.State == dispatch.Already) != done {
-		t.Errorf("after the forge came back: %+v, %v", heard, err)
+	result, err := s.announcer(workflow).Announce(context.Background(), consumer, 0)
+	if err != nil || (result.Status == dispatch.SentBefore) != done {
+		t.Errorf("after the forge came back: %+v, %v", result, err)
 	}
 	if diff := cmp.Diff(want, s.state()); diff != "" {
 		t.Errorf("the receiver did not hear as undisturbed (-want +got):\n%s", diff)
 	}
 }
 
-// Where only the answer is lost, the run is looked for, and nothing is sent twice.
+// If only the answer is lost, the run is found, and nothing is sent twice.
 func TestALostAnswerIsLookedFor(t *testing.T) {
 	t.Parallel()
 	for _, workflow := range []string{"", "bump.yml"} {
@@ -536,9 +537,9 @@ func TestALostAnswerIsLookedFor(t *testing.T) {
 		s.Intercept(func(r networktest.Request) networktest.Fault {
 			return networktest.Fault{CutAfter: strings.HasSuffix(r.Path, "/dispatches") && lost.CompareAndSwap(false, true)}
 		})
-		heard, err := s.announcer(workflow).Announce(context.Background(), consumer, time.Hour)
-		if err != nil || !lost.Load() || heard.State != dispatch.Now || heard.Run.State() != "success" || len(s.Forge.Runs(consumer)) != 1 {
-			t.Errorf("%q: heard %+v, %v; runs %+v", workflow, heard, err, s.Forge.Runs(consumer))
+		result, err := s.announcer(workflow).Announce(context.Background(), consumer, time.Hour)
+		if err != nil || !lost.Load() || result.Status != dispatch.Sent || result.Run.State() != "success" || len(s.Forge.Runs(consumer)) != 1 {
+			t.Errorf("%q: result %+v, %v; runs %+v", workflow, result, err, s.Forge.Runs(consumer))
 		}
 	}
 }

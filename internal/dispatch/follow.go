@@ -12,25 +12,25 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// The pauses between looks at a run: short at first, since much is over soon,
-// and never so short that a long run uses up the hour's requests.
+// The pauses between queries of a run. They are short at first, because most runs
+// end soon. They grow, because a long run must not use up the hour's requests.
 const (
 	firstPause  = 3 * time.Second
 	longestWait = 15 * time.Second
 )
 
-// Followed is what a run came to.
+// Followed is the result of a run.
 type Followed struct {
 	Run  gh.Run
-	Pull *gh.Led // that it led to; nil if it led to none
+	Pull *gh.Led // the pull request that it opened or updated, nil if there is none
 }
 
-// Follow follows the run of a receiver that was told to its end, for as long as
-// timeout. A run that failed is an error of outcome.Wrong, one that is not over
-// in time could not be checked.
-func (a *Announcer) Follow(ctx context.Context, told Told, timeout time.Duration) (Followed, error) {
-	w := &watch{Announcer: a, receiver: told.Receiver, end: a.Now().Add(timeout), jobs: map[int64]string{}}
-	run, err := w.appears(ctx, told)
+// Follow follows the run of a notified receiver to its end, for the duration of
+// timeout. A failed run is an error of outcome.Wrong. A run that takes longer
+// could not be checked.
+func (a *Announcer) Follow(ctx context.Context, sent Notification, timeout time.Duration) (Followed, error) {
+	w := &watch{Announcer: a, receiver: sent.Receiver, end: a.Now().Add(timeout), jobs: map[int64]string{}}
+	run, err := w.appears(ctx, sent)
 	if err != nil {
 		return Followed{}, err
 	}
@@ -38,9 +38,10 @@ func (a *Announcer) Follow(ctx context.Context, told Told, timeout time.Duration
 		return Followed{Run: run}, err
 	}
 	if !run.Succeeded() {
-		return Followed{Run: run}, outcome.Wrongf("run %s of %s has come to %q, want success: look at %s", a.Event.ID, told.Receiver, run.Conclusion, run.URL)
+		return Followed{Run: run}, outcome.Wrongf("run %s of %s ended with %q, want success: see %s",
+			a.Event.ID, sent.Receiver, run.Conclusion, run.URL)
 	}
-	pull, err := a.pull(ctx, told.Receiver, run)
+	pull, err := a.pull(ctx, sent.Receiver, run)
 	return Followed{run, pull}, err
 }
 
@@ -50,15 +51,16 @@ type watch struct {
 	receiver string
 	end      time.Time
 	pause    time.Duration
-	said     string           // of the run
-	jobs     map[int64]string // what was said of each job
+	reported string           // the last reported state of the run
+	jobs     map[int64]string // the last reported state of each job
 }
 
 // appears waits until the run can be seen.
-func (w *watch) appears(ctx context.Context, told Told) (gh.Run, error) {
-	if told.Run != nil {
-		return *told.Run, nil
+func (w *watch) appears(ctx context.Context, sent Notification) (gh.Run, error) {
+	if sent.Run != nil {
+		return *sent.Run, nil
 	}
+	const unseen = "no run of %s shows %q: is there a workflow that listens, and sets its run-name to the id?"
 	for {
 		run, err := w.find(ctx, w.receiver)
 		if err != nil {
@@ -67,36 +69,36 @@ func (w *watch) appears(ctx context.Context, told Told) (gh.Run, error) {
 		if run != nil {
 			return *run, nil
 		}
-		if err := w.rest(ctx, fmt.Sprintf("no run of %s shows %q: is there a workflow that listens, and sets its run-name to the id?", w.receiver, w.Event.ID)); err != nil {
+		if err := w.rest(ctx, fmt.Sprintf(unseen, w.receiver, w.Event.ID)); err != nil {
 			return gh.Run{}, err
 		}
 	}
 }
 
-// ends waits until the run is over, and says what changes.
+// ends waits until the run has ended, and reports each change.
 func (w *watch) ends(ctx context.Context, id int64) (gh.Run, error) {
 	w.pause = 0
-	look := w.Forge.MadeRun
+	query := w.Forge.MadeRun
 	for {
-		run, err := look(ctx, w.receiver, id)
-		look = w.Forge.Run
+		run, err := query(ctx, w.receiver, id)
+		query = w.Forge.Run
 		if err != nil {
 			return gh.Run{ID: id}, err
 		}
-		if err := w.tell(ctx, *run); err != nil {
+		if err := w.reportChanges(ctx, *run); err != nil {
 			return *run, err
 		}
 		if run.Completed() {
 			return *run, nil
 		}
-		if err := w.rest(ctx, fmt.Sprintf("%s is %s: look at %s", w.Event.ID, run.Status, run.URL)); err != nil {
+		if err := w.rest(ctx, fmt.Sprintf("%s is %s: see %s", w.Event.ID, run.Status, run.URL)); err != nil {
 			return *run, err
 		}
 	}
 }
 
-// rest pauses before the next look, longer each time; the end of the time is an
-// error that says how far it came.
+// rest pauses before the next query, longer each time. At the end of the time it
+// returns an error with the progress so far.
 func (w *watch) rest(ctx context.Context, sofar string) error {
 	w.pause = min(max(firstPause, w.pause*3/2), longestWait)
 	if left := w.end.Sub(w.Now()); left <= 0 {
@@ -107,11 +109,11 @@ func (w *watch) rest(ctx context.Context, sofar string) error {
 	return w.Wait(ctx, w.pause)
 }
 
-// tell says what has changed since the last look, of the run and of its jobs.
-func (w *watch) tell(ctx context.Context, run gh.Run) error {
-	if now := run.State(); now != w.said {
-		w.said = now
-		w.say("%s: run %d: %s  %s", report.Plain(w.receiver), run.ID, report.Plain(now), report.Plain(run.URL))
+// reportChanges reports how the run and its jobs changed since the last query.
+func (w *watch) reportChanges(ctx context.Context, run gh.Run) error {
+	if now := run.State(); now != w.reported {
+		w.reported = now
+		w.report("%s: run %d: %s  %s", report.Plain(w.receiver), run.ID, report.Plain(now), report.Plain(run.URL))
 	}
 	jobs, err := w.Forge.Jobs(ctx, w.receiver, run.ID)
 	if err != nil {
@@ -120,13 +122,13 @@ func (w *watch) tell(ctx context.Context, run gh.Run) error {
 	for _, job := range jobs {
 		if now := job.State(); now != w.jobs[job.ID] {
 			w.jobs[job.ID] = now
-			w.say("%s: job %s: %s", report.Plain(w.receiver), report.Plain(job.Name), report.Plain(now))
+			w.report("%s: job %s: %s", report.Plain(w.receiver), report.Plain(job.Name), report.Plain(now))
 		}
 	}
 	return nil
 }
 
-// pull looks for the pull request that bump opens or updates.
+// pull returns the pull request that bump opened or updated, or nil.
 func (a *Announcer) pull(ctx context.Context, receiver string, run gh.Run) (*gh.Led, error) {
 	branches, err := a.branches(ctx, receiver)
 	if err != nil {
@@ -141,9 +143,9 @@ func (a *Announcer) pull(ctx context.Context, receiver string, run gh.Run) (*gh.
 	return nil, nil
 }
 
-// branches are those on which the receiver may propose the version: the one that its
-// delivery.yaml says, or, where there is none that can be read, those that are usual,
-// one a component or one a version.
+// branches returns the branches from which the receiver may propose the version.
+// Its delivery.yaml declares the branch. Without one that can be read, the usual
+// branches are one for each component and one for each version.
 func (a *Announcer) branches(ctx context.Context, receiver string) ([]string, error) {
 	usual := []string{"bump-" + a.Event.Component, "bump-" + a.Event.Component + "-" + a.Event.Version}
 	data, err := a.Forge.File(ctx, nil, receiver, delivery.FileName)
@@ -155,7 +157,7 @@ func (a *Announcer) branches(ctx context.Context, receiver string) ([]string, er
 	}
 	file, err := delivery.Parse(receiver+"/"+delivery.FileName, data)
 	if err != nil {
-		return usual, nil // what is wrong with it, its own verify says
+		return usual, nil // the receiver's own verify reports the error
 	}
 	return []string{file.Bumps.BranchFor(a.Event.Component)}, nil
 }

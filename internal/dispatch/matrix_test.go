@@ -16,8 +16,8 @@ import (
 	"github.com/kubestellar/actions/test/networktest/faults"
 )
 
-// Each request to the API fails in each way, from the look at the release to the
-// pull request that the run has led to. FAULTS=all takes all of them.
+// Each request to the API fails in each way, from the query of the release to that
+// of the pull request. FAULTS=all tries every one.
 func TestAnnouncesWhateverFails(t *testing.T) {
 	t.Parallel()
 	for name, workflow := range map[string]string{"repository_dispatch": "", "workflow_dispatch": "bump.yml"} {
@@ -26,36 +26,35 @@ func TestAnnouncesWhateverFails(t *testing.T) {
 			faults.Matrix(t, os.Getenv("FAULTS") == "all", func(t *testing.T) faults.Trial {
 				s := newStage(t, bumpFile(listening))
 				s.Forge.OnRun(func(forge.Run) string { return "success" })
-				return faults.Trial{
-					Network: s.Network, State: s.state, Run: func() error { return s.dispatch(workflow) },
-					Reset: func() { s.clock.set(time.Now()) },
-				}
+				return faults.Trial{Network: s.Network, State: s.state, Run: func() error { return s.dispatch(workflow) }}
 			})
 		})
 	}
 }
 
-// dispatch does what `ghhelper dispatch tiny 0.2.0 --wait` does.
+// followed does the same as `ghhelper dispatch tiny 0.2.0 --wait`.
 func (s *stage) dispatch(workflow string) error {
 	_, err := s.followed(workflow)
 	return err
 }
 
-func (s *stage) followed(workflow string) (dispatch.Heard, error) {
+func (s *stage) followed(workflow string) (dispatch.Result, error) {
 	ctx, forge := context.Background(), s.forge()
 	release, err := dispatch.Released(ctx, forge, "tiny", owned, "v0.2.0")
 	if err != nil {
-		return dispatch.Heard{}, err
+		return dispatch.Result{}, err
 	}
-	a := dispatch.Announcer{Forge: forge, Event: gh.NewEvent("tiny", "0.2.0"), Since: release.Published, Workflow: workflow, Ref: s.branch, Now: s.clock.Now, Wait: s.clock.Wait}
+	a := dispatch.Announcer{Forge: forge, Event: gh.NewEvent("tiny", "0.2.0"), Since: release.Published,
+		Workflow: workflow, Ref: s.branch, Now: s.clock.Now, Wait: s.clock.Wait}
 	return a.Announce(ctx, consumer, time.Hour)
 }
 
-// Who was told already is not told twice because its runs could not be asked for.
+// A failed query of the runs does not notify a receiver twice.
 func TestATroubledLookTellsNobodyTwice(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]networktest.Fault{
-		"failing": {Status: 503}, "cut": {CutBefore: true}, "torn": {Truncated: true}, "limited": networktest.PrimaryLimit(time.Unix(1<<40, 0)), "unknown": {Status: 401},
+		"failing": {Status: 503}, "cut": {CutBefore: true}, "torn": {Truncated: true},
+		"limited": networktest.PrimaryLimit(time.Unix(1<<40, 0)), "unknown": {Status: 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -78,8 +77,8 @@ func TestATroubledLookTellsNobodyTwice(t *testing.T) {
 	}
 }
 
-// The repository of the release, or the receiver, has another name than
-// delivery.yaml says.
+// The repository of the release, or the receiver, has another name than in
+// delivery.yaml.
 func TestAnnouncesUnderAnotherName(t *testing.T) {
 	t.Parallel()
 	for name, workflow := range map[string]string{"repository_dispatch": "", "workflow_dispatch": "bump.yml"} {
@@ -90,9 +89,9 @@ func TestAnnouncesUnderAnotherName(t *testing.T) {
 				s.Forge.OnRun(s.proposes("bump-tiny"))
 				s.must(s.Forge.Rename(old, to))
 				for range 2 {
-					heard, err := s.followed(workflow)
-					if err != nil || heard.Pull == nil {
-						t.Errorf("heard %+v, %v", heard, err)
+					result, err := s.followed(workflow)
+					if err != nil || result.Pull == nil {
+						t.Errorf("result %+v, %v", result, err)
 					}
 				}
 				if n := len(s.Forge.Runs(consumer)) + len(s.Forge.Runs("elsewhere/consumer")); n != 1 {
@@ -103,7 +102,7 @@ func TestAnnouncesUnderAnotherName(t *testing.T) {
 	}
 }
 
-// What the API shows lags behind what was written.
+// Reads of the API lag behind writes.
 func TestAnnouncesWhereReadsLag(t *testing.T) {
 	t.Parallel()
 	for name, workflow := range map[string]string{"repository_dispatch": "", "workflow_dispatch": "bump.yml"} {
@@ -113,8 +112,9 @@ func TestAnnouncesWhereReadsLag(t *testing.T) {
 				s := newStage(t, bumpFile(listening))
 				s.Forge.OnRun(s.proposes("bump-tiny"))
 				s.Network.Forge.SetLag(forge.Lag{Reads: reads})
-				if heard, err := s.followed(workflow); err != nil || heard.State != dispatch.Now || heard.Run.State() != "success" || len(s.Forge.Runs(consumer)) != 1 {
-					t.Errorf("heard %+v, %v; runs %+v", heard, err, s.Forge.Runs(consumer))
+				if result, err := s.followed(workflow); err != nil || result.Status != dispatch.Sent ||
+					result.Run.State() != "success" || len(s.Forge.Runs(consumer)) != 1 {
+					t.Errorf("result %+v, %v; runs %+v", result, err, s.Forge.Runs(consumer))
 				}
 			})
 		}

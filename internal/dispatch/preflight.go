@@ -15,8 +15,8 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 )
 
-// Released looks for the release that is announced: its tag and the GitHub
-// release of it. What is not there is found wrong.
+// Released returns the GitHub release of a tag. If the tag or the release is
+// absent, that is a finding.
 func Released(ctx context.Context, forge *gh.Client, component, repository, tag string) (*gh.Release, error) {
 	at, err := forge.Tag(ctx, repository, tag)
 	if err != nil {
@@ -37,15 +37,16 @@ func Released(ctx context.Context, forge *gh.Client, component, repository, tag 
 }
 
 func unreleased(component, saw string) decide.Finding {
-	return decide.Finding{Rule: "released", Component: component, Saw: saw, Want: "a version that is released", Help: "release it first: who is told looks for it"}
+	return decide.Finding{Rule: "released", Component: component, Saw: saw, Want: "a version that is released",
+		Help: "release it first: receivers query it"}
 }
 
-// Check asks whether a receiver can be told: the token may dispatch to it, and it
-// has a workflow that listens. It also tells what is odd and in nobody's way.
+// Check checks that the token may dispatch to a receiver, and that the receiver has
+// a workflow that listens. Notes are about oddities that prevent nothing.
 func (a *Announcer) Check(ctx context.Context, receiver string) (notes []string, err error) {
 	rights := a.Forge.CheckWrite(ctx, receiver)
 	if errors.Is(rights, gh.ErrAbsent) {
-		return nil, rights // and nothing else of it can be seen
+		return nil, rights // then the token can read nothing else of it
 	}
 	check := a.checkEvent
 	if a.Workflow != "" {
@@ -55,21 +56,21 @@ func (a *Announcer) Check(ctx context.Context, receiver string) (notes []string,
 	return notes, errors.Join(decide.Found(findings), rights, err)
 }
 
-// checkEvent: some workflow of the default branch listens to the event.
+// checkEvent checks that a workflow of the default branch listens to the event.
 func (a *Announcer) checkEvent(ctx context.Context, receiver string) ([]string, []decide.Finding, error) {
 	all, err := a.Forge.Workflows(ctx, receiver)
 	if err != nil {
 		return nil, nil, err
 	}
 	var unread []error
-	asleep := ""
+	disabled := ""
 	for _, w := range all {
 		file, err := a.read(ctx, receiver, w.Path, "")
 		unread = append(unread, err)
 		switch {
 		case err != nil || !file.listens():
 		case !w.Active():
-			asleep = w.Path + ", which listens and is disabled (" + w.State + ")"
+			disabled = w.Path + ", which listens and is disabled (" + w.State + ")"
 		default:
 			return file.shows(receiver, w.Path), nil, nil
 		}
@@ -78,20 +79,23 @@ func (a *Announcer) checkEvent(ctx context.Context, receiver string) ([]string, 
 		return nil, nil, err // the one that listens may be among them
 	}
 	saw := receiver + " without a workflow that listens"
-	if asleep != "" {
-		saw = receiver + " with " + asleep
+	if disabled != "" {
+		saw = receiver + " with " + disabled
 	}
-	return nil, []decide.Finding{{Rule: "receiver", Component: a.Event.Component, Saw: saw, Want: "a workflow on repository_dispatch with type " + gh.EventType,
-		Help: fmt.Sprintf("add .github/workflows/bump.yml to its default branch, with types: [%s] and run-name: ${{ github.event.client_payload.id }}, or enable it", gh.EventType)}}, nil
+	return nil, []decide.Finding{{Rule: "receiver", Component: a.Event.Component, Saw: saw,
+		Want: "a workflow on repository_dispatch with type " + gh.EventType,
+		Help: fmt.Sprintf("add .github/workflows/bump.yml to its default branch, with types: [%s] "+
+			"and run-name: ${{ github.event.client_payload.id }}, or enable it", gh.EventType)}}, nil
 }
 
-// given are the inputs of a workflow that is started.
+// given lists the inputs of a workflow that is started.
 var given = []string{"component", "version", "id"}
 
-// checkWorkflow: the workflow can be started with these inputs, at the ref.
+// checkWorkflow checks that the workflow can be started with these inputs, at the ref.
 func (a *Announcer) checkWorkflow(ctx context.Context, receiver string) ([]string, []decide.Finding, error) {
 	at := ".github/workflows/" + a.Workflow
-	finding := decide.Finding{Rule: "receiver", Component: a.Event.Component, Want: "a workflow on workflow_dispatch with the inputs " + strings.Join(given, ", "),
+	finding := decide.Finding{Rule: "receiver", Component: a.Event.Component,
+		Want: "a workflow on workflow_dispatch with the inputs " + strings.Join(given, ", "),
 		Help: fmt.Sprintf("add %s to %s of %s, with run-name: ${{ inputs.id }}", at, a.Ref, receiver)}
 	file, err := a.read(ctx, receiver, at, a.Ref)
 	if errors.Is(err, gh.ErrAbsent) {
@@ -120,13 +124,13 @@ func (a *Announcer) checkWorkflow(ctx context.Context, receiver string) ([]strin
 
 var workflowFile = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}[.]ya?ml$`)
 
-// IsWorkflow tells whether a text is the name of a workflow's file, as GitHub
-// takes it in place of an id.
+// IsWorkflow reports whether a text is the name of a workflow's file, as GitHub
+// accepts it in place of an id.
 func IsWorkflow(file string) bool {
 	return workflowFile.MatchString(file)
 }
 
-// workflow is what a workflow file says of how it is started.
+// workflow is the part of a workflow file that declares how it is started.
 type workflow struct {
 	RunName string    `yaml:"run-name"`
 	On      yaml.Node `yaml:"on"`
@@ -139,62 +143,63 @@ func (a *Announcer) read(ctx context.Context, receiver, at, ref string) (workflo
 		return w, err
 	}
 	if err := yaml.Unmarshal(data, &w); err != nil {
-		return workflow{}, nil // GitHub does not start what it cannot read
+		return workflow{}, nil // GitHub does not start a workflow that it cannot read
 	}
 	return w, nil
 }
 
-// listens tells whether the event starts the workflow: without types, any does.
+// listens reports whether the event starts the workflow. Without types, any type does.
 func (w workflow) listens() bool {
 	on, starts := w.trigger("repository_dispatch")
 	if !starts {
 		return false
 	}
-	var says struct {
+	var filter struct {
 		Types oneOrMore `yaml:"types"`
 	}
-	err := on.Decode(&says)
-	return err == nil && (len(says.Types) == 0 || slices.Contains(says.Types, gh.EventType))
+	err := on.Decode(&filter)
+	return err == nil && (len(filter.Types) == 0 || slices.Contains(filter.Types, gh.EventType))
 }
 
-// unfit says why the workflow cannot be started with the event, or nothing.
+// unfit returns the reason why the event cannot start the workflow, or an empty text.
 func (w workflow) unfit() string {
 	on, starts := w.trigger("workflow_dispatch")
 	if !starts {
 		return "is not started by workflow_dispatch"
 	}
-	var says struct {
+	var declared struct {
 		Inputs map[string]struct {
 			Required bool
 			Default  any
 		} `yaml:"inputs"`
 	}
-	if err := on.Decode(&says); err != nil {
+	if err := on.Decode(&declared); err != nil {
 		return "has inputs that cannot be read"
 	}
 	for _, name := range given {
-		if _, declared := says.Inputs[name]; !declared {
+		if _, ok := declared.Inputs[name]; !ok {
 			return fmt.Sprintf("has no input %q", name)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(says.Inputs)) {
-		if in := says.Inputs[name]; in.Required && in.Default == nil && !slices.Contains(given, name) {
+	for _, name := range slices.Sorted(maps.Keys(declared.Inputs)) {
+		if in := declared.Inputs[name]; in.Required && in.Default == nil && !slices.Contains(given, name) {
 			return fmt.Sprintf("wants one more input, %q", name)
 		}
 	}
 	return ""
 }
 
-// shows is a note where the workflow's runs cannot show which event they are of.
+// shows returns a note if the workflow's runs cannot show which event started them.
 func (w workflow) shows(receiver, at string) []string {
 	if strings.Contains(w.RunName, "client_payload.id") || strings.Contains(w.RunName, "inputs.id") {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s of %s does not set its run-name to the id: its run cannot be found, and it is told again on each try", at, receiver)}
+	return []string{fmt.Sprintf("%s of %s does not set its run-name to the id: "+
+		"its run cannot be found, and each try starts another one", at, receiver)}
 }
 
-// trigger is what the workflow says of an event: it names one, a list, or
-// several with what it wants of each.
+// trigger returns the workflow's settings of an event, and whether it listens to it.
+// A workflow lists one event, several, or several with settings.
 func (w workflow) trigger(event string) (yaml.Node, bool) {
 	var events oneOrMore
 	if w.On.Kind != yaml.MappingNode {

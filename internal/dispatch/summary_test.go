@@ -7,22 +7,24 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 )
 
-// Whatever a receiver has put into names and addresses, it stays inside what it is
-// shown in.
+// Names and addresses of a receiver cannot leave the cell or the link that shows them.
 func TestSummaryOnlyShows(t *testing.T) {
 	t.Parallel()
 	const evil = "a\"]\n  x[\"y|`<script>](javascript:x)\x1b\r"
-	heard := func(text string) string {
-		return Document{Component: "app", Version: "1.0.0", Receivers: []Heard{
-			{Receiver: text, State: Now, Run: &gh.Run{ID: 7, URL: text, Status: text}, Pull: &gh.Led{Number: 8, URL: text, State: text}},
+	result := func(text string) string {
+		return Document{Component: "app", Version: "1.0.0", Receivers: []Result{
+			{Receiver: text, Status: Sent, Run: &gh.Run{ID: 7, URL: text, Status: text}, Pull: &gh.Led{Number: 8, URL: text, State: text}},
 			{Receiver: text, Error: text},
 		}}.Markdown()
 	}
-	got, plain := heard(evil), heard("o/r")
+	got, plain := result(evil), result("o/r")
 	if strings.Count(got, "\n") != strings.Count(plain, "\n") || strings.Contains(got, "<script>") || strings.ContainsAny(got, "\x1b\r") {
 		t.Errorf("the summary does what was named:\n%q", got)
 	}
-	for _, want := range []string{"Told to 1 receiver.", "| `o/r` | told | 7 o/r | 8, o/r |\n", "| `o/r` | not told: o/r |", "  r0 --> p0[\"pull request 8\"]\n", "release -.->|\"not told\"| r1"} {
+	for _, want := range []string{
+		"Told to 1 receiver.", "| `o/r` | told | 7 o/r | 8, o/r |\n", "| `o/r` | not told: o/r |",
+		"  r0 --> p0[\"pull request 8\"]\n", "release -.->|\"not told\"| r1",
+	} {
 		if !strings.Contains(plain, want) {
 			t.Errorf("saw\n%s\nwant %q in it", plain, want)
 		}

@@ -16,7 +16,7 @@ func (r *Releaser) dispatch(ctx context.Context) (string, error) {
 	announcer := dispatch.Announcer{Forge: r.Downstreams, Event: gh.NewEvent(r.File.Self, r.Version.String())}
 	var did []string
 	for _, downstream := range r.File.Downstreams {
-		told, err := announcer.Tell(ctx, downstream)
+		told, err := announcer.Notify(ctx, downstream)
 		if err != nil {
 			return "", err
 		}

@@ -91,7 +91,7 @@ func (t *Tagger) verified(ctx context.Context) look {
 	}
 	result := verify.Offline(t.File, found)
 	err = t.Ask.Check(ctx, found.References, &result)
-	said := fmt.Sprintf("%s, %s asked for", report.Count(result.References, "reference"), report.Count(result.Targets, "target"))
+	said := fmt.Sprintf("%s, %s queried", report.Count(result.References, "reference"), report.Count(result.Targets, "target"))
 	return look{said, decide.Errors(result.Findings), errors.Join(err, unchecked(result.Unchecked))}
 }
 

@@ -24,7 +24,7 @@ func TestTag(t *testing.T) {
 	if want := "refs/tags/v0.2.0 tag " + s.head() + " rehearsal[bot] tiny 0.2.0"; !strings.Contains(s.state(), want) {
 		t.Errorf("the repository has\n%s\nwant\n%s", s.state(), want)
 	}
-	for _, want := range []string{"on main", "the first of the line of main", "no check is required, and none has run", "1 target asked for", "1 artifact in lock step", "made v0.2.0"} {
+	for _, want := range []string{"on main", "the first of the line of main", "no check is required, and none has run", "1 target queried", "1 artifact in lock step", "made v0.2.0"} {
 		if !strings.Contains(s.out.String(), want) {
 			t.Errorf("said\n%s\nwant %q in it", &s.out, want)
 		}
