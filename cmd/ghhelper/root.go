@@ -51,6 +51,7 @@ func execute(ctx context.Context, args []string, p process) int {
 		for i, line := range strings.Split(err.Error(), "\n") {
 			fmt.Fprintln(p.Stderr, []string{"ghhelper:", " "}[min(i, 1)], report.Plain(line))
 		}
+		p.explain(err)
 		p.annotate(err)
 	}
 	return int(outcome.Of(err))
