@@ -250,13 +250,57 @@ func (f *File) IsOwn(component string) bool {
 // Names of the components, sorted.
 func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.Components)) }
 
-// Component finds a component by name; the error lists the names there are.
+// Component returns a component by name. The error lists the declared names, and
+// suggests the most similar one.
 func (f *File) Component(name string) (Component, error) {
 	c, ok := f.Components[name]
-	if !ok {
-		return Component{}, fmt.Errorf("component %+q is not declared in %s, which has %s", ref.Shorten(name), FileName, strings.Join(f.Names(), ", "))
+	if ok {
+		return c, nil
 	}
-	return c, nil
+	did := ""
+	if similar := f.similar(name); similar != "" {
+		did = "; did you mean " + similar + "?"
+	}
+	return Component{}, fmt.Errorf("component %+q is not declared in %s, which has %s%s",
+		ref.Shorten(name), FileName, strings.Join(f.Names(), ", "), did)
+}
+
+// similar returns the declared name that is at most two typing errors away, or
+// contains the given one.
+func (f *File) similar(name string) string {
+	const most = 2
+	if len(name) <= most || len(name) > 100 {
+		return ""
+	}
+	names := f.Names()
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(distance(name, a), distance(name, b)) })
+	i := slices.IndexFunc(names, func(n string) bool { return distance(name, n) <= most || strings.Contains(n, name) })
+	if i < 0 {
+		return ""
+	}
+	return names[i]
+}
+
+// distance returns how many bytes must be inserted, removed or replaced to turn a
+// into b.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
 }
 
 // ArtifactNames of the component, sorted.

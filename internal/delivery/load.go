@@ -37,12 +37,16 @@ func (p Problem) Error() string {
 // Code of a problem: wrong configuration.
 func (p Problem) Code() outcome.Code { return outcome.Usage }
 
+// page documents each key of the file.
+const page = "https://github.com/kubestellar/actions/blob/main/docs/delivery-yaml.md"
+
 // Load reads and checks the delivery.yaml called name in fsys. The error joins
 // all the problems found, each a Problem.
 func Load(fsys fs.FS, name string) (*File, error) {
 	data, err := fs.ReadFile(fsys, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading %s: there is none; declare what this repository releases there, or name another file with --config", name)
+		return nil, fmt.Errorf("reading %s: there is none; declare what this repository releases there, "+
+			"or name another file with --config; see %s", name, page)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
