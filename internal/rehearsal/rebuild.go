@@ -147,7 +147,7 @@ func (b Rebuild) verifyModules(ctx context.Context, rehearsal *Rehearsal, clone 
 // bases copies the images that ours are built on into the world, by digest, but
 // for our own, which the build makes.
 func (b Rebuild) bases(ctx context.Context, w *network.Network, releaser *release.Releaser) error {
-	names, err := releaser.Bases()
+	names, err := releaser.BaseImages()
 	if err != nil {
 		return err
 	}

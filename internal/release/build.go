@@ -17,8 +17,7 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// stageTag is what this commit's release of this version is pushed under
-// before it is promoted; nobody else uses the name.
+// stageTag returns the tag for artifacts of this version and commit until they are promoted.
 func (r *Releaser) stageTag(rev revision) string { return "staging-" + r.stageName(rev) }
 
 func (r *Releaser) stageName(rev revision) string {
@@ -26,9 +25,9 @@ func (r *Releaser) stageName(rev revision) string {
 	return r.Version.String() + "-" + rev.commit[:enough]
 }
 
-// Bases are the images (location@digest) that ours are built on, without our
-// own base image, which building provides.
-func (r *Releaser) Bases() ([]string, error) {
+// BaseImages returns the base images (location@digest) that a build needs. It omits
+// ghhelper's own base image, which the build pushes.
+func (r *Releaser) BaseImages() ([]string, error) {
 	config, err := goreleaser.Load(r.Tree)
 	if err != nil || config == nil {
 		return nil, err
@@ -47,7 +46,7 @@ func (r *Releaser) Bases() ([]string, error) {
 	return others, nil
 }
 
-// Build builds the commit, to a staging tag and a draft, and does nothing else.
+// Build only builds the commit, into a staging tag and a draft.
 func (r *Releaser) Build(ctx context.Context) (goreleaser.Results, error) {
 	rev, err := r.look(ctx)
 	if err != nil {
@@ -57,7 +56,7 @@ func (r *Releaser) Build(ctx context.Context) (goreleaser.Results, error) {
 	return built, err
 }
 
-// build provides the draft and the base image, and has goreleaser build.
+// build creates the draft, pushes the base image, and runs goreleaser.
 func (r *Releaser) build(ctx context.Context, rev revision) (goreleaser.Results, string, error) {
 	release, err := r.ensureRelease(ctx, rev)
 	if err != nil {
@@ -72,21 +71,23 @@ func (r *Releaser) build(ctx context.Context, rev revision) (goreleaser.Results,
 			return goreleaser.Results{}, "", err
 		}
 	}
-	fmt.Fprintln(r.Log.Out, "  goreleaser builds; with cold caches that takes minutes")
+	fmt.Fprintln(r.Log.Out, "  goreleaser builds; with cold caches this takes minutes")
 	stage := goreleaser.Stage{GitTag: r.Version.Tag(), Name: r.stageName(rev), Public: !release.Draft}
 	built, err := r.Goreleaser.Stage(ctx, config, stage)
 	if err == nil {
 		err = r.declaredImages(slices.Collect(maps.Keys(built.Images)))
 	}
-	return built, fmt.Sprintf("goreleaser built %s and %s", report.Count(len(built.Images), "image"), report.Count(len(built.Files), "file")), err
+	return built, fmt.Sprintf("goreleaser built %s and %s",
+		report.Count(len(built.Images), "image"), report.Count(len(built.Files), "file")), err
 }
 
-// mayBase: an image that ours are built on is named by digest, and is there,
-// or is our own, which we make and may push.
+// checkBase checks that a base image is named by digest and exists. ghhelper's own base
+// image may be absent if it can be pushed.
 func (r *Releaser) mayBase(ctx context.Context, base string) error {
 	at, digest, pinned := strings.Cut(base, "@")
 	if !pinned {
-		return outcome.Usagef("%s: base_image %q is not named by digest: write it as %s@sha256:…", goreleaser.FileName, base, at)
+		return outcome.Usagef("%s: base_image %q is not named by digest: write it as %s@sha256:…",
+			goreleaser.FileName, base, at)
 	}
 	_, err := r.Registry.Digest(ctx, at, digest)
 	ours, ourErr := ourBase(digest)
@@ -99,10 +100,10 @@ func (r *Releaser) mayBase(ctx context.Context, base string) error {
 	return nil
 }
 
-// ensureBase pushes our own base image where the registry lacks it. It is
-// found by digest, so nothing that anybody uses changes. Its tag only keeps it
-// from being collected, and must not be of the form sha256-…, which names what
-// refers to an image: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
+// ensureBase pushes ghhelper's own base image if the registry lacks it. Images refer to it
+// by digest; its tag only protects it from garbage collection. The tag must not have the
+// form sha256-…, which registries use for an image's referrers:
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
 func (r *Releaser) ensureBase(ctx context.Context, base string) error {
 	at, digest, _ := strings.Cut(base, "@")
 	ours, err := ourBase(digest)
@@ -113,7 +114,7 @@ func (r *Releaser) ensureBase(ctx context.Context, base string) error {
 	return err
 }
 
-// ourBase is our own base image if the digest is its, else nil.
+// ourBase returns ghhelper's own base image if it has this digest, or nil.
 func ourBase(digest string) (v1.ImageIndex, error) {
 	ours, err := oci.BaseImage()
 	if err != nil {
@@ -126,8 +127,8 @@ func ourBase(digest string) (v1.ImageIndex, error) {
 	return ours, nil
 }
 
-// declaredImages holds what is built against what delivery.yaml declares: an
-// image too many or too few is a mistake in one of the two files.
+// declaredImages checks that goreleaser builds the images that delivery.yaml declares, and
+// no others.
 func (r *Releaser) declaredImages(built []string) error {
 	own := r.File.Own()
 	var errs []error
@@ -136,12 +137,17 @@ func (r *Releaser) declaredImages(built []string) error {
 		at := own.Artifacts[name].At
 		declared[at] = true
 		if !slices.Contains(built, at) {
-			errs = append(errs, outcome.Usagef("%s declares the image %s, but goreleaser builds no such: kos in %s must have it among its repositories, with the tag staging-{{.Env.STAGE}}", delivery.FileName, at, goreleaser.FileName))
+			errs = append(errs, outcome.Usagef(
+				"%s declares the image %s, but goreleaser does not build it: "+
+					"kos in %s must have it among its repositories, with the tag staging-{{.Env.STAGE}}",
+				delivery.FileName, at, goreleaser.FileName))
 		}
 	}
 	for _, at := range built {
 		if !declared[at] {
-			errs = append(errs, outcome.Usagef("goreleaser builds the image %s, which %s does not declare among the artifacts of %s", at, delivery.FileName, r.File.Self))
+			errs = append(errs, outcome.Usagef(
+				"goreleaser builds the image %s, which %s does not declare among the artifacts of %s",
+				at, delivery.FileName, r.File.Self))
 		}
 	}
 	return errors.Join(errs...)

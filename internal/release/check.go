@@ -11,39 +11,41 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// artifact is an image or chart that has been staged and checked, with the
-// final name that it may have.
+// promotion is a staged image or chart, with its final tag.
 type promotion struct{ at, tag, digest string }
 
-// check looks whether any final name holds other bytes, whether the draft has
-// what was built, and then proves the release as anybody will, by what is
-// staged. It changes nothing. What it gives is in the order in which it may
-// become visible: what is run before what runs it.
-func (r *Releaser) check(ctx context.Context, rev revision, done stamped, built goreleaser.Results, s staged) ([]promotion, string, error) {
+// check checks that no final name has other bytes, and that the draft contains the built
+// files. Then it proves the release from the staged artifacts. It changes nothing. The
+// promotions are in the order in which they may become visible: images before the charts
+// that run them.
+func (r *Releaser) check(
+	ctx context.Context, rev revision, done stamped, built goreleaser.Results, s staged,
+) ([]promotion, string, error) {
 	artifacts := slices.Concat(r.images(built), r.charts(s.charts))
 	release, err := r.currentRelease(ctx)
 	if err == nil {
 		err = r.checkAssets(ctx, release, s.files)
 	}
-	if err = errors.Join(r.unclaimed(ctx, artifacts), err); err != nil {
+	if err = errors.Join(r.checkFree(ctx, artifacts), err); err != nil {
 		return nil, "", err
 	}
-	said, err := r.proveStaged(ctx, rev, done, s.files, release, artifacts, "")
-	return artifacts, said, err
+	did, err := r.proveStaged(ctx, rev, done, s.files, release, artifacts, "")
+	return artifacts, did, err
 }
 
-// checkCharts is check for a release of charts alone.
-func (r *Releaser) checkCharts(ctx context.Context, rev revision, done stamped, charts []stagedChart) ([]promotion, string, error) {
+// checkCharts is check for a release that consists of charts.
+func (r *Releaser) checkCharts(
+	ctx context.Context, rev revision, done stamped, charts []stagedChart,
+) ([]promotion, string, error) {
 	artifacts := r.charts(charts)
-	if err := r.unclaimed(ctx, artifacts); err != nil {
+	if err := r.checkFree(ctx, artifacts); err != nil {
 		return nil, "", err
 	}
-	said, err := r.proveStaged(ctx, rev, done, nil, nil, artifacts, delivery.Chart)
-	return artifacts, said, err
+	did, err := r.proveStaged(ctx, rev, done, nil, nil, artifacts, delivery.Chart)
+	return artifacts, did, err
 }
 
-// images are those that were built; declaredImages has looked whether any is
-// missing.
+// images returns the built images. declaredImages has checked that none is missing.
 func (r *Releaser) images(built goreleaser.Results) []promotion {
 	var all []promotion
 	for _, name := range r.File.Own().OfKind(delivery.Image) {
@@ -62,8 +64,8 @@ func (r *Releaser) charts(staged []stagedChart) []promotion {
 	return all
 }
 
-// unclaimed: each final name is free, or holds these bytes.
-func (r *Releaser) unclaimed(ctx context.Context, artifacts []promotion) error {
+// checkFree checks that each final name is free, or already has these bytes.
+func (r *Releaser) checkFree(ctx context.Context, artifacts []promotion) error {
 	var errs []error
 	for _, a := range artifacts {
 		_, err := r.Registry.Published(ctx, a.at, a.tag, a.digest)
@@ -72,7 +74,7 @@ func (r *Releaser) unclaimed(ctx context.Context, artifacts []promotion) error {
 	return errors.Join(errs...)
 }
 
-// checkAssets: the release has each file, with the bytes that were built.
+// checkAssets checks that the release has each file, with the built bytes.
 func (r *Releaser) checkAssets(ctx context.Context, release *gh.Release, files []goreleaser.File) error {
 	var errs []error
 	for _, file := range files {

@@ -13,35 +13,34 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// ensureRelease is this version's release, or its draft, which it makes if
-// there is neither. goreleaser would make one too, but repeats a request whose
-// answer was lost, and so can make two.
+// ensureRelease returns this version's release, or its draft. It creates the draft if
+// there is none. goreleaser could create it, but it repeats a request whose answer was
+// lost, and then creates two.
 func (r *Releaser) ensureRelease(ctx context.Context, rev revision) (*gh.Release, error) {
 	repository := r.File.Own().Repository
 	releases, err := r.Forge.Releases(ctx, repository, r.Version.Tag())
 	if err != nil {
 		return nil, err
 	}
-	var acted error
+	var createErr error
 	if len(releases) == 0 {
-		var made int64
-		made, acted = r.Forge.CreateDraft(ctx, repository, r.Version.Tag(), rev.commit)
-		if acted == nil {
-			acted = r.settleDrafts(ctx, made)
+		var id int64
+		id, createErr = r.Forge.CreateDraft(ctx, repository, r.Version.Tag(), rev.commit)
+		if createErr == nil {
+			createErr = r.keepOldestDraft(ctx, id)
 		}
 	}
-	release, looked := r.awaitRelease(ctx)
-	if looked != nil {
-		return nil, errors.Join(acted, looked)
+	release, err := r.awaitRelease(ctx)
+	if err != nil {
+		return nil, errors.Join(createErr, err)
 	}
 	return release, nil
 }
 
-// settleDrafts takes our new draft away again where another runner has made one
-// before it: GitHub makes as many for one tag as it is asked for. The oldest one
-// counts, so that each runner knows by itself what to do; and nobody deletes
-// what another one has made. Who has the oldest one waits for the others.
-func (r *Releaser) settleDrafts(ctx context.Context, made int64) error {
+// keepOldestDraft deletes our new draft if another runner created one before it. GitHub
+// allows several drafts for one tag. The oldest counts, so each runner can decide alone,
+// and deletes only its own. The runner with the oldest draft waits for the others.
+func (r *Releaser) keepOldestDraft(ctx context.Context, id int64) error {
 	repository := r.File.Own().Repository
 	const tries = 5
 	for i := 1; i <= tries; i++ {
@@ -49,17 +48,17 @@ func (r *Releaser) settleDrafts(ctx context.Context, made int64) error {
 		if err != nil || len(releases) < 2 {
 			return err
 		}
-		if slices.ContainsFunc(releases, func(r *gh.Release) bool { return !r.Draft || r.ID < made }) {
-			return r.Forge.DeleteDraft(ctx, repository, made)
+		if slices.ContainsFunc(releases, func(other *gh.Release) bool { return !other.Draft || other.ID < id }) {
+			return r.Forge.DeleteDraft(ctx, repository, id)
 		}
 		if err := wait(ctx, time.Duration(i)*time.Second/2); err != nil {
 			return err
 		}
 	}
-	return nil // currentRelease tells of two drafts
+	return nil // currentRelease reports two drafts
 }
 
-// wait passes a time, unless the context ends before.
+// wait waits for a duration, or until the context ends.
 func wait(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
@@ -69,8 +68,8 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// awaitRelease looks for the release until GitHub's list, which may lag by
-// some seconds, shows it: goreleaser goes by the list too.
+// awaitRelease waits until GitHub's list, which may lag by some seconds, contains the
+// release. goreleaser finds the draft in the same list.
 func (r *Releaser) awaitRelease(ctx context.Context) (*gh.Release, error) {
 	const tries = 5
 	for i := 1; ; i++ {
@@ -84,7 +83,7 @@ func (r *Releaser) awaitRelease(ctx context.Context) (*gh.Release, error) {
 	}
 }
 
-// publishedRelease is the GitHub release of this version if it is public.
+// publishedRelease returns the public GitHub release of this version, or nil.
 func (r *Releaser) publishedRelease(ctx context.Context) (*gh.Release, error) {
 	releases, err := r.Forge.Releases(ctx, r.File.Own().Repository, r.Version.Tag())
 	for _, release := range releases {
@@ -95,8 +94,8 @@ func (r *Releaser) publishedRelease(ctx context.Context) (*gh.Release, error) {
 	return nil, err
 }
 
-// attach gives a release a file; in a draft, an asset of that name with other
-// bytes is what an earlier try left.
+// attach uploads a file to a release. In a draft it replaces an asset of that name with
+// other bytes, which an earlier run left.
 func (r *Releaser) attach(ctx context.Context, release *gh.Release, file goreleaser.File) error {
 	repository := r.File.Own().Repository
 	if asset, ok := release.Asset(file.Name); ok {
@@ -109,16 +108,18 @@ func (r *Releaser) attach(ctx context.Context, release *gh.Release, file gorelea
 		}
 	}
 	if !release.Draft {
-		return fmt.Errorf("release %s is published without the asset %s: a published release is not added to, take the next version", release.URL, file.Name)
+		return fmt.Errorf(
+			"release %s is published without the asset %s: nothing is added to a published release; take the next version",
+			release.URL, file.Name)
 	}
 	return r.Forge.Upload(ctx, repository, release.ID, file.Name, file.Path)
 }
 
-// sameAsset tells whether an asset holds the file's bytes. Other bytes are a
-// conflict, which only a draft may settle; an upload that broke off left none.
+// sameAsset reports whether an asset has the file's bytes. Other bytes are a conflict, and
+// an incomplete upload is an error. Only in a draft may such an asset be replaced.
 func (r *Releaser) sameAsset(ctx context.Context, asset gh.Asset, file goreleaser.File) (bool, error) {
 	if !asset.Complete() {
-		return false, outcome.Wrongf("the upload of release asset %s broke off", file.Name)
+		return false, outcome.Wrongf("the upload of release asset %s is incomplete", file.Name)
 	}
 	digest, err := r.Forge.AssetDigest(ctx, r.File.Own().Repository, asset)
 	if err == nil && digest != file.Digest {
@@ -127,20 +128,22 @@ func (r *Releaser) sameAsset(ctx context.Context, asset gh.Asset, file gorelease
 	return err == nil, err
 }
 
-// errNoRelease says that GitHub shows no release of the version.
+// errNoRelease is the error if GitHub lists no release of the version.
 var errNoRelease = errors.New("run the release again")
 
-// currentRelease is this version's release: the published one, or its draft.
-// Two drafts are an error, since nobody could tell which counts.
+// currentRelease returns this version's release: the published one, or its draft. Two
+// drafts are an error, because either could be the right one.
 func (r *Releaser) currentRelease(ctx context.Context) (*gh.Release, error) {
 	releases, err := r.Forge.Releases(ctx, r.File.Own().Repository, r.Version.Tag())
 	switch {
 	case err != nil:
 		return nil, err
 	case len(releases) == 0:
-		return nil, fmt.Errorf("there is no release and no draft for %s in %s, though one was made before: %w", r.Version.Tag(), r.File.Own().Repository, errNoRelease)
+		return nil, fmt.Errorf("there is no release and no draft for %s in %s, although one was created before: %w",
+			r.Version.Tag(), r.File.Own().Repository, errNoRelease)
 	case len(releases) > 1 && releases[0].Draft:
-		return nil, fmt.Errorf("there are %d drafts for %s in %s: delete all but one", len(releases), r.Version.Tag(), r.File.Own().Repository)
+		return nil, fmt.Errorf("there are %d drafts for %s in %s: delete all but one",
+			len(releases), r.Version.Tag(), r.File.Own().Repository)
 	}
 	return releases[0], nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// promote gives each image and chart its final tag, by digest.
+// promote gives each image and chart its final tag.
 func (r *Releaser) promote(ctx context.Context, artifacts []promotion) (string, error) {
 	for _, a := range artifacts {
 		if err := r.Registry.Promote(ctx, a.at, a.digest, a.tag); err != nil {
@@ -20,33 +20,33 @@ func (r *Releaser) promote(ctx context.Context, artifacts []promotion) (string, 
 	return report.Count(len(artifacts), "artifact") + " by digest, in dependency order", nil
 }
 
-// publish makes the draft release public, last of all.
+// publish makes the draft release public.
 func (r *Releaser) publish(ctx context.Context, rev revision) (string, error) {
 	release, err := r.currentRelease(ctx)
 	if err != nil {
 		return "", err
 	}
 	if !release.Draft {
-		return release.URL + " is public already; " + r.held(release), nil
+		return release.URL + " is already public; " + r.immutability(release), nil
 	}
-	acted := r.Forge.Publish(ctx, r.File.Own().Repository, release.ID, r.Version)
-	after, looked := r.awaitPublic(ctx, acted)
-	if looked == nil && after == nil {
-		looked = outcome.Wrongf("release %s was published, but is not public", r.Version.Tag())
+	publishErr := r.Forge.Publish(ctx, r.File.Own().Repository, release.ID, r.Version)
+	after, err := r.awaitPublic(ctx, publishErr)
+	if err == nil && after == nil {
+		err = outcome.Wrongf("release %s was published, but is not public", r.Version.Tag())
 	}
-	if looked != nil {
-		return "", errors.Join(acted, looked)
+	if err != nil {
+		return "", errors.Join(publishErr, err)
 	}
-	return after.URL + "; " + r.held(after), r.confirmTag(ctx, r.Version.Tag(), rev.commit)
+	return after.URL + "; " + r.immutability(after), r.confirmTag(ctx, r.Version.Tag(), rev.commit)
 }
 
-// awaitPublic looks for the public release until GitHub, whose answers lag by some
-// seconds, shows what it says that it has done.
-func (r *Releaser) awaitPublic(ctx context.Context, acted error) (*gh.Release, error) {
+// awaitPublic waits until GitHub's list, which lags by some seconds, contains the public
+// release. If publishing failed, it looks only once.
+func (r *Releaser) awaitPublic(ctx context.Context, publishErr error) (*gh.Release, error) {
 	const tries = 5
 	for i := 1; ; i++ {
 		release, err := r.publishedRelease(ctx)
-		if release != nil || err != nil || acted != nil || i == tries {
+		if release != nil || err != nil || publishErr != nil || i == tries {
 			return release, err
 		}
 		if err := wait(ctx, time.Duration(i)*time.Second); err != nil {
@@ -55,15 +55,15 @@ func (r *Releaser) awaitPublic(ctx context.Context, acted error) (*gh.Release, e
 	}
 }
 
-// held says whether GitHub keeps a public release as it is, which is a setting
-// of the repository, and holds for what is published once it is on.
+// immutability describes whether GitHub protects a public release from changes. The
+// repository's setting applies to releases that are published after it is turned on.
 // https://docs.github.com/en/code-security/supply-chain-security/understanding-your-software-supply-chain/immutable-releases
-func (r *Releaser) held(release *gh.Release) string {
+func (r *Releaser) immutability(release *gh.Release) string {
 	switch {
 	case release.Immutable:
-		return "GitHub holds it immutable"
+		return "GitHub keeps it immutable"
 	case r.Server != "https://github.com":
 		return "not immutable"
 	}
-	return "not immutable: for the next, turn on Settings > General > Releases > Enable release immutability"
+	return "not immutable: for the next release, turn on Settings > General > Releases > Enable release immutability"
 }

@@ -14,21 +14,32 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// prover looks at this release as anybody can, and knows what was made here.
+// prover returns a Prover of this release that knows the files built here.
 func (r *Releaser) prover(rev revision, done stamped, files []goreleaser.File, only delivery.Kind) *prove.Prover {
-	p := &prove.Prover{
-		File: r.File, Component: r.File.Self, Version: r.Version, Repo: r.Repo, Server: r.Server, Registry: r.Registry, World: r.recent, Forge: r.Forge,
-		Renderings: &r.renderings,
-	}
-	p.Source = &prove.Source{Commit: rev.commit, Time: rev.time, Tree: r.Tree, File: r.File, Self: r.File.Self, Declares: true}
-	p.Only, p.Stamped, p.Built = only, done.copies(), map[string]prove.File{}
+	built := map[string]prove.File{}
 	for _, f := range files {
-		p.Built[f.Name] = prove.File{Path: f.Path, Digest: f.Digest}
+		built[f.Name] = prove.File{Path: f.Path, Digest: f.Digest}
 	}
-	return p
+	return &prove.Prover{
+		File:       r.File,
+		Component:  r.File.Self,
+		Version:    r.Version,
+		Repo:       r.Repo,
+		Server:     r.Server,
+		Registry:   r.Registry,
+		World:      r.recent,
+		Forge:      r.Forge,
+		Renderings: &r.renderings,
+		Source: &prove.Source{
+			Commit: rev.commit, Time: rev.time, Tree: r.Tree, File: r.File, Self: r.File.Self, Declares: true,
+		},
+		Only:    only,
+		Stamped: done.copies(),
+		Built:   built,
+	}
 }
 
-// copies are all that was stamped.
+// copies returns all stamped copies.
 func (s stamped) copies() []apply.Stamped {
 	all := slices.Clone(s.hooks)
 	for _, c := range s.charts {
@@ -37,10 +48,13 @@ func (s stamped) copies() []apply.Stamped {
 	return all
 }
 
-// proveStaged proves the release before anything of it is public.
-func (r *Releaser) proveStaged(ctx context.Context, rev revision, done stamped, files []goreleaser.File, draft *gh.Release, artifacts []promotion, only delivery.Kind) (string, error) {
+// proveStaged proves the release from its staged artifacts, before anything is public.
+func (r *Releaser) proveStaged(
+	ctx context.Context, rev revision, done stamped, files []goreleaser.File,
+	draft *gh.Release, artifacts []promotion, only delivery.Kind,
+) (string, error) {
 	p := r.prover(rev, done, files, only)
-	p.Draft, p.Anybody, p.Staged = draft, nil, map[string]string{}
+	p.Draft, p.Staged = draft, map[string]string{}
 	for _, a := range artifacts {
 		p.Staged[a.at+":"+a.tag] = a.digest
 	}
@@ -48,22 +62,26 @@ func (r *Releaser) proveStaged(ctx context.Context, rev revision, done stamped, 
 	if err != nil {
 		return "", err
 	}
-	err = proof.Err(true) // preflight has judged stand-ins
+	err = proof.Err(true) // preflight has checked stand-ins
 	switch {
 	case err == nil:
 	case len(proof.Findings) > 0:
-		return "", fmt.Errorf("nothing is public yet, and the tag %s stays on commit %s: correct it, and take the next version: %w", r.Version.Tag(), rev.commit, err)
+		return "", fmt.Errorf(
+			"nothing is public yet, and the tag %s stays on commit %s: correct it, and take the next version: %w",
+			r.Version.Tag(), rev.commit, err)
 	default:
 		return "", fmt.Errorf("nothing is public yet; run it again once this can be checked: %w", err)
 	}
-	return proof.Count() + ", by what is staged", nil
+	return proof.Count() + ", from the staged artifacts", nil
 }
 
-// prove proves the release by its final names, as anybody sees them.
-func (r *Releaser) prove(ctx context.Context, rev revision, done stamped, files []goreleaser.File, only delivery.Kind, rep *report.Report) (string, error) {
+// prove proves the release by its final names. It queries without credentials.
+func (r *Releaser) prove(
+	ctx context.Context, rev revision, done stamped, files []goreleaser.File, only delivery.Kind, rep *report.Report,
+) (string, error) {
 	r.forget()
 	p := r.prover(rev, done, files, only)
-	p.Draft, p.Anybody, p.Staged = nil, r.Public, nil
+	p.Anybody = r.Public
 	proof, err := p.Prove(ctx)
 	if err != nil {
 		return "", err
@@ -72,7 +90,7 @@ func (r *Releaser) prove(ctx context.Context, rev revision, done stamped, files 
 	rep.Artifacts = r.rows(proof)
 	for _, a := range proof.Unchecked {
 		if !a.StandIn {
-			rep.Open([]report.Open{{What: plainName(a.Subject), Because: a.Claim + ": " + a.Evidence}})
+			rep.Open([]report.Open{{What: nameOf(a.Subject), Because: a.Claim + ": " + a.Evidence}})
 		}
 	}
 	if len(proof.Findings) > 0 {
@@ -81,15 +99,15 @@ func (r *Releaser) prove(ctx context.Context, rev revision, done stamped, files 
 	return proof.Count(), nil
 }
 
-// rows sum up what was found of each thing that this release publishes.
+// rows returns a row for each artifact that this release publishes.
 func (r *Releaser) rows(proof *report.Proof) []report.Artifact {
 	rows := []report.Artifact{}
 	for _, subject := range proof.Subjects() {
-		name := plainName(subject)
+		name := nameOf(subject)
 		if at, _, _ := strings.Cut(name, ":"); !strings.HasPrefix(name, "release asset ") && !r.isOurs(at) {
 			continue
 		}
-		rows = append(rows, sumUp(name, proof.About(subject)))
+		rows = append(rows, summary(name, proof.About(subject)))
 	}
 	return rows
 }
@@ -99,8 +117,8 @@ func (r *Releaser) isOurs(at string) bool {
 	return ok && component == r.File.Self
 }
 
-// plainName is a subject without the word for what it is.
-func plainName(subject string) string {
+// nameOf returns a subject without its kind.
+func nameOf(subject string) string {
 	for _, kind := range []delivery.Kind{delivery.Image, delivery.Chart} {
 		if name, ok := strings.CutPrefix(subject, string(kind)+" "); ok {
 			return name
@@ -109,8 +127,8 @@ func plainName(subject string) string {
 	return subject
 }
 
-// sumUp is the state of a thing: the worst of its associations.
-func sumUp(name string, about []report.Association) report.Artifact {
+// summary returns the row of an artifact. Its state is the worst of its associations.
+func summary(name string, about []report.Association) report.Artifact {
 	row := report.Artifact{Name: name, State: report.Proven}
 	proven := 0
 	var others []string

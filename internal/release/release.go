@@ -1,7 +1,6 @@
-// Package release is the train: it takes a commit to a published, checked and
-// announced release. Each step looks whether it is done, acts, and looks
-// again, so that a release which stopped anywhere is finished by running it
-// again.
+// Package release releases a commit: it builds, stages, checks, publishes and proves, and
+// then notifies the downstreams. Each step checks whether it is already done, acts, and
+// checks again. A release that stopped at any step is finished by another run.
 package release
 
 import (
@@ -26,49 +25,46 @@ import (
 // Releaser releases one version of a repository's own component.
 type Releaser struct {
 	Repo    git.Repo
-	Commit  string // that is checked out in Repo, and is released
-	Tree    fs.FS  // of the commit
+	Commit  string // the commit to release, checked out in Repo
+	Tree    fs.FS  // the commit's files
 	File    *delivery.File
 	Version ref.Version
-	// Registry has our credentials; Public has none, as anybody.
+	// Registry queries with the user's credentials, Public without any.
 	Registry, Public *oci.Registry
-	// BuilderRegistry has the credentials of the builder, which pushes the
-	// images; nil is those of Registry.
+	// BuilderRegistry has the credentials of goreleaser, which pushes the images. If nil,
+	// they are those of Registry.
 	BuilderRegistry *oci.Registry
 	Forge           *gh.Client
-	// Downstreams is the forge with a token that may dispatch to them, which
-	// need not be the one that may release here.
+	// Downstreams is GitHub with the token for dispatches, which may be another token
+	// than that of Forge.
 	Downstreams *gh.Client
-	// Server is where repositories are served, https://github.com.
+	// Server is the address of the Git server, https://github.com.
 	Server string
-	// World says how files and modules are asked for; its other fields are
-	// filled in from here.
+	// World queries files and modules. The release fills in its other fields.
 	World resolve.World
 	// Goreleaser builds the images and archives.
 	Goreleaser goreleaser.Program
-	// Signer signs what has been checked, before it is promoted.
+	// Signer signs the checked artifacts before they are promoted.
 	Signer Signer
-	// AcceptStandIns lets the release rest on what stands in for others'
-	// artifacts, which proves nothing; else a stand-in is a finding.
+	// AcceptStandIns allows references to stand-ins, which prove nothing. Otherwise each
+	// stand-in is a finding.
 	AcceptStandIns bool
-	// AllowPrivate lets the release go on with packages that nobody else can see;
-	// else such a one is a finding.
+	// AllowPrivate allows packages that are not public. Otherwise each is a finding.
 	AllowPrivate bool
-	// Untracked are paths of the work tree that may hold files of this run.
+	// Untracked are paths of the work tree that may contain files of this run.
 	Untracked []string
 	Log       *report.Log
 
-	renderings render.Memo // of charts, which several steps look at
-	// recent is the world, asked once for each thing by steps that follow each
-	// other at once; see forget.
+	renderings render.Memo // the charts' renderings, which several steps need
+	// recent caches answers between steps; see forget.
 	recent *resolve.Once
 }
 
-// remote is the declared repository: a clone's origin may be a fork of it.
+// remote returns the declared repository. A clone's origin may be a fork of it.
 func (r *Releaser) remote() git.Remote { return git.Remote(r.Server + "/" + r.File.Own().Repository) }
 
-// Release does all of it. The report is complete as far as the train came,
-// also beside an error.
+// Release runs all steps. If one fails, Release returns the error together with the report
+// of the steps until then.
 func (r *Releaser) Release(ctx context.Context) (*report.Report, error) {
 	return r.reported(func(rep *report.Report, dir string) error { return r.release(ctx, rep, dir) })
 }
@@ -90,7 +86,9 @@ func (r *Releaser) release(ctx context.Context, rep *report.Report, dir string) 
 	if err != nil {
 		return err
 	}
-	artifacts, err := step(r.Log, "check", func() ([]promotion, string, error) { return r.check(ctx, rev, stamped, built, staged) })
+	artifacts, err := step(r.Log, "check", func() ([]promotion, string, error) {
+		return r.check(ctx, rev, stamped, built, staged)
+	})
 	if err != nil {
 		return err
 	}
@@ -103,14 +101,15 @@ func (r *Releaser) release(ctx context.Context, rep *report.Report, dir string) 
 	if err := r.Log.Step("publish", func() (string, error) { return r.publish(ctx, rev) }); err != nil {
 		return err
 	}
-	if err := r.Log.Step("prove", func() (string, error) { return r.prove(ctx, rev, stamped, staged.files, "", rep) }); err != nil {
+	err = r.Log.Step("prove", func() (string, error) { return r.prove(ctx, rev, stamped, staged.files, "", rep) })
+	if err != nil {
 		return err
 	}
 	return r.Log.Step("dispatch", func() (string, error) { return r.dispatch(ctx) })
 }
 
-// Publish stamps, packages, publishes and proves the charts alone, for a
-// repository whose images are published already.
+// Publish stamps, packages, publishes and proves only the charts, for a repository whose
+// images are already published.
 func (r *Releaser) Publish(ctx context.Context) (*report.Report, error) {
 	return r.reported(func(rep *report.Report, dir string) error { return r.publishCharts(ctx, rep, dir) })
 }
@@ -120,11 +119,15 @@ func (r *Releaser) publishCharts(ctx context.Context, rep *report.Report, dir st
 	if err != nil {
 		return err
 	}
-	charts, err := step(r.Log, "stage", func() ([]stagedChart, string, error) { return r.stageCharts(ctx, rev, stamped, goreleaser.Results{}) })
+	charts, err := step(r.Log, "stage", func() ([]stagedChart, string, error) {
+		return r.stageCharts(ctx, rev, stamped, goreleaser.Results{})
+	})
 	if err != nil {
 		return err
 	}
-	artifacts, err := step(r.Log, "check", func() ([]promotion, string, error) { return r.checkCharts(ctx, rev, stamped, charts) })
+	artifacts, err := step(r.Log, "check", func() ([]promotion, string, error) {
+		return r.checkCharts(ctx, rev, stamped, charts)
+	})
 	if err != nil {
 		return err
 	}
@@ -134,11 +137,15 @@ func (r *Releaser) publishCharts(ctx context.Context, rep *report.Report, dir st
 	if err := r.Log.Step("promote", func() (string, error) { return r.promote(ctx, artifacts) }); err != nil {
 		return err
 	}
-	return r.Log.Step("prove", func() (string, error) { return r.prove(ctx, rev, stamped, nil, delivery.Chart, rep) })
+	return r.Log.Step("prove", func() (string, error) {
+		return r.prove(ctx, rev, stamped, nil, delivery.Chart, rep)
+	})
 }
 
-// prepare does what changes nothing: it looks at the commit, and stamps.
-func (r *Releaser) prepare(ctx context.Context, rep *report.Report, dir string, rights rights) (revision, stamped, error) {
+// prepare runs the steps that publish nothing: preflight and stamp.
+func (r *Releaser) prepare(
+	ctx context.Context, rep *report.Report, dir string, rights rights,
+) (revision, stamped, error) {
 	r.forget()
 	rev, err := step(r.Log, "preflight", func() (revision, string, error) { return r.preflight(ctx, rights) })
 	rep.Commit = rev.commit
@@ -152,7 +159,7 @@ func (r *Releaser) prepare(ctx context.Context, rep *report.Report, dir string, 
 	return rev, done, err
 }
 
-// step runs one step that comes to a value.
+// step runs a step that returns a value.
 func step[T any](log *report.Log, name string, do func() (T, string, error)) (value T, err error) {
 	err = log.Step(name, func() (string, error) {
 		var did string
@@ -163,14 +170,20 @@ func step[T any](log *report.Log, name string, do func() (T, string, error)) (va
 	return value, err
 }
 
-// reported gives a run its folder and its report.
+// reported calls run with a report and a temporary folder.
 func (r *Releaser) reported(run func(rep *report.Report, dir string) error) (*report.Report, error) {
 	dir, err := os.MkdirTemp("", "ghhelper-release-*")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	rep := &report.Report{Component: r.File.Self, Version: r.Version.String(), Artifacts: []report.Artifact{}, Findings: []decide.Finding{}, Unchecked: []report.Open{}}
+	rep := &report.Report{
+		Component: r.File.Self,
+		Version:   r.Version.String(),
+		Artifacts: []report.Artifact{},
+		Findings:  []decide.Finding{},
+		Unchecked: []report.Open{},
+	}
 	err = run(rep, filepath.Join(dir, "stamped"))
 	rep.Steps = append([]report.Step{}, r.Log.Steps...)
 	var failed *report.StepError
@@ -184,12 +197,12 @@ func (r *Releaser) reported(run func(rep *report.Report, dir string) error) (*re
 	return rep, err
 }
 
-// forget forgets what the world has answered: before the first step, after the
-// build, which takes its time, and before the last look.
-func (r *Releaser) forget() { r.recent = &resolve.Once{By: r.world()} }
+// forget drops the cached answers: before the first step, after the build, which takes
+// minutes, and before the final proof.
+func (r *Releaser) forget() { r.recent = &resolve.Once{By: r.resolver()} }
 
-// world resolves what is published, outside this release.
-func (r *Releaser) world() resolve.World {
+// resolver queries published artifacts, without those of this release.
+func (r *Releaser) resolver() resolve.World {
 	w := r.World
 	w.Registry, w.Server, w.Refs = r.Registry, r.Server, r.Repo.Refs(r.Server)
 	return w

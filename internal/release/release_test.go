@@ -109,7 +109,7 @@ func TestReleaseStops(t *testing.T) {
 		"a declared image and no goreleaser configuration": {func(s *stage) {
 			s.git(s.clone.Dir, "rm", "--quiet", ".goreleaser.yaml")
 			s.change("main.go", "tiny\")", "tiny \")")
-		}, "preflight", "declares the image ghcr.io/example/tiny, but goreleaser builds no such", outcome.Usage},
+		}, "preflight", "declares the image ghcr.io/example/tiny, but goreleaser does not build it", outcome.Usage},
 		"an image without a declared platform": {func(s *stage) { s.change("delivery.yaml", "[linux/amd64]", "[linux/amd64, linux/s390x]") },
 			"check", "linux/s390x is missing; it has linux/amd64", outcome.Wrong},
 		"a private package": {func(s *stage) { s.Registry("ghcr.io").SetPrivate("example/charts/edge-chart", true) },

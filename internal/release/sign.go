@@ -15,26 +15,29 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// Signer signs, by digest, what a release has put into registries.
+// Signer signs, by digest, the images and charts of a release.
 type Signer struct {
-	// Command is cosign, found on PATH; "" signs nothing, for the reason in Why.
+	// Command is cosign, looked up on PATH; "" signs nothing, for the reason in Why.
 	Command string
 	Env     []string  // cosign's whole environment
 	Output  io.Writer // receives cosign's output; nil discards it
-	Why     string    // nothing is signed; as the step says it
+	Why     string    // the reason, for the log of the step
 }
 
-// Check tells whether the command is there that signs.
+// Check checks that the command is on PATH.
 func (s Signer) Check() error {
 	if _, err := exec.LookPath(s.Command); s.Command != "" && err != nil {
-		return outcome.Usagef("no command %s found on PATH: install cosign 3 or newer, by sigstore/cosign-installer or from https://docs.sigstore.dev", s.Command)
+		return outcome.Usagef("no command %s found on PATH: "+
+			"install cosign 3 or newer, with sigstore/cosign-installer or from https://docs.sigstore.dev", s.Command)
 	}
 	return nil
 }
 
-// sign signs what has been checked, and lists it for who attests afterwards. A
-// signature is about a digest, so it is there before anybody sees the name.
-func (r *Releaser) sign(ctx context.Context, artifacts []promotion, files []goreleaser.File, rep *report.Report) (string, error) {
+// sign signs the checked artifacts, and lists them for actions/attest. A signature refers to
+// a digest, so it can exist before the final name does.
+func (r *Releaser) sign(
+	ctx context.Context, artifacts []promotion, files []goreleaser.File, rep *report.Report,
+) (string, error) {
 	rep.Subjects = subjects(artifacts, files)
 	if r.Signer.Command == "" {
 		return "not signed: " + r.Signer.Why, nil
@@ -44,14 +47,14 @@ func (r *Releaser) sign(ctx context.Context, artifacts []promotion, files []gore
 			return "", fmt.Errorf("signing %s@%s: %w", a.at, a.digest, err)
 		}
 	}
-	said := "cosign signed " + report.Count(len(artifacts), "artifact") + " by digest"
+	did := "cosign signed " + report.Count(len(artifacts), "artifact") + " by digest"
 	if len(files) > 0 {
-		said += "; not signed: " + report.Count(len(files), "asset") + ", which are in no registry"
+		did += "; not signed: " + report.Count(len(files), "asset") + ", which are in no registry"
 	}
-	return said, nil
+	return did, nil
 }
 
-// subjects are named as actions/attest wants them: an image or chart by its
+// subjects returns the subjects in the form of actions/attest: an image or chart by its
 // location without a tag, a file by its name.
 func subjects(artifacts []promotion, files []goreleaser.File) []report.Subject {
 	var all []report.Subject
@@ -64,8 +67,8 @@ func subjects(artifacts []promotion, files []goreleaser.File) []report.Subject {
 	return all
 }
 
-// signOne signs, and looks whether the registry then has one signature more. One
-// that was there before does not count: only who verifies it knows whose it is.
+// signOne signs one artifact, and checks that the registry then has a new signature. An
+// older signature does not count, because it may be from another signer.
 func (r *Releaser) signOne(ctx context.Context, a promotion) error {
 	before, err := r.Registry.Bundles(ctx, a.at, a.digest)
 	if err != nil {
@@ -80,7 +83,8 @@ func (r *Releaser) signOne(ctx context.Context, a promotion) error {
 	}
 	isNew := func(bundle []byte) bool { return !contains(before, bundle) }
 	if !slices.ContainsFunc(after, isNew) {
-		return outcome.Wrongf("cosign ended well, and the registry has no signature that it had not before: use cosign 3 or newer, which keeps them as Sigstore bundles")
+		return outcome.Wrongf("cosign succeeded, but the registry has no new signature: " +
+			"use cosign 3 or newer, which stores signatures as Sigstore bundles")
 	}
 	return nil
 }
@@ -89,20 +93,19 @@ func contains(bundles [][]byte, one []byte) bool {
 	return slices.ContainsFunc(bundles, func(b []byte) bool { return bytes.Equal(b, one) })
 }
 
-// run signs one reference. --yes: nobody is there to agree that the identity
-// becomes public.
+// run signs one reference. --yes agrees that the signer's identity becomes public.
 func (s Signer) run(ctx context.Context, reference string) error {
-	var said bytes.Buffer
+	var output bytes.Buffer
 	cmd := exec.CommandContext(ctx, s.Command, "sign", "--yes", reference)
-	cmd.Env, cmd.Stdout = s.Env, &said
+	cmd.Env, cmd.Stdout = s.Env, &output
 	if s.Output != nil {
-		cmd.Stdout = io.MultiWriter(&said, s.Output)
+		cmd.Stdout = io.MultiWriter(&output, s.Output)
 	}
 	cmd.Stderr = cmd.Stdout
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("cosign sign: %w; the end of its output:\n%s", err, report.LastLines(said.String(), 15))
+		return fmt.Errorf("cosign sign: %w; the end of its output:\n%s", err, report.LastLines(output.String(), 15))
 	}
 	return nil
 }

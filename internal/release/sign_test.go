@@ -202,7 +202,7 @@ func TestNotSignedByCosign(t *testing.T) {
 		code outcome.Code
 	}{
 		"fail": {"cosign sign: exit status 1; the end of its output:\ngetting signer: no identity token", outcome.Unchecked},
-		"idle": {"cosign ended well, and the registry has no signature that it had not before", outcome.Wrong},
+		"idle": {"cosign succeeded, but the registry has no new signature", outcome.Wrong},
 	} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
@@ -256,13 +256,13 @@ func TestImmutableRelease(t *testing.T) {
 	s := newStage(t)
 	rep, err := s.release("0.2.0")
 	s.must(err)
-	if got := did(rep, "publish"); !strings.Contains(got, "; not immutable: for the next, turn on ") {
+	if got := did(rep, "publish"); !strings.Contains(got, "; not immutable: for the next release, turn on ") {
 		t.Errorf("the step says %q", got)
 	}
 	s.must(s.Forge.SetImmutable(owned, true))
 	rep, err = s.release("0.2.0")
 	s.must(err)
-	if got := did(rep, "publish"); !strings.Contains(got, "is public already; not immutable") {
+	if got := did(rep, "publish"); !strings.Contains(got, "is already public; not immutable") {
 		t.Errorf("of what was published before, the step says %q", got)
 	}
 }
@@ -273,7 +273,7 @@ func TestImmutableReleaseIsGoneForEver(t *testing.T) {
 	s.must(s.Forge.SetImmutable(owned, true))
 	rep, err := s.release("0.2.0")
 	s.must(err)
-	if got := did(rep, "publish"); !strings.HasSuffix(got, "; GitHub holds it immutable") {
+	if got := did(rep, "publish"); !strings.HasSuffix(got, "; GitHub keeps it immutable") {
 		t.Errorf("the step says %q", got)
 	}
 	s.deleteRelease()

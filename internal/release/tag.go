@@ -5,41 +5,41 @@ import (
 	"errors"
 
 	"github.com/kubestellar/actions/internal/outcome"
-	tagging "github.com/kubestellar/actions/internal/tag"
+	"github.com/kubestellar/actions/internal/tag"
 )
 
-// tag sees to it that the version's tag is on this commit, here and in the
-// declared repository.
-// A tag is created once; preflight has seen that none is elsewhere.
+// tag ensures that the version's tag is on this commit, here and in the declared
+// repository. preflight has checked that it is on no other commit.
 func (r *Releaser) tag(ctx context.Context, rev revision) (string, error) {
-	tag := r.Version.Tag()
-	remote, err := r.Repo.RemoteTag(ctx, r.remote(), tag)
+	name := r.Version.Tag()
+	remote, err := r.Repo.RemoteTag(ctx, r.remote(), name)
 	if err != nil {
 		return "", err
 	}
-	did := tag + " is on " + rev.commit + " already"
+	did := name + " is already on " + rev.commit
 	if remote == "" {
-		did = "created " + tag + " on " + rev.commit
-		if _, err := tagging.Make(ctx, r.Forge, r.File.Own().Repository, r.File.Self, r.Version, rev.commit); err != nil {
+		did = "created " + name + " on " + rev.commit
+		if _, err := tag.Make(ctx, r.Forge, r.File.Own().Repository, r.File.Self, r.Version, rev.commit); err != nil {
 			return "", err
 		}
 	}
-	local, err := r.Repo.LocalTag(ctx, tag)
+	local, err := r.Repo.LocalTag(ctx, name)
 	if err == nil && local == "" {
-		err = r.Repo.FetchTag(ctx, r.remote(), tag) // goreleaser reads it here
+		err = r.Repo.FetchTag(ctx, r.remote(), name) // goreleaser reads the local tag
 	}
-	return did, errors.Join(err, r.confirmTag(ctx, tag, rev.commit))
+	return did, errors.Join(err, r.confirmTag(ctx, name, rev.commit))
 }
 
-// confirmTag looks at the tag, here and there.
-func (r *Releaser) confirmTag(ctx context.Context, tag, commit string) error {
-	local, localErr := r.Repo.LocalTag(ctx, tag)
-	remote, remoteErr := r.Repo.RemoteTag(ctx, r.remote(), tag)
+// confirmTag checks that the tag is on the commit, here and in the declared repository.
+func (r *Releaser) confirmTag(ctx context.Context, name, commit string) error {
+	local, localErr := r.Repo.LocalTag(ctx, name)
+	remote, remoteErr := r.Repo.RemoteTag(ctx, r.remote(), name)
 	if err := errors.Join(localErr, remoteErr); err != nil {
 		return err
 	}
 	if local != commit || remote != commit {
-		return outcome.Wrongf("tag %s is on commit %q here and on %q in the declared repository, want %s for both: a tag never moves, so take the next version", tag, local, remote, commit)
+		return outcome.Wrongf("tag %s is on commit %q here and on %q in the declared repository, want %s for both: "+
+			"a tag never moves, so take the next version", name, local, remote, commit)
 	}
 	return nil
 }
