@@ -87,7 +87,7 @@ func (p process) image(ctx context.Context, f imageFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	output := io.Discard
+	var output io.Writer
 	if f.verbose {
 		output = p.Stderr
 	}
@@ -95,7 +95,7 @@ func (p process) image(ctx context.Context, f imageFlags, args []string) error {
 		File: src.File, Component: args[0], Version: v, Platforms: f.platforms,
 		Repo: git.Repo{Dir: src.Repo.Dir, Env: p.Environ},
 		Env:  p.withoutTokens(), Toolchain: toolchain(), Server: p.server(),
-		Registry: p.registry(), Push: f.push, Layout: f.layout, Errors: output,
+		Registry: p.registry(), Push: f.push, Layout: f.layout, Output: output,
 	}.Build(ctx)
 	if err != nil {
 		return err

@@ -1,5 +1,5 @@
-// Package image builds images of other people's tools from the source that they
-// have released, and publishes each once. delivery.yaml says what they are made of.
+// Package image builds container images of other projects' tools from their released
+// source, and publishes each once. delivery.yaml declares the images.
 package image
 
 import (
@@ -26,28 +26,28 @@ import (
 type Builder struct {
 	File      *delivery.File
 	Component string
-	// Version is what is built; zero is the newest release.
+	// Version is the version to build. Zero is the newest release.
 	Version ref.Version
-	// Platforms limit what is built. An image that lacks any is never pushed.
-	// None is all.
+	// Platforms are the platforms to build for; empty means all. An image that lacks a
+	// platform is never pushed.
 	Platforms []string
-	// Repo has the environment that git runs in, and Env is that of go and ko.
+	// Repo has git's environment, Env is that of go and ko.
 	Repo git.Repo
 	Env  []string
-	// Toolchain is the least that builds, such as go1.26.8; a source whose go.mod
-	// wants a newer one gets the one that it names.
+	// Toolchain is the minimum Go toolchain, such as go1.26.8. If go.mod requires a newer
+	// one, that one builds.
 	Toolchain string
-	// Server is where repositories are served, https://github.com.
+	// Server is the address of the Git server, https://github.com.
 	Server   string
 	Registry *oci.Registry
-	// Push publishes the image; else nothing is pushed at all.
+	// Push publishes the image. Otherwise nothing is pushed.
 	Push bool
 	// Layout is a new folder for the image as an OCI layout, "" for none.
 	Layout string
-	Errors io.Writer // what ko and go say of themselves
+	Output io.Writer // receives the output of ko and go; nil discards it
 }
 
-// Image is one that was built.
+// Image is a built image.
 type Image struct {
 	Component string             `json:"component"`
 	Version   string             `json:"version"`
@@ -56,14 +56,14 @@ type Image struct {
 	State     State              `json:"state"`
 	Layout    string             `json:"layout,omitempty"`
 	Source    Source             `json:"source"`
-	Toolchain string             `json:"toolchain"` // the least that builds
+	Toolchain string             `json:"toolchain"` // the minimum
 	Platforms []Platform         `json:"platforms"`
 	Bundles   []delivery.Bundled `json:"bundles"`
-	// Next is the command that moves our references; "" until it is published.
+	// Next is the command that bumps our references, "" until the image is published.
 	Next string `json:"next,omitempty"`
 }
 
-// State is what became of an image.
+// State is how far an image got.
 type State string
 
 // The states.
@@ -79,7 +79,7 @@ type Platform struct {
 	Digest string `json:"digest"`
 }
 
-// job is a build whose question has been understood.
+// job is a build whose parameters have been checked.
 type job struct {
 	Builder
 	artifact   delivery.Artifact
@@ -87,7 +87,7 @@ type job struct {
 	platforms  []string
 }
 
-// Build builds the image and, if that is wanted, publishes it.
+// Build builds the image and, if Push is set, publishes it.
 func (b Builder) Build(ctx context.Context) (*Image, error) {
 	j, err := b.job()
 	if err != nil {
@@ -115,7 +115,7 @@ func (b Builder) Build(ctx context.Context) (*Image, error) {
 	return j.deliver(ctx, src, index)
 }
 
-// job is what the builder is asked to do, if that can be done at all.
+// job checks the builder's parameters.
 func (b Builder) job() (job, error) {
 	c, err := b.File.Component(b.Component)
 	if err != nil {
@@ -123,25 +123,30 @@ func (b Builder) job() (job, error) {
 	}
 	artifact, ok := c.Built()
 	if !ok {
-		return job{}, outcome.Usagef("component %s has no image with a build in %s, so it is not built here: those that are have %s", b.Component, delivery.FileName, strings.Join(built(b.File), ", "))
+		return job{}, outcome.Usagef("component %s has no image with a build in %s: the components with a build are %s",
+			b.Component, delivery.FileName, strings.Join(built(b.File), ", "))
 	}
 	all := artifact.BuildPlatforms()
 	j := job{b, artifact, c.Repository, all}
 	if len(b.Platforms) > 0 {
-		j.platforms = slices.DeleteFunc(slices.Clone(all), func(p string) bool { return !slices.Contains(b.Platforms, p) })
+		j.platforms = slices.DeleteFunc(slices.Clone(all), func(p string) bool {
+			return !slices.Contains(b.Platforms, p)
+		})
 	}
 	for _, p := range b.Platforms {
 		if !slices.Contains(all, p) {
-			return job{}, outcome.Usagef("platform %q is none that %s is for: those are %s", p, artifact.At, strings.Join(all, ", "))
+			return job{}, outcome.Usagef("%s is not built for platform %q: its platforms are %s",
+				artifact.At, p, strings.Join(all, ", "))
 		}
 	}
 	if b.Push && len(j.platforms) < len(all) {
-		return job{}, outcome.Usagef("an image for %s alone is never pushed, since its tag would be taken for good: leave the platforms out, or do not push", strings.Join(j.platforms, ", "))
+		return job{}, outcome.Usagef("an image for only %s is never pushed, because its tag could not be used again: "+
+			"omit the platforms, or do not push", strings.Join(j.platforms, ", "))
 	}
 	return j, j.fits(b.Version)
 }
 
-// built are the components whose image is built here.
+// built returns the components with an image that this repository builds.
 func built(f *delivery.File) []string {
 	return slices.DeleteFunc(f.Names(), func(name string) bool {
 		_, ok := f.Components[name].Built()
@@ -149,7 +154,8 @@ func built(f *delivery.File) []string {
 	})
 }
 
-// fits: a module's path ends in its major version, from 2 on.
+// fits checks that a version belongs to the declared module, whose path ends in its major
+// version from v2 on.
 // https://go.dev/ref/mod#major-version-suffixes
 func (j job) fits(v ref.Version) error {
 	if v.IsZero() || j.artifact.Build.Module == "" {
@@ -157,18 +163,19 @@ func (j job) fits(v ref.Version) error {
 	}
 	_, major, _ := module.SplitPathVersion(j.artifact.Build.Module)
 	if err := module.CheckPathMajor(v.Tag(), major); err != nil {
-		return outcome.Usagef("version %s of %s is not of the module %s that %s declares: %w", v, j.Component, j.artifact.Build.Module, delivery.FileName, err)
+		return outcome.Usagef("version %s of %s does not belong to the module %s that %s declares: %w",
+			v, j.Component, j.artifact.Build.Module, delivery.FileName, err)
 	}
 	return nil
 }
 
-// mayBuild looks for all that makes a build of some minutes come to nothing.
+// mayBuild checks everything that would make the build fail after several minutes.
 func (j job) mayBuild(ctx context.Context) error {
 	if err := j.commands(); err != nil {
 		return err
 	}
 	if _, err := os.Lstat(j.Layout); j.Layout != "" && err == nil {
-		return outcome.Usagef("the folder %s for the OCI layout is there already: name one that is not", j.Layout)
+		return outcome.Usagef("the folder %s for the OCI layout already exists: name a new one", j.Layout)
 	}
 	if !j.Push {
 		return nil
@@ -176,7 +183,7 @@ func (j job) mayBuild(ctx context.Context) error {
 	return j.Registry.CheckPush(ctx, j.artifact.At)
 }
 
-// deliver looks at what was built, and does with it what is wanted.
+// deliver checks the built image, writes its layout, and publishes it.
 func (j job) deliver(ctx context.Context, src Source, index v1.ImageIndex) (*Image, error) {
 	d, err := oci.DescribeIndex(index)
 	if err != nil {
@@ -186,8 +193,14 @@ func (j job) deliver(ctx context.Context, src Source, index v1.ImageIndex) (*Ima
 		return nil, err
 	}
 	img := &Image{
-		Component: j.Component, Version: j.Version.String(), Name: j.artifact.Where(j.Version), Digest: d.Digest, State: Built,
-		Source: src, Toolchain: j.Toolchain, Bundles: j.artifact.Build.Bundles.Of(j.Version),
+		Component: j.Component,
+		Version:   j.Version.String(),
+		Name:      j.artifact.Where(j.Version),
+		Digest:    d.Digest,
+		State:     Built,
+		Source:    src,
+		Toolchain: j.Toolchain,
+		Bundles:   j.artifact.Build.Bundles.Of(j.Version),
 	}
 	for _, p := range d.Each {
 		img.Platforms = append(img.Platforms, Platform{p.Name, p.Digest})
@@ -209,7 +222,7 @@ func (j job) deliver(ctx context.Context, src Source, index v1.ImageIndex) (*Ima
 	return img, nil
 }
 
-// labels are what the image says of itself.
+// labels returns the labels of the image.
 func (j job) labels(src Source) map[string]string {
 	return map[string]string{
 		oci.KeySource:   "https://github.com/" + j.repository,
@@ -219,14 +232,15 @@ func (j job) labels(src Source) map[string]string {
 	}
 }
 
-// check holds an image to what it must be: ko's word for it is not enough.
+// check checks the platforms and labels of an image that ko built.
 func (j job) check(d oci.Description, src Source) error {
 	if !slices.Equal(slices.Sorted(slices.Values(d.Platforms)), slices.Sorted(slices.Values(j.platforms))) {
-		return outcome.Wrongf("%s is for %s, want %s", d.Digest, strings.Join(d.Platforms, ", "), strings.Join(j.platforms, ", "))
+		return outcome.Wrongf("%s is for %s, want %s",
+			d.Digest, strings.Join(d.Platforms, ", "), strings.Join(j.platforms, ", "))
 	}
 	for _, p := range d.Each {
 		if p.Says != p.Name {
-			return outcome.Wrongf("%s: what stands for %s is an image for %s", d.Digest, p.Name, p.Says)
+			return outcome.Wrongf("%s: the entry for %s is an image for %s", d.Digest, p.Name, p.Says)
 		}
 		for key, want := range j.labels(src) {
 			if got := p.Labels[key]; got != want {
@@ -237,8 +251,8 @@ func (j job) check(d oci.Description, src Source) error {
 	return nil
 }
 
-// publish pushes the image under a staging name, looks at what is there, and
-// only then gives it its tag. It looks first whether that is done.
+// publish pushes the image under a staging tag, checks it in the registry, and then gives
+// it its final tag. If that tag already has this digest, publish does nothing.
 func (j job) publish(ctx context.Context, src Source, index v1.ImageIndex, digest string) (State, error) {
 	at, tag := j.artifact.At, j.artifact.TagFor(j.Version)
 	done, err := j.Registry.Published(ctx, at, tag, digest)

@@ -22,35 +22,37 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// The ko that builds, as tools/goreleaser pins it: another one gives other bytes.
+// The pinned version of ko, as in tools/goreleaser. Another version produces other bytes.
 const (
 	koModule  = "github.com/google/ko"
 	koVersion = "v0.18.2-0.20260407063826-ae9c7272d7de"
 )
 
-// commands tells whether those are there that the build runs.
+// commands checks the commands that the build runs.
 func (j job) commands() error {
+	const help = "`make .tools/bin/ko` builds the pinned version"
 	if _, err := exec.LookPath("go"); err != nil {
-		return outcome.Usagef("no command go found on PATH: install Go 1.21 or newer, which fetches the toolchain that builds")
+		return outcome.Usagef("no command go found on PATH: install Go 1.21 or newer, which fetches the toolchain")
 	}
 	path, err := exec.LookPath("ko")
 	if err != nil {
-		return outcome.Usagef("no command ko found on PATH: `make .tools/bin/ko` builds the pinned one")
+		return outcome.Usagef("no command ko found on PATH: %s", help)
 	}
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
-		return outcome.Usagef("%s does not say which version it is: `make .tools/bin/ko` builds the pinned one: %w", path, err)
+		return outcome.Usagef("%s contains no version: %s: %w", path, help, err)
 	}
 	for _, m := range append(info.Deps, &info.Main) {
 		if m.Path == koModule && m.Version == koVersion {
 			return nil
 		}
 	}
-	return outcome.Usagef("%s is not ko %s, but %s %s, and another ko gives other bytes: `make .tools/bin/ko` builds the pinned one", path, koVersion, info.Main.Path, info.Main.Version)
+	return outcome.Usagef("%s is %s %s, want ko %s, because another version produces other bytes: %s",
+		path, info.Main.Path, info.Main.Version, koVersion, help)
 }
 
-// koConfig is what we write of https://ko.build/configuration/, as JSON, which is
-// YAML.
+// koConfig is ko's configuration file, https://ko.build/configuration/. ghhelper writes it
+// as JSON, which is valid YAML.
 type koConfig struct {
 	Builds []koBuild `json:"builds"`
 }
@@ -61,19 +63,20 @@ type koBuild struct {
 	LDFlags []string `json:"ldflags"`
 }
 
-// layoutDir is where ko writes the image, below the source: it takes no path that
-// could not be a repository's name.
+// layoutDir is the folder for the image, below the source. ko accepts only paths that are
+// also valid repository names.
 const layoutDir = "ghhelper-layout"
 
-// ko builds the image. It reaches no registry: it finds the base image in its
-// cache and leaves a layout, from which we push.
+// ko builds the image without a registry. It reads the base image from its cache, and
+// writes an OCI layout.
 func (j job) ko(ctx context.Context, dir string, src Source) (v1.ImageIndex, error) {
 	source := filepath.Join(dir, sourceDir)
 	base, err := oci.WriteBase(filepath.Join(dir, "cache", "img"))
 	if err != nil {
 		return nil, err
 	}
-	config, err := json.Marshal(koConfig{[]koBuild{{j.Component, j.artifact.Build.Package, j.artifact.Build.LDFlagsFor(j.Version)}}})
+	build := j.artifact.Build
+	config, err := json.Marshal(koConfig{[]koBuild{{j.Component, build.Package, build.LDFlagsFor(j.Version)}}})
 	if err != nil {
 		return nil, err
 	}
@@ -81,40 +84,58 @@ func (j job) ko(ctx context.Context, dir string, src Source) (v1.ImageIndex, err
 		return nil, err
 	}
 	epoch := strconv.FormatInt(src.Time.Unix(), 10)
-	env := append(others(j.Env), "KO_CONFIG_PATH="+filepath.Join(dir, "ko.yaml"), "KO_DEFAULTBASEIMAGE="+base, "KO_DOCKER_REPO="+j.artifact.At,
-		"KOCACHE="+filepath.Join(dir, "cache"), "SOURCE_DATE_EPOCH="+epoch, "KO_DATA_DATE_EPOCH="+epoch,
-		"GOFLAGS=-mod=readonly -trimpath -buildvcs=false", "GOWORK=off", "CGO_ENABLED=0", "GOTOOLCHAIN="+j.Toolchain+"+auto", "GOEXPERIMENT=",
-		"GOAMD64=v1", "GOARM64=v8.0", "GOPPC64=power8")
-	if err := run(ctx, source, env, j.Errors, append(j.koArgs(src), j.artifact.Build.Package)); err != nil {
+	env := append(withoutKo(j.Env),
+		"KO_CONFIG_PATH="+filepath.Join(dir, "ko.yaml"),
+		"KO_DEFAULTBASEIMAGE="+base,
+		"KO_DOCKER_REPO="+j.artifact.At,
+		"KOCACHE="+filepath.Join(dir, "cache"),
+		"SOURCE_DATE_EPOCH="+epoch,
+		"KO_DATA_DATE_EPOCH="+epoch,
+		"GOFLAGS=-mod=readonly -trimpath -buildvcs=false",
+		"GOWORK=off",
+		"CGO_ENABLED=0",
+		"GOTOOLCHAIN="+j.Toolchain+"+auto",
+		"GOEXPERIMENT=",
+		"GOAMD64=v1",
+		"GOARM64=v8.0",
+		"GOPPC64=power8",
+	)
+	if err := j.run(ctx, source, env, append(j.koArgs(src), build.Package)); err != nil {
 		return nil, err
 	}
 	return oci.ReadLayout(filepath.Join(source, layoutDir))
 }
 
 func (j job) koArgs(src Source) []string {
-	args := []string{"build", "--bare", "--push=false", "--sbom=none", "--tags=built", "--oci-layout-path=" + layoutDir, "--platform=" + strings.Join(j.platforms, ",")}
+	args := []string{
+		"build", "--bare", "--push=false", "--sbom=none", "--tags=built",
+		"--oci-layout-path=" + layoutDir,
+		"--platform=" + strings.Join(j.platforms, ","),
+	}
 	labels := j.labels(src)
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		said := key + "=" + labels[key]
-		args = append(args, "--image-label="+said, "--image-annotation="+said)
+		label := key + "=" + labels[key]
+		args = append(args, "--image-label="+label, "--image-annotation="+label)
 	}
 	return args
 }
 
-// others are settings that are none of ko's, so that it has no user's.
-func others(env []string) []string {
+// withoutKo returns an environment without the user's settings for ko.
+func withoutKo(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(setting string) bool {
 		return strings.HasPrefix(setting, "KO_") || strings.HasPrefix(setting, "KOCACHE=")
 	})
 }
 
-func run(ctx context.Context, dir string, env []string, w io.Writer, args []string) error {
-	var said bytes.Buffer
+func (j job) run(ctx context.Context, dir string, env, args []string) error {
+	var output bytes.Buffer
 	cmd := exec.CommandContext(ctx, "ko", args...)
-	cmd.Dir, cmd.Env = dir, env
-	cmd.Stdout = io.MultiWriter(&said, w)
+	cmd.Dir, cmd.Env, cmd.Stdout = dir, env, &output
+	if j.Output != nil {
+		cmd.Stdout = io.MultiWriter(&output, j.Output)
+	}
 	cmd.Stderr = cmd.Stdout
-	// ko runs go; an interrupt lets it end it.
+	// ko runs go. After an interrupt it ends go.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	err := cmd.Run()
@@ -123,8 +144,9 @@ func run(ctx context.Context, dir string, env []string, w io.Writer, args []stri
 	}
 	if err != nil {
 		const most = 4000
-		text := strings.TrimSpace(said.String())
-		return outcome.Wrongf("ko %s: %w; its last words:\n%s", strings.Join(args, " "), err, text[max(0, len(text)-most):])
+		text := strings.TrimSpace(output.String())
+		return outcome.Wrongf("ko %s: %w; the end of its output:\n%s",
+			strings.Join(args, " "), err, text[max(0, len(text)-most):])
 	}
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The ko that builds is the one that tools/goreleaser pins.
+// ko.go and tools/goreleaser pin the same version of ko.
 func TestKoIsThePinnedOne(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("../../tools/goreleaser/go.mod")

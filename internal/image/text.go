@@ -10,7 +10,7 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// Text prints what was built for people.
+// Text prints the result for people.
 func (i *Image) Text(w io.Writer) error {
 	fmt.Fprintf(w, "%s %s\nfrom %s\n\n", i.Component, i.Version, report.Plain(i.Source.String()))
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
@@ -30,10 +30,11 @@ func (i *Image) Text(w io.Writer) error {
 	return err
 }
 
-// Markdown is the same as a job summary.
+// Markdown returns the result as a job summary.
 func (i *Image) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Image of %s %s\n\nFrom %s.\n\n| platform | digest |\n|---|---|\n", i.Component, i.Version, report.Cell(i.Source.String()))
+	fmt.Fprintf(&b, "# Image of %s %s\n\nFrom %s.\n\n| platform | digest |\n|---|---|\n",
+		i.Component, i.Version, report.Cell(i.Source.String()))
 	for _, p := range i.Platforms {
 		fmt.Fprintf(&b, "| %s | `%s` |\n", report.Cell(p.Name), p.Digest)
 	}
@@ -49,18 +50,20 @@ func (s Source) String() string {
 	text := fmt.Sprintf("commit %s, the tag %s of %s", s.Commit, s.Tag, s.Repository)
 	switch {
 	case s.Because != "":
-		text += ", not from the module, since " + s.Because
+		text += ", not from the module, because " + s.Because
 	case s.Module != "":
-		text += fmt.Sprintf(", by the module %s (%s), whose files are those of the commit", s.Module, s.Sum)
+		text += fmt.Sprintf(", as the module %s (%s), whose files equal the commit's", s.Module, s.Sum)
 	}
 	return text
 }
 
 func (i *Image) bundled(b delivery.Bundled) string {
 	if b.Version == "" {
-		return fmt.Sprintf("brings %s of a version that is not recorded: see what it is, and write it under bundles.%s in %s, for %s", b.Name, b.Name, delivery.FileName, i.Version)
+		return fmt.Sprintf(
+			"bundles %s in an unrecorded version: find it out, and write it under bundles.%s in %s, for %s",
+			b.Name, b.Name, delivery.FileName, i.Version)
 	}
-	return fmt.Sprintf("brings %s %s", b.Name, b.Version)
+	return fmt.Sprintf("bundles %s %s", b.Name, b.Version)
 }
 
 func (i *Image) conclusion() string {
@@ -68,11 +71,11 @@ func (i *Image) conclusion() string {
 	case Pushed:
 		return fmt.Sprintf("%s is pushed; next: %s", i.Name, i.Next)
 	case AlreadyDone:
-		return fmt.Sprintf("%s is there already, with this digest; next, unless it is done: %s", i.Name, i.Next)
+		return fmt.Sprintf("%s already exists with this digest; next, unless it is done: %s", i.Name, i.Next)
 	}
-	text := fmt.Sprintf("%s was built, and not pushed", i.Name)
+	text := fmt.Sprintf("%s was built, but not pushed", i.Name)
 	if i.Layout != "" {
-		text += "; it is the OCI layout " + i.Layout
+		text += "; its OCI layout is in " + i.Layout
 	}
 	return text
 }

@@ -45,7 +45,6 @@ var unfinished = []string{
 	"internal/find",
 	"internal/gh",
 	"internal/git",
-	"internal/image",
 	"internal/oci",
 	"internal/plan",
 	"internal/prove",
