@@ -1,8 +1,6 @@
-// Package attest tells whether an artifact is attested: whether a Sigstore
-// bundle says, under a signature that holds, that a workflow of the repository
-// made these bytes at the tag and commit that they are said to be of. It looks
-// for bundles itself, and has gh, GitHub's command line, verify them; it is the
-// only one who runs gh.
+// Package attest verifies attestations: signed Sigstore bundles which state that a workflow
+// of a repository built an artifact at a tag and commit. It finds the bundles itself, and
+// runs gh, GitHub's command line, to verify them. No other package runs gh.
 package attest
 
 import (
@@ -13,83 +11,85 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// Subject is what is asked about.
+// Subject is the artifact of an attestation.
 type Subject struct {
 	Name   string // for messages
-	At     string // the repository in a registry, of an image or chart; else ""
+	At     string // the location in a registry, "" for a file
 	Digest string // sha256:…
-	Path   string // of a file that has the bytes; "" for what is in a registry
+	Path   string // the path of a file, "" for an image or chart
 }
 
-// Policy is what an attestation has to say of its subject.
+// Policy is the required content of an attestation.
 type Policy struct {
-	Repository string // owner/name, that it was made in
-	Tag        string // v1.2.3, that the run was of
-	Commit     string // that the tag is on
-	// Workflow is the one that signed, as owner/name/.github/workflows/FILE; ""
-	// is any of the repository's own.
+	Repository string // owner/name of the workflow's repository
+	Tag        string // the git tag that the workflow ran for, v1.2.3
+	Commit     string // the commit of that tag
+	// Workflow is the signing workflow, as owner/name/.github/workflows/FILE. If empty,
+	// every workflow of the repository is accepted.
 	Workflow string
 }
 
-// Result tells of the attestations that hold.
+// Result describes the valid attestations of a subject.
 type Result struct {
-	Count  int    // how many hold; 0 is that there are none, so it is not signed
+	Count  int    // 0 if there are none, and the subject is not signed
 	Signer string // the workflow of the first, owner/name/path@ref
-	Source string // where they are: Hub or Registry
+	Source string // the place where they are stored: Hub or Registry
 }
 
-// The places where attestations are kept.
+// The places where attestations are stored.
 const (
 	Hub      = "GitHub"
 	Registry = "registry"
 )
 
-// hub is asked for what GitHub holds. It is no interface: as a value of one, a
-// client would keep all of go-github in the program, which templates could call.
+// hub returns the bundles that GitHub stores. It is a function, because a client in an
+// interface would link all of go-github into the program: templates could call its methods.
 type hub func(ctx context.Context, repository, digest string) ([][]byte, error)
 
-// registry is asked for what refers to a digest, and for its bytes.
+// registry returns the bundles that refer to a digest, and a manifest's bytes.
 type registry interface {
 	Bundles(ctx context.Context, at, digest string) ([][]byte, error)
 	Manifest(ctx context.Context, at, digest string) ([]byte, error)
 }
 
-// Verifier looks for attestations and judges them.
+// Verifier finds and verifies attestations.
 type Verifier struct {
 	GitHub   hub
 	Registry registry
-	// Command is gh, found on PATH.
+	// Command is gh, looked up on PATH.
 	Command string
-	// Env is gh's whole environment, but for what keeps it to a folder of its
-	// own. It needs no token: gh is given all that it verifies.
+	// Env is gh's environment, except for the variables that set its folders. gh needs no
+	// token, because it gets everything that it verifies as files.
 	Env []string
-	// TrustedRoot is a file of who may certify, in the form of `gh attestation
-	// trusted-root`. Without, gh fetches it from Sigstore and from GitHub.
+	// TrustedRoot is a file with the trusted authorities, in the form of `gh attestation
+	// trusted-root`. If empty, gh fetches it from Sigstore and from GitHub.
 	TrustedRoot string
-	// Home is a folder in which gh keeps what it fetched from one call to the
-	// next; "" is a new one for each.
+	// Home is the folder for gh's cache. If empty, each call uses a new one.
 	Home string
 }
 
-// Verify looks for attestations of the subject, at GitHub and, if it is in a
-// registry, there. One that holds is enough: who may write to a registry can
-// put any number beside it that do not. A count of 0 without an error is that
-// there is none. An error says why none holds: with the code Wrong if each of
-// them was refuted, else Unchecked.
+// Verify verifies the attestations of the subject, at GitHub and, for an image or chart, in
+// its registry. One valid attestation is enough, because anyone with write access to a
+// registry can add invalid ones. If there are none, Verify returns a count of 0. An error
+// explains why none is valid: its code is Wrong if each was refuted, otherwise Unchecked.
 func (v Verifier) Verify(ctx context.Context, s Subject, p Policy) (Result, error) {
-	fromHub, hubErr := v.verifyFrom(ctx, Hub, s, p, func() ([][]byte, error) { return v.GitHub(ctx, p.Repository, s.Digest) })
+	fromHub, hubErr := v.verifyFrom(ctx, Hub, s, p, func() ([][]byte, error) {
+		return v.GitHub(ctx, p.Repository, s.Digest)
+	})
 	if fromHub.Count > 0 || s.At == "" {
 		return fromHub, verdict(s, hubErr)
 	}
-	fromRegistry, registryErr := v.verifyFrom(ctx, Registry, s, p, func() ([][]byte, error) { return v.Registry.Bundles(ctx, s.At, s.Digest) })
+	fromRegistry, registryErr := v.verifyFrom(ctx, Registry, s, p, func() ([][]byte, error) {
+		return v.Registry.Bundles(ctx, s.At, s.Digest)
+	})
 	if fromRegistry.Count > 0 {
 		return fromRegistry, nil
 	}
 	return Result{}, verdict(s, hubErr, registryErr)
 }
 
-// verdict sums up why nothing holds. What could not be checked might hold, so
-// nothing is refuted before all is.
+// verdict joins the reasons why no attestation is valid. An attestation that could not be
+// checked may be valid, so the verdict is Wrong only if every reason is.
 func verdict(s Subject, reasons ...error) error {
 	err := errors.Join(reasons...)
 	if err == nil {
@@ -104,7 +104,7 @@ func verdict(s Subject, reasons ...error) error {
 	return err
 }
 
-// refuted tells whether every error that is joined in err says Wrong.
+// refuted reports whether the code of every error joined in err is Wrong.
 func refuted(err error) bool {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
@@ -117,19 +117,21 @@ func refuted(err error) bool {
 	return outcome.Of(err) == outcome.Wrong
 }
 
-// unchecked says what it holds, and hides that some of it is Wrong.
+// unchecked is an error with the code Unchecked, whatever the code of its cause.
 type unchecked struct{ cause error }
 
 func (u unchecked) Error() string      { return u.cause.Error() }
 func (u unchecked) Code() outcome.Code { return outcome.Unchecked }
 
-// verifyFrom judges all that one place holds.
-func (v Verifier) verifyFrom(ctx context.Context, source string, s Subject, p Policy, look func() ([][]byte, error)) (Result, error) {
-	bundles, err := look()
+// verifyFrom verifies the bundles of one place.
+func (v Verifier) verifyFrom(
+	ctx context.Context, place string, s Subject, p Policy, fetch func() ([][]byte, error),
+) (Result, error) {
+	bundles, err := fetch()
 	if err != nil {
-		return Result{}, unchecked{fmt.Errorf("looking for attestations in %s: %w", source, err)}
+		return Result{}, unchecked{fmt.Errorf("looking for attestations in %s: %w", place, err)}
 	}
-	result := Result{Source: source}
+	result := Result{Source: place}
 	var refusals []error
 	for i, bundle := range bundles {
 		claim, err := v.one(ctx, bundle, s, p)
@@ -137,7 +139,7 @@ func (v Verifier) verifyFrom(ctx context.Context, source string, s Subject, p Po
 		case errors.Is(err, errOther):
 			continue
 		case err != nil:
-			refusals = append(refusals, prefixed{fmt.Sprintf("attestation %d in %s", i+1, source), err})
+			refusals = append(refusals, prefixed{fmt.Sprintf("attestation %d in %s", i+1, place), err})
 			continue
 		case result.Count == 0:
 			result.Signer = claim.signer()
@@ -150,7 +152,7 @@ func (v Verifier) verifyFrom(ctx context.Context, source string, s Subject, p Po
 	return Result{}, errors.Join(refusals...)
 }
 
-// prefixed is an error with where it was; its codes stay apart.
+// prefixed is an error with a place. It keeps the codes of joined errors apart.
 type prefixed struct {
 	where string
 	err   error
@@ -159,17 +161,17 @@ type prefixed struct {
 func (p prefixed) Error() string { return p.where + ": " + p.err.Error() }
 func (p prefixed) Unwrap() error { return p.err }
 
-// one judges one bundle: first by what it says, which tells most where it is
-// refuted, then by whether gh finds that true, and what it is then.
+// one verifies one bundle. Its unverified content is checked first, because that gives the
+// clearest reason. Then gh verifies it, and the verified content is checked.
 func (v Verifier) one(ctx context.Context, bundle []byte, s Subject, p Policy) (claim, error) {
-	said, err := read(bundle)
+	unverified, err := read(bundle)
 	if err != nil {
 		return claim{}, err
 	}
-	if err := judge(said, s.Digest, p); err != nil {
+	if err := judge(unverified, s.Digest, p); err != nil {
 		return claim{}, err
 	}
-	verified, err := v.run(ctx, bundle, said.predicate, s, p)
+	verified, err := v.run(ctx, bundle, unverified.predicate, s, p)
 	if err != nil {
 		return claim{}, err
 	}

@@ -45,7 +45,7 @@ const (
 
 var policy = Policy{Repository: repository, Tag: "v1.2.3", Commit: commit, Workflow: workflow}
 
-// request is what tools/attest-test makes an attestation of.
+// request is an input of tools/attest-test, which creates attestations.
 type request struct {
 	File       string   `json:"file"`
 	Name       string   `json:"name"`
@@ -58,16 +58,16 @@ type request struct {
 	Beside     []string `json:"beside"`
 }
 
-// right is what a release of v1.2.3 says of a digest.
+// right requests a valid attestation of a digest for the release v1.2.3.
 func right(digest string) request {
 	return request{"", "app", digest, provenance, repository, "refs/tags/v1.2.3", commit, workflow + "@refs/tags/v1.2.3", nil}
 }
 
-// scene is a world with an image, and an authority that attests.
+// scene is a network with an image, and an authority that attests it.
 type scene struct {
 	*networktest.Network
 	t      *testing.T
-	dir    string // that holds what the authority made
+	dir    string // for files of the test
 	digest string // of the image
 	v      Verifier
 }
@@ -91,7 +91,8 @@ func newScene(t *testing.T) *scene {
 		// Nothing answers there: gh has to do without the network.
 		Env: []string{"HTTPS_PROXY=http://127.0.0.1:1"},
 	}
-	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "arm64", Config: v1.Config{Labels: map[string]string{"of": t.Name()}}})
+	config := v1.Config{Labels: map[string]string{"of": t.Name()}}
+	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "arm64", Config: config})
 	s.must(err)
 	ref, err := name.NewTag(at + ":1.2.3")
 	s.must(err)
@@ -137,13 +138,13 @@ func (s *scene) make(requests ...request) [][]byte {
 	return bundles
 }
 
-// inHub has GitHub hold a bundle for the image.
+// inHub stores a bundle for the image at GitHub.
 func (s *scene) inHub(bundle []byte) {
 	s.t.Helper()
 	s.must(s.Forge.Attest(repository, s.digest, bundle))
 }
 
-// inRegistry lets a bundle refer to the image, as cosign does.
+// inRegistry pushes a bundle that refers to the image, as cosign does.
 func (s *scene) inRegistry(bundle []byte) {
 	s.t.Helper()
 	ref, err := name.NewDigest(at + "@" + s.digest)
@@ -165,15 +166,15 @@ func (s *scene) verify() (Result, error) {
 	return s.v.Verify(context.Background(), s.subject(), policy)
 }
 
-// wants holds an error to its code and to parts of its text.
-func wants(t *testing.T, err error, code outcome.Code, says ...string) {
+// wants checks the code of an error, and that its text contains these parts.
+func wants(t *testing.T, err error, code outcome.Code, parts ...string) {
 	t.Helper()
 	if outcome.Of(err) != code {
 		t.Errorf("code %d, want %d: %v", outcome.Of(err), code, err)
 	}
-	for _, part := range says {
+	for _, part := range parts {
 		if err == nil || !strings.Contains(err.Error(), part) {
-			t.Errorf("it does not say %q: %v", part, err)
+			t.Errorf("it does not contain %q: %v", part, err)
 		}
 	}
 }
@@ -224,7 +225,7 @@ func TestAttested(t *testing.T) {
 			s.inHub(b)
 			s.inRegistry(b)
 		}, Result{}},
-		"not, where the registry sends who asks elsewhere": {func(s *scene) {
+		"not, and the registry redirects the query": {func(s *scene) {
 			s.Intercept(func(r networktest.Request) networktest.Fault {
 				if strings.Contains(r.Path, "/referrers/") {
 					return networktest.Fault{Status: http.StatusSeeOther, Header: http.Header{"Location": {"https://github.com/"}}}
@@ -245,10 +246,10 @@ func TestAttested(t *testing.T) {
 	}
 }
 
-// Each thing that an attestation has to say is looked at by itself.
+// Each required field of an attestation is checked.
 var wrong = map[string]struct {
 	change func(*request)
-	says   string
+	text   string
 }{
 	"digest":     {func(r *request) { r.Digest = "sha256:" + strings.Repeat("0", 64) }, "its subject is sha256:000"},
 	"repository": {func(r *request) { r.Repository = "o/fork" }, `it names repository "https://github.com/o/fork", want "https://github.com/o/app"`},
@@ -271,15 +272,15 @@ func TestRefuted(t *testing.T) {
 			b := s.make(r)[0]
 			s.inHub(b)
 			_, err := s.verify()
-			wants(t, err, outcome.Wrong, at+":1.2.3: attestation 1 in GitHub: "+test.says)
+			wants(t, err, outcome.Wrong, at+":1.2.3: attestation 1 in GitHub: "+test.text)
 			s.inRegistry(b)
 			_, err = s.verify()
-			wants(t, err, outcome.Wrong, "attestation 1 in registry: "+test.says)
+			wants(t, err, outcome.Wrong, "attestation 1 in registry: "+test.text)
 		})
 	}
 }
 
-// Were our own judge silent, gh would refuse the same.
+// gh refuses the same attestations.
 func TestGhItselfRefuses(t *testing.T) {
 	t.Parallel()
 	for name, test := range wrong {
@@ -290,17 +291,17 @@ func TestGhItselfRefuses(t *testing.T) {
 			test.change(&r)
 			bundle := s.make(r)[0]
 			_, err := s.v.run(context.Background(), bundle, provenance, s.subject(), policy)
-			wants(t, err, outcome.Wrong, "gh attestation verify said")
+			wants(t, err, outcome.Wrong, "gh attestation verify printed")
 		})
 	}
 }
 
-// What nobody trusted has signed, or has not signed like this.
-func TestNotBelieved(t *testing.T) {
+// An attestation without a valid signature of a trusted authority is refuted.
+func TestInvalid(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		bundle func(s *scene) []byte
-		says   string
+		text   string
 	}{
 		"a broken signature": {func(s *scene) []byte {
 			return edit(s, s.make(right(s.digest))[0], func(b map[string]any) {
@@ -309,7 +310,7 @@ func TestNotBelieved(t *testing.T) {
 				sig[10] ^= 'A' ^ 'B'
 				signature["sig"] = string(sig)
 			})
-		}, "its signature, certificate, time or digest does not hold"},
+		}, "its signature, certificate, time or digest is invalid"},
 		"another's statement": {func(s *scene) []byte {
 			other := right(s.digest)
 			other.Digest = "sha256:" + strings.Repeat("0", 64)
@@ -319,35 +320,35 @@ func TestNotBelieved(t *testing.T) {
 				s.must(json.Unmarshal(bundles[0], &first))
 				b["dsseEnvelope"].(map[string]any)["payload"] = first["dsseEnvelope"].(map[string]any)["payload"]
 			})
-		}, "its signature, certificate, time or digest does not hold"},
+		}, "its signature, certificate, time or digest is invalid"},
 		"an authority that is not trusted": {func(s *scene) []byte {
 			b := s.make(right(s.digest))[0]
 			s.make()
 			return b
-		}, "its signature, certificate, time or digest does not hold"},
+		}, "its signature, certificate, time or digest is invalid"},
 		"no time": {func(s *scene) []byte {
 			return edit(s, s.make(right(s.digest))[0], func(b map[string]any) {
 				delete(b["verificationMaterial"].(map[string]any), "timestampVerificationData")
 			})
-		}, "gh attestation verify said"},
+		}, "gh attestation verify printed"},
 		"a key": {func(s *scene) []byte {
 			return edit(s, s.make(right(s.digest))[0], func(b map[string]any) {
 				b["verificationMaterial"] = map[string]any{"publicKey": map[string]any{"hint": "x"}}
 			})
-		}, "it holds no certificate"},
+		}, "it contains no certificate"},
 		"a certificate that is none": {func(s *scene) []byte {
 			return edit(s, s.make(right(s.digest))[0], func(b map[string]any) {
 				b["verificationMaterial"] = map[string]any{"certificate": map[string]any{"rawBytes": "eA=="}}
 			})
 		}, "its certificate cannot be read"},
-		"no bundle": {func(s *scene) []byte { return []byte(`[]`) }, "it is no Sigstore bundle"},
+		"no bundle": {func(s *scene) []byte { return []byte(`[]`) }, "it is not a Sigstore bundle"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t)
 			s.inHub(test.bundle(s))
 			_, err := s.verify()
-			wants(t, err, outcome.Wrong, "attestation 1 in GitHub: ", test.says)
+			wants(t, err, outcome.Wrong, "attestation 1 in GitHub: ", test.text)
 		})
 	}
 }
@@ -362,7 +363,7 @@ func edit(s *scene, data []byte, change func(map[string]any)) []byte {
 	return edited
 }
 
-// What could not be asked or run is no answer, whatever else was refuted.
+// A failed query or program is not an answer, even if another attestation was refuted.
 func TestCouldNotCheck(t *testing.T) {
 	t.Parallel()
 	answer := func(host, path string, status int) func(*scene) {
@@ -377,10 +378,10 @@ func TestCouldNotCheck(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		spoil func(s *scene)
-		says  string
+		text  string
 	}{
 		"gh is missing":            {func(s *scene) { s.v.Command = "no-such-gh" }, "no command no-such-gh found on PATH: install the GitHub CLI"},
-		"nobody to trust is there": {func(s *scene) { s.v.TrustedRoot = "" }, "could not check: gh attestation verify: exit status 1"},
+		"no trusted root exists":   {func(s *scene) { s.v.TrustedRoot = "" }, "could not check: gh attestation verify: exit status 1"},
 		"gh is older or newer":     {func(s *scene) { s.v.Command = testkit.Tool(s.t, "false") }, "could not check: gh attestation verify: exit status 1"},
 		"gh prints something else": {func(s *scene) { s.v.Command = testkit.Tool(s.t, "true") }, "printed 0 entries of JSON"},
 		"GitHub forbids":           {answer("api.github.com", "/attestations/", 403), "looking for attestations in GitHub: "},
@@ -397,9 +398,9 @@ func TestCouldNotCheck(t *testing.T) {
 			_, err := s.verify()
 			code := outcome.Unchecked
 			if name == "the manifest is away" {
-				code = outcome.Wrong // there is nothing that could be attested
+				code = outcome.Wrong // the artifact does not exist
 			}
-			wants(t, err, code, at+":1.2.3: ", test.says)
+			wants(t, err, code, at+":1.2.3: ", test.text)
 		})
 	}
 }
@@ -410,7 +411,7 @@ func TestTheRegistryCouldNotBeAsked(t *testing.T) {
 		s := newScene(t)
 		r := right(s.digest)
 		r.Ref = "refs/tags/v9.9.9"
-		s.inHub(s.make(r)[0]) // refuted; but the registry might hold one that is not
+		s.inHub(s.make(r)[0]) // refuted, but the registry may have a valid one
 		s.Intercept(func(r networktest.Request) networktest.Fault {
 			if strings.Contains(r.Path, path) {
 				return networktest.Fault{Status: http.StatusInternalServerError}
@@ -422,7 +423,7 @@ func TestTheRegistryCouldNotBeAsked(t *testing.T) {
 	}
 }
 
-// A release's asset is no manifest: gh is given the file.
+// A release's asset has no manifest: gh gets the file.
 func TestFile(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -439,11 +440,11 @@ func TestFile(t *testing.T) {
 	wants(t, err, outcome.Wrong, "app.tar.gz: attestation 1 in GitHub: ")
 	subject.Digest = "sha256:" + strings.Repeat("0", 64)
 	if got, err := s.v.Verify(context.Background(), subject, policy); err != nil || got.Count != 0 {
-		t.Errorf("of a file that nobody attested: %+v, %v", got, err)
+		t.Errorf("of a file without an attestation: %+v, %v", got, err)
 	}
 }
 
-// Any workflow of the repository may sign where none is named.
+// If the policy names no workflow, any workflow of the repository may sign.
 func TestAnyWorkflow(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -471,7 +472,7 @@ func TestInterrupted(t *testing.T) {
 	wants(t, err, outcome.Unchecked)
 	_, err = s.v.run(ctx, nil, provenance, Subject{Path: "x"}, policy)
 	if !errors.Is(err, context.Canceled) {
-		t.Errorf("gh ran on: %v", err)
+		t.Errorf("gh was not interrupted: %v", err)
 	}
 }
 

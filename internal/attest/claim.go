@@ -11,32 +11,31 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// server is what GitHub's identities begin with; an Enterprise server has no
-// attestations.
+// server is the prefix of GitHub's identities. An Enterprise server has no attestations.
 const server = "https://github.com/"
 
-// claim is what one attestation says.
+// claim is the content of one attestation.
 type claim struct {
 	predicate  string   // the type of its statement
 	digests    []string // of its subjects, sha256:…
-	identity   string   // who signed
+	identity   string   // the signer
 	repository string   // https://github.com/owner/name
 	ref        string   // refs/tags/…
 	commit     string
 }
 
-// signer is the identity as people write it, owner/name/path@ref.
+// signer returns the identity in the short form owner/name/path@ref.
 func (c claim) signer() string { return strings.TrimPrefix(c.identity, server) }
 
-// The statements that say who made something: provenance by actions/attest, and
-// the signature of `cosign sign`.
+// predicates are the types of statements that identify a builder: the provenance of
+// actions/attest and the signature of `cosign sign`.
 var predicates = []string{"https://slsa.dev/provenance/v1", "https://sigstore.dev/cosign/sign/v1"}
 
-// errOther is a bundle that does not speak of who made its subject: an SBOM, or
-// what GitHub says of an immutable release.
-var errOther = errors.New("says nothing of who made it")
+// errOther is the error for a bundle that does not identify a builder, such as an SBOM or
+// GitHub's attestation of an immutable release.
+var errOther = errors.New("does not identify a builder")
 
-// bundle is what we read of a Sigstore bundle.
+// bundle is the part of a Sigstore bundle that ghhelper reads.
 // https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto
 type bundle struct {
 	Material struct {
@@ -51,7 +50,7 @@ type bundle struct {
 	} `json:"dsseEnvelope"`
 }
 
-// statement is the part of an in-toto statement that every predicate shares:
+// statement is the part of an in-toto statement that is the same for every predicate:
 // https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 type statement struct {
 	PredicateType string `json:"predicateType"`
@@ -68,29 +67,29 @@ func (s statement) digests() []string {
 	return all
 }
 
-// read tells what a bundle says, whether it is true or not. What is no bundle is
-// Wrong: whatever it says, nobody said it.
+// read returns the unverified content of a bundle. Other bytes than a bundle are Wrong,
+// because they prove nothing.
 func read(data []byte) (claim, error) {
 	var b bundle
 	if err := json.Unmarshal(data, &b); err != nil {
-		return claim{}, outcome.Wrongf("it is no Sigstore bundle: %w", err)
+		return claim{}, outcome.Wrongf("it is not a Sigstore bundle: %w", err)
 	}
 	if b.Envelope == nil || b.Envelope.PayloadType != "application/vnd.in-toto+json" {
 		return claim{}, errOther
 	}
 	var s statement
 	if err := json.Unmarshal(b.Envelope.Payload, &s); err != nil {
-		return claim{}, outcome.Wrongf("what it states is no in-toto statement: %w", err)
+		return claim{}, outcome.Wrongf("its payload is not an in-toto statement: %w", err)
 	}
 	if !slices.Contains(predicates, s.PredicateType) {
 		return claim{}, errOther
 	}
-	said, err := b.signed()
-	said.predicate, said.digests = s.PredicateType, s.digests()
-	return said, err
+	c, err := b.signed()
+	c.predicate, c.digests = s.PredicateType, s.digests()
+	return c, err
 }
 
-// signed is what the certificate says of who signed.
+// signed returns the claim of the certificate about the signer.
 func (b bundle) signed() (claim, error) {
 	var der []byte
 	switch {
@@ -99,7 +98,8 @@ func (b bundle) signed() (claim, error) {
 	case b.Material.Chain != nil && len(b.Material.Chain.Certificates) > 0:
 		der = b.Material.Chain.Certificates[0].RawBytes
 	default:
-		return claim{}, outcome.Wrongf("it holds no certificate, want that of a workflow: a key tells no repository, tag or commit")
+		return claim{}, outcome.Wrongf(
+			"it contains no certificate, want that of a workflow: a key does not identify a repository, tag or commit")
 	}
 	c, err := x509.ParseCertificate(der)
 	if err != nil {
@@ -109,11 +109,16 @@ func (b bundle) signed() (claim, error) {
 	for _, uri := range c.URIs {
 		names = append(names, uri.String())
 	}
-	return claim{identity: strings.Join(names, ", "), repository: extension(c, 12), commit: extension(c, 13), ref: extension(c, 14)}, nil
+	return claim{
+		identity:   strings.Join(names, ", "),
+		repository: extension(c, 12),
+		commit:     extension(c, 13),
+		ref:        extension(c, 14),
+	}, nil
 }
 
-// extension is one of those in which Fulcio puts what GitHub's token says of a
-// run, or "". https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md
+// extension returns an extension in which Fulcio stores a claim of the workflow's token, or "".
+// https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md
 func extension(c *x509.Certificate, number int) string {
 	id := asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, number}
 	for _, e := range c.Extensions {

@@ -16,12 +16,13 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// run has gh verify a bundle, and reads what it then holds for true. Nothing
-// passes a shell, and gh sees no other files of its user's.
+// run verifies a bundle with gh, and returns the verified claim. gh runs without a shell, and
+// sees no other files of the user.
 func (v Verifier) run(ctx context.Context, bundle []byte, predicate string, s Subject, p Policy) (claim, error) {
 	command, err := exec.LookPath(v.Command)
 	if err != nil {
-		return claim{}, fmt.Errorf("could not check: no command %s found on PATH: install the GitHub CLI, 2.78 or newer, from https://cli.github.com", v.Command)
+		return claim{}, fmt.Errorf("could not check: no command %s found on PATH: "+
+			"install the GitHub CLI, 2.78 or newer, from https://cli.github.com", v.Command)
 	}
 	dir, err := os.MkdirTemp("", "ghhelper-attest-*")
 	if err != nil {
@@ -43,10 +44,12 @@ func (v Verifier) run(ctx context.Context, bundle []byte, predicate string, s Su
 	return parse(out.Bytes())
 }
 
-// arguments writes what gh is to read into dir. A manifest is given to it as a
-// file, whose SHA-256 is the digest: gh would ask the registry, with a login of
-// its own.
-func (v Verifier) arguments(ctx context.Context, dir string, bundle []byte, predicate string, s Subject, p Policy) ([]string, error) {
+// arguments writes gh's input files into dir, and returns its arguments. A manifest is passed
+// as a file, whose SHA-256 is the digest. Otherwise gh would query the registry with its own
+// credentials.
+func (v Verifier) arguments(
+	ctx context.Context, dir string, bundle []byte, predicate string, s Subject, p Policy,
+) ([]string, error) {
 	file, err := filepath.Abs(s.Path)
 	if s.Path == "" {
 		file = filepath.Join(dir, "subject")
@@ -55,12 +58,19 @@ func (v Verifier) arguments(ctx context.Context, dir string, bundle []byte, pred
 	if err != nil {
 		return nil, err
 	}
-	kept := filepath.Join(dir, "bundle.json")
-	if err := os.WriteFile(kept, bundle, 0o600); err != nil {
+	bundleFile := filepath.Join(dir, "bundle.json")
+	if err := os.WriteFile(bundleFile, bundle, 0o600); err != nil {
 		return nil, err
 	}
-	args := []string{"attestation", "verify", file, "--bundle", kept, "--format", "json", "--predicate-type", predicate,
-		"--repo", p.Repository, "--source-ref", "refs/tags/" + p.Tag, "--source-digest", p.Commit}
+	args := []string{
+		"attestation", "verify", file,
+		"--bundle", bundleFile,
+		"--format", "json",
+		"--predicate-type", predicate,
+		"--repo", p.Repository,
+		"--source-ref", "refs/tags/" + p.Tag,
+		"--source-digest", p.Commit,
+	}
 	if p.Workflow != "" {
 		args = append(args, "--signer-workflow", strings.TrimPrefix(server, "https://")+p.Workflow)
 	}
@@ -82,57 +92,62 @@ func (v Verifier) writeManifest(ctx context.Context, file string, s Subject) err
 	return os.WriteFile(file, manifest, 0o600)
 }
 
-// reaching are the variables by which programs in Go reach the network.
-var reaching = []string{"PATH", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"}
+// networkVariables are the variables that configure the network for programs in Go.
+var networkVariables = []string{
+	"PATH", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy",
+	"SSL_CERT_FILE", "SSL_CERT_DIR",
+}
 
-// Environment is what a Verifier's gh needs of a process's environment.
+// Environment returns the variables of a process that a Verifier's gh needs.
 func Environment(environ []string) []string {
 	return slices.DeleteFunc(slices.Clone(environ), func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")
-		return !slices.Contains(reaching, name)
+		return !slices.Contains(networkVariables, name)
 	})
 }
 
-// environment keeps gh to itself: without a user's configuration or token, and
-// silent about its own updates.
+// environment returns an environment without the user's configuration and tokens, in which
+// gh does not announce updates.
 func (v Verifier) environment(dir string) []string {
 	home := v.Home
 	if home == "" {
 		home = dir
 	}
-	return append(slices.Clone(v.Env), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_CACHE_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
-		"GH_CONFIG_DIR="+home, "GH_NO_UPDATE_NOTIFIER=1", "GH_PROMPT_DISABLED=1", "NO_COLOR=1", "GH_TOKEN=", "GITHUB_TOKEN=", "GH_HOST=", "GH_DEBUG=")
+	return append(slices.Clone(v.Env),
+		"HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_CACHE_HOME="+home, "XDG_DATA_HOME="+home, "XDG_STATE_HOME="+home,
+		"GH_CONFIG_DIR="+home, "GH_NO_UPDATE_NOTIFIER=1", "GH_PROMPT_DISABLED=1", "NO_COLOR=1",
+		"GH_TOKEN=", "GITHUB_TOKEN=", "GH_HOST=", "GH_DEBUG=")
 }
 
-// refusals are what gh says of a bundle that it looked at and does not believe.
-// Whatever else it says is about itself: it could not look.
+// refusals are gh's messages about a bundle that is invalid. Any other message means that gh
+// could not verify it.
 // https://github.com/cli/cli/tree/v2.83.0/pkg/cmd/attestation/verification
-var refusals = []struct{ said, means string }{
-	{"verifying with issuer", "its signature, certificate, time or digest does not hold"},
-	{"no custom verifier found for issuer", "its certificate is of an authority that is not trusted"},
-	{"leaf certificate issuer is not recognized", "its certificate is of an authority that is not trusted"},
+var refusals = []struct{ message, means string }{
+	{"verifying with issuer", "its signature, certificate, time or digest is invalid"},
+	{"no custom verifier found for issuer", "its certificate is from an authority that is not trusted"},
+	{"leaf certificate issuer is not recognized", "its certificate is from an authority that is not trusted"},
 	{"expected SourceRepository", "it names something else"},
-	{"expected Issuer", "its identity is not GitHub's word"},
-	{"bundle content could not be parsed", "it is no Sigstore bundle"},
+	{"expected Issuer", "GitHub did not issue its identity"},
+	{"bundle content could not be parsed", "it is not a Sigstore bundle"},
 }
 
-func explain(err error, said string) error {
-	said = strings.TrimSpace(said)
+func explain(err error, stderr string) error {
+	stderr = strings.TrimSpace(stderr)
 	if exit := new(exec.ExitError); errors.As(err, &exit) && exit.Exited() {
 		for _, refusal := range refusals {
-			if strings.Contains(said, refusal.said) {
-				return outcome.Wrongf("%s; gh attestation verify said: %s", refusal.means, lastLine(said))
+			if strings.Contains(stderr, refusal.message) {
+				return outcome.Wrongf("%s; gh attestation verify printed: %s", refusal.means, lastLine(stderr))
 			}
 		}
 	}
-	return fmt.Errorf("could not check: gh attestation verify: %w: %s", err, said)
+	return fmt.Errorf("could not check: gh attestation verify: %w: %s", err, stderr)
 }
 
 func lastLine(text string) string {
 	return strings.TrimPrefix(text[strings.LastIndex(text, "\n")+1:], "Error: ")
 }
 
-// parse reads what gh prints of what it has verified: one entry an attestation.
+// parse reads gh's output: an entry for each verified attestation.
 func parse(out []byte) (claim, error) {
 	var entries []struct {
 		Result struct {
@@ -148,9 +163,17 @@ func parse(out []byte) (claim, error) {
 		} `json:"verificationResult"`
 	}
 	if err := json.Unmarshal(out, &entries); err != nil || len(entries) != 1 {
-		return claim{}, fmt.Errorf("could not check: gh attestation verify printed %d entries of JSON, want one (%v)", len(entries), err)
+		return claim{}, fmt.Errorf("could not check: gh attestation verify printed %d entries of JSON, want one (%v)",
+			len(entries), err)
 	}
 	verified := entries[0].Result
 	c := verified.Signature.Certificate
-	return claim{verified.Statement.PredicateType, verified.Statement.digests(), c.Name, c.Repository, c.Ref, c.Commit}, nil
+	return claim{
+		predicate:  verified.Statement.PredicateType,
+		digests:    verified.Statement.digests(),
+		identity:   c.Name,
+		repository: c.Repository,
+		ref:        c.Ref,
+		commit:     c.Commit,
+	}, nil
 }

@@ -8,13 +8,12 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// judge holds what an attestation says against what it has to say. Each thing
-// that differs is an error of its own.
+// judge compares an attestation with the policy. Each difference is an error of its own.
 func judge(c claim, digest string, p Policy) error {
 	var errs []error
-	differs := func(what, saw, want string) {
+	differs := func(field, saw, want string) {
 		if saw != want {
-			errs = append(errs, outcome.Wrongf("it names %s %q, want %q", what, saw, want))
+			errs = append(errs, outcome.Wrongf("it names %s %q, want %q", field, saw, want))
 		}
 	}
 	if !slices.Contains(c.digests, digest) {

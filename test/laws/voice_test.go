@@ -37,7 +37,6 @@ var unfinished = []string{
 	"docs",
 	"hack",
 	"internal/apply",
-	"internal/attest",
 	"internal/bump",
 	"internal/decide",
 	"internal/delivery",
