@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"fmt"
 	"maps"
 	"path"
 	"regexp"
@@ -14,21 +15,22 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// plainName is what components and artifacts may be called: their names become
-// names of files.
+// plainName matches the names of components and artifacts, which become names of files.
 var plainName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
 
-// contradictions are what no schema can say: names that point nowhere, and
-// artifacts that lack what their kind needs.
+// contradictions returns the problems that a schema cannot express: names that are not
+// declared, and artifacts without a key that their kind needs.
 func (d document) contradictions(f *File) []error {
 	var errs []error
 	if _, ok := f.Components[f.Self]; !ok {
-		errs = append(errs, d.problem(child(d.root, "self"), "self: component %q is not declared under components", f.Self))
+		errs = append(errs, d.problem(child(d.root, "self"),
+			"self: component %q is not declared under components", f.Self))
 	}
 	components := child(d.root, "components")
 	for _, name := range f.Names() {
 		if !plainName.MatchString(name) {
-			errs = append(errs, d.problem(child(components, name), "component %q: want a name of lower-case letters, digits and dashes", name))
+			errs = append(errs, d.problem(child(components, name),
+				"component %q: want a name of lower-case letters, digits and dashes", name))
 		}
 		errs = append(errs, d.componentContradictions(f, f.Components[name], child(components, name))...)
 	}
@@ -39,20 +41,27 @@ func (d document) contradictions(f *File) []error {
 }
 
 // RuleNames are the rules whose level can be set.
-var RuleNames = []string{"agreement", "dependency", "digest", "idle-excuse", "latest", "looks-like", "self-reference", "unexpanded", "v-prefix"}
+var RuleNames = []string{
+	"agreement", "dependency", "digest", "idle-excuse", "latest", "looks-like", "self-reference", "unexpanded",
+	"v-prefix",
+}
 
-// issueNumber is what GitHub makes a link of, in titles too.
+// issueNumber matches the number of an issue, which GitHub turns into a link, even in titles.
 var issueNumber = regexp.MustCompile(`#[0-9]`)
 
 func (d document) bumpsContradictions(b Bumps) []error {
 	var errs []error
 	at := child(d.root, "bumps")
 	// https://git-scm.com/docs/git-check-ref-format
-	if name := b.BranchFor("x"); strings.HasPrefix(name, "-") || strings.HasPrefix(name, ".") || strings.Contains(name, "..") || strings.HasSuffix(name, ".") || strings.HasSuffix(name, ".lock") {
-		errs = append(errs, d.problem(child(at, "branch"), "bumps: git takes no branch called %q: want letters, digits, dashes and single dots, with a letter or digit at both ends", b.Branch))
+	name := b.BranchFor("x")
+	if strings.HasPrefix(name, "-") || strings.HasPrefix(name, ".") || strings.Contains(name, "..") ||
+		strings.HasSuffix(name, ".") || strings.HasSuffix(name, ".lock") {
+		errs = append(errs, d.problem(child(at, "branch"), "bumps: git refuses a branch named %q: "+
+			"want letters, digits, dashes and single dots, with a letter or digit at both ends", b.Branch))
 	}
 	if issueNumber.MatchString(b.Title) || strings.ContainsAny(b.Title, "\r\n") {
-		errs = append(errs, d.problem(child(at, "title"), "bumps: the title %q is to be one line, without the number of an issue", b.Title))
+		errs = append(errs, d.problem(child(at, "title"),
+			"bumps: title %q: want one line, without the number of an issue", b.Title))
 	}
 	return errs
 }
@@ -62,7 +71,8 @@ func (d document) ruleContradictions(f *File) []error {
 	rules := child(d.root, "rules")
 	for _, name := range slices.Sorted(maps.Keys(f.Rules)) {
 		if !slices.Contains(RuleNames, name) {
-			errs = append(errs, d.problem(child(rules, name), "rules: %q is none, or none whose level can be set: those are %s", name, strings.Join(RuleNames, ", ")))
+			errs = append(errs, d.problem(child(rules, name),
+				"rules: %q: want a rule whose level can be set: %s", name, strings.Join(RuleNames, ", ")))
 		}
 	}
 	return errs
@@ -73,10 +83,12 @@ func (d document) excuseContradictions(f *File) []error {
 	for i, e := range f.Ignore {
 		at := child(child(d.root, "ignore"), strconv.Itoa(i))
 		if e.Files == "" && e.Pattern == "" && e.Component == "" && e.Target == "" {
-			errs = append(errs, d.problem(at, "ignore: the entry names nothing to leave alone: give it files, a pattern, a component or a target"))
+			errs = append(errs, d.problem(at,
+				"ignore: the entry has no condition: want files, a pattern, a component or a target"))
 		}
 		if _, ok := f.Components[e.Component]; e.Component != "" && !ok {
-			errs = append(errs, d.problem(child(at, "component"), "ignore: component %q is not declared under components", e.Component))
+			errs = append(errs, d.problem(child(at, "component"),
+				"ignore: component %q is not declared under components", e.Component))
 		}
 		if _, err := regexp.Compile(e.Pattern); err != nil {
 			errs = append(errs, d.problem(child(at, "pattern"), "ignore: %v", err))
@@ -92,11 +104,8 @@ func (d document) patternContradictions(c Component, at *yaml.Node) []error {
 	var errs []error
 	for i, p := range c.Patterns {
 		node := child(child(at, "patterns"), strconv.Itoa(i))
-		expression, err := regexp.Compile(p.Match)
-		if err != nil {
+		if err := checkPattern(p.Match); err != nil {
 			errs = append(errs, d.problem(child(node, "match"), "patterns: %v", err))
-		} else if named := slices.DeleteFunc(expression.SubexpNames(), func(n string) bool { return n == "" }); !slices.Equal(named, []string{VersionGroup}) {
-			errs = append(errs, d.problem(child(node, "match"), "patterns: want one named group, (?P<%s>…), around the version; there is %q", VersionGroup, named))
 		}
 		if _, err := path.Match(p.Files, ""); err != nil {
 			errs = append(errs, d.problem(child(node, "files"), "patterns: files %q: %v", p.Files, err))
@@ -105,13 +114,28 @@ func (d document) patternContradictions(c Component, at *yaml.Node) []error {
 	return errs
 }
 
+// checkPattern checks that a regular expression has a group for the version, and no other named group.
+func checkPattern(match string) error {
+	expression, err := regexp.Compile(match)
+	if err != nil {
+		return err
+	}
+	named := slices.DeleteFunc(expression.SubexpNames(), func(n string) bool { return n == "" })
+	if !slices.Equal(named, []string{VersionGroup}) {
+		return fmt.Errorf("%q has the named groups %q, want (?P<%s>…) around the version, and no other",
+			match, named, VersionGroup)
+	}
+	return nil
+}
+
 // VersionGroup is the named group of a pattern.
 const VersionGroup = "version"
 
 func (d document) componentContradictions(f *File, c Component, at *yaml.Node) []error {
 	var errs []error
 	if _, ok := f.Components[c.Lockstep]; c.Lockstep != "" && !ok {
-		errs = append(errs, d.problem(child(at, "lockstep"), "lockstep: component %q is not declared under components", c.Lockstep))
+		errs = append(errs, d.problem(child(at, "lockstep"),
+			"lockstep: component %q is not declared under components", c.Lockstep))
 	}
 	errs = append(errs, d.patternContradictions(c, at)...)
 	errs = append(errs, d.runContradictions(f, c, at)...)
@@ -121,40 +145,46 @@ func (d document) componentContradictions(f *File, c Component, at *yaml.Node) [
 	for _, name := range c.ArtifactNames() {
 		a := c.Artifacts[name]
 		if !plainName.MatchString(name) {
-			errs = append(errs, d.problem(child(artifacts, name), "artifact %q: want a name of lower-case letters, digits and dashes", name))
+			errs = append(errs, d.problem(child(artifacts, name),
+				"artifact %q: want a name of lower-case letters, digits and dashes", name))
 		}
 		if other, taken := assets[a.Name]; taken && a.Name != "" {
-			errs = append(errs, d.problem(child(child(artifacts, name), "name"), "asset %q is called %s, and so is %q: two assets cannot share a name", name, a.Name, other))
+			errs = append(errs, d.problem(child(child(artifacts, name), "name"),
+				"asset %q is named %s, and so is %q: two assets cannot share a name", name, a.Name, other))
 		}
 		assets[a.Name] = name
 		if a.Kind == Asset && a.Name == "" {
 			errs = append(errs, d.problem(child(artifacts, name), "artifact %q is an asset and needs a name", name))
 		}
 		if len(a.Dependencies) > 0 && (a.Kind != Chart || a.Source == "") {
-			errs = append(errs, d.problem(child(child(artifacts, name), "dependencies"), "artifact %q has dependencies, but is no chart that has its source here", name))
+			errs = append(errs, d.problem(child(child(artifacts, name), "dependencies"),
+				"artifact %q has dependencies, want them at a chart with a source only", name))
 		}
 		errs = append(errs, d.kindContradictions(name, a, child(artifacts, name))...)
 		if a.Kind != Asset && a.At == "" {
-			errs = append(errs, d.problem(child(artifacts, name), "artifact %q is of kind %s and needs at: where it is published", name, a.Kind))
+			errs = append(errs, d.problem(child(artifacts, name),
+				"artifact %q is of kind %s and needs at: its location", name, a.Kind))
 		}
 	}
 	return errs
 }
 
-// kindContradictions are keys that mean something for another kind only.
+// kindContradictions returns the keys that only have a meaning for another kind.
 func (d document) kindContradictions(name string, a Artifact, at *yaml.Node) []error {
 	var errs []error
 	if len(a.Values) > 0 && (a.Kind != Chart || a.Source == "") {
-		errs = append(errs, d.problem(child(at, "values"), "artifact %q has values, but is no chart that has its source here", name))
+		errs = append(errs, d.problem(child(at, "values"),
+			"artifact %q has values, want them at a chart with a source only", name))
 	}
 	if a.Static && (a.Kind != Asset || a.Source == "") {
-		errs = append(errs, d.problem(child(at, "static"), "artifact %q is static, but is no asset that has its source here", name))
+		errs = append(errs, d.problem(child(at, "static"),
+			"artifact %q is static, want that at an asset with a source only", name))
 	}
 	if len(a.Runs) > 0 && a.Kind != Chart {
-		errs = append(errs, d.problem(child(at, "runs"), "artifact %q runs something, but is no chart", name))
+		errs = append(errs, d.problem(child(at, "runs"), "artifact %q has runs, want them at a chart only", name))
 	}
 	if len(a.Embeds) > 0 && a.Kind != Image {
-		errs = append(errs, d.problem(child(at, "embeds"), "artifact %q embeds something, but is no image", name))
+		errs = append(errs, d.problem(child(at, "embeds"), "artifact %q has embeds, want them at an image only", name))
 	}
 	for i, pattern := range a.Values {
 		if _, err := path.Match(pattern, ""); err != nil {
@@ -164,7 +194,7 @@ func (d document) kindContradictions(name string, a Artifact, at *yaml.Node) []e
 	return errs
 }
 
-// runContradictions are entries of runs that no image or chart belongs to.
+// runContradictions returns the entries of runs that do not name an image or a chart.
 func (d document) runContradictions(f *File, c Component, at *yaml.Node) []error {
 	var errs []error
 	for _, name := range c.ArtifactNames() {
@@ -176,14 +206,15 @@ func (d document) runContradictions(f *File, c Component, at *yaml.Node) []error
 			}
 			if kind := artifacts[artifact].Kind; kind != Image && kind != Chart {
 				node := child(child(child(child(at, "artifacts"), name), "runs"), strconv.Itoa(i))
-				errs = append(errs, d.problem(node, "runs: %q is no image or chart that is declared under components", entry))
+				errs = append(errs, d.problem(node,
+					"runs: %q is not an image or chart that is declared under components", entry))
 			}
 		}
 	}
 	return errs
 }
 
-// buildContradictions are images that cannot be built as they are declared.
+// buildContradictions returns the images that cannot be built as declared.
 func (d document) buildContradictions(c Component, at *yaml.Node) []error {
 	var errs []error
 	first := ""
@@ -194,10 +225,11 @@ func (d document) buildContradictions(c Component, at *yaml.Node) []error {
 		}
 		node := child(child(child(at, "artifacts"), name), "build")
 		if a.Kind != Image {
-			errs = append(errs, d.problem(node, "artifact %q has a build, but is no image", name))
+			errs = append(errs, d.problem(node, "artifact %q has a build, want one at an image only", name))
 		}
 		if first != "" {
-			errs = append(errs, d.problem(node, "artifact %q has a build, and so has %q: a component has one image that is built here", name, first))
+			errs = append(errs, d.problem(node,
+				"artifact %q has a build, and so has %q: want one in each component", name, first))
 		}
 		if a.Build.Module != "" && module.CheckPath(a.Build.Module) != nil {
 			errs = append(errs, d.problem(child(node, "module"), "build: %v", module.CheckPath(a.Build.Module)))
@@ -208,21 +240,22 @@ func (d document) buildContradictions(c Component, at *yaml.Node) []error {
 	return errs
 }
 
-// bundleContradictions are records that would never be found.
+// bundleContradictions returns the versions that no version of the tool equals.
 func (d document) bundleContradictions(b Bundles, at *yaml.Node) []error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(b)) {
 		for _, version := range slices.Sorted(maps.Keys(b[name])) {
 			if v, err := ref.ParseVersion(version); err != nil || v.String() != version {
-				errs = append(errs, d.problem(child(child(at, name), version), "bundles: %q is no version of the tool, want one such as 1.2.3, without a v", version))
+				errs = append(errs, d.problem(child(child(at, name), version),
+					"bundles: %q is not a version of the tool, want one such as 1.2.3, without a v", version))
 			}
 		}
 	}
 	return errs
 }
 
-// sharedLocations looks for two artifacts at one location: a reference to it
-// would name neither.
+// sharedLocations returns the artifacts at the location of another one. A reference
+// to such a location would be ambiguous.
 func (d document) sharedLocations(f *File, components *yaml.Node) []error {
 	var errs []error
 	owner := map[string]string{}
@@ -232,7 +265,8 @@ func (d document) sharedLocations(f *File, components *yaml.Node) []error {
 			at := c.Artifacts[name].At
 			if other, taken := owner[at]; taken && at != "" {
 				node := child(child(child(child(components, component), "artifacts"), name), "at")
-				errs = append(errs, d.problem(node, "%s is published there, and so is %s: a location belongs to one artifact", component+"/"+name, other))
+				errs = append(errs, d.problem(node,
+					"%s/%s is published there, and so is %s: want one artifact at a location", component, name, other))
 			}
 			owner[at] = component + "/" + name
 		}

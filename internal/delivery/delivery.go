@@ -1,5 +1,7 @@
-// Package delivery is what delivery.yaml says: the components, the artifacts
-// that their releases publish, and the rules between them.
+// Package delivery defines delivery.yaml: the components, the artifacts that their
+// releases publish, and the rules between them.
+//
+// The comments of the fields with a yaml tag are the descriptions in schema.json.
 package delivery
 
 import (
@@ -15,40 +17,51 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// FileName is where a repository declares its delivery.
+// FileName is the path of the file in a repository.
 const FileName = "delivery.yaml"
 
-// File is a whole delivery.yaml.
+// File is the content of a delivery.yaml.
 type File struct {
-	Version     int                  `yaml:"version" json:"version" jsonschema:"enum=1,description=Version of this file's format."`
-	Self        string               `yaml:"self" json:"self" jsonschema:"minLength=1,description=The component that this repository releases."`
-	Components  map[string]Component `yaml:"components" json:"components" jsonschema:"minProperties=1,description=The components by name: our own and all that this repository refers to."`
-	Rules       map[string]Rule      `yaml:"rules,omitempty" json:"rules,omitempty" jsonschema:"description=Rules of verify by name that only warn here and why."`
-	Ignore      []Excuse             `yaml:"ignore,omitempty" json:"ignore,omitempty" jsonschema:"description=References that are left alone and why."`
-	Bumps       Bumps                `yaml:"bumps,omitempty" json:"bumps,omitempty" jsonschema:"description=What the pull requests are like that move references to others' releases."`
-	Downstreams []string             `yaml:"downstreams,omitempty" json:"downstreams,omitempty" jsonschema:"pattern=^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$,description=Repositories (owner/name) that are told of each release."`
+	// Version of this format.
+	Version int `yaml:"version" jsonschema:"enum=1"`
+	// The component that this repository releases.
+	Self string `yaml:"self" jsonschema:"minLength=1"`
+	// The components by name: the repository's own, and each one that it refers to.
+	Components map[string]Component `yaml:"components" jsonschema:"minProperties=1"`
+	// Rules of verify, by name, that only warn.
+	Rules map[string]Rule `yaml:"rules,omitempty"`
+	// References and targets that are left alone.
+	Ignore []Excuse `yaml:"ignore,omitempty"`
+	// The form of pull requests that move references to other components.
+	Bumps Bumps `yaml:"bumps,omitempty"`
+	// Repositories (owner/name) that are notified of each release.
+	Downstreams []string `yaml:"downstreams,omitempty" jsonschema:"pattern=^[\\w.-]+/[\\w.-]+$"`
 }
 
-// Bumps says what pull requests are like that move a component's references. In
-// its texts {component} and {version} stand for those.
+// Bumps is the form of pull requests that move a component's references. In its texts
+// {component} and {version} are replaced.
 type Bumps struct {
-	Branch string   `yaml:"branch,omitempty" json:"branch,omitempty" jsonschema:"pattern=^[A-Za-z0-9.-]*[{]component[}][A-Za-z0-9.-]*$,description=The branch of a component's one pull request. Default bump-{component}."`
-	Title  string   `yaml:"title,omitempty" json:"title,omitempty" jsonschema:"pattern=[{]version[}],description=The title of the pull request and of its commit. Default ✨ Bump {component} to {version}."`
-	Body   string   `yaml:"body,omitempty" json:"body,omitempty" jsonschema:"minLength=1,description=Markdown that the text of the pull request begins with."`
-	Labels []string `yaml:"labels,omitempty" json:"labels,omitempty" jsonschema:"minLength=1,maxLength=50,description=Labels of the pull request. Default none."`
+	// The branch of the one pull request for a component. Default bump-{component}.
+	Branch string `yaml:"branch,omitempty" jsonschema:"pattern=^[A-Za-z0-9.-]*[{]component[}][A-Za-z0-9.-]*$"`
+	// The title of the pull request and of its commit. Default ✨ Bump {component} to {version}.
+	Title string `yaml:"title,omitempty" jsonschema:"pattern=[{]version[}]"`
+	// Markdown at the beginning of the pull request's text.
+	Body string `yaml:"body,omitempty" jsonschema:"minLength=1"`
+	// Labels of the pull request. Default none.
+	Labels []string `yaml:"labels,omitempty" jsonschema:"minLength=1,maxLength=50"`
 }
 
-// BranchFor is the branch of a component's pull request.
+// BranchFor returns the branch of a component's pull request.
 func (b Bumps) BranchFor(component string) string {
 	return strings.ReplaceAll(cmp.Or(b.Branch, "bump-{component}"), "{component}", component)
 }
 
-// TitleFor is the title of the pull request that moves a component to a version.
+// TitleFor returns the title of the pull request that moves a component to a version.
 func (b Bumps) TitleFor(component string, v ref.Version) string {
 	return b.fill(cmp.Or(b.Title, "✨ Bump {component} to {version}"), component, v)
 }
 
-// BodyFor is what the text of such a pull request begins with, "" for nothing.
+// BodyFor returns the beginning of that pull request's text. It may be empty.
 func (b Bumps) BodyFor(component string, v ref.Version) string { return b.fill(b.Body, component, v) }
 
 func (b Bumps) fill(text, component string, v ref.Version) string {
@@ -57,29 +70,37 @@ func (b Bumps) fill(text, component string, v ref.Version) string {
 
 // Component is a unit released by git tag from one repository.
 type Component struct {
-	Repository string              `yaml:"repository" json:"repository" jsonschema:"pattern=^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$,description=The GitHub repository (owner/name) that releases it by a tag v{version}."`
-	Signer     string              `yaml:"signer,omitempty" json:"signer,omitempty" jsonschema:"pattern=^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+/[.]github/workflows/[A-Za-z0-9._-]+$,description=The workflow (owner/name/.github/workflows/file) that attests its releases where that is none of its own repository's."`
-	License    string              `yaml:"license,omitempty" json:"license,omitempty" jsonschema:"minLength=1,description=The SPDX expression of its licence: https://spdx.org/licenses; charts that are published say it."`
-	Lockstep   string              `yaml:"lockstep,omitempty" json:"lockstep,omitempty" jsonschema:"description=Another component whose version is always this one's: references to it are placeholders."`
-	Artifacts  map[string]Artifact `yaml:"artifacts,omitempty" json:"artifacts,omitempty" jsonschema:"description=What a release publishes by a name of our choice."`
-	Names      []string            `yaml:"names,omitempty" json:"names,omitempty" jsonschema:"pattern=^[A-Za-z_][A-Za-z0-9_.-]*$,description=Identifiers whose value is a version of this component."`
-	Patterns   []Pattern           `yaml:"patterns,omitempty" json:"patterns,omitempty" jsonschema:"description=Further places where a version of this component stands."`
-	// Prereleases lets places that hold a release move to a prerelease.
-	Prereleases bool `yaml:"prereleases,omitempty" json:"prereleases,omitempty" jsonschema:"description=Whether places that hold a release may move to a prerelease."`
-	Digests     bool `yaml:"digests,omitempty" json:"digests,omitempty" jsonschema:"description=Whether every image of this component is to be pinned by digest beside its tag."`
-	// Derived commands run without a shell: words are what spaces separate.
-	Derived []string `yaml:"derived,omitempty" json:"derived,omitempty" jsonschema:"minLength=1,description=Commands that derive files from others once the component's version has changed; such as go mod tidy."`
+	// The GitHub repository (owner/name) that releases the component with a tag v{version}.
+	Repository string `yaml:"repository" jsonschema:"pattern=^[\\w.-]+/[\\w.-]+$"`
+	// The workflow (owner/name/.github/workflows/file) that attests the releases, if it is in another repository.
+	Signer string `yaml:"signer,omitempty" jsonschema:"pattern=^[\\w.-]+/[\\w.-]+/[.]github/workflows/[\\w.-]+$"`
+	// The SPDX expression of the licence (https://spdx.org/licenses). Published charts contain it.
+	License string `yaml:"license,omitempty" jsonschema:"minLength=1"`
+	// Another component that always has the same version. References to this component are placeholders.
+	Lockstep string `yaml:"lockstep,omitempty"`
+	// The artifacts that a release publishes, by a name of your choice.
+	Artifacts map[string]Artifact `yaml:"artifacts,omitempty"`
+	// Identifiers whose value is a version of this component.
+	Names []string `yaml:"names,omitempty" jsonschema:"pattern=^[A-Za-z_][\\w.-]*$"`
+	// Further places that contain a version of this component.
+	Patterns []Pattern `yaml:"patterns,omitempty"`
+	// Whether a place that contains a release may move to a prerelease.
+	Prereleases bool `yaml:"prereleases,omitempty"`
+	// Whether every image of this component must be pinned by digest beside its tag.
+	Digests bool `yaml:"digests,omitempty"`
+	// Commands, without a shell, that derive files after the component's version has changed, such as go mod tidy.
+	Derived []string `yaml:"derived,omitempty" jsonschema:"minLength=1"`
 }
 
-// Pattern finds a version where no built-in form does.
+// Pattern finds a version in a form that is not built in.
 type Pattern struct {
-	// Match is a regular expression (https://pkg.go.dev/regexp/syntax) with
-	// one named group, version.
-	Match string `yaml:"match" json:"match" jsonschema:"minLength=1,description=A regular expression with one named group (?P<version>…) around the version."`
-	Files string `yaml:"files,omitempty" json:"files,omitempty" jsonschema:"minLength=1,description=A path or pattern of the files that it holds for. Default all."`
+	// A regular expression (https://pkg.go.dev/regexp/syntax) with one named group, (?P<version>…), around the version.
+	Match string `yaml:"match" jsonschema:"minLength=1"`
+	// A path or pattern of the files to search. Default all.
+	Files string `yaml:"files,omitempty" jsonschema:"minLength=1"`
 }
 
-// Kind tells what an artifact is.
+// Kind is the kind of an artifact.
 type Kind string
 
 // The kinds of artifact.
@@ -92,45 +113,60 @@ const (
 
 // Artifact is one thing that a release publishes.
 type Artifact struct {
-	Kind   Kind   `yaml:"kind" json:"kind" jsonschema:"enum=image,enum=chart,enum=module,enum=asset,description=What it is: a container image; a Helm chart; a Go module; an asset of the GitHub release."`
-	At     string `yaml:"at,omitempty" json:"at,omitempty" jsonschema:"pattern=^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9._-]+)+$,description=Where images; charts and modules are found: registry and repository or module path; without a tag."`
-	Name   string `yaml:"name,omitempty" json:"name,omitempty" jsonschema:"pattern=^[A-Za-z0-9{][A-Za-z0-9._{}-]*$,description=The file name of an asset; {version} stands for the version."`
-	Tag    string `yaml:"tag,omitempty" json:"tag,omitempty" jsonschema:"enum={version},enum=v{version},description=The artifact's tag; and for a chart also its version and appVersion. Default {version}."`
-	Source string `yaml:"source,omitempty" json:"source,omitempty" jsonschema:"pattern=^[A-Za-z0-9._][A-Za-z0-9._/-]*$,description=Where this repository keeps what the artifact is made of: a chart's folder or an asset's file."`
-	// Static says that finding nothing to stamp is no mistake.
-	Static bool `yaml:"static,omitempty" json:"static,omitempty" jsonschema:"description=For an asset: whether its source names nothing of our own release so that nothing in it is stamped."`
-	// Dependencies pin what helm names by tags alone: a tag may be another thing tomorrow.
-	Dependencies []string `yaml:"dependencies,omitempty" json:"dependencies,omitempty" jsonschema:"pattern=^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[A-Za-z0-9._-]+)+:[A-Za-z0-9._-]+@sha256:[0-9a-f]{64}$,description=For a chart that we release: each chart that its Chart.yaml depends on as location:tag@digest."`
-	// Values are those that the chart is tested with: what it names with any of them has to be there.
-	Values []string `yaml:"values,omitempty" json:"values,omitempty" jsonschema:"minLength=1,description=For a chart that we release: paths or patterns of files with values that it is to be rendered with beside its own."`
-	// Runs are associations that a chart must not lose: a rendering that names another thing, or nothing, is refuted.
-	Runs []string `yaml:"runs,omitempty" json:"runs,omitempty" jsonschema:"pattern=^([a-z0-9][a-z0-9-]*/)?[a-z0-9][a-z0-9-]*$,description=For a chart: the artifacts of its own release (or component/artifact) that it must name when it is rendered; each at the version of its own component that belongs to the release."`
-	// Embeds are texts in a binary that no reference outside it shows.
-	Embeds    []string `yaml:"embeds,omitempty" json:"embeds,omitempty" jsonschema:"pattern=[{]version[}],description=For an image: texts with {version} that files in it hold; such as the image that a program writes into a Deployment."`
-	Build     *Build   `yaml:"build,omitempty" json:"build,omitempty" jsonschema:"description=How the image is built where its own repository does not build it."`
-	Platforms []string `yaml:"platforms,omitempty" json:"platforms,omitempty" jsonschema:"pattern=^[a-z0-9]+/[a-z0-9]+$,description=The platforms (os/architecture) that an image must have."`
+	// The kind: a container image, a Helm chart, a Go module, or an asset of the GitHub release.
+	Kind Kind `yaml:"kind" jsonschema:"enum=image,enum=chart,enum=module,enum=asset"`
+	// The location of an image or chart in its registry, or the path of a module, without a tag.
+	At string `yaml:"at,omitempty" jsonschema:"pattern=^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[\\w.-]+)+$"`
+	// The file name of an asset. {version} is replaced by the version.
+	Name string `yaml:"name,omitempty" jsonschema:"pattern=^[A-Za-z0-9{][\\w.{}-]*$"`
+	// The tag of the artifact. For a chart, it is also its version and appVersion. Default {version}.
+	Tag string `yaml:"tag,omitempty" jsonschema:"enum={version},enum=v{version}"`
+	// The path in this repository from which the artifact is made: a chart's folder or an asset's file.
+	Source string `yaml:"source,omitempty" jsonschema:"pattern=^[\\w.][\\w./-]*$"`
+	// For an asset: whether its source refers to nothing of this repository's release. Otherwise a source without
+	// anything to stamp is an error.
+	Static bool `yaml:"static,omitempty"`
+	// For a chart of this repository: each chart in its Chart.yaml's dependencies, as location:tag@digest. helm
+	// pins dependencies by tag only, and a tag may move.
+	Dependencies []string `yaml:"dependencies,omitempty" jsonschema:"pattern=^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[\\w.-]+)+:[\\w.-]+@sha256:[0-9a-f]{64}$"`
+	// For a chart of this repository: paths or patterns of files with values. The chart is rendered with its own
+	// values and with each of these files, and everything that it refers to must exist.
+	Values []string `yaml:"values,omitempty" jsonschema:"minLength=1"`
+	// For a chart: the artifacts of its component, or component/artifact, that its rendering must refer to. Each
+	// has the version of its component that belongs to the release.
+	Runs []string `yaml:"runs,omitempty" jsonschema:"pattern=^([a-z0-9][a-z0-9-]*/)?[a-z0-9][a-z0-9-]*$"`
+	// For an image: texts with {version} in its files, such as an image that a program writes into a Deployment.
+	Embeds []string `yaml:"embeds,omitempty" jsonschema:"pattern=[{]version[}]"`
+	// For an image that its own repository does not build: how to build it.
+	Build *Build `yaml:"build,omitempty"`
+	// The platforms (os/architecture) that an image must have.
+	Platforms []string `yaml:"platforms,omitempty" jsonschema:"pattern=^[a-z0-9]+/[a-z0-9]+$"`
 }
 
-// Build says what an image of other people's tool is made of.
+// Build describes how to build an image of another project's tool.
 type Build struct {
-	Package string `yaml:"package" json:"package" jsonschema:"pattern=^[.](/[A-Za-z0-9_][A-Za-z0-9._-]*)*$,description=The Go package in the component's repository that the image runs; such as ./cmd/tool."`
-	Module  string `yaml:"module,omitempty" json:"module,omitempty" jsonschema:"pattern=^[A-Za-z0-9][A-Za-z0-9.~_/-]*$,description=The Go module at the root of the repository; whose source is taken from the module proxy. Default: the source is that of the git tag."`
-	// LDFlags come after -s -w. Most tools learn their own version from them.
-	LDFlags []string `yaml:"ldflags,omitempty" json:"ldflags,omitempty" jsonschema:"minLength=1,description=Arguments of go build's -ldflags; {version} stands for the version without a v."`
-	Bundles Bundles  `yaml:"bundles,omitempty" json:"bundles,omitempty" jsonschema:"description=What the tool brings with it by name: for each of its own versions the version of that."`
+	// The Go package in the component's repository that the image runs, such as ./cmd/tool.
+	Package string `yaml:"package" jsonschema:"pattern=^[.](/[A-Za-z0-9_][\\w.-]*)*$"`
+	// The Go module at the root of the repository. Its source comes from the module proxy. Default: the source of the
+	// git tag.
+	Module string `yaml:"module,omitempty" jsonschema:"pattern=^[A-Za-z0-9][\\w.~/-]*$"`
+	// Arguments of go build's -ldflags, after -s -w. {version} is replaced by the version without a v.
+	LDFlags []string `yaml:"ldflags,omitempty" jsonschema:"minLength=1"`
+	// Other things in the tool, by name: their version for each version of the tool.
+	Bundles Bundles `yaml:"bundles,omitempty"`
 }
 
-// Bundles are versions of other things, by their names and by the tool's version.
+// Bundles are versions of other things, by name and by the version of the tool.
 type Bundles map[string]map[string]string
 
-// Bundled is something that comes with a tool.
+// Bundled is a thing in a tool.
 type Bundled struct {
 	Name string `json:"name"`
-	// Version is "" where delivery.yaml does not record it.
+	// Version is empty if delivery.yaml does not record it.
 	Version string `json:"version,omitempty"`
 }
 
-// Of lists what comes with a version of the tool, by name.
+// Of returns the things in a version of the tool, by name.
 func (b Bundles) Of(v ref.Version) []Bundled {
 	all := []Bundled{}
 	for _, name := range slices.Sorted(maps.Keys(b)) {
@@ -139,7 +175,7 @@ func (b Bundles) Of(v ref.Version) []Bundled {
 	return all
 }
 
-// LDFlagsFor are the linker's arguments for a version.
+// LDFlagsFor returns the arguments of the linker for a version.
 func (b Build) LDFlagsFor(v ref.Version) []string {
 	flags := []string{"-s", "-w"}
 	for _, flag := range b.LDFlags {
@@ -148,10 +184,10 @@ func (b Build) LDFlagsFor(v ref.Version) []string {
 	return flags
 }
 
-// toolPlatforms are those of an image that declares none.
+// toolPlatforms are the platforms of an image that declares none.
 var toolPlatforms = []string{"linux/amd64", "linux/arm64", "linux/ppc64le"}
 
-// BuildPlatforms are the platforms that an image is built for here.
+// BuildPlatforms returns the platforms to build an image for.
 func (a Artifact) BuildPlatforms() []string {
 	if len(a.Platforms) == 0 {
 		return slices.Clone(toolPlatforms)
@@ -159,37 +195,45 @@ func (a Artifact) BuildPlatforms() []string {
 	return a.Platforms
 }
 
-// Level says how much weight a rule has.
+// Level is the weight of a rule.
 type Level string
 
-// Warn has what a rule finds printed, without failing.
+// Warn has the findings of a rule printed as warnings.
 const Warn Level = "warn"
 
 // Rule changes the level of one rule, for a reason.
 type Rule struct {
-	Level   Level  `yaml:"level" json:"level" jsonschema:"enum=warn,description=warn: what the rule finds is printed and fails nothing."`
-	Because string `yaml:"because" json:"because" jsonschema:"minLength=1,description=The reason."`
+	// warn: print the findings of the rule, and do not fail because of them.
+	Level Level `yaml:"level" jsonschema:"enum=warn"`
+	// The reason.
+	Because string `yaml:"because" jsonschema:"minLength=1"`
 }
 
-// Excuse leaves references alone, for a reason: all that its conditions hold
-// for, of which it has at least one.
+// Excuse leaves references alone, for a reason. It has at least one condition, and
+// covers the references that meet all of them.
 type Excuse struct {
-	Files     string `yaml:"files,omitempty" json:"files,omitempty" jsonschema:"minLength=1,description=A path or a pattern (* within a folder; a folder ends in /) of files."`
-	Pattern   string `yaml:"pattern,omitempty" json:"pattern,omitempty" jsonschema:"minLength=1,description=A regular expression that the line matches."`
-	Component string `yaml:"component,omitempty" json:"component,omitempty" jsonschema:"minLength=1,description=The component that the reference names."`
-	Target    string `yaml:"target,omitempty" json:"target,omitempty" jsonschema:"minLength=1,description=What need not exist; as verify prints it: an image or chart with its tag or the URL of a file."`
-	Because   string `yaml:"because" json:"because" jsonschema:"minLength=1,description=The reason."`
-	Line      int    `yaml:"-" json:"-"` // where it stands in its file
+	// A path or a pattern of files (* within a folder; a folder ends in /).
+	Files string `yaml:"files,omitempty" jsonschema:"minLength=1"`
+	// A regular expression that the line matches.
+	Pattern string `yaml:"pattern,omitempty" jsonschema:"minLength=1"`
+	// The component that the reference names.
+	Component string `yaml:"component,omitempty" jsonschema:"minLength=1"`
+	// A target that need not exist, as verify prints it: an image or chart with its tag, or the URL of a file.
+	Target string `yaml:"target,omitempty" jsonschema:"minLength=1"`
+	// The reason.
+	Because string `yaml:"because" jsonschema:"minLength=1"`
+
+	Line int `yaml:"-"` // in delivery.yaml
 }
 
-// UnmarshalYAML keeps the line of the excuse for findings about it.
+// UnmarshalYAML records the line of the excuse for findings about it.
 func (e *Excuse) UnmarshalYAML(node *yaml.Node) error {
 	type plain Excuse
 	e.Line = node.Line
 	return node.Decode((*plain)(e))
 }
 
-// TagFor is the tag under which a is published at version v.
+// TagFor returns the tag of the artifact at a version.
 func (a Artifact) TagFor(v ref.Version) string {
 	if a.Tag == "" {
 		return v.String()
@@ -197,8 +241,8 @@ func (a Artifact) TagFor(v ref.Version) string {
 	return strings.ReplaceAll(a.Tag, "{version}", v.String())
 }
 
-// Dependency is the digest that is recorded for the chart at a location and
-// tag, "" where none is. A record of another tag of it is an error.
+// Dependency returns the recorded digest of the chart at a location and tag, or "" if
+// there is none. It returns an error if only another tag of the chart is recorded.
 func (a Artifact) Dependency(at, tag string) (digest string, err error) {
 	for _, d := range a.Dependencies {
 		pin, digest, _ := strings.Cut(d, "@")
@@ -207,14 +251,15 @@ func (a Artifact) Dependency(at, tag string) (digest string, err error) {
 			return digest, nil
 		}
 		if found {
-			err = fmt.Errorf("%s records %s, and the chart depends on version %s of it: write the same version in both places, with the digest that belongs to it", FileName, d, tag)
+			err = fmt.Errorf("%s records %s, and the chart depends on version %s of it: "+
+				"write the same version in both places, with the digest that belongs to it", FileName, d, tag)
 		}
 	}
 	return "", err
 }
 
-// Run is the component and artifact that an entry of Runs names, in a release of
-// the component.
+// Run returns the component and the artifact that an entry of Runs names in a release
+// of the component.
 func Run(component, entry string) (string, string) {
 	if other, artifact, ok := strings.Cut(entry, "/"); ok {
 		return other, artifact
@@ -222,7 +267,7 @@ func Run(component, entry string) (string, string) {
 	return component, entry
 }
 
-// Where is what a is called at version v where people look for it.
+// Where returns the artifact's location and tag at a version, or the name of an asset.
 func (a Artifact) Where(v ref.Version) string {
 	if a.Kind == Asset {
 		return a.AssetName(v)
@@ -230,24 +275,24 @@ func (a Artifact) Where(v ref.Version) string {
 	return a.At + ":" + a.TagFor(v)
 }
 
-// AssetName is the file name of the asset a at version v.
+// AssetName returns the file name of an asset at a version.
 func (a Artifact) AssetName(v ref.Version) string {
 	return strings.ReplaceAll(a.Name, "{version}", v.String())
 }
 
-// HasV tells whether the artifact's tag carries a "v".
+// HasV reports whether the artifact's tag begins with "v".
 func (a Artifact) HasV() bool { return strings.HasPrefix(a.Tag, "v") || a.Kind == Module }
 
-// Own is the component that the repository itself releases.
+// Own returns the component that the repository releases.
 func (f *File) Own() Component { return f.Components[f.Self] }
 
-// IsOwn tells whether references to the component are placeholders in git:
-// the repository's own, and all in lock step with it.
+// IsOwn reports whether references to the component are placeholders in git: it is
+// the repository's own, or in lock step with it.
 func (f *File) IsOwn(component string) bool {
 	return component == f.Self || f.Components[component].Lockstep == f.Self
 }
 
-// Names of the components, sorted.
+// Names returns the names of the components, sorted.
 func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.Components)) }
 
 // Component returns a component by name. The error lists the declared names, and
@@ -303,16 +348,15 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// ArtifactNames of the component, sorted.
+// ArtifactNames returns the names of the component's artifacts, sorted.
 func (c Component) ArtifactNames() []string { return slices.Sorted(maps.Keys(c.Artifacts)) }
 
-// OfKind lists the names of the component's artifacts of one kind, sorted.
+// OfKind returns the names of the component's artifacts of one kind, sorted.
 func (c Component) OfKind(k Kind) []string {
 	return slices.DeleteFunc(c.ArtifactNames(), func(n string) bool { return c.Artifacts[n].Kind != k })
 }
 
-// Built is the component's image that is built here, since its own repository
-// does not build it.
+// Built returns the component's image that its own repository does not build, if there is one.
 func (c Component) Built() (Artifact, bool) {
 	for _, name := range c.ArtifactNames() {
 		if a := c.Artifacts[name]; a.Build != nil {
@@ -322,7 +366,7 @@ func (c Component) Built() (Artifact, bool) {
 	return Artifact{}, false
 }
 
-// ChartAt is the chart of ours whose source is a folder.
+// ChartAt returns the repository's own chart whose source is a folder.
 func (f *File) ChartAt(dir string) (artifact string, ok bool) {
 	for name, a := range f.Own().Artifacts {
 		if a.Kind == Chart && a.Source != "" && path.Clean(a.Source) == dir {
@@ -332,8 +376,8 @@ func (f *File) ChartAt(dir string) (artifact string, ok bool) {
 	return "", false
 }
 
-// Locate finds the component and artifact that are published at a location
-// such as ghcr.io/kubestellar/ocm-status-addon.
+// Locate returns the component and the artifact at a location such as
+// ghcr.io/kubestellar/ocm-status-addon.
 func (f *File) Locate(at string) (component, artifact string, ok bool) {
 	for _, component := range f.Names() {
 		for name, a := range f.Components[component].Artifacts {

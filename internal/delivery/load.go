@@ -23,7 +23,7 @@ import (
 //go:embed schema.json
 var schemaText []byte
 
-// Problem is one thing wrong in a delivery.yaml.
+// Problem is a problem in a delivery.yaml.
 type Problem struct {
 	File         string
 	Line, Column int
@@ -34,14 +34,14 @@ func (p Problem) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Text)
 }
 
-// Code of a problem: wrong configuration.
+// Code returns outcome.Usage: the configuration is wrong.
 func (p Problem) Code() outcome.Code { return outcome.Usage }
 
 // page documents each key of the file.
 const page = "https://github.com/kubestellar/actions/blob/main/docs/delivery-yaml.md"
 
-// Load reads and checks the delivery.yaml called name in fsys. The error joins
-// all the problems found, each a Problem.
+// Load reads and checks the delivery.yaml of a name in fsys. The error joins all
+// problems, each a Problem.
 func Load(fsys fs.FS, name string) (*File, error) {
 	data, err := fs.ReadFile(fsys, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -54,17 +54,17 @@ func Load(fsys fs.FS, name string) (*File, error) {
 	return Parse(name, data)
 }
 
-// Parse reads and checks the text of a delivery.yaml; name is for messages.
+// Parse checks the text of a delivery.yaml. Errors contain its name.
 func Parse(name string, data []byte) (*File, error) {
 	var doc yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	if err := decoder.Decode(&doc); errors.Is(err, io.EOF) {
-		return nil, Problem{name, 1, 1, "the file is empty: not readable as YAML that declares anything"}
+		return nil, Problem{name, 1, 1, "the file is empty: want YAML that declares a component"}
 	} else if err != nil {
 		return nil, outcome.Usagef("%s: not readable as YAML: %w", name, err)
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, outcome.Usagef("%s: there is a second YAML document in it: keep one", name)
+		return nil, outcome.Usagef("%s: it contains a second YAML document: keep one", name)
 	}
 	source := document{name, doc.Content[0]}
 	if err := errors.Join(source.duplicates(source.root)...); err != nil {
@@ -80,7 +80,7 @@ func Parse(name string, data []byte) (*File, error) {
 	return &f, errors.Join(source.contradictions(&f)...)
 }
 
-// document knows where in the file each value stands.
+// document is the file with the positions of its values.
 type document struct {
 	name string
 	root *yaml.Node
@@ -90,7 +90,7 @@ func (d document) problem(n *yaml.Node, format string, args ...any) error {
 	return Problem{d.name, n.Line, n.Column, fmt.Sprintf(format, args...)}
 }
 
-// duplicates looks for keys that stand twice in one mapping.
+// duplicates returns the keys that a mapping contains twice.
 func (d document) duplicates(n *yaml.Node) []error {
 	var errs []error
 	if n.Kind == yaml.MappingNode {
@@ -98,7 +98,7 @@ func (d document) duplicates(n *yaml.Node) []error {
 		for i := 0; i < len(n.Content); i += 2 {
 			key := n.Content[i]
 			if line, ok := first[key.Value]; ok {
-				errs = append(errs, d.problem(key, "key %q stands twice, first on line %d: keep one", key.Value, line))
+				errs = append(errs, d.problem(key, "key %q occurs twice, first on line %d: keep one", key.Value, line))
 			}
 			first[key.Value] = key.Line
 		}
@@ -109,8 +109,8 @@ func (d document) duplicates(n *yaml.Node) []error {
 	return errs
 }
 
-// schemaURL names the schema to its compiler. A relative name would be taken for
-// one below the current folder, whose own name may be none that a URL can hold.
+// schemaURL is the schema's name for its compiler, which resolves a relative name
+// against the current folder. The name of that folder may not be valid in a URL.
 const schemaURL = "embedded:///schema.json"
 
 var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
@@ -125,7 +125,7 @@ var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	return c.Compile(schemaURL)
 })
 
-// validate holds the document against the JSON schema.
+// validate checks the document against the JSON schema.
 func (d document) validate() error {
 	schema, err := compiled()
 	if err != nil {
@@ -167,13 +167,14 @@ func (d document) unknownKeys(mapping *yaml.Node, keys []string) []error {
 	var errs []error
 	for i := 0; i < len(mapping.Content); i += 2 {
 		if key := mapping.Content[i]; slices.Contains(keys, key.Value) {
-			errs = append(errs, d.problem(key, "unknown key %q: the keys are listed in internal/delivery/schema.json", key.Value))
+			errs = append(errs, d.problem(key,
+				"unknown key %q: the keys are explained in %s", key.Value, page))
 		}
 	}
 	return errs
 }
 
-// at finds the node at a path of keys.
+// at returns the node at a path of keys.
 func (d document) at(path []string) (*yaml.Node, string) {
 	n := d.root
 	for _, key := range path {

@@ -16,48 +16,53 @@ components:
       image: {kind: image, at: ghcr.io/o/a}
 `
 
-// Each case changes the good file in one place and names where and what the
-// message must say.
+// Each case changes the good file in one place. The message contains the place and the text.
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct{ old, new, place, says string }{
-		"unknown key":               {"self: a", "self: a\nselfie: a", "d.yaml:3:1:", `unknown key "selfie"`},
-		"unknown nested key":        {"kind: image,", "kind: image, tags: x,", "d.yaml:7:28:", `unknown key "tags"`},
-		"duplicate key":             {"self: a", "self: a\nself: b", "d.yaml:3:1:", "stands twice, first on line 2"},
-		"duplicate component":       {"  a:\n", "  a: {repository: o/b}\n  a:\n", "d.yaml:5:3:", "stands twice"},
-		"wrong type":                {"components:\n", "ignore: 7\ncomponents:\n", "d.yaml:3:9:", "ignore: got number, want array"},
-		"version of tomorrow":       {"version: 1", "version: 2", "d.yaml:1:10:", "version"},
-		"missing repository":        {"    repository: o/a\n", "", "d.yaml:5:5:", "repository"},
-		"bad repository":            {"repository: o/a", "repository: https://x/o/a", "d.yaml:5:17:", "does not match"},
-		"unknown self":              {"self: a", "self: b", "d.yaml:2:7:", `component "b" is not declared`},
-		"unknown lockstep":          {"repository: o/a\n", "repository: o/a\n    lockstep: z\n", "d.yaml:6:15:", `component "z" is not declared`},
-		"unknown kind":              {"kind: image", "kind: picture", "d.yaml:7:", "kind"},
-		"image without at":          {"kind: image, at: ghcr.io/o/a", "kind: image", "d.yaml:7:14:", "needs at"},
-		"asset without name":        {"kind: image, at: ghcr.io/o/a", "kind: asset", "d.yaml:7:14:", "needs a name"},
-		"two at one location":       {"image: {", "twin: {kind: chart, at: ghcr.io/o/a}\n      image: {", "d.yaml:7:", "belongs to one artifact"},
-		"location with a tag":       {"at: ghcr.io/o/a", "at: 'ghcr.io/o/a:1.2.3'", "d.yaml:7:", "does not match"},
-		"excuse for no reason":      {"self: a", "self: a\nignore: [{files: x}]", "d.yaml:3:", "because"},
-		"not YAML":                  {"self: a", "self: [", "d.yaml:", "YAML"},
-		"empty":                     {good, "", "d.yaml:", "YAML"},
-		"two documents":             {"self: a", "self: a\n---\nversion: 1", "d.yaml:", "second YAML document"},
-		"artifact that is a path":   {"image: {", "../../x: {", "d.yaml:7:", "want a name of lower-case letters"},
-		"component that is a path":  {"self: a\ncomponents:\n  a:", "self: ../a\ncomponents:\n  ../a:", "d.yaml:5:", "want a name of lower-case letters"},
-		"two assets of one name":    {"image: {", "x: {kind: asset, name: f}\n      y: {kind: asset, name: f}\n      image: {", "d.yaml:8:", "cannot share a name"},
-		"asset above":               {"kind: image, at: ghcr.io/o/a", "kind: asset, name: ..", "d.yaml:7:", "does not match"},
-		"values of an image":        {"at: ghcr.io/o/a", "at: ghcr.io/o/a, values: [v.yaml]", "d.yaml:7:", "has values, but is no chart"},
-		"an image that is static":   {"at: ghcr.io/o/a", "at: ghcr.io/o/a, static: true", "d.yaml:7:", "is static, but is no asset"},
-		"an image that runs":        {"at: ghcr.io/o/a", "at: ghcr.io/o/a, runs: [image]", "d.yaml:7:", "runs something, but is no chart"},
-		"a chart that embeds":       {"kind: image, at: ghcr.io/o/a", "kind: chart, at: ghcr.io/o/a, embeds: ['x:{version}']", "d.yaml:7:", "embeds something, but is no image"},
-		"embeds without a version":  {"at: ghcr.io/o/a", "at: ghcr.io/o/a, embeds: [x]", "d.yaml:7:", "does not match"},
-		"a chart runs nothing":      {"image: {", "c: {kind: chart, at: ghcr.io/o/c, runs: [b/image]}\n      image: {", "d.yaml:7:", `"b/image" is no image or chart`},
-		"a chart that is built":     {"kind: image, at: ghcr.io/o/a", "kind: chart, at: ghcr.io/o/a, build: {package: .}", "d.yaml:7:", "has a build, but is no image"},
-		"two that are built":        {"at: ghcr.io/o/a", "at: ghcr.io/o/a, build: {package: .}}\n      other: {kind: image, at: ghcr.io/o/b, build: {package: .}", "d.yaml:8:", "one image that is built here"},
-		"a package above":           {"at: ghcr.io/o/a", "at: ghcr.io/o/a, build: {package: ./../x}", "d.yaml:7:", "does not match"},
-		"a package of elsewhere":    {"at: ghcr.io/o/a", "at: ghcr.io/o/a, build: {package: example.com/x}", "d.yaml:7:", "does not match"},
-		"a module of no host":       {"at: ghcr.io/o/a", "at: ghcr.io/o/a, build: {package: ., module: tool}", "d.yaml:7:", "malformed module path"},
-		"bundled with no version":   {"at: ghcr.io/o/a", "at: ghcr.io/o/a, build: {package: ., bundles: {OCM: {v0.8.2: 0.13.2}}}", "d.yaml:7:", "is no version of the tool"},
+	for name, test := range map[string]struct{ old, new, place, text string }{
+		"unknown key":              {"self: a", "self: a\nselfie: a", "d.yaml:3:1:", `unknown key "selfie"`},
+		"unknown nested key":       {"kind: image,", "kind: image, tags: x,", "d.yaml:7:28:", `unknown key "tags"`},
+		"duplicate key":            {"self: a", "self: a\nself: b", "d.yaml:3:1:", "occurs twice, first on line 2"},
+		"duplicate component":      {"  a:\n", "  a: {repository: o/b}\n  a:\n", "d.yaml:5:3:", "occurs twice"},
+		"wrong type":               {"components:\n", "ignore: 7\ncomponents:\n", "d.yaml:3:9:", "ignore: got number, want array"},
+		"version of tomorrow":      {"version: 1", "version: 2", "d.yaml:1:10:", "version"},
+		"missing repository":       {"    repository: o/a\n", "", "d.yaml:5:5:", "repository"},
+		"bad repository":           {"repository: o/a", "repository: https://x/o/a", "d.yaml:5:17:", "does not match"},
+		"unknown self":             {"self: a", "self: b", "d.yaml:2:7:", `component "b" is not declared`},
+		"unknown lockstep":         {"repository: o/a\n", "repository: o/a\n    lockstep: z\n", "d.yaml:6:15:", `component "z" is not declared`},
+		"unknown kind":             {"kind: image", "kind: picture", "d.yaml:7:", "kind"},
+		"image without at":         {"kind: image, at: ghcr.io/o/a", "kind: image", "d.yaml:7:14:", "needs at"},
+		"asset without name":       {"kind: image, at: ghcr.io/o/a", "kind: asset", "d.yaml:7:14:", "needs a name"},
+		"two at one location":      {"image: {", "twin: {kind: chart, at: ghcr.io/o/a}\n      image: {", "d.yaml:7:", "want one artifact at a location"},
+		"location with a tag":      {"at: ghcr.io/o/a", "at: 'ghcr.io/o/a:1.2.3'", "d.yaml:7:", "does not match"},
+		"excuse for no reason":     {"self: a", "self: a\nignore: [{files: x}]", "d.yaml:3:", "because"},
+		"not YAML":                 {"self: a", "self: [", "d.yaml:", "YAML"},
+		"empty":                    {good, "", "d.yaml:", "YAML"},
+		"two documents":            {"self: a", "self: a\n---\nversion: 1", "d.yaml:", "second YAML document"},
+		"artifact that is a path":  {"image: {", "../../x: {", "d.yaml:7:", "want a name of lower-case letters"},
+		"component that is a path": {"self: a\ncomponents:\n  a:", "self: ../a\ncomponents:\n  ../a:", "d.yaml:5:", "want a name of lower-case letters"},
+		"two assets of one name": {"image: {", "x: {kind: asset, name: f}\n      y: {kind: asset, name: f}\n      image: {",
+			"d.yaml:8:", "cannot share a name"},
+		"asset above":             {"kind: image, at: ghcr.io/o/a", "kind: asset, name: ..", "d.yaml:7:", "does not match"},
+		"values of an image":      {"at: ghcr.io/o/a", "at: ghcr.io/o/a, values: [v.yaml]", "d.yaml:7:", "has values, want them at a chart"},
+		"an image that is static": {"at: ghcr.io/o/a", "at: ghcr.io/o/a, static: true", "d.yaml:7:", "is static, want that at an asset"},
+		"an image that runs":      {"at: ghcr.io/o/a", "at: ghcr.io/o/a, runs: [image]", "d.yaml:7:", "has runs, want them at a chart"},
+		"a chart that embeds": {"kind: image, at: ghcr.io/o/a", "kind: chart, at: ghcr.io/o/a, embeds: ['x:{version}']",
+			"d.yaml:7:", "has embeds, want them at an image"},
+		"embeds without a version": {"at: ghcr.io/o/a", "at: ghcr.io/o/a, embeds: [x]", "d.yaml:7:", "does not match"},
+		"a chart runs nothing": {"image: {", "c: {kind: chart, at: ghcr.io/o/c, runs: [b/image]}\n      image: {",
+			"d.yaml:7:", `"b/image" is not an image or chart`},
+		"a chart that is built": {"kind: image, at: ghcr.io/o/a", "kind: chart, at: ghcr.io/o/a, build: {package: .}",
+			"d.yaml:7:", "has a build, want one at an image"},
+		"two that are built": {"at: ghcr.io/o/a", "at: ghcr.io/o/a, build: {package: .}}\n      other: {kind: image, at: ghcr.io/o/b, build: {package: .}",
+			"d.yaml:8:", "want one in each component"},
+		"a package above":        {"at: ghcr.io/o/a", "at: ghcr.io/o/a, build: {package: ./../x}", "d.yaml:7:", "does not match"},
+		"a package of elsewhere": {"at: ghcr.io/o/a", "at: ghcr.io/o/a, build: {package: example.com/x}", "d.yaml:7:", "does not match"},
+		"a module of no host":    {"at: ghcr.io/o/a", "at: ghcr.io/o/a, build: {package: ., module: tool}", "d.yaml:7:", "malformed module path"},
+		"bundled with no version": {"at: ghcr.io/o/a", "at: ghcr.io/o/a, build: {package: ., bundles: {OCM: {v0.8.2: 0.13.2}}}",
+			"d.yaml:7:", "is not a version of the tool"},
 		"bumps without component":   {"self: a", "self: a\nbumps: {branch: bump}", "d.yaml:3:", "does not match"},
-		"a branch that git refuses": {"self: a", "self: a\nbumps: {branch: 'x..{component}'}", "d.yaml:3:", "git takes no branch"},
+		"a branch that git refuses": {"self: a", "self: a\nbumps: {branch: 'x..{component}'}", "d.yaml:3:", "git refuses a branch"},
 		"a branch per version":      {"self: a", "self: a\nbumps: {branch: 'b-{component}-{version}'}", "d.yaml:3:", "does not match"},
 		"a title with a number":     {"self: a", "self: a\nbumps: {title: 'Fixes #12 by {version}'}", "d.yaml:3:", "without the number of an issue"},
 		"a title without version":   {"self: a", "self: a\nbumps: {title: 'Bump'}", "d.yaml:3:", "does not match"},
@@ -73,8 +78,8 @@ func TestParseRefuses(t *testing.T) {
 			if err == nil {
 				t.Fatal("accepted")
 			}
-			if !strings.HasPrefix(err.Error(), test.place) || !strings.Contains(err.Error(), test.says) {
-				t.Errorf("got %q, want it to begin with %q and to say %q", err, test.place, test.says)
+			if !strings.HasPrefix(err.Error(), test.place) || !strings.Contains(err.Error(), test.text) {
+				t.Errorf("got %q, want it to begin with %q and to contain %q", err, test.place, test.text)
 			}
 		})
 	}
@@ -88,7 +93,7 @@ func TestParseReportsEveryProblem(t *testing.T) {
 	}
 }
 
-func TestLoadTellsOfAnAbsentFile(t *testing.T) {
+func TestLoadOfAnAbsentFile(t *testing.T) {
 	t.Parallel()
 	_, err := Load(fstest.MapFS{}, FileName)
 	if err == nil || !strings.Contains(err.Error(), "there is none") || !strings.Contains(err.Error(), "docs/delivery-yaml.md") {

@@ -5,17 +5,29 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/invopop/jsonschema"
 )
 
-var update = flag.Bool("update", false, "write schema.json anew")
+var update = flag.Bool("update", false, "write schema.json")
 
 // The schema that editors and the loader use is derived from the Go types.
 func TestSchemaIsDerived(t *testing.T) {
-	reflector := jsonschema.Reflector{Anonymous: true, ExpandedStruct: true}
+	comments := jsonschema.Reflector{}
+	if err := comments.AddGoComments("github.com/kubestellar/actions/internal/delivery", "."); err != nil {
+		t.Fatal(err)
+	}
+	reflector := jsonschema.Reflector{Anonymous: true, ExpandedStruct: true, FieldNameTag: "yaml"}
+	reflector.LookupComment = func(t reflect.Type, field string) string {
+		if field == "" {
+			return "" // a comment of a type is about Go
+		}
+		return strings.Join(strings.Fields(comments.CommentMap[t.PkgPath()+"."+t.Name()+"."+field]), " ")
+	}
 	schema := reflector.Reflect(&File{})
 	schema.Title = FileName
 	var out bytes.Buffer
