@@ -60,12 +60,12 @@ func TestWithoutTheApp(t *testing.T) {
 	before := o.state()
 	c.lacks = "key"
 	// act may lose what a step says that ends within some milliseconds, as this one does.
-	if done := o.run(c); done.ok || !strings.Contains(done.log, "Failure - Main Say what is missing") {
+	if done := o.run(c); done.ok || !strings.Contains(done.log, "Failure - Main Check the App's configuration") {
 		t.Errorf("without the key, it ended well: %t\n%s", done.ok, done.log)
 	}
 	o.same(before)
 	c.lacks = "all"
-	if done := o.run(c); !done.ok || !strings.Contains(done.log, "no App is set up") || !strings.Contains(done.log, "pull request 1 opened") {
+	if done := o.run(c); !done.ok || !strings.Contains(done.log, "no App is configured") || !strings.Contains(done.log, "pull request 1 opened") {
 		t.Errorf("without the App, it ended well: %t\n%s", done.ok, done.log)
 	}
 	if p := o.onePull("ocm-status-addon", "0.2.0-rc11"); p.Author != "github-actions[bot]" {
