@@ -6,19 +6,19 @@ usage() {
   cat <<'END'
 usage: deploy-transport-controller.sh [--context NAME] [--dry-run] WDS ITS [IMAGE]
 
-Makes the Deployment transport-controller in the namespace WDS-system of the
-KubeFlex hosting cluster. It moves workload from the control plane WDS to the
-control plane ITS, and runs as the service account of controller-manager-chart,
-which must be installed there.
+Creates the Deployment transport-controller in the namespace WDS-system of the
+KubeFlex hosting cluster. It transports workloads from the control plane WDS to
+the control plane ITS. It runs as the service account of
+controller-manager-chart, which must be installed there.
 
   --context NAME  the context of the hosting cluster (default: the current one)
-  --dry-run       print the command, and the object on stderr, and do nothing
+  --dry-run       print the command, and the object to stderr; change nothing
   IMAGE           (default: the published image of the pinned release)
 END
 }
 
 misused() {
-  printf 'deploy-transport-controller.sh: %s; --help says more\n' "$*" >&2
+  printf 'deploy-transport-controller.sh: %s (see --help)\n' "$*" >&2
   exit 2
 }
 
@@ -26,7 +26,7 @@ context="" dry="" words=()
 while (($#)); do
   case $1 in
     --context)
-      [[ -n ${2:-} ]] || misused "--context is given without a value"
+      [[ -n ${2:-} ]] || misused "--context has no value, want the name of a context"
       context=$2
       shift
       ;;
@@ -48,8 +48,8 @@ for name in "$wds" "$its"; do
 done
 [[ $image =~ ^[a-zA-Z0-9][a-zA-Z0-9._:/@-]*$ ]] || misused "saw \"$image\", want an image"
 
-# The kubeconfigs are those for use in the hosting cluster; where they are, each
-# control plane's status says.
+# The init container copies the kubeconfigs for use inside the hosting cluster. Each
+# control plane's status names the secret that contains its kubeconfig.
 manifest() {
   cat <<END
 apiVersion: apps/v1

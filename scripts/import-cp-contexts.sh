@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Adds a context for each KubeFlex control plane to your kubeconfig, named after
-# the control plane. Needs kubectl alone, and may be piped into bash.
+# Adds a context for each KubeFlex control plane to your kubeconfig, named after the
+# control plane. It needs only kubectl and bash, and can be piped into bash.
 set -euo pipefail
 
 usage() {
   cat <<'END'
 usage: import-cp-contexts.sh [--context NAME] [--kubeconfig FILE] [--overwrite] [CONTROLPLANE...]
 
-Adds a context for each control plane named, or for all of them, to a kubeconfig.
-The current context stays what it is.
+Adds a context for each of the named control planes (default: all) to a kubeconfig.
+The current context does not change.
 
   --context NAME     the context of the hosting cluster (default: the current one)
-  --kubeconfig FILE  the kubeconfig to read and to add to
+  --kubeconfig FILE  the kubeconfig to read and extend
                      (default: the first file in $KUBECONFIG, or ~/.kube/config)
-  --overwrite        replace a context that has a control plane's name and belongs
-                     to another cluster
+  --overwrite        replace a context that has a control plane's name but is for
+                     another cluster
 END
 }
 
@@ -24,7 +24,7 @@ fail() {
 }
 
 misused() {
-  printf 'import-cp-contexts.sh: %s; --help says more\n' "$*" >&2
+  printf 'import-cp-contexts.sh: %s (see --help)\n' "$*" >&2
   exit 2
 }
 
@@ -32,47 +32,48 @@ hosting() { kubectl ${context:+--context "$context"} "$@"; }
 
 controlplanes=controlplanes.tenancy.kflex.kubestellar.org
 
-# where NAME: the type of a control plane, and the namespace, name and key of the
-# secret with its kubeconfig.
-where() {
+# secret_of NAME prints a control plane's type, and the namespace, name and key of the
+# secret that contains its kubeconfig, separated by |.
+secret_of() {
   hosting get "$controlplanes" "$1" --output \
     'jsonpath={.spec.type}|{.status.secretRef.namespace}|{.status.secretRef.name}|{.status.secretRef.key}'
 }
 
-# entries NAME FILE: the cluster and the user of a kubeconfig's context, under
-# names that are the control plane's own, as kflex has them. JSON is YAML too.
+# entries NAME FILE prints a kubeconfig with the cluster and user of FILE's current
+# context, under the names that kflex uses. The output is JSON, which is valid YAML.
 entries() {
   local cluster user
   cluster=$(kubectl --kubeconfig "$2" config view --raw --minify --output 'jsonpath={.clusters[0].cluster}')
   user=$(kubectl --kubeconfig "$2" config view --raw --minify --output 'jsonpath={.users[0].user}')
-  [[ $cluster == "{"* && $user == "{"* ]] || fail "control plane $1: its secret holds no kubeconfig with a cluster and a user"
+  [[ $cluster == "{"* && $user == "{"* ]] || fail "control plane $1: the kubeconfig in its secret has no cluster or no user, want both"
   printf '{"apiVersion":"v1","kind":"Config","clusters":[{"name":"%s-cluster","cluster":%s}],"users":[{"name":"%s-admin","user":%s}],' \
     "$1" "$cluster" "$1" "$user"
   printf '"contexts":[{"name":"%s","context":{"cluster":"%s-cluster","user":"%s-admin"}}]}\n' "$1" "$1" "$1"
 }
 
-# host_entry NAME: a context for a control plane that is the hosting cluster.
+# host_entry NAME prints a kubeconfig for a control plane of type host, which is the
+# hosting cluster itself.
 host_entry() {
   local same
   same=$(hosting config view --minify --output 'jsonpath={.contexts[0].context}')
   printf '{"apiVersion":"v1","kind":"Config","contexts":[{"name":"%s","context":%s}]}\n' "$1" "$same"
 }
 
-# cluster_of NAME FILE: the cluster of a kubeconfig's context, if there is one.
+# cluster_of NAME FILE prints the cluster of the context NAME, or nothing if there is none.
 cluster_of() {
   kubectl --kubeconfig "$2" config view --output \
     "go-template={{range .contexts}}{{if eq .name \"$1\"}}{{.context.cluster}}{{end}}{{end}}"
 }
 
-# fetch NAME: writes what is to be added for one control plane to $work/NAME.
+# fetch NAME writes the kubeconfig for a control plane to $work/NAME.
 fetch() {
   local found type namespace secret key before after
-  found=$(where "$1")
+  found=$(secret_of "$1")
   IFS='|' read -r type namespace secret key <<<"$found"
   if [[ $type == host ]]; then
     host_entry "$1" >"$work/$1"
   elif [[ -z $namespace || -z $secret || ! $key =~ ^[A-Za-z0-9._-]+$ ]]; then
-    fail "control plane $1 has no kubeconfig yet: wait until kubectl get controlplanes shows it as ready"
+    fail "control plane $1 has no kubeconfig yet; wait until kubectl get controlplanes shows it as ready"
   else
     hosting --namespace "$namespace" get secret "$secret" --output "go-template={{index .data \"$key\" | base64decode}}" >"$work/$1.secret"
     entries "$1" "$work/$1.secret" >"$work/$1"
@@ -80,24 +81,24 @@ fetch() {
   before=$(cluster_of "$1" "$file")
   after=$(cluster_of "$1" "$work/$1")
   if [[ -n $before && $before != "$after" && -z $overwrite ]]; then
-    fail "$file has a context $1 already, of cluster $before, want none or one of $after: rename it, or give --overwrite"
+    fail "$file already has a context $1 for the cluster $before, want none or one for $after: rename it, or use --overwrite"
   fi
 }
 
-# merge: everything that was fetched, and then the file, since the first wins.
-# Half a file is never seen: it is written beside the old one and takes its place.
+# merge NAME… merges the fetched kubeconfigs and then the file, because the first entry
+# of a name wins. The result is written to a temporary file and renamed.
 merge() {
   local list="" plane
   for plane in "$@"; do list+="$work/$plane:"; done
   mkdir -p "$(dirname "$file")"
   next=$(mktemp "$file.XXXXXX")
   if ! KUBECONFIG="$list$file" kubectl config view --raw >"$next"; then
-    fail "merging into $file failed; it is as it was"
+    fail "merging into $file failed; the file is unchanged"
   fi
   mv -f "$next" "$file" && next=""
 }
 
-# follow FILE: where a symbolic link leads, so that it stays one.
+# follow FILE prints the target of a symbolic link, so that the link itself is kept.
 follow() {
   local at=$1 to
   while [[ -L $at ]]; do
@@ -115,7 +116,7 @@ main() {
   while (($#)); do
     case $1 in
       --context | --kubeconfig)
-        [[ -n ${2:-} ]] || misused "$1 is given without a value"
+        [[ -n ${2:-} ]] || misused "$1 has no value, want one"
         if [[ $1 == --context ]]; then context=$2; else file=$2 KUBECONFIG=$2 && export KUBECONFIG; fi
         shift
         ;;
@@ -134,11 +135,11 @@ main() {
   if ((${#planes[@]} == 0)); then
     named=$(hosting get "$controlplanes" --output 'jsonpath={.items[*].metadata.name}')
     read -r -a planes <<<"$named"
-    ((${#planes[@]})) || fail "the cluster has no control planes, want some: is its context the one meant (--context)?"
+    ((${#planes[@]})) || fail "the cluster has no control planes, want at least one: is this the right context (--context)?"
   fi
   umask 077
   work=$(mktemp -d)
-  next="" # holds credentials, too, while it lies beside the file
+  next="" # merge's temporary file, which contains credentials
   trap 'rm -rf "$work"; [[ -z $next ]] || rm -f "$next"' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
@@ -147,5 +148,5 @@ main() {
   printf 'context %s\n' "${planes[@]}"
 }
 
-# Everything stands in functions, so that half a download runs nothing.
+# The whole script is in functions, so a truncated download runs nothing.
 main "$@"

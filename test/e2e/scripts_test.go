@@ -301,7 +301,7 @@ func TestImportRefuses(t *testing.T) {
 		says   string
 	}{
 		"an option":         {nil, []string{"--merge"}, 2, `saw "--merge", want an option or the name of a control plane`},
-		"no value":          {nil, []string{"--context"}, 2, "--context is given without a value"},
+		"no value":          {nil, []string{"--context"}, 2, "--context has no value, want one"},
 		"a strange name":    {nil, []string{"Its1"}, 2, `saw "Its1"`},
 		"no such plane":     {nil, []string{"its1", "its9"}, 1, "(NotFound)"},
 		"no planes":         {func(h *hosting, _ *user) { clear(h.planes) }, nil, 1, "the cluster has no control planes"},
@@ -312,7 +312,7 @@ func TestImportRefuses(t *testing.T) {
 		}, nil, 1, "current-context must exist"},
 		"another's context": {func(_ *hosting, u *user) {
 			u.write(u.file, strings.Replace(u.text(), "name: other", "name: wds1", 1))
-		}, nil, 1, "has a context wds1 already, of cluster elsewhere, want none or one of wds1-cluster"},
+		}, nil, 1, "already has a context wds1 for the cluster elsewhere, want none or one for wds1-cluster"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -358,7 +358,7 @@ func TestImportNeverLeavesHalfAFile(t *testing.T) {
 	u.env = []string{"PATH=" + bin + ":" + os.Getenv("PATH")}
 	before := u.text()
 	code, _, errOut := u.run(false, imports)
-	want(t, "stderr", errOut, "it is as it was")
+	want(t, "stderr", errOut, "the file is unchanged")
 	left, _ := filepath.Glob(u.file + ".*")
 	if code != 1 || u.text() != before || len(left) > 0 {
 		t.Errorf("saw exit code %d, left %v, and the kubeconfig is\n%s", code, left, u.text())
@@ -509,12 +509,12 @@ func TestDeployFetchesKubeconfigs(t *testing.T) {
 func TestDeployRefuses(t *testing.T) {
 	t.Parallel()
 	for says, args := range map[string][]string{
-		"saw 1 arguments, want WDS ITS [IMAGE]":       {"wds1"},
-		"saw 4 arguments":                             {"a", "b", "c", "d"},
-		"--context is given without a value":          {"a", "b", "--context"},
-		"saw the option --verbose":                    {"--verbose", "a", "b"},
-		`saw "a b", want the name of a control plane`: {"a b", "its1"},
-		`saw "x: y", want an image`:                   {"a", "b", "x: y"},
+		"saw 1 arguments, want WDS ITS [IMAGE]":              {"wds1"},
+		"saw 4 arguments":                                    {"a", "b", "c", "d"},
+		"--context has no value, want the name of a context": {"a", "b", "--context"},
+		"saw the option --verbose":                           {"--verbose", "a", "b"},
+		`saw "a b", want the name of a control plane`:        {"a b", "its1"},
+		`saw "x: y", want an image`:                          {"a", "b", "x: y"},
 	} {
 		u := &user{t: t, home: t.TempDir()}
 		code, out, errOut := u.run(false, deploys, args...)
