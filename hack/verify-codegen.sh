@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Says whether all that is derived in this repository is fresh, from any folder.
-# The git status must be clean. Nothing is changed but the tools in .tools.
+# Checks that all derived files in this repository are up to date. It can run in any
+# folder. The git status must be clean. It changes nothing except the tools in .tools.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 

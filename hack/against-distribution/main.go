@@ -1,6 +1,6 @@
-// Command against-distribution releases and proves one small example twice: in a
-// rehearsal's world, whose registry is ours, and against distribution's registry
-// with authentication, and compares what comes out. It is run by hand:
+// Command against-distribution releases and proves a small example twice and compares
+// the results: once with the registry of a rehearsal, and once with the registry of
+// github.com/distribution/distribution and authentication. It is run by hand:
 //
 //	go run ./hack/against-distribution REGISTRY
 //
@@ -32,7 +32,7 @@ import (
 )
 
 const (
-	host  = "registry.example.com" // by which the example names its registry, whichever answers
+	host  = "registry.example.com" // the example's name for both registries
 	owned = "example/tiny"
 	image = host + "/" + owned
 	user  = "releaser"
@@ -60,26 +60,26 @@ func run(program string) error {
 	defer os.RemoveAll(dir)
 	want, err := ours(filepath.Join(dir, "ours"))
 	if err != nil {
-		return fmt.Errorf("with the world's registry: %w", err)
+		return fmt.Errorf("with the rehearsal's registry: %w", err)
 	}
 	got, err := theirs(filepath.Join(dir, "theirs"), program)
 	if err != nil {
 		return fmt.Errorf("with distribution's registry: %w", err)
 	}
 	if answer.ReplaceAllString(got, "") != answer.ReplaceAllString(want, "") {
-		return fmt.Errorf("the proofs differ; of the world's registry:\n%s\nof distribution's:\n%s", want, got)
+		return fmt.Errorf("the proofs differ: with the rehearsal's registry:\n%s\nwith distribution's:\n%s", want, got)
 	}
-	fmt.Printf("%s\nThe same with both registries, but for the words in which each says no.\n", got)
+	fmt.Printf("%s\nThe proofs are the same with both registries, except the registries' own error messages.\n", got)
 	return nil
 }
 
-// answer is what a registry says to whom it shows nothing.
+// answer matches the registry's error message for a request without credentials.
 var answer = regexp.MustCompile(`(?m): GET https://.*$`)
 
-// ours releases in a world whose registry answers by that name, to nobody without
-// credentials, and gives the proof.
+// ours releases to the rehearsal's registry, which requires credentials, and returns
+// the proof.
 func ours(dir string) (proof string, err error) {
-	w, err := network.Start(filepath.Join(dir, "world"), network.Options{Registries: []string{host}})
+	w, err := network.Start(filepath.Join(dir, "network"), network.Options{Registries: []string{host}})
 	if err != nil {
 		return "", err
 	}
@@ -94,9 +94,10 @@ func ours(dir string) (proof string, err error) {
 	return prepare(dir, w, w.Token(), nil).released()
 }
 
-// theirs does the same with distribution's registry, and then what must fail.
+// theirs releases to distribution's registry and returns the proof. Then it checks
+// that wrong bytes and wrong credentials are refused.
 func theirs(dir, program string) (proof string, err error) {
-	w, err := network.Start(filepath.Join(dir, "world"), network.Options{})
+	w, err := network.Start(filepath.Join(dir, "network"), network.Options{})
 	if err != nil {
 		return "", err
 	}
@@ -116,19 +117,23 @@ func theirs(dir, program string) (proof string, err error) {
 	return proof, errors.Join(s.refusesOtherBytes(), s.refusesOtherPassword())
 }
 
-// stage is a clone of the example, and the environment that commands run in.
+// stage is a clone of the example and the environment of commands in it.
 type stage struct {
 	dir  string
 	w    *network.Network
 	here git.Repo
-	more []byte // a certificate to trust
+	more []byte // the registry's certificate
 	err  error
 }
 
 func prepare(dir string, w *network.Network, secret string, certificate []byte) *stage {
 	s := &stage{dir: dir, w: w, more: certificate, here: git.Repo{Dir: filepath.Join(dir, "clone")}}
-	s.here.Env = append(w.Env(), "PATH="+os.Getenv("PATH"), "GOPROXY=off", "GOFLAGS=", "GOTOOLCHAIN=local", "CGO_ENABLED=0",
-		"DOCKER_CONFIG="+filepath.Join(dir, "docker"), "SSL_CERT_FILE="+filepath.Join(dir, "trusted.pem"))
+	s.here.Env = append(w.Env(),
+		"PATH="+os.Getenv("PATH"),
+		"GOPROXY=off", "GOFLAGS=", "GOTOOLCHAIN=local", "CGO_ENABLED=0",
+		"DOCKER_CONFIG="+filepath.Join(dir, "docker"),
+		"SSL_CERT_FILE="+filepath.Join(dir, "trusted.pem"),
+	)
 	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPATH"} {
 		out, err := exec.Command("go", "env", name).Output()
 		s.err = cmp.Or(s.err, err)
@@ -141,27 +146,28 @@ func prepare(dir string, w *network.Network, secret string, certificate []byte) 
 	return s
 }
 
-// trust puts the world's authority and the certificate into one file.
+// trust writes the network's CA and the registry's certificate into one file.
 func (s *stage) trust() error {
-	authority, err := os.ReadFile(filepath.Join(s.dir, "world", "ca.pem"))
+	authority, err := os.ReadFile(filepath.Join(s.dir, "network", "ca.pem"))
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(s.dir, "trusted.pem"), slices.Concat(authority, s.more), 0o644)
 }
 
-// login writes docker's configuration, with the world's token for what the
-// builder takes from ghcr.io.
+// login writes docker's configuration. It includes the token for ghcr.io, from which
+// ko pulls the base image.
 func (s *stage) login(secret string) error {
 	entry := func(secret string) string { return base64.StdEncoding.EncodeToString([]byte(user + ":" + secret)) }
-	config := fmt.Sprintf(`{"auths": {%q: {"auth": %q}, "ghcr.io": {"auth": %q}}}`, host, entry(secret), entry(s.w.Token()))
+	const auths = `{"auths": {%q: {"auth": %q}, "ghcr.io": {"auth": %q}}}`
+	config := fmt.Sprintf(auths, host, entry(secret), entry(s.w.Token()))
 	if err := os.MkdirAll(filepath.Join(s.dir, "docker"), 0o755); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(s.dir, "docker", "config.json"), []byte(config), 0o600)
 }
 
-// seed pushes the example as main, and its tag; always the same objects.
+// seed pushes the example as main and its tag, with reproducible commits.
 func (s *stage) seed() error {
 	files, err := fs.Sub(example, "testdata")
 	if err != nil {
@@ -174,8 +180,12 @@ func (s *stage) seed() error {
 		return err
 	}
 	for _, args := range [][]string{
-		{"init", "--quiet", "--initial-branch=main"}, {"remote", "add", "origin", "https://github.com/" + owned}, {"add", "."},
-		{"commit", "--quiet", "--message", "Begin"}, {"tag", "--annotate", "--message", "First", "v0.1.0"}, {"push", "--quiet", "origin", "main", "v0.1.0"},
+		{"init", "--quiet", "--initial-branch=main"},
+		{"remote", "add", "origin", "https://github.com/" + owned},
+		{"add", "."},
+		{"commit", "--quiet", "--message", "Begin"},
+		{"tag", "--annotate", "--message", "First", "v0.1.0"},
+		{"push", "--quiet", "origin", "main", "v0.1.0"},
 	} {
 		if err := s.git(args...); err != nil {
 			return err
@@ -192,8 +202,9 @@ func (s *stage) git(args ...string) error {
 	return err
 }
 
-// ghhelper runs the command that is on PATH; its exit code is -1 if it did not run.
-func (s *stage) ghhelper(args ...string) (said string, exit int) {
+// ghhelper runs the ghhelper on PATH and returns its output and exit code, -1 if it
+// did not start.
+func (s *stage) ghhelper(args ...string) (output string, exit int) {
 	cmd := exec.Command("ghhelper", args...)
 	cmd.Dir, cmd.Env = s.here.Dir, s.here.Env
 	out, err := cmd.CombinedOutput()
@@ -203,16 +214,17 @@ func (s *stage) ghhelper(args ...string) (said string, exit int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// released releases and proves. Nobody sees it without credentials, which is all
-// that cannot be checked.
+// released releases the example and returns its proof. The two checks that need access
+// without credentials cannot succeed.
 func (s *stage) released() (proof string, err error) {
 	if s.err != nil {
 		return "", s.err
 	}
-	if said, exit := s.ghhelper("release", "0.1.0", "--allow-private"); exit != 0 && exit != 3 || !strings.Contains(said, "✓ dispatch") {
-		return "", fmt.Errorf("ghhelper release: exit code %d\n%s", exit, said)
+	output, exit := s.ghhelper("release", "0.1.0", "--allow-private")
+	if exit != 0 && exit != 3 || !strings.Contains(output, "✓ dispatch") {
+		return "", fmt.Errorf("ghhelper release: exit code %d\n%s", exit, output)
 	}
-	proof, exit := s.ghhelper("prove", "tiny", "0.1.0")
+	proof, exit = s.ghhelper("prove", "tiny", "0.1.0")
 	if exit != 3 || !strings.Contains(proof, " 0 refuted, 2 could not be checked") {
 		return "", fmt.Errorf("ghhelper prove: exit code %d\n%s", exit, proof)
 	}
@@ -223,13 +235,15 @@ type fixed struct{ authn.Authenticator }
 
 func (f fixed) Resolve(authn.Resource) (authn.Authenticator, error) { return f.Authenticator, nil }
 
-// refusesOtherBytes puts something else where the next release would go.
+// refusesOtherBytes pushes another image under the next release's tag and checks that
+// the release fails.
 func (s *stage) refusesOtherBytes() error {
 	transport, err := trusting(s.w, s.more)
 	if err != nil {
 		return err
 	}
-	registry := &oci.Registry{Keychain: fixed{&authn.Basic{Username: user, Password: password}}, Transport: transport}
+	keychain := fixed{&authn.Basic{Username: user, Password: password}}
+	registry := &oci.Registry{Keychain: keychain, Transport: transport}
 	if _, err := registry.PushImage(context.Background(), image, "0.2.0", empty.Image); err != nil {
 		return err
 	}
@@ -245,15 +259,16 @@ func (s *stage) refusesOtherPassword() error {
 		s.fails(3, "the credentials do not reach it (docker login "+host, "prove", "tiny", "0.1.0"))
 }
 
-// fails runs a command that must end with this exit code and say so.
-func (s *stage) fails(code int, says string, args ...string) error {
-	said, exit := s.ghhelper(args...)
-	if exit != code || !strings.Contains(said, says) {
-		return fmt.Errorf("ghhelper %s: exit code %d, want %d and %q:\n%s", strings.Join(args, " "), exit, code, says, said)
+// fails runs a command that must fail with this exit code and message.
+func (s *stage) fails(code int, message string, args ...string) error {
+	output, exit := s.ghhelper(args...)
+	command := strings.Join(args, " ")
+	if exit != code || !strings.Contains(output, message) {
+		return fmt.Errorf("ghhelper %s: exit code %d, want %d and %q:\n%s", command, exit, code, message, output)
 	}
-	for line := range strings.Lines(said) {
-		if strings.Contains(line, says) {
-			fmt.Printf("ghhelper %s: exit code %d: %s\n", strings.Join(args, " "), exit, strings.TrimSpace(line))
+	for line := range strings.Lines(output) {
+		if strings.Contains(line, message) {
+			fmt.Printf("ghhelper %s: exit code %d: %s\n", command, exit, strings.TrimSpace(line))
 		}
 	}
 	return nil

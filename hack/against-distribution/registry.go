@@ -22,7 +22,7 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 )
 
-// password of the one user, and its line of an htpasswd file.
+// password is that of the only user, and htpasswd the user's line in htpasswd's format.
 const (
 	password = "throwaway"
 	htpasswd = user + ":$2a$05$dhlSxh1J.CRkQuotPAKeYOvsdsg1VEVxN2VrN52PGiMtpVv99cRCu\n"
@@ -35,12 +35,12 @@ auth: {htpasswd: {realm: example, path: %[1]s/htpasswd}}
 http: {addr: "%[2]s", tls: {certificate: %[1]s/cert.pem, key: %[1]s/key.pem}}
 `
 
-// registry is a running one.
+// registry is a running registry.
 type registry struct {
 	addr        string
 	certificate []byte
 	process     *os.Process
-	said        *bytes.Buffer
+	output      *bytes.Buffer
 }
 
 func start(program, dir string) (*registry, error) {
@@ -56,14 +56,19 @@ func start(program, dir string) (*registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	for name, data := range map[string][]byte{"cert.pem": cert, "key.pem": key, "htpasswd": []byte(htpasswd), "config.yml": fmt.Appendf(nil, config, dir, addr)} {
+	for name, data := range map[string][]byte{
+		"cert.pem":   cert,
+		"key.pem":    key,
+		"htpasswd":   []byte(htpasswd),
+		"config.yml": fmt.Appendf(nil, config, dir, addr),
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			return nil, err
 		}
 	}
-	r := &registry{addr: addr, certificate: cert, said: &bytes.Buffer{}}
+	r := &registry{addr: addr, certificate: cert, output: &bytes.Buffer{}}
 	cmd := exec.Command(program, "serve", filepath.Join(dir, "config.yml"))
-	cmd.Env, cmd.Stdout, cmd.Stderr = []string{"OTEL_TRACES_EXPORTER=none"}, r.said, r.said
+	cmd.Env, cmd.Stdout, cmd.Stderr = []string{"OTEL_TRACES_EXPORTER=none"}, r.output, r.output
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -72,11 +77,11 @@ func start(program, dir string) (*registry, error) {
 }
 
 func (r *registry) stop() {
-	_ = r.process.Kill() // it holds nothing that is wanted
+	_ = r.process.Kill() // its data is not needed
 	_, _ = r.process.Wait()
 }
 
-// answers waits until somebody listens.
+// answers waits until the registry accepts connections.
 func (r *registry) answers() error {
 	const tries, pause = 100, 100 * time.Millisecond
 	for range tries {
@@ -86,7 +91,7 @@ func (r *registry) answers() error {
 		time.Sleep(pause)
 	}
 	r.stop()
-	return errors.New("the registry does not answer: " + r.said.String())
+	return errors.New("the registry does not answer: " + r.output.String())
 }
 
 func freeAddr() (string, error) {
@@ -97,14 +102,21 @@ func freeAddr() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// certificate is made out to the registry's host by itself.
+// certificate returns a self-signed certificate for the registry's host, and its key.
 func certificate() (cert, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{host}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		DNSNames:              []string{host},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(time.Hour),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {
 		return nil, nil, err
@@ -113,14 +125,20 @@ func certificate() (cert, key []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), nil
+	cert = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	key = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})
+	return cert, key, nil
 }
 
-// trusting reaches the registry as the commands do, through the world.
+// trusting returns a transport that reaches the registry like the commands do, through
+// the rehearsal's proxy.
 func trusting(w *network.Network, cert []byte) (http.RoundTripper, error) {
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(cert) {
-		return nil, errors.New("the registry's certificate is none")
+		return nil, errors.New("the registry's certificate is invalid")
 	}
-	return &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: w.Addr()}), TLSClientConfig: &tls.Config{RootCAs: pool}}, nil
+	return &http.Transport{
+		Proxy:           http.ProxyURL(&url.URL{Scheme: "http", Host: w.Addr()}),
+		TLSClientConfig: &tls.Config{RootCAs: pool},
+	}, nil
 }

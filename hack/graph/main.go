@@ -71,7 +71,7 @@ func edges(ctx context.Context, top string) ([]decide.Edge, error) {
 	if err != nil {
 		return nil, err
 	}
-	counted := slices.DeleteFunc(found.References, func(r ref.Reference) bool { return r.Excused != "" }) // tests, samples
+	counted := slices.DeleteFunc(found.References, func(r ref.Reference) bool { return r.Excused != "" })
 	edges := decide.Edges(file, counted, ref.Version{})
 	for i := range edges {
 		edges[i].Version = ""

@@ -1,8 +1,8 @@
 // Command ko-build-local builds a single-platform Linux image of each of this
-// repository's commands with ko, on the base image that releases are built on.
-// It leaves them among Docker's images or, where no Docker answers, each as an
-// OCI layout, and prints where. `make ko-build-local` runs it; it needs no
-// network once the modules are there.
+// repository's commands with ko, on the base image of releases. It loads the images
+// into Docker or, if Docker is not running, writes them as OCI layouts, and prints
+// their locations. `make ko-build-local` runs it. It needs no network if the modules
+// are in the cache.
 package main
 
 import (
@@ -26,8 +26,8 @@ import (
 )
 
 func main() {
-	arch := flag.String("arch", "", "the architecture of the images, as Go names it")
-	commit := flag.String("commit", "", "the commit that the commands say they are of")
+	arch := flag.String("arch", "", "the architecture of the images, in Go's names")
+	commit := flag.String("commit", "", "the commit that the commands report as their version")
 	out := flag.String("out", "dist/images", "the folder for OCI layouts")
 	flag.Parse()
 	if err := run(*arch, *commit, *out); err != nil {
@@ -38,7 +38,7 @@ func main() {
 
 func run(arch, commit, out string) error {
 	if arch != "amd64" && arch != "arm64" && arch != "ppc64le" {
-		return fmt.Errorf("saw the architecture %q, want amd64, arm64 or ppc64le: our base image has no other", arch)
+		return fmt.Errorf("saw the architecture %q, want amd64, arm64 or ppc64le, those of our base image", arch)
 	}
 	mains, err := filepath.Glob("cmd/*/main.go")
 	if err != nil || len(mains) == 0 {
@@ -60,8 +60,8 @@ func run(arch, commit, out string) error {
 	return nil
 }
 
-// serveBase serves our base image on loopback, since ko takes a base from
-// registries alone, and returns its name there.
+// serveBase serves our base image on loopback, because ko only reads base images from
+// registries. It returns the image's reference.
 func serveBase() (name string, stop func(), err error) {
 	image, err := oci.BaseImage()
 	if err != nil {
@@ -72,7 +72,7 @@ func serveBase() (name string, stop func(), err error) {
 		return "", nil, err
 	}
 	server := &http.Server{Handler: registry.New(registry.Logger(log.New(io.Discard, "", 0)))}
-	go server.Serve(listener) // until Close, which is all that it can fail with here
+	go server.Serve(listener) // returns after Close
 	at := listener.Addr().String() + "/base"
 	here := &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: http.DefaultTransport}
 	digest, err := here.PushIndex(context.Background(), at, "base", image)
@@ -83,10 +83,10 @@ func serveBase() (name string, stop func(), err error) {
 	return at + "@" + digest, func() { server.Close() }, nil
 }
 
-// dockerAnswers tells whether there is a Docker daemon to leave images with.
+// dockerAnswers reports whether a Docker daemon is running.
 func dockerAnswers() bool { return exec.Command("docker", "info").Run() == nil }
 
-// environment is ko's: none of its own settings are the user's.
+// environment returns the environment for ko, without the user's settings for ko.
 func environment(base, commit string) []string {
 	var env []string
 	for _, setting := range os.Environ() {
@@ -94,7 +94,8 @@ func environment(base, commit string) []string {
 			env = append(env, setting)
 		}
 	}
-	return append(env, "KO_DEFAULTBASEIMAGE="+base, "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -ldflags=-X=main.commit="+commit))
+	flags := strings.TrimSpace(os.Getenv("GOFLAGS") + " -ldflags=-X=main.commit=" + commit)
+	return append(env, "KO_DEFAULTBASEIMAGE="+base, "GOFLAGS="+flags)
 }
 
 type builder struct {
@@ -103,24 +104,26 @@ type builder struct {
 	env       []string
 }
 
-// build builds the image of one command and says where it is.
+// build builds the image of one command and returns its location.
 func (b builder) build(name string) (where string, err error) {
-	args := []string{"build", "--platform", "linux/" + b.arch, "--sbom", "none", "--base-import-paths", "--tags", "local"}
+	args := []string{
+		"build", "--platform", "linux/" + b.arch, "--sbom", "none", "--base-import-paths", "--tags", "local",
+	}
 	if b.docker {
 		if err := b.ko("KO_DOCKER_REPO=ko.local", append(args, "./cmd/"+name)...); err != nil {
 			return "", err
 		}
 		image := "ko.local/" + name + ":local"
 		if out, err := exec.Command("docker", "image", "inspect", image).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("ko has built it, but docker has no image %s: %w: %s", image, err, out)
+			return "", fmt.Errorf("docker has no image %s after ko built it: %w: %s", image, err, out)
 		}
 		return image, nil
 	}
 	return b.layout(name, append(args, "--push=false"))
 }
 
-// layout has ko write a layout below dist, by a name that a repository could
-// have too, since ko takes no other, and puts it where it is wanted.
+// layout has ko write an OCI layout and moves it to its final folder. ko only accepts
+// paths that are also valid names of repositories, so it writes below dist first.
 func (b builder) layout(name string, args []string) (where string, err error) {
 	if err := os.MkdirAll("dist", 0o755); err != nil {
 		return "", err
@@ -131,7 +134,8 @@ func (b builder) layout(name string, args []string) (where string, err error) {
 	}
 	defer os.RemoveAll(work)
 	made := filepath.Join(work, name)
-	if err := b.ko("KO_DOCKER_REPO=none.invalid", append(args, "--oci-layout-path", made, "./cmd/"+name)...); err != nil {
+	args = append(args, "--oci-layout-path", made, "./cmd/"+name)
+	if err := b.ko("KO_DOCKER_REPO=none.invalid", args...); err != nil {
 		return "", err
 	}
 	where, err = filepath.Abs(filepath.Join(b.out, name+"-linux-"+b.arch))
@@ -141,7 +145,7 @@ func (b builder) layout(name string, args []string) (where string, err error) {
 	return where, errors.Join(os.RemoveAll(where), os.CopyFS(where, os.DirFS(made)))
 }
 
-// ko runs it; what it prints, and we say otherwise, goes to where errors go.
+// ko runs the command ko, with its whole output on standard error.
 func (b builder) ko(repository string, args ...string) error {
 	cmd := exec.Command("ko", args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = append(b.env, repository), os.Stderr, os.Stderr

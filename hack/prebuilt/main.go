@@ -1,11 +1,11 @@
-// Command prebuilt publishes ghhelper as it is built from the source that is checked
-// out, for the actions, which use it where its provenance is proven. Its name is the
-// hash of that source and the platform, so there is at most one of each.
+// Command prebuilt publishes ghhelper binaries for the actions, built from the source
+// that is checked out. The actions use a binary only if its provenance is proven. Its
+// tag is the source hash and the platform.
 //
-//	prebuilt build DIR   builds what is not published yet, as DIR/ghhelper-OS-ARCH
-//	prebuilt push DIR    publishes what was built
+//	prebuilt build DIR   builds the unpublished binaries as DIR/ghhelper-OS-ARCH
+//	prebuilt push DIR    publishes the binaries in DIR
 //
-// Between the two it is attested: nothing is published that is not.
+// The workflow attests the binaries between the two commands.
 package main
 
 import (
@@ -31,10 +31,11 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 )
 
-// at is where actions/_lib/prebuilt.sh looks.
+// at is the repository that actions/_lib/prebuilt.sh downloads from.
 const at = "ghcr.io/kubestellar/actions/ghhelper-source"
 
-// platforms of GitHub's runners, but for Windows, where the actions do not run.
+// platforms are those of GitHub's runners, except Windows, which the actions do not
+// support.
 var platforms = []string{"linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64"}
 
 func main() {
@@ -46,18 +47,20 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) != 2 || args[0] != "build" && args[0] != "push" {
-		return fmt.Errorf("saw arguments %q, want build or push, and a folder", args)
+		return fmt.Errorf("saw arguments %q, want build or push and a folder", args)
 	}
 	source, err := sourceHash()
 	if err != nil {
 		return err
 	}
 	if built, _ := filepath.Glob(filepath.Join(args[1], "ghhelper-*")); args[0] == "push" && len(built) == 0 {
-		return fmt.Errorf("%s holds no ghhelper-OS-ARCH, want what build has put there", args[1])
+		return fmt.Errorf("no files ghhelper-OS-ARCH in %s, want those written by prebuilt build", args[1])
 	}
+	keychain := authn.NewMultiKeychain(authn.DefaultKeychain, github.Keychain)
 	p := publisher{
-		registry: &oci.Registry{Keychain: authn.NewMultiKeychain(authn.DefaultKeychain, github.Keychain), Transport: http.DefaultTransport},
-		source:   source, dir: args[1],
+		registry: &oci.Registry{Keychain: keychain, Transport: http.DefaultTransport},
+		source:   source,
+		dir:      args[1],
 	}
 	do := map[string]func(context.Context, string) error{"build": p.build, "push": p.push}[args[0]]
 	for _, platform := range platforms {
@@ -86,11 +89,11 @@ type publisher struct {
 func (p publisher) tag(platform string) string  { return p.source + "-" + platform }
 func (p publisher) file(platform string) string { return filepath.Join(p.dir, "ghhelper-"+platform) }
 
-// build builds for a platform, unless the registry has that already.
+// build builds the binary for a platform, unless it is already published.
 func (p publisher) build(ctx context.Context, platform string) error {
 	digest, err := p.registry.Digest(ctx, at, p.tag(platform))
 	if err == nil {
-		fmt.Printf("%s:%s is published, %s\n", at, p.tag(platform), digest)
+		fmt.Printf("%s:%s is already published, %s\n", at, p.tag(platform), digest)
 		return nil
 	}
 	if !errors.Is(err, oci.ErrAbsent) {
@@ -113,7 +116,7 @@ func (p publisher) build(ctx context.Context, platform string) error {
 	return nil
 }
 
-// push publishes what was built for a platform, if anything was.
+// push publishes the binary for a platform, if there is one.
 func (p publisher) push(ctx context.Context, platform string) error {
 	program, err := os.ReadFile(p.file(platform))
 	if errors.Is(err, os.ErrNotExist) {
@@ -128,20 +131,22 @@ func (p publisher) push(ctx context.Context, platform string) error {
 	}
 	digest, err := p.registry.PushImage(ctx, at, p.tag(platform), image)
 	if conflict := new(oci.Conflict); errors.As(err, &conflict) {
-		return fmt.Errorf("%s is there with other bytes, %s, and what was built is %s: the same source has to give the same bytes, so either it did not, or somebody has put the tag elsewhere; find out which, and delete it if it is not attested", conflict.Name, conflict.Seen, conflict.Want)
+		return fmt.Errorf("%s is already published with other bytes: saw %s, want %s; "+
+			"either the build is not reproducible, or the tag was moved: check the published attestation, and "+
+			"delete the tag if it has none", conflict.Name, conflict.Seen, conflict.Want)
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s:%s is published, %s\n", at, p.tag(platform), digest)
+	fmt.Printf("published %s:%s, %s\n", at, p.tag(platform), digest)
 	return nil
 }
 
-// layerType is what prebuilt.sh unpacks: no archive, but the program itself.
+// layerType is that of the program compressed with gzip, without an archive around it.
 const layerType types.MediaType = "application/gzip"
 
-// pack makes an artifact of a program, the same of the same program at any time. The
-// annotation has ghcr.io connect the package with the repository.
+// pack returns an artifact that contains a program. It is reproducible. The annotation
+// links the package to the repository on ghcr.io.
 func pack(program []byte) (v1.Image, error) {
 	var packed bytes.Buffer
 	writer := gzip.NewWriter(&packed)

@@ -55,10 +55,10 @@ func TestPublishWhatIsNotPublished(t *testing.T) {
 		t.Errorf("saw %v and %q, want it published", err, out)
 	}
 	again := filepath.Join(t.TempDir(), "again")
-	if out, err := s.hackPrebuilt("build", again); err != nil || strings.Count(out, "is published") != 4 || strings.Contains(out, "built") {
+	if out, err := s.hackPrebuilt("build", again); err != nil || strings.Count(out, "is already published") != 4 || strings.Contains(out, "built") {
 		t.Errorf("again: saw %v and\n%s\nwant four that are published", err, out)
 	}
-	if out, err := s.hackPrebuilt("push", again); err == nil || !strings.Contains(out, "holds no ghhelper-OS-ARCH") {
+	if out, err := s.hackPrebuilt("push", again); err == nil || !strings.Contains(out, "no files ghhelper-OS-ARCH in ") {
 		t.Errorf("pushing nothing: saw %v and %q, want it refused", err, out)
 	}
 }
@@ -74,7 +74,7 @@ func TestPublishOverwritesNothing(t *testing.T) {
 	dir := t.TempDir()
 	s.file(filepath.Join(dir, "ghhelper-"+s.platform), "two", 0o755)
 	out, err := s.hackPrebuilt("push", dir)
-	if err == nil || !strings.Contains(out, "is there with other bytes, "+before+", and what was built is sha256:") {
+	if err == nil || !strings.Contains(out, "is already published with other bytes: saw "+before+", want sha256:") {
 		t.Errorf("saw %v and %q, want it refused", err, out)
 	}
 	if after := s.published(s.platform); after != before {

@@ -1,4 +1,4 @@
-// Command tiny is what is released.
+// Command tiny is the program that the example releases.
 package main
 
 var commit string
