@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// authority gives out certificates, as Fulcio does, and says what the time is.
+// authority is a certificate authority like Fulcio, and a time-stamping authority.
 type authority struct {
 	now      time.Time
 	root     *x509.Certificate
@@ -22,7 +22,7 @@ type authority struct {
 	stampKey *ecdsa.PrivateKey
 }
 
-// organization is how gh knows which authority to ask for.
+// organization selects the authority in gh's trusted roots.
 var organization = pkix.Name{CommonName: "test", Organization: []string{"attest-test"}}
 
 func newAuthority(now time.Time) (*authority, error) {
@@ -37,8 +37,8 @@ func newAuthority(now time.Time) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	// RFC 3161, 2.3: time stamping is its one extended usage, and critical, which
-	// the template's own field cannot say.
+	// RFC 3161, 2.3: time stamping must be the only extended key usage, and critical.
+	// The template's own field cannot mark it as critical.
 	a.stampKey, a.stamper, err = a.certify(&x509.Certificate{
 		Subject: organization, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 37}, Critical: true, Value: usage}},
@@ -46,7 +46,7 @@ func newAuthority(now time.Time) (*authority, error) {
 	return a, err
 }
 
-// certify makes a key and a certificate of it; the first certifies itself.
+// certify creates a key and a certificate for it. The first certificate is self-signed.
 func (a *authority) certify(template *x509.Certificate) (*ecdsa.PrivateKey, *x509.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -73,8 +73,8 @@ func oid(last ...int) asn1.ObjectIdentifier {
 	return append(asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264}, last...)
 }
 
-// leaf is what Fulcio gives to a workflow's run: a certificate that says in its
-// extensions what GitHub's token says of the run.
+// leaf returns a certificate like Fulcio's for a workflow run, and its key. The
+// extensions contain the claims of GitHub's OIDC token.
 // https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md
 func (a *authority) leaf(r Request) (*ecdsa.PrivateKey, []byte, error) {
 	const server = "https://github.com/"
@@ -84,7 +84,9 @@ func (a *authority) leaf(r Request) (*ecdsa.PrivateKey, []byte, error) {
 	}
 	owner, _, _ := strings.Cut(r.Repository, "/")
 	template := &x509.Certificate{
-		URIs: []*url.URL{signer}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
+		URIs:        []*url.URL{signer},
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
 	}
 	for number, value := range map[int]string{
 		8: "https://token.actions.githubusercontent.com", 9: signer.String(), 11: "github-hosted",
@@ -103,7 +105,7 @@ func (a *authority) leaf(r Request) (*ecdsa.PrivateKey, []byte, error) {
 	return key, certificate.Raw, nil
 }
 
-// trustedRoot is what a verifier has to trust.
+// trustedRoot returns the authority's roots in the format of gh's --custom-trusted-root.
 // https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_trustroot.proto
 func (a *authority) trustedRoot() any {
 	trust := func(chain ...*x509.Certificate) []object {
@@ -112,8 +114,10 @@ func (a *authority) trustedRoot() any {
 			certificates = append(certificates, object{"rawBytes": c.Raw})
 		}
 		return []object{{
-			"subject": object{"organization": "attest-test", "commonName": "test"}, "uri": "https://authority.example.invalid",
-			"certChain": object{"certificates": certificates}, "validFor": object{"start": a.root.NotBefore.UTC().Format(time.RFC3339)},
+			"subject":   object{"organization": "attest-test", "commonName": "test"},
+			"uri":       "https://authority.example.invalid",
+			"certChain": object{"certificates": certificates},
+			"validFor":  object{"start": a.root.NotBefore.UTC().Format(time.RFC3339)},
 		}}
 	}
 	return object{

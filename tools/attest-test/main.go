@@ -1,11 +1,11 @@
-// Command attest-test makes attestations for tests, as a workflow run of GitHub
-// would, but signed under an authority of its own that lives for one run. It
-// reads a list of them from standard input, as JSON, and writes into the folder
-// that it is given each one's bundle and trusted_root.jsonl, which trusts that
-// authority alone.
+// Command attest-test makes attestations for tests. They look like those of a GitHub
+// workflow run, but are signed by a throwaway authority. The real authority, Fulcio,
+// only issues certificates to workflow runs.
 //
-// The real authority, Fulcio, gives certificates to runs of GitHub only, so a
-// test cannot have one of its.
+//	attest-test DIR
+//
+// It reads a JSON list of requests from standard input. It writes a bundle for each
+// into DIR, and trusted_root.jsonl, which contains the throwaway authority.
 package main
 
 import (
@@ -24,14 +24,14 @@ import (
 	"github.com/digitorus/timestamp"
 )
 
-// Request is one attestation to be made.
+// Request describes one attestation.
 type Request struct {
-	File   string `json:"file"`   // that its bundle is written to
-	Name   string `json:"name"`   // of the subject
-	Digest string `json:"digest"` // of the subject, sha256:…
-	// Beside are the digests of further subjects: a release is one statement.
+	File   string `json:"file"`   // the name of the bundle's file
+	Name   string `json:"name"`   // the subject's name
+	Digest string `json:"digest"` // the subject's digest, sha256:…
+	// Beside contains the digests of further subjects: a release is one statement.
 	Beside     []string `json:"beside"`
-	Predicate  string   `json:"predicate"`  // its type
+	Predicate  string   `json:"predicate"`  // the predicate's type
 	Repository string   `json:"repository"` // owner/name
 	Ref        string   `json:"ref"`
 	Commit     string   `json:"commit"`
@@ -47,7 +47,7 @@ func main() {
 
 func run() error {
 	if len(os.Args) != 2 {
-		return fmt.Errorf("saw %d arguments, want one, the folder to write to", len(os.Args)-1)
+		return fmt.Errorf("saw %d arguments, want one: the folder to write to", len(os.Args)-1)
 	}
 	var requests []Request
 	if err := json.NewDecoder(os.Stdin).Decode(&requests); err != nil {
@@ -70,7 +70,7 @@ func run() error {
 	return write(dir, "trusted_root.jsonl", a.trustedRoot())
 }
 
-// write writes JSON in one line, with its end: gh passes over a line without.
+// write writes JSON as one line with a newline: gh ignores a line without it.
 func write(dir, name string, value any) error {
 	data, err := json.Marshal(value)
 	if err != nil {
@@ -83,8 +83,8 @@ type object = map[string]any
 
 const payloadType = "application/vnd.in-toto+json"
 
-// attest makes a bundle: a statement about the subject, the signature over it,
-// the certificate of the key that signed, and the time at which it did.
+// attest returns a bundle: a statement about the subject, its signature, the signer's
+// certificate and the time stamp of the signature.
 // https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto
 func (a *authority) attest(r Request) (any, error) {
 	var subjects []object
@@ -117,11 +117,15 @@ func (a *authority) attest(r Request) (any, error) {
 			"certificate":               object{"rawBytes": certificate},
 			"timestampVerificationData": object{"rfc3161Timestamps": []object{{"signedTimestamp": stamp}}},
 		},
-		"dsseEnvelope": object{"payload": statement, "payloadType": payloadType, "signatures": []object{{"sig": signature}}},
+		"dsseEnvelope": object{
+			"payload":     statement,
+			"payloadType": payloadType,
+			"signatures":  []object{{"sig": signature}},
+		},
 	}, nil
 }
 
-// sign signs what DSSE says is to be signed of a payload:
+// sign returns the signature over DSSE's pre-authentication encoding of a payload.
 // https://github.com/secure-systems-lab/dsse/blob/master/protocol.md
 func sign(key *ecdsa.PrivateKey, payload []byte) ([]byte, error) {
 	var b bytes.Buffer
@@ -130,7 +134,7 @@ func sign(key *ecdsa.PrivateKey, payload []byte) ([]byte, error) {
 	return ecdsa.SignASN1(rand.Reader, key, sum[:])
 }
 
-// stamp has the time-stamping authority say when it saw a signature: RFC 3161.
+// stamp returns a time stamp for a signature (RFC 3161).
 func (a *authority) stamp(signature []byte) ([]byte, error) {
 	sum := sha256.Sum256(signature)
 	t := timestamp.Timestamp{
