@@ -1,6 +1,6 @@
 {{/*
-Refuses to render the source as it stands in git, where the chart has no version and its image therefore no tag.
-Only the end of the placeholder is looked for: the whole of it, written here, would itself be stamped.
+Refuses to render the chart's source in git, which has no version and therefore no tag for its image.
+It compares only the end of the placeholder, because stamping would replace the whole placeholder here too.
 */}}
 {{- define "controller-manager-chart.requireStamped" -}}
 {{- if or (hasSuffix "-unstamped" .Chart.Version) (hasSuffix "-unstamped" .Chart.AppVersion) -}}
@@ -8,9 +8,9 @@ Only the end of the placeholder is looked for: the whole of it, written here, wo
 {{- end -}}
 {{- end -}}
 
-{{/* One namespace holds one controller-manager, and the cluster one set of these per WDS: the prefix keeps them apart. */}}
+{{/* The prefix of cluster-scoped objects, of which each WDS has its own set. */}}
 {{- define "controller-manager-chart.clusterName" -}}
-{{ required "ControlPlaneName: saw none, want the name of the WDS's control plane" .Values.ControlPlaneName }}-kubestellar
+{{ required "ControlPlaneName: saw nothing, want the name of the WDS's control plane" .Values.ControlPlaneName }}-kubestellar
 {{- end -}}
 
 {{- define "controller-manager-chart.labels" -}}

@@ -1,6 +1,6 @@
 {{/*
-Refuses to render the source as it stands in git, where the chart has no version to hand to controller-manager-chart.
-Only the end of the placeholder is looked for: the whole of it, written here, would itself be stamped.
+Refuses to render the chart's source in git, which has no version to pass to controller-manager-chart.
+It compares only the end of the placeholder, because stamping would replace the whole placeholder here too.
 */}}
 {{- define "core-chart.requireStamped" -}}
 {{- if or (hasSuffix "-unstamped" .Chart.Version) (hasSuffix "-unstamped" .Chart.AppVersion) -}}
@@ -8,7 +8,7 @@ Only the end of the placeholder is looked for: the whole of it, written here, wo
 {{- end -}}
 {{- end -}}
 
-{{/* These stand beside the schema, which cannot compare two entries, and which a user may skip. */}}
+{{/* Repeats checks of the schema, which cannot compare entries and which users can skip. */}}
 {{- define "core-chart.checkControlPlanes" -}}
 {{- $seen := dict -}}
 {{- range $i, $its := .Values.ITSes -}}
@@ -22,13 +22,13 @@ Only the end of the placeholder is looked for: the whole of it, written here, wo
 {{- define "core-chart.checkControlPlane" -}}
 {{- $entry := .entry | default dict -}}
 {{- if not $entry.name -}}
-{{- fail (printf "%s.name: saw none, want the name of the control plane" .key) -}}
+{{- fail (printf "%s.name: saw nothing, want the name of the control plane" .key) -}}
 {{- end -}}
 {{- if has $entry.name (list "kube" "kubeflex") -}}
-{{- fail (printf "%s.name: saw %q, want another: the namespace %s-system is not the control plane's own" .key $entry.name $entry.name) -}}
+{{- fail (printf "%s.name: saw %q, want another name: the namespace %s-system has another purpose" .key $entry.name $entry.name) -}}
 {{- end -}}
 {{- if hasKey .seen $entry.name -}}
-{{- fail (printf "%s.name: saw %q, which %s has already; every control plane needs a name of its own" .key $entry.name (get .seen $entry.name)) -}}
+{{- fail (printf "%s.name: saw %q, which is also the name of %s; want a unique name for each control plane" .key $entry.name (get .seen $entry.name)) -}}
 {{- end -}}
 {{- $_ := set .seen $entry.name .key -}}
 {{- if not (has ($entry.type | default (first .types)) .types) -}}
@@ -36,15 +36,15 @@ Only the end of the placeholder is looked for: the whole of it, written here, wo
 {{- end -}}
 {{- end -}}
 
-{{/* Where this release makes no ITS, the one that a WDS names is elsewhere, out of sight. */}}
+{{/* Not checked if this release has no ITS: then a WDS names one that exists elsewhere. */}}
 {{- define "core-chart.checkITSNames" -}}
 {{- $names := (include "core-chart.itsNames" . | fromJson).names -}}
 {{- range $i, $wds := .Values.WDSes -}}
 {{- if and (gt (len $names) 1) (not $wds.ITSName) -}}
-{{- fail (printf "WDSes[%d].ITSName: saw none, want one of: %s; with several ITSes each WDS must name its own" $i (join ", " $names)) -}}
+{{- fail (printf "WDSes[%d].ITSName: saw nothing, want one of: %s; with several ITSes, each WDS must name one" $i (join ", " $names)) -}}
 {{- end -}}
 {{- if and $names $wds.ITSName (not (has $wds.ITSName $names)) -}}
-{{- fail (printf "WDSes[%d].ITSName: saw %q, want one of: %s; that is all that ITSes holds" $i $wds.ITSName (join ", " $names)) -}}
+{{- fail (printf "WDSes[%d].ITSName: saw %q, want one of the names in ITSes: %s" $i $wds.ITSName (join ", " $names)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

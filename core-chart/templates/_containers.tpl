@@ -1,4 +1,4 @@
-{{/* HOME is where helm and clusteradm write their caches; the rest of the file system is read-only. */}}
+{{/* helm and clusteradm write their caches to HOME, because the rest of the file system is read-only. */}}
 {{- define "core-chart.itsContainer" -}}
 env:
 - name: HOME
@@ -14,7 +14,7 @@ volumeMounts:
   mountPath: /tmp
 {{- end -}}
 
-{{/* Reaches the hosting cluster as the pod's service account. */}}
+{{/* Accesses the hosting cluster as the pod's service account. */}}
 {{- define "core-chart.hostContainer" -}}
 env:
 - name: HOME
@@ -32,7 +32,7 @@ securityContext:
   {{- include "core-chart.containerSecurity" . | nindent 2 }}
 {{- end -}}
 
-{{/* Text goes through --set-literal: a comma in it is then a comma, and 1 is not a number. */}}
+{{/* --set-literal does not split text at commas, and does not turn 1 into a number. */}}
 {{- define "core-chart.statusAddonArgs" -}}
 {{- $agent := .Values.status_agent | default dict -}}
 {{- $level := .Values.verbosity -}}

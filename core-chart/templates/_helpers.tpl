@@ -7,12 +7,12 @@ app.kubernetes.io/part-of: kubestellar
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 {{- end -}}
 
-{{/* Starts the names of cluster-scoped objects, so that two releases do not fight over them. */}}
+{{/* The prefix of cluster-scoped objects, which keeps those of several releases apart. */}}
 {{- define "core-chart.clusterName" -}}
 {{ .Release.Namespace }}-{{ .Release.Name }}
 {{- end -}}
 
-{{/* The first level of the list that is set. sprig's `default` will not do: it takes 0 for unset. */}}
+{{/* The first level in the list that is set. sprig's `default` would treat 0 as unset. */}}
 {{- define "core-chart.verbosity" -}}
 {{- $level := 2 -}}
 {{- range reverse . -}}
@@ -21,21 +21,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{ int $level }}
 {{- end -}}
 
-{{/* What of this release is an ITS; dict "names" is a list of strings. */}}
+{{/* The names of this release's ITSes, as the JSON of a dict whose key "names" is a list. */}}
 {{- define "core-chart.itsNames" -}}
 {{- $names := list -}}
 {{- range .Values.ITSes -}}{{- $names = append $names (.).name -}}{{- end -}}
 {{ dict "names" $names | toJson }}
 {{- end -}}
 
-{{/* The ITS of a WDS: the one it names, else the only one of this release, else none, and the hosting cluster is searched. */}}
+{{/* The name of a WDS's ITS: its ITSName, else the only ITS of this release, else empty for the only one in the cluster. */}}
 {{- define "core-chart.itsOf" -}}
 {{- $names := (include "core-chart.itsNames" .root | fromJson).names -}}
 {{- $only := eq (len $names) 1 | ternary (first $names) "" -}}
 {{ .wds.ITSName | default $only }}
 {{- end -}}
 
-{{/* Nothing names a user: the images bring one, and OpenShift gives each namespace its own range. */}}
+{{/* runAsUser is not set: the images define a user, and OpenShift assigns one from the namespace's range. */}}
 {{- define "core-chart.podSecurity" -}}
 runAsNonRoot: true
 seccompProfile:

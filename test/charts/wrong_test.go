@@ -57,21 +57,23 @@ var refusals = map[string]struct {
 	key     string
 	message string
 }{
-	"an ITS without a name": {"ITSes: [{type: host}]", "name", "ITSes[0].name: saw none"},
-	"a WDS without a name":  {"WDSes: [{name: wds1}, {type: host}]", "name", "WDSes[1].name: saw none"},
-	"two ITSes of one name": {"ITSes: [{name: a}, {name: a}]", "ITSes[1].name", `ITSes[1].name: saw "a", which ITSes[0] has`},
+	"an ITS without a name": {"ITSes: [{type: host}]", "name", "ITSes[0].name: saw nothing"},
+	"a WDS without a name":  {"WDSes: [{name: wds1}, {type: host}]", "name", "WDSes[1].name: saw nothing"},
+	"two ITSes of one name": {"ITSes: [{name: a}, {name: a}]", "ITSes[1].name", `ITSes[1].name: saw "a", which is also the name of ITSes[0]`},
 	"two WDSes of one name": {
-		"ITSes: [{name: i}]\nWDSes: [{name: a}, {name: b}, {name: a}]", "WDSes[2].name", `WDSes[2].name: saw "a", which WDSes[0] has`,
+		"ITSes: [{name: i}]\nWDSes: [{name: a}, {name: b}, {name: a}]", "WDSes[2].name", `WDSes[2].name: saw "a", which is also the name of WDSes[0]`,
 	},
 	"an ITS and a WDS of one name": {
-		"ITSes: [{name: a}]\nWDSes: [{name: a}]", "WDSes[0].name", `WDSes[0].name: saw "a", which ITSes[0] has`,
+		"ITSes: [{name: a}]\nWDSes: [{name: a}]", "WDSes[0].name", `WDSes[0].name: saw "a", which is also the name of ITSes[0]`,
 	},
 	"an ITS of a WDS's type":                    {"ITSes: [{name: a, type: k8s}]", "type", `ITSes[0].type: saw "k8s", want one of: vcluster, host`},
 	"a WDS of an ITS's type":                    {"WDSes: [{name: a, type: vcluster}]", "type", `WDSes[0].type: saw "vcluster", want one of: k8s, host`},
-	"a name whose namespace is Kubernetes' own": {"WDSes: [{name: kube}]", "/WDSes/0/name", `WDSes[0].name: saw "kube", want another`},
-	"a name whose namespace is KubeFlex's own":  {"ITSes: [{name: kubeflex}]", "/ITSes/0/name", `ITSes[0].name: saw "kubeflex", want another`},
+	"a name whose namespace is Kubernetes' own": {"WDSes: [{name: kube}]", "/WDSes/0/name", `WDSes[0].name: saw "kube", want another name`},
+	"a name whose namespace is KubeFlex's own":  {"ITSes: [{name: kubeflex}]", "/ITSes/0/name", `ITSes[0].name: saw "kubeflex", want another name`},
 	"a WDS that must choose":                    {"ITSes: [{name: i}, {name: j}]\nWDSes: [{name: a}]", "WDSes[0].ITSName", "want one of: i, j"},
-	"a WDS that names nobody":                   {"ITSes: [{name: i}]\nWDSes: [{name: a, ITSName: x}]", "WDSes[0].ITSName", `saw "x", want one of: i`},
+	"a WDS that names nobody": {
+		"ITSes: [{name: i}]\nWDSes: [{name: a, ITSName: x}]", "WDSes[0].ITSName", `saw "x", want one of the names in ITSes: i`,
+	},
 }
 
 func TestCoreChartRefusesWrongControlPlanes(t *testing.T) {
@@ -147,7 +149,7 @@ func TestVersionsAreWholeAndWithoutTheirV(t *testing.T) {
 func TestManagerChartNeedsAWDSEvenWithoutItsSchema(t *testing.T) {
 	t.Parallel()
 	_, err := render(managerChart(t), "ControlPlaneName:", withoutSchema)
-	checkError(t, err, "ControlPlaneName: saw none")
+	checkError(t, err, "ControlPlaneName: saw nothing")
 }
 
 func readAll(t *testing.T, path ...string) string {
