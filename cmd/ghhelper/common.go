@@ -15,10 +15,10 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/event"
 	"github.com/kubestellar/actions/internal/gh"
+	"github.com/kubestellar/actions/internal/lookup"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/internal/verify"
 	"github.com/kubestellar/actions/internal/web"
 	"github.com/kubestellar/actions/internal/workspace"
@@ -105,12 +105,12 @@ func (p process) warnRenamed(ctx context.Context, forges ...*gh.Client) {
 // asker asks the world what the references in a source name.
 func (p process) asker(src workspace.Workspace) *verify.Asker {
 	r := p.registry()
-	return &verify.Asker{File: src.File, World: p.resolver(src, r), Charts: r.ChartArchive}
+	return &verify.Asker{File: src.File, Resolver: p.resolver(src, r), Charts: r.ChartArchive}
 }
 
 // resolver asks registries, forges and module proxies.
-func (p process) resolver(src workspace.Workspace, r *oci.Registry) resolve.World {
-	return resolve.World{Registry: r, Refs: src.Repo.Refs(p.server()), Server: p.server(), HTTP: transport(), Proxies: p.goProxies(),
+func (p process) resolver(src workspace.Workspace, r *oci.Registry) lookup.Resolver {
+	return lookup.Resolver{Registry: r, Refs: src.Repo.Refs(p.server()), Server: p.server(), HTTP: transport(), Proxies: p.goProxies(),
 		Private: p.goSetting("GONOPROXY", p.goSetting("GOPRIVATE", "")), Brief: true}
 }
 

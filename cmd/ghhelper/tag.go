@@ -143,7 +143,7 @@ func (p process) tagger(ctx context.Context, f tagFlags, version string) (*tag.T
 	return &tag.Tagger{
 		Repo: repo, Commit: commit, Tree: src.Tree, Names: src.Names, File: src.File, Version: v, Forge: forge, Server: p.server(),
 		Ask: p.asker(src), OwnRun: p.Getenv("GITHUB_RUN_ID"), DryRun: f.dryRun, IfAbsent: f.ifAbsent,
-		Prover: &prove.Prover{File: src.File, Component: src.File.Self, Version: v, Repo: repo, Server: p.server(), Registry: p.registry(), World: proven, Forge: forge,
+		Prover: &prove.Prover{File: src.File, Component: src.File.Self, Version: v, Repo: repo, Server: p.server(), Registry: p.registry(), Resolver: proven, Forge: forge,
 			Source: &prove.Source{Commit: commit, Tree: src.Tree, File: src.File, Self: src.File.Self, Declares: true}},
 		Log: &report.Log{Out: p.Stdout, Now: time.Now},
 	}, nil

@@ -29,6 +29,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
 )
 
 // at is the repository that actions/_lib/prebuilt.sh downloads from.
@@ -96,7 +97,7 @@ func (p publisher) build(ctx context.Context, platform string) error {
 		fmt.Printf("%s:%s is already published, %s\n", at, p.tag(platform), digest)
 		return nil
 	}
-	if !errors.Is(err, oci.ErrAbsent) {
+	if !errors.Is(err, outcome.ErrAbsent) {
 		return err
 	}
 	if err := os.MkdirAll(p.dir, 0o755); err != nil {

@@ -388,7 +388,7 @@ func TestCouldNotCheck(t *testing.T) {
 		"GitHub fails":             {answer("api.github.com", "/attestations/", 500), "looking for attestations in GitHub: "},
 		"GitHub's store fails":     {answer(store, "/attestations/", 500), "the store of bundles, " + store + ", answered 500"},
 		"GitHub's store has other": {answer(store, "/attestations/", 204), "the store of bundles, " + store + ", answered 204"},
-		"the manifest is away":     {func(s *scene) { s.must(s.Registry("ghcr.io").DeleteManifest("o/app", s.digest)) }, "not in the registry"},
+		"the manifest is away":     {func(s *scene) { s.must(s.Registry("ghcr.io").DeleteManifest("o/app", s.digest)) }, "not found in the registry"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

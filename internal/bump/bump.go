@@ -41,7 +41,7 @@ type Plan struct {
 	Edits     []decide.Edit
 	Left      []decide.Left
 	Findings  []decide.Finding
-	Unchecked []report.Open
+	Unchecked []decide.Unchecked
 	// Holds are the versions that the component's pins hold now.
 	Holds versions
 	// Seen is what was asked for and is there, by its name.
@@ -71,7 +71,7 @@ func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 		}
 	}
 	for _, u := range found.Unread {
-		p.Unchecked = append(p.Unchecked, report.Open{What: u.File, Because: u.Because})
+		p.Unchecked = append(p.Unchecked, decide.Unchecked{What: u.File, Because: u.Because})
 	}
 	if err := b.somethingIsMeant(found.References); err != nil {
 		return nil, err
@@ -150,7 +150,6 @@ func (b Bump) resolve(ctx context.Context, p *Plan) error {
 		asked := b.Ask.Ask(ctx, named)
 		answers, p.Findings, p.Unchecked = asked.Answers, asked.Findings, append(p.Unchecked, asked.Unchecked...)
 		p.Seen = seen(answers)
-		p.Findings = slices.DeleteFunc(p.Findings, func(f decide.Finding) bool { return f.Rule == "idle-excuse" })
 	}
 	if b.Ask == nil {
 		p.leaveLocks()
@@ -162,7 +161,7 @@ func (b Bump) resolve(ctx context.Context, p *Plan) error {
 		lock, because := b.lock(e, answers)
 		p.Edits[i].LockTo = lock
 		if lock == "" {
-			p.Unchecked = append(p.Unchecked, report.Open{What: e.Site.String() + ": the digest or commit beside " + e.To, Because: because})
+			p.Unchecked = append(p.Unchecked, decide.Unchecked{What: e.Site.String() + ": the digest or commit beside " + e.To, Because: because})
 		}
 	}
 	return nil
@@ -198,23 +197,15 @@ func moved(e decide.Edit) ref.Reference {
 }
 
 // targets are what the edited places will name, and the git tag of the release.
-func (b Bump) targets(edits []decide.Edit) (map[resolve.Target]ref.Reference, error) {
-	named := map[resolve.Target]ref.Reference{}
+func (b Bump) targets(edits []decide.Edit) (resolve.Named, error) {
+	named := resolve.Named{}
 	for _, e := range edits {
-		targets, err := resolve.Targets(b.File, moved(e), b.Move.Version)
-		if err != nil {
+		if err := named.Refer(b.File, moved(e), b.Move.Version); err != nil {
 			return nil, err
 		}
-		for _, t := range targets {
-			if _, before := named[t]; !before {
-				named[t] = e.Reference
-			}
-		}
 	}
-	tag := resolve.Target{Component: b.Move.Component, At: b.File.Components[b.Move.Component].Repository, Tag: b.Move.Version.Tag()}
-	if _, before := named[tag]; !before {
-		named[tag] = edits[0].Reference
-	}
+	tag := resolve.GitTagOf(b.Move.Component, b.File.Components[b.Move.Component].Repository, b.Move.Version)
+	named.Add(tag, resolve.PlaceOf(edits[0].Reference))
 	return named, nil
 }
 
@@ -237,7 +228,7 @@ func (b Bump) lock(e decide.Edit, answers map[resolve.Target]resolve.Answer) (lo
 
 // blocked tells whether something forbids to write.
 func (p *Plan) blocked(standIns bool) bool {
-	return len(decide.Errors(p.Findings)) > 0 || slices.ContainsFunc(p.Unchecked, func(o report.Open) bool { return !o.StandIn || !standIns })
+	return len(decide.Errors(p.Findings)) > 0 || slices.ContainsFunc(p.Unchecked, func(o decide.Unchecked) bool { return !o.StandIn || !standIns })
 }
 
 // change computes the files as they will be, derived ones among them.

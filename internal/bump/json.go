@@ -6,20 +6,19 @@ import (
 
 	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/report"
 )
 
 // Document is a plan as --format json prints it. Its fields are stable: none
 // is taken away or given another meaning.
 type Document struct {
-	Component string           `json:"component"`
-	Version   string           `json:"version"`
-	Edits     []edit           `json:"edits"`
-	Derived   []derived        `json:"derived"`
-	Underived []string         `json:"underived,omitempty"`
-	Left      []left           `json:"left"`
-	Findings  []decide.Finding `json:"findings"`
-	Unchecked []report.Open    `json:"unchecked"`
+	Component string             `json:"component"`
+	Version   string             `json:"version"`
+	Edits     []edit             `json:"edits"`
+	Derived   []derived          `json:"derived"`
+	Underived []string           `json:"underived,omitempty"`
+	Left      []left             `json:"left"`
+	Findings  []decide.Finding   `json:"findings"`
+	Unchecked []decide.Unchecked `json:"unchecked"`
 	// Proposal is what became of a pull request, with --pull-request.
 	Proposal *proposal `json:"proposal,omitempty"`
 }
@@ -77,7 +76,7 @@ func (p *Plan) JSON() ([]byte, error) { return p.json(nil) }
 
 func (p *Plan) json(made *proposal) ([]byte, error) {
 	out := Document{Component: p.Move.Component, Version: p.Move.Version.String(), Edits: []edit{}, Derived: []derived{}, Underived: p.Underived, Left: []left{},
-		Findings: append([]decide.Finding{}, p.Findings...), Unchecked: append([]report.Open{}, p.Unchecked...), Proposal: made}
+		Findings: append([]decide.Finding{}, p.Findings...), Unchecked: append([]decide.Unchecked{}, p.Unchecked...), Proposal: made}
 	for i, e := range p.Edits {
 		out.Edits = append(out.Edits, edit{e.File, e.Line, e.Column, e.Syntax, e.Written, e.To, p.Lines[i].Before, p.Lines[i].After, e.Behind})
 	}

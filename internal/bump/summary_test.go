@@ -8,7 +8,6 @@ import (
 	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/report"
 )
 
 // Whatever a file is called and holds, it stays inside what it is shown in.
@@ -50,7 +49,7 @@ func proposedFor(t *testing.T, text string) Proposed {
 		Edits:     []decide.Edit{{Reference: place, To: "1.1.0"}},
 		Left:      []decide.Left{{Reference: place, Because: text}},
 		Findings:  []decide.Finding{{Saw: text, Want: text, Help: text}},
-		Unchecked: []report.Open{{What: text, Because: text}},
+		Unchecked: []decide.Unchecked{{What: text, Because: text}},
 		Changes:   []apply.Change{{File: text, By: text}},
 	}}
 }

@@ -58,10 +58,8 @@ func badImage(image string) string {
 	return ""
 }
 
-// Images are the images of a rendered file that no component declares, which
-// have to be there as well, each with the first place that names it.
-func Images(f *delivery.File, file, text string) map[resolve.Target]string {
-	targets := map[resolve.Target]string{}
+// Images adds the images of a rendered file that no component declares. They must exist as well.
+func Images(f *delivery.File, file, text string, named resolve.Named) {
 	for _, m := range imageLine.FindAllStringSubmatchIndex(text, -1) {
 		written := text[m[2]:m[3]]
 		image, err := name.ParseReference(written)
@@ -69,13 +67,11 @@ func Images(f *delivery.File, file, text string) map[resolve.Target]string {
 			continue // Rendered tells of it
 		}
 		at := image.Context().Name()
-		target := resolve.Target{Kind: delivery.Image, At: at, Tag: image.Identifier()}
-		_, _, declared := f.Locate(at)
-		if _, before := targets[target]; !declared && !before {
-			targets[target] = fmt.Sprintf("%s:%d", file, 1+strings.Count(text[:m[2]], "\n"))
+		if _, _, declared := f.Locate(at); !declared {
+			line := 1 + strings.Count(text[:m[2]], "\n")
+			named.Add(resolve.Target{Kind: resolve.Image, At: at, Tag: image.Identifier()}, resolve.Place{Text: fmt.Sprintf("%s:%d", file, line)})
 		}
 	}
-	return targets
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {

@@ -26,7 +26,10 @@ func TestAnnouncesWhateverFails(t *testing.T) {
 			faults.Matrix(t, os.Getenv("FAULTS") == "all", func(t *testing.T) faults.Trial {
 				s := newStage(t, bumpFile(listening))
 				s.Forge.OnRun(func(forge.Run) string { return "success" })
-				return faults.Trial{Network: s.Network, State: s.state, Run: func() error { return s.dispatch(workflow) }}
+				return faults.Trial{
+					Network: s.Network, State: s.state, Run: func() error { return s.dispatch(workflow) },
+					Reset: func() { s.clock.set(time.Now()) },
+				}
 			})
 		})
 	}

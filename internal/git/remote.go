@@ -60,7 +60,7 @@ func (r Repo) RemoteRef(ctx context.Context, remote Remote, name string) (commit
 }
 
 // Refs asks a server's repositories for the commit of a tag or, where branches
-// count, of a branch: what resolve.World wants to know.
+// count, of a branch: what lookup.Resolver wants to know.
 func (r Repo) Refs(server string) func(ctx context.Context, repository, name string, branches bool) (string, error) {
 	return func(ctx context.Context, repository, name string, branches bool) (string, error) {
 		ask := r.RemoteTag

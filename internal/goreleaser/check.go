@@ -8,7 +8,6 @@ import (
 
 	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/git"
-	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
@@ -98,7 +97,7 @@ func (s Standalone) checkFree(ctx context.Context, image image) ([]decide.Findin
 	for _, tag := range image.tags {
 		digest, err := s.Registry.Digest(ctx, image.at, tag)
 		switch {
-		case errors.Is(err, oci.ErrAbsent):
+		case errors.Is(err, outcome.ErrAbsent):
 		case err != nil:
 			errs = append(errs, err)
 		default:

@@ -11,6 +11,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/kubestellar/actions/internal/outcome"
 )
 
 // Annotation keys of the OCI image specification, also used as image labels:
@@ -210,7 +212,7 @@ func (r *Registry) Tags(ctx context.Context, at string) ([]string, error) {
 		return tags, nil
 	}
 	err = explain("listing the tags of", repository.Tag("any"), err)
-	if errors.Is(err, ErrAbsent) {
+	if errors.Is(err, outcome.ErrAbsent) {
 		return nil, nil
 	}
 	return nil, err

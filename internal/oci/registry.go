@@ -35,10 +35,6 @@ type Registry struct {
 // usualBackoff tries for about three seconds.
 var usualBackoff = remote.Backoff{Duration: 200 * time.Millisecond, Factor: 3, Jitter: 0.1, Steps: 4}
 
-// ErrAbsent is what errors.Is finds where a registry answered that there is
-// no such thing. Every other error means that it could not be asked.
-var ErrAbsent = outcome.Wrongf("not in the registry")
-
 // ErrDenied is what errors.Is finds where a registry wants other credentials:
 // it tells nothing of what is there.
 var ErrDenied = errors.New("it does not exist, or is private and the credentials do not reach it")
@@ -89,7 +85,7 @@ func explain(doing string, ref name.Reference, err error) error {
 	}
 	switch {
 	case answer.StatusCode == http.StatusNotFound:
-		return fmt.Errorf("%s %s: %w", doing, ref, ErrAbsent)
+		return fmt.Errorf("%s %s: %w in the registry", doing, ref, outcome.ErrAbsent)
 	case refused(err):
 		return fmt.Errorf("%s %s: could not ask: %w (docker login %s, or GITHUB_TOKEN for ghcr.io): %w",
 			doing, ref, ErrDenied, ref.Context().RegistryStr(), err)
@@ -178,7 +174,7 @@ func (c *Conflict) whose() string {
 func (r *Registry) Published(ctx context.Context, at, tag, digest string) (bool, error) {
 	seen, err := r.Digest(ctx, at, tag)
 	switch {
-	case errors.Is(err, ErrAbsent):
+	case errors.Is(err, outcome.ErrAbsent):
 		return false, nil
 	case err != nil:
 		return false, err
@@ -225,7 +221,7 @@ func (r *Registry) confirm(ctx context.Context, at, tag, digest string) error {
 		}
 	}
 	if err == nil && !done {
-		err = fmt.Errorf("%s:%s was pushed and is not there: %w", at, tag, ErrAbsent)
+		err = fmt.Errorf("%s:%s was pushed, and is %w", at, tag, outcome.ErrAbsent)
 	}
 	return err
 }

@@ -83,7 +83,7 @@ func TestBundles(t *testing.T) {
 	if sum, _, hashErr := v1.SHA256(bytes.NewReader(manifest)); err != nil || hashErr != nil || sum.String() != digest {
 		t.Errorf("the manifest: %s, %v, %v", sum, err, hashErr)
 	}
-	if _, err := r.Manifest(ctx, at, "sha256:"+strings.Repeat("0", 64)); !errors.Is(err, oci.ErrAbsent) {
+	if _, err := r.Manifest(ctx, at, "sha256:"+strings.Repeat("0", 64)); !errors.Is(err, outcome.ErrAbsent) {
 		t.Errorf("no manifest: %v", err)
 	}
 }
@@ -186,27 +186,27 @@ func TestAbsentIsNotCouldNotAsk(t *testing.T) {
 	if _, err := r.PushImage(ctx, at, "1.0.0", image(t, "a")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Describe(ctx, at, "2.0.0"); !errors.Is(err, oci.ErrAbsent) || outcome.Of(err) != outcome.Wrong {
+	if _, err := r.Describe(ctx, at, "2.0.0"); !errors.Is(err, outcome.ErrAbsent) || outcome.Of(err) != outcome.Wrong {
 		t.Errorf("an absent tag: %v", err)
 	}
-	if _, err := r.Describe(ctx, "ghcr.io/o/none", "2.0.0"); !errors.Is(err, oci.ErrAbsent) {
+	if _, err := r.Describe(ctx, "ghcr.io/o/none", "2.0.0"); !errors.Is(err, outcome.ErrAbsent) {
 		t.Errorf("an absent repository: %v", err)
 	}
 	w.Registry("ghcr.io").SetPrivate("o/app", true)
 	anonymous := &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: w.Transport(), Backoff: remote.Backoff{Steps: 1}}
 	_, err := anonymous.Describe(ctx, at, "1.0.0")
-	if errors.Is(err, oci.ErrAbsent) || outcome.Of(err) != outcome.Unchecked || !strings.Contains(err.Error(), "does not exist, or is private") {
+	if errors.Is(err, outcome.ErrAbsent) || outcome.Of(err) != outcome.Unchecked || !strings.Contains(err.Error(), "does not exist, or is private") {
 		t.Errorf("a private image, asked for by anybody: %v", err)
 	}
 	for _, status := range []int{http.StatusInternalServerError, http.StatusTooManyRequests} {
 		w.Intercept(func(networktest.Request) networktest.Fault { return networktest.Fault{Status: status} })
-		if _, err := as(w, w.Token()).Describe(ctx, at, "2.0.0"); errors.Is(err, oci.ErrAbsent) || outcome.Of(err) != outcome.Unchecked {
+		if _, err := as(w, w.Token()).Describe(ctx, at, "2.0.0"); errors.Is(err, outcome.ErrAbsent) || outcome.Of(err) != outcome.Unchecked {
 			t.Errorf("answer %d: %v", status, err)
 		}
 	}
 	w.Intercept(nil)
 	w.Down("ghcr.io")
-	if _, err := as(w, w.Token()).Describe(ctx, at, "2.0.0"); errors.Is(err, oci.ErrAbsent) || outcome.Of(err) != outcome.Unchecked {
+	if _, err := as(w, w.Token()).Describe(ctx, at, "2.0.0"); errors.Is(err, outcome.ErrAbsent) || outcome.Of(err) != outcome.Unchecked {
 		t.Errorf("a registry that is down: %v", err)
 	}
 }

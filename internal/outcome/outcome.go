@@ -42,6 +42,10 @@ func Usagef(format string, args ...any) error { return As(Usage, fmt.Errorf(form
 // Wrongf returns an error for something that was found wrong.
 func Wrongf(format string, args ...any) error { return As(Wrong, fmt.Errorf(format, args...)) }
 
+// ErrAbsent is wrapped by an error if the query succeeded and the answer is that there is no such thing. Other errors
+// of a query mean that it could not be made or was not answered.
+var ErrAbsent = Wrongf("not found")
+
 // Of returns the code of an error and of the errors that it wraps or joins. Wrong
 // takes precedence over Usage, and Usage over Unchecked.
 func Of(err error) Code {

@@ -1,20 +1,20 @@
 package plan
 
 import (
-	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/internal/decide"
 )
 
 // Document is a plan as --format json prints it. Its fields are stable: none is
 // taken away or given another meaning.
 type Document struct {
-	Organisation string        `json:"organisation,omitempty"`
-	Repositories []repository  `json:"repositories"`
-	Without      []string      `json:"without"`  // delivery.yaml
-	LeftOut      []LeftOut     `json:"left_out"` // on purpose
-	Behind       []Behind      `json:"behind"`
-	Steps        []Step        `json:"steps"`
-	Cycles       []Cycle       `json:"cycles"`
-	Unchecked    []report.Open `json:"unchecked"`
+	Organisation string             `json:"organisation,omitempty"`
+	Repositories []repository       `json:"repositories"`
+	Without      []string           `json:"without"`  // delivery.yaml
+	LeftOut      []LeftOut          `json:"left_out"` // on purpose
+	Behind       []Behind           `json:"behind"`
+	Steps        []Step             `json:"steps"`
+	Cycles       []Cycle            `json:"cycles"`
+	Unchecked    []decide.Unchecked `json:"unchecked"`
 }
 
 type repository struct {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/internal/decide"
 )
 
 // A matrix takes 256 jobs; the parts together are all bumps, each once, in one order.
@@ -49,9 +49,9 @@ func TestHostileNamesOnlyShow(t *testing.T) {
 		all[i].Arrows[0].Component = evil
 	}
 	o := newOrder(newGraph(all))
-	p := &Plan{Repositories: all, Steps: o.pending(), Cycles: o.cycles(), Unchecked: []report.Open{{What: evil, Because: evil}}, LeftOut: []LeftOut{{evil, evil}}}
+	p := &Plan{Repositories: all, Steps: o.pending(), Cycles: o.cycles(), Unchecked: []decide.Unchecked{{What: evil, Because: evil}}, LeftOut: []LeftOut{{evil, evil}}}
 	plain := &Plan{Repositories: organise(t, "a 1 → b@1", "b 2 → a@1")}
-	plain.Steps, plain.Cycles, plain.Unchecked, plain.LeftOut = o.pending(), o.cycles(), make([]report.Open, 1), make([]LeftOut, 1)
+	plain.Steps, plain.Cycles, plain.Unchecked, plain.LeftOut = o.pending(), o.cycles(), make([]decide.Unchecked, 1), make([]LeftOut, 1)
 	mermaid, text := p.Mermaid(), textOf(t, p)
 	if strings.Count(mermaid, "\n") != strings.Count(plain.Mermaid(), "\n") || strings.ContainsAny(mermaid, "<`%{\x1b\r\t") || strings.Contains(mermaid, "#quot;") {
 		t.Errorf("the drawing has what was named:\n%q", mermaid)

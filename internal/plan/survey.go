@@ -13,11 +13,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
-	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/tree"
 )
 
@@ -53,7 +53,7 @@ type Plan struct {
 	LeftOut      []LeftOut
 	Steps        []Step
 	Cycles       []Cycle
-	Unchecked    []report.Open
+	Unchecked    []decide.Unchecked
 }
 
 // LeftOut is a repository that was not looked at on purpose.
@@ -97,7 +97,9 @@ func (s Survey) plan(ctx context.Context, p *Plan, names []string, l *look) erro
 		return err
 	}
 	slices.Sort(l.without)
-	slices.SortFunc(l.open, func(a, b report.Open) int { return strings.Compare(a.What+"\x00"+a.Because, b.What+"\x00"+b.Because) })
+	slices.SortFunc(l.open, func(a, b decide.Unchecked) int {
+		return strings.Compare(a.What+"\x00"+a.Because, b.What+"\x00"+b.Because)
+	})
 	slices.SortFunc(l.declared, func(a, b declared) int { return strings.Compare(a.name, b.name) })
 	p.Without, p.Unchecked = l.without, l.open
 	p.Repositories = assemble(l.declared, l.released)
@@ -125,7 +127,7 @@ type look struct {
 	declared []declared
 	released releases
 	without  []string
-	open     []report.Open
+	open     []decide.Unchecked
 }
 
 func (l *look) note(f func()) {
@@ -135,7 +137,7 @@ func (l *look) note(f func()) {
 }
 
 func (l *look) opened(what string, err error) {
-	l.note(func() { l.open = append(l.open, report.Open{What: what, Because: shorten(err.Error())}) })
+	l.note(func() { l.open = append(l.open, decide.Unchecked{What: what, Because: shorten(err.Error())}) })
 }
 
 // shorten keeps one line of what may be anybody's text.

@@ -20,6 +20,7 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/render"
 	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/internal/verify"
 )
 
@@ -195,12 +196,12 @@ func (r *run) isOwn(component string) bool {
 // names looks for an artifact among what a chart names.
 func names(to render.Rendering, a delivery.Artifact, tag string) (evidence string, err error) {
 	var others []string
-	for _, target := range to.Targets() {
-		if target.Kind != a.Kind || target.At != a.At {
+	for _, target := range resolve.Sorted(to.Named) {
+		if target.Kind != resolve.Kind(a.Kind) || target.At != a.At {
 			continue
 		}
 		if tag == "" || target.Tag == tag {
-			return "named at " + to.Named[target], nil
+			return "named at " + to.Named[target].Text, nil
 		}
 		others = append(others, fmt.Sprintf("%s (at %s)", target.Tag, to.Named[target]))
 	}
@@ -232,11 +233,11 @@ func (c *chartClaims) own(to render.Rendering) (evidence string, err error) {
 // exist are the claims that explain why something of our own, or what that
 // runs in turn, is not there.
 func (c *chartClaims) exist(to render.Rendering) (keys []string) {
-	explains := map[delivery.Kind][]string{
-		delivery.Image: {ruleImageExists},
-		delivery.Chart: {ruleChartExists, ruleChartVersion, ruleChartRenders, ruleChartRuns},
+	explains := map[resolve.Kind][]string{
+		resolve.Image: {ruleImageExists},
+		resolve.Chart: {ruleChartExists, ruleChartVersion, ruleChartRenders, ruleChartRuns},
 	}
-	for _, target := range to.Targets() {
+	for _, target := range resolve.Sorted(to.Named) {
 		for _, rule := range explains[target.Kind] {
 			keys = append(keys, fmt.Sprintf("%s %s %s:%s", rule, target.Kind, target.At, target.Tag))
 		}
@@ -246,10 +247,13 @@ func (c *chartClaims) exist(to render.Rendering) (keys []string) {
 
 // runs asks for all that the chart names, and for what that runs in turn.
 func (c *chartClaims) runs(ctx context.Context, to render.Rendering) (evidence string, err error) {
-	asker := verify.Asker{File: c.src.File, World: c.by, Own: c.Version, Renderings: c.Renderings, Charts: func(ctx context.Context, at, tag string) ([]byte, error) {
-		return c.Registry.ChartArchive(ctx, at, c.identify(at, tag))
-	}}
-	asked := asker.Things(ctx, to.Named)
+	asker := verify.Asker{
+		File: c.src.File, Resolver: c.by, Own: c.Version, Renderings: c.Renderings,
+		Charts: func(ctx context.Context, at, tag string) ([]byte, error) {
+			return c.Registry.ChartArchive(ctx, at, c.identify(at, tag))
+		},
+	}
+	asked := asker.Ask(ctx, to.Named)
 	var errs []error
 	for _, finding := range asked.Findings {
 		errs = append(errs, outcome.Wrongf("%s", finding.Saw))
@@ -266,8 +270,8 @@ func (c *chartClaims) runs(ctx context.Context, to render.Rendering) (evidence s
 		errs = append(errs, &standInError{fmt.Sprintf("%d of the %s that it names, or that those run", standIns, report.Count(len(asked.Answers), "thing"))})
 	}
 	evidence = report.Count(len(asked.Answers), "thing") + ", with those that they run in turn"
-	if len(asked.Excused) > 0 {
-		evidence += "; excused, and not asked for: " + strings.Join(asked.Excused, ", ")
+	if excused := asked.Excuses.Used(); len(excused) > 0 {
+		evidence += "; excused, and not asked for: " + strings.Join(excused, ", ")
 	}
 	return evidence, errors.Join(errs...)
 }

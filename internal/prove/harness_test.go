@@ -22,6 +22,7 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/goreleaser"
+	"github.com/kubestellar/actions/internal/lookup"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
@@ -29,7 +30,6 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
-	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/test/networktest"
 	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
@@ -249,13 +249,13 @@ func (s *stage) prover(t *testing.T) *prove.Prover {
 	return &prove.Prover{
 		File: s.file, Config: delivery.FileName, Component: "app", Version: parse(t, version), Repo: repo, Server: "https://github.com",
 		Registry: registry, Anybody: s.anybody(), Forge: s.forge(t, ""),
-		World:   s.resolver(registry, repo),
-		Rebuild: func(context.Context, prove.Source) (prove.Rebuilt, error) { return s.rebuilt, nil },
+		Resolver: s.resolver(registry, repo),
+		Rebuild:  func(context.Context, prove.Source) (prove.Rebuilt, error) { return s.rebuilt, nil },
 	}
 }
 
-func (s *stage) resolver(registry *oci.Registry, repo git.Repo) resolve.World {
-	return resolve.World{Registry: registry, Server: "https://github.com", Refs: repo.Refs("https://github.com"), HTTP: s.Transport(), Brief: true}
+func (s *stage) resolver(registry *oci.Registry, repo git.Repo) lookup.Resolver {
+	return lookup.Resolver{Registry: registry, Server: "https://github.com", Refs: repo.Refs("https://github.com"), HTTP: s.Transport(), Brief: true}
 }
 
 // owner is anybody in a clone, which spares a fetch.

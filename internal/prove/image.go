@@ -90,7 +90,7 @@ func (r *run) sourceOf(repository string) []string {
 // explainAbsent says what is there in the place of an artifact whose tag has
 // one v too many, or too few.
 func (r *run) explainAbsent(ctx context.Context, t thing, err error) error {
-	if !errors.Is(err, oci.ErrAbsent) {
+	if !errors.Is(err, outcome.ErrAbsent) {
 		return err
 	}
 	tag := t.TagFor(r.Version)
@@ -163,7 +163,7 @@ func (r *run) seenByAnybody(ctx context.Context, s *subject, t thing, digest str
 	seen, err := r.Anybody.Digest(ctx, t.At, t.TagFor(r.Version))
 	claim := s.add(rulePublic, "anybody can fetch it")
 	switch {
-	case errors.Is(err, oci.ErrAbsent) || errors.Is(err, oci.ErrDenied):
+	case errors.Is(err, outcome.ErrAbsent) || errors.Is(err, oci.ErrDenied):
 		// The words alone: what the one was not shown is there, as the other saw.
 		claim.err = fmt.Errorf("seen with credentials only; a new package is private until it is made public in its settings: %s", err)
 	case err == nil && seen != digest:

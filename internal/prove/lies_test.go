@@ -158,7 +158,7 @@ var liesOfImages = map[string]lie{
 	"an image under a tag with a v": {func(t *testing.T, s *stage) { s.misname(t, appImage, "0.2.0", "v0.2.0") },
 		"image-exists", theImage, "ghcr.io/example/app:0.2.0 is not there, but v0.2.0 is: the declared tag is 0.2.0"},
 	"no image": {func(t *testing.T, s *stage) { s.untag(t, appImage, "0.2.0") },
-		"image-exists", theImage, "not in the registry"},
+		"image-exists", theImage, "not found in the registry"},
 	"an image whose program names another version": {func(t *testing.T, s *stage) {
 		program := s.program(t, linked{s.commit, appImage + ":" + before, "none"})
 		s.replatform(t, func(_ string, image v1.Image) v1.Image { return refill(t, image, program) })
@@ -180,7 +180,7 @@ var liesOfImages = map[string]lie{
 		s.replatform(t, func(string, v1.Image) v1.Image { return nil })
 	}, "image-exists", theImage, "what is there is no image: it is for no platform"},
 	"an image without its SBOM": {func(t *testing.T, s *stage) { s.untag(t, appImage, sbomTag(s.get(t, appImage, version).Digest)) },
-		"image-sbom", theImage, ".sbom: not in the registry"},
+		"image-sbom", theImage, ".sbom: not found in the registry"},
 	"an image with another's SBOM": {func(t *testing.T, s *stage) {
 		s.attachSBOM(t, appImage, s.get(t, appImage, version).Digest, "of another")
 	}, "image-sbom", theImage, "is attached as its SBOM, and does not name it"},
@@ -191,7 +191,7 @@ var liesOfImages = map[string]lie{
 		s.write(t, engineImage, version, relabelled(t, s, oci.KeyVersion, before))
 	}, "image-version", theEngine, `is "0.1.0", want "0.2.0"`},
 	"no lock-step image": {func(t *testing.T, s *stage) { s.untag(t, engineImage, version) },
-		"image-exists", theEngine, "not in the registry"},
+		"image-exists", theEngine, "not found in the registry"},
 }
 
 // relabelled is the lock-step image with another label.
@@ -244,7 +244,7 @@ var liesOfCharts = map[string]lie{
 	"a chart under a tag without its v": {func(t *testing.T, s *stage) { s.misname(t, coreChart, "v0.2.0", "0.2.0") },
 		"chart-exists", theCore, "but 0.2.0 is: the declared tag is v0.2.0"},
 	"no chart": {func(t *testing.T, s *stage) { s.untag(t, agentChart, version) },
-		"chart-exists", theAgent, "not in the registry"},
+		"chart-exists", theAgent, "not found in the registry"},
 	"an image in the place of a chart": {func(t *testing.T, s *stage) {
 		s.write(t, coreChart, "v0.2.0", empty.Image)
 	}, "chart-exists", theCore, "this is no Helm chart"},

@@ -41,8 +41,8 @@ type Prover struct {
 	Registry *oci.Registry
 	// Anybody is a registry's edge without credentials; nil asks nobody else.
 	Anybody *oci.Registry
-	// World may be a *resolve.Once, which knows then what is found here.
-	World resolve.Interface
+	// Resolver may be a *resolve.Once, which then learns the answers of the proof.
+	Resolver resolve.Resolver
 	// Forge is where releases and their assets are; nil looks at none.
 	Forge *gh.Client
 	// Attestations verifies those that there are; nil looks for none.
@@ -119,9 +119,9 @@ func (p *Prover) Lockstep(ctx context.Context) []report.Association {
 
 // run begins a proof. Several charts name the same things, which are asked for once.
 func (p *Prover) run() *run {
-	once, ok := p.World.(*resolve.Once)
+	once, ok := p.Resolver.(*resolve.Once)
 	if !ok {
-		once = &resolve.Once{By: p.World}
+		once = &resolve.Once{Resolver: p.Resolver}
 	}
 	if p.Renderings == nil {
 		p.Renderings = &render.Memo{}
@@ -132,7 +132,7 @@ func (p *Prover) run() *run {
 // run is one proof while it is made.
 type run struct {
 	*Prover
-	by    resolve.Interface
+	by    resolve.Resolver
 	once  *resolve.Once // what by asks
 	src   Source
 	mu    sync.Mutex // guards notes

@@ -149,7 +149,7 @@ func private(t *testing.T, s *stage) {
 	t.Cleanup(func() { s.Registry("ghcr.io").SetPrivate("example/charts/core-chart", false) })
 	p := s.owner(t)
 	p.Registry = s.registry()
-	p.World = s.resolver(p.Registry, p.Repo)
+	p.Resolver = s.resolver(p.Registry, p.Repo)
 	open(t, look(t, p), "public", "seen with credentials only")
 	open(t, look(t, s.owner(t)), "chart-exists", "it does not exist, or is private")
 }

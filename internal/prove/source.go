@@ -45,7 +45,7 @@ func (r *run) findTag(ctx context.Context, component, repository string, tag *su
 	claim := tag.add(ruleGitTag, "it names a commit, and nothing published agrees on another")
 	var found git.Tag
 	var err error
-	target := resolve.Target{Component: component, At: repository, Tag: r.Version.Tag()}
+	target := resolve.GitTagOf(component, repository, r.Version)
 	r.once.Learn(target, func() resolve.Answer { // charts may name it, too
 		found, err = r.Repo.FindTag(ctx, git.Remote(r.Server+"/"+repository), target.Tag)
 		if err == nil && found.Commit == "" {

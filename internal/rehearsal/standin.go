@@ -50,11 +50,11 @@ func (r *Rehearsal) standIns(ctx context.Context, w *network.Network, file *deli
 		return nil, "", err
 	}
 	maker.references = references
-	named, err := decide.Named(file, references, r.Version)
+	named, err := decide.Required(file, references, r.Version)
 	if err != nil {
 		return nil, "", err
 	}
-	targets := append(resolve.Lockstep(file, r.Version), resolve.Sorted(named)...)
+	targets := append(resolve.Sorted(resolve.Lockstep(file, r.Version)), resolve.Sorted(named)...)
 	if err := maker.repositories(ctx, targets); err != nil {
 		return nil, "", err
 	}
@@ -117,14 +117,15 @@ func (m *maker) repositories(ctx context.Context, targets []resolve.Target) erro
 func filesOf(repository string, targets []resolve.Target) []git.File {
 	var files []git.File
 	for _, t := range targets {
-		if t.Kind != resolve.File || t.At != repository {
+		if t.At != repository {
 			continue
 		}
-		how, name, _ := strings.Cut(t.Path, "/")
-		if how == "tree" {
-			name = path.Join(name, "stand-in")
+		switch t.Kind {
+		case resolve.Raw, resolve.Blob:
+			files = append(files, git.File{Name: t.Path, Data: []byte("stand-in\n")})
+		case resolve.Tree:
+			files = append(files, git.File{Name: path.Join(t.Path, "stand-in"), Data: []byte("stand-in\n")})
 		}
-		files = append(files, git.File{Name: name, Data: []byte("stand-in\n")})
 	}
 	return files
 }
@@ -152,10 +153,11 @@ func (m *maker) commit(ctx context.Context, repository string, files []git.File)
 
 // all makes the targets, and then what those refer to in turn.
 func (m *maker) all(ctx context.Context, targets []resolve.Target) error {
+	excuses := decide.Excuses{File: m.file}
 	for len(targets) > 0 {
 		target := targets[0]
 		targets = targets[1:]
-		if target.Component == m.file.Self || m.made[target] || m.isExcused(target) {
+		if target.Component == m.file.Self || m.made[target] || excuses.Excused(target) {
 			continue
 		}
 		more, err := m.one(ctx, target)
@@ -168,16 +170,11 @@ func (m *maker) all(ctx context.Context, targets []resolve.Target) error {
 	return nil
 }
 
-// isExcused tells whether delivery.yaml says that the target need not be there.
-func (m *maker) isExcused(target resolve.Target) bool {
-	return slices.ContainsFunc(m.file.Ignore, func(e delivery.Excuse) bool { return e.Target == target.Name() })
-}
-
 func (m *maker) one(ctx context.Context, target resolve.Target) ([]resolve.Target, error) {
 	switch target.Kind {
 	case resolve.Branch:
 		return nil, m.branch(ctx, target)
-	case delivery.Module:
+	case resolve.Module:
 		return nil, nil // the module cache has it
 	}
 	if target.Component == "" {
@@ -187,11 +184,11 @@ func (m *maker) one(ctx context.Context, target resolve.Target) ([]resolve.Targe
 		return nil, err
 	}
 	switch target.Kind {
-	case delivery.Asset:
+	case resolve.Asset:
 		return nil, m.asset(ctx, target)
-	case delivery.Image:
+	case resolve.Image:
 		return nil, m.image(ctx, target)
-	case delivery.Chart:
+	case resolve.Chart:
 		return m.chart(ctx, target)
 	}
 	return nil, nil
@@ -348,7 +345,7 @@ func (m *maker) chart(ctx context.Context, target resolve.Target) ([]resolve.Tar
 		return nil, err
 	}
 	r, err := render.Chart(m.file, c, m.Version, render.Values{})
-	return r.Targets(), err
+	return resolve.Sorted(r.Named), err
 }
 
 func (m *maker) standInChart(ctx context.Context, target resolve.Target) (*chart.Chart, string, error) {

@@ -77,10 +77,10 @@ func (r *Rehearsal) publishUpstream(ctx context.Context, made *maker, forge *gh.
 	if err != nil {
 		return "", outcome.As(outcome.Usage, err)
 	}
-	targets := []resolve.Target{{Component: up.Component, At: c.Repository, Tag: up.Version.Tag()}}
+	targets := []resolve.Target{resolve.GitTagOf(up.Component, c.Repository, up.Version)}
 	for _, name := range c.ArtifactNames() {
 		if a := c.Artifacts[name]; a.Kind == delivery.Image || a.Kind == delivery.Chart {
-			targets = append(targets, resolve.Target{Component: up.Component, Artifact: name, Kind: a.Kind, At: a.At, Tag: a.TagFor(up.Version)})
+			targets = append(targets, resolve.Target{Component: up.Component, Artifact: name, Kind: resolve.Kind(a.Kind), At: a.At, Tag: a.TagFor(up.Version)})
 		}
 	}
 	if err := made.all(ctx, targets); err != nil {

@@ -91,7 +91,7 @@ func (r *Releaser) mayBase(ctx context.Context, base string) error {
 	}
 	_, err := r.Registry.Digest(ctx, at, digest)
 	ours, ourErr := ourBase(digest)
-	if ourErr == nil && ours != nil && errors.Is(err, oci.ErrAbsent) {
+	if ourErr == nil && ours != nil && errors.Is(err, outcome.ErrAbsent) {
 		return r.Registry.CheckPush(ctx, at)
 	}
 	if err = errors.Join(err, ourErr); err != nil {

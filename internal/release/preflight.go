@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -17,14 +18,17 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/internal/tag"
+	"github.com/kubestellar/actions/internal/verify"
 )
 
-// source is what preflight learnt of the commit that is released.
+// revision is what preflight learnt of the commit that is released.
 type revision struct {
 	commit string
 	time   time.Time
 	found  find.Found
-	open   []report.Open // stand-ins that it refers to
+	// named are the targets outside this release that it refers to. standIns are those among them that are stand-ins.
+	named    resolve.Named
+	standIns []decide.Unchecked
 }
 
 // rights tells whether all may be written that a run writes, and seen by those
@@ -44,12 +48,11 @@ func (r *Releaser) preflight(ctx context.Context, rights rights) (revision, stri
 	if err != nil {
 		return rev, "", err
 	}
-	seen, findings, err := r.references(ctx, rev.found.References)
+	findings, err := r.references(ctx, &rev)
 	group.Wait()
-	rev.open = open(seen)
 	findings = slices.Concat(decide.Errors(decide.Check(r.File, rev.found)), findings, state, private)
 	err = errors.Join(decide.Found(findings), err, stateErr, rightsErr)
-	return rev, fmt.Sprintf("%s, %s seen; tree, tag and rights are in order", report.Count(len(find.Pins(rev.found.References)), "reference"), report.Count(len(seen), "target")), err
+	return rev, fmt.Sprintf("%s, %s seen; tree, tag and rights are in order", report.Count(len(find.Pins(rev.found.References)), "reference"), report.Count(len(rev.named), "target")), err
 }
 
 // look reads the commit that is checked out.
@@ -93,7 +96,7 @@ func (r *Releaser) mayPublishCharts(ctx context.Context) ([]decide.Finding, erro
 
 // remoteTag is the commit of this version's tag in the repository, "" without one.
 func (r *Releaser) remoteTag(ctx context.Context) (string, error) {
-	answer := r.recent.Resolve(ctx, resolve.Target{Component: r.File.Self, At: r.File.Own().Repository, Tag: r.Version.Tag()})
+	answer := r.recent.Resolve(ctx, resolve.GitTagOf(r.File.Self, r.File.Own().Repository, r.Version))
 	if answer.Absent() {
 		return "", nil
 	}
@@ -137,61 +140,44 @@ func (r *Releaser) gitState(ctx context.Context, commit string) ([]decide.Findin
 	return append(findings, moves...), errors.Join(errs...)
 }
 
-// references: everything that the tree refers to, outside this release, is
-// published, and so is what is in lock step with it.
-func (r *Releaser) references(ctx context.Context, all []ref.Reference) ([]resolve.Answer, []decide.Finding, error) {
-	others := slices.DeleteFunc(slices.Clone(all), func(reference ref.Reference) bool { return reference.Component == r.File.Self })
-	places, err := decide.Named(r.File, others, r.Version)
-	if err != nil {
-		return nil, nil, err
+// references checks that everything the tree refers to outside this release, and everything in lock step with it, is
+// published.
+func (r *Releaser) references(ctx context.Context, rev *revision) ([]decide.Finding, error) {
+	others := slices.DeleteFunc(slices.Clone(rev.found.References), func(reference ref.Reference) bool {
+		return reference.Component == r.File.Self
+	})
+	var err error
+	if rev.named, err = decide.Required(r.File, others, r.Version); err != nil {
+		return nil, err
 	}
-	named := map[resolve.Target]string{}
-	for target, reference := range places {
-		named[target] = reference.Site.String()
-	}
-	lockstep := resolve.Lockstep(r.File, r.Version)
-	for _, target := range lockstep {
-		named[target] = delivery.FileName + " (lock step with " + r.File.Self + ")"
-	}
+	maps.Copy(rev.named, resolve.Lockstep(r.File, r.Version))
 	var wrong []decide.Finding
 	var tagErr error
 	var group sync.WaitGroup
 	group.Go(func() { wrong, tagErr = tag.Lockstep(ctx, r.prover(revision{commit: r.Commit}, stamped{}, nil, "")) })
-	answers := resolve.All(ctx, r.recent, resolve.Sorted(named))
+	asked, standIns, err := r.ask(ctx, rev.named, r.recent)
 	group.Wait()
-	findings, err := r.judge(answers, named)
-	return answers, append(findings, wrong...), errors.Join(err, tagErr)
+	rev.standIns = standIns
+	return append(asked.Findings, wrong...), errors.Join(err, tagErr)
 }
 
-// judge sorts answers: what is absent is a finding, what could not be asked an
-// error. places tell where each target is named.
-func (r *Releaser) judge(answers []resolve.Answer, places map[resolve.Target]string) ([]decide.Finding, error) {
-	var findings []decide.Finding
-	var errs []error
-	for _, a := range answers {
-		switch {
-		case a.Absent():
-			findings = append(findings, decide.Finding{Rule: "exists", Component: a.Component, Saw: fmt.Sprintf("%s, named at %s, is not there", a.Target, places[a.Target]),
-				Want: "a published artifact", Help: "publish it first, or name a version that exists"})
-		case a.Err != nil:
-			errs = append(errs, a.Err)
-		case a.StandIn != "" && !r.AcceptStandIns:
-			findings = append(findings, decide.Finding{Rule: "stand-in", Component: a.Component, Saw: fmt.Sprintf("%s, named at %s, is a stand-in: %s", a.Target, places[a.Target], a.StandIn),
-				Want: "the real artifact", Help: "stand-ins belong into rehearsals"})
-		}
+// ask queries targets, without rendering the charts among them. It returns the accepted stand-ins apart from the
+// rest that could not be checked, which is an error.
+func (r *Releaser) ask(ctx context.Context, named resolve.Named, by resolve.Resolver) (*verify.Asked, []decide.Unchecked, error) {
+	policy := decide.RefuseStandIns
+	if r.AcceptStandIns {
+		policy = decide.ListStandIns
 	}
-	return findings, errors.Join(errs...)
-}
-
-// open lists the stand-ins among answers.
-func open(answers []resolve.Answer) []report.Open {
-	var out []report.Open
-	for _, a := range answers {
-		if a.StandIn != "" {
-			out = append(out, report.Open{What: a.At + ":" + a.Tag, Because: "stand-in: " + a.StandIn, StandIn: true})
+	asked := verify.Asker{File: r.File, Resolver: by, Own: r.Version, StandIns: policy}.Ask(ctx, named)
+	var standIns, open []decide.Unchecked
+	for _, u := range asked.Unchecked {
+		if u.StandIn {
+			standIns = append(standIns, u)
+			continue
 		}
+		open = append(open, u)
 	}
-	return out
+	return asked, standIns, decide.Unanswered(open)
 }
 
 // mayPush: each place that these artifacts of ours go to may be pushed to by

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kubestellar/actions/internal/apply"
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/goreleaser"
@@ -27,7 +28,7 @@ func (r *Releaser) prover(rev revision, done stamped, files []goreleaser.File, o
 		Repo:       r.Repo,
 		Server:     r.Server,
 		Registry:   r.Registry,
-		World:      r.recent,
+		Resolver:   r.recent,
 		Forge:      r.Forge,
 		Renderings: &r.renderings,
 		Source: &prove.Source{
@@ -90,7 +91,7 @@ func (r *Releaser) prove(
 	rep.Artifacts = r.rows(proof)
 	for _, a := range proof.Unchecked {
 		if !a.StandIn {
-			rep.Open([]report.Open{{What: nameOf(a.Subject), Because: a.Claim + ": " + a.Evidence}})
+			rep.AddUnchecked(decide.Unchecked{What: nameOf(a.Subject), Because: a.Claim + ": " + a.Evidence})
 		}
 	}
 	if len(proof.Findings) > 0 {

@@ -15,6 +15,7 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/goreleaser"
+	"github.com/kubestellar/actions/internal/lookup"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/render"
@@ -40,8 +41,8 @@ type Releaser struct {
 	Downstreams *gh.Client
 	// Server is the address of the Git server, https://github.com.
 	Server string
-	// World queries files and modules. The release fills in its other fields.
-	World resolve.World
+	// Lookup queries files and modules. The release sets its fields for registries and git.
+	Lookup lookup.Resolver
 	// Goreleaser builds the images and archives.
 	Goreleaser goreleaser.Program
 	// Signer signs the checked artifacts before they are promoted.
@@ -150,12 +151,12 @@ func (r *Releaser) prepare(
 	rev, err := step(r.Log, "preflight", func() (revision, string, error) { return r.preflight(ctx, rights) })
 	rep.Commit = rev.commit
 	rep.Graph = decide.Mermaid(decide.Edges(r.File, rev.found.References, r.Version))
-	rep.Open(rev.open)
+	rep.AddUnchecked(rev.standIns...)
 	if err != nil {
 		return rev, stamped{}, err
 	}
 	done, err := step(r.Log, "stamp", func() (stamped, string, error) { return r.stamp(ctx, rev, dir) })
-	rep.Open(done.open)
+	rep.AddUnchecked(done.standIns...)
 	return rev, done, err
 }
 
@@ -182,7 +183,7 @@ func (r *Releaser) reported(run func(rep *report.Report, dir string) error) (*re
 		Version:   r.Version.String(),
 		Artifacts: []report.Artifact{},
 		Findings:  []decide.Finding{},
-		Unchecked: []report.Open{},
+		Unchecked: []decide.Unchecked{},
 	}
 	err = run(rep, filepath.Join(dir, "stamped"))
 	rep.Steps = append([]report.Step{}, r.Log.Steps...)
@@ -199,11 +200,8 @@ func (r *Releaser) reported(run func(rep *report.Report, dir string) error) (*re
 
 // forget drops the cached answers: before the first step, after the build, which takes
 // minutes, and before the final proof.
-func (r *Releaser) forget() { r.recent = &resolve.Once{By: r.resolver()} }
-
-// resolver queries published artifacts, without those of this release.
-func (r *Releaser) resolver() resolve.World {
-	w := r.World
-	w.Registry, w.Server, w.Refs = r.Registry, r.Server, r.Repo.Refs(r.Server)
-	return w
+func (r *Releaser) forget() {
+	resolver := r.Lookup
+	resolver.Registry, resolver.Server, resolver.Refs = r.Registry, r.Server, r.Repo.Refs(r.Server)
+	r.recent = &resolve.Once{Resolver: resolver}
 }

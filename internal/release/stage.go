@@ -20,17 +20,16 @@ import (
 
 // stamped are the copies of charts and hooks.
 type stamped struct {
-	charts []chart // in the order in which they may be published
-	hooks  []apply.Stamped
-	open   []report.Open // stand-ins that the charts render to
+	charts   []chart // in the order in which they may be published
+	hooks    []apply.Stamped
+	standIns []decide.Unchecked // that only renderings of the charts name
 }
 
 // chart is a stamped chart and where it goes.
 type chart struct {
 	apply.Stamped
 	at, tag string
-	// named are what its rendering refers to, each with its first place.
-	named map[resolve.Target]string
+	named   resolve.Named // by its renderings
 }
 
 // stamp writes the stamped copies of charts and hooks, and looks whether what
@@ -53,12 +52,8 @@ func (r *Releaser) stamp(ctx context.Context, rev revision, dir string) (stamped
 	if done.charts, err = r.orderCharts(copies); err != nil {
 		return done, "", err
 	}
-	for _, c := range done.charts {
-		answers, err := r.seen(ctx, c, r.recent, r.othersPublish)
-		done.open = append(done.open, open(answers)...)
-		if err != nil {
-			return done, "", err
-		}
+	if done.standIns, err = r.requirePublished(ctx, r.elsewhere(rev, done.charts), r.recent); err != nil {
+		return done, "", err
 	}
 	return done, fmt.Sprintf("%s in copies of %s; what the renderings of %s name is published", report.Count(edits, "place"), report.Count(len(copies), "source"), report.Count(len(done.charts), "chart")), nil
 }
@@ -95,7 +90,7 @@ func (r *Releaser) stageCharts(ctx context.Context, rev revision, done stamped, 
 	table := r.imageTable(built)
 	var charts []stagedChart
 	for _, c := range done.charts {
-		if _, err := r.seen(ctx, c, resolve.Table{Digests: table, Next: r.recent}, everything); err != nil {
+		if _, err := r.requirePublished(ctx, c.named, resolve.Table{Digests: table, Next: r.recent}); err != nil {
 			return nil, "", fmt.Errorf("staging %s: %w", c.Artifact, err)
 		}
 		image, err := oci.ChartImage(c.Archive, c.Chart.Metadata(), apply.Annotations(r.File, c.Stamped, rev.commit))
@@ -152,8 +147,8 @@ func (r *Releaser) orderCharts(copies []apply.Stamped) ([]chart, error) {
 }
 
 // allRendered is rendered for several charts.
-func (r *Releaser) allRendered(charts []apply.Stamped) ([]map[resolve.Target]string, error) {
-	named, errs := make([]map[resolve.Target]string, len(charts)), make([]error, len(charts))
+func (r *Releaser) allRendered(charts []apply.Stamped) ([]resolve.Named, error) {
+	named, errs := make([]resolve.Named, len(charts)), make([]error, len(charts))
 	var group sync.WaitGroup
 	for i, c := range charts {
 		group.Go(func() { named[i], errs[i] = r.rendered(c) })
@@ -164,7 +159,7 @@ func (r *Releaser) allRendered(charts []apply.Stamped) ([]map[resolve.Target]str
 
 // rendered is what a chart names when it is rendered with its own values and
 // those that it is tested with. What must never be in a rendering is a finding.
-func (r *Releaser) rendered(s apply.Stamped) (map[resolve.Target]string, error) {
+func (r *Releaser) rendered(s apply.Stamped) (resolve.Named, error) {
 	sets, err := render.ReadValues(r.Tree, r.File.Own().Artifacts[s.Artifact].Values)
 	if err != nil {
 		return nil, err
@@ -177,38 +172,43 @@ func (r *Releaser) rendered(s apply.Stamped) (map[resolve.Target]string, error) 
 	for i := range findings {
 		findings[i].Saw += " in the rendering of " + s.Artifact
 	}
-	return to.Named, decide.Found(findings)
+	named := resolve.Named{}
+	for target, place := range to.Named {
+		named[target] = resolve.Place{Text: place.Text + " of " + s.Artifact + "'s rendering"}
+	}
+	return named, decide.Found(findings)
 }
 
-// othersPublish tells whether a target is not this release's own.
-func (r *Releaser) othersPublish(target resolve.Target) bool { return target.Component != r.File.Self }
-
-func everything(resolve.Target) bool { return true }
-
-// seen: everything that the chart's rendering refers to, as far as it counts
-// and is not excused, is there.
-func (r *Releaser) seen(ctx context.Context, c chart, by resolve.Interface, counts func(resolve.Target) bool) ([]resolve.Answer, error) {
-	places := maps.Clone(c.named)
-	maps.DeleteFunc(places, func(target resolve.Target, _ string) bool {
-		return !counts(target) || slices.ContainsFunc(r.File.Ignore, func(e delivery.Excuse) bool { return e.Target == target.Name() })
-	})
-	for target, place := range places {
-		places[target] = place + " of " + c.Artifact + "'s rendering"
+// elsewhere returns the targets outside this release that the charts name and preflight has not checked.
+func (r *Releaser) elsewhere(rev revision, charts []chart) resolve.Named {
+	named := resolve.Named{}
+	for _, c := range charts {
+		for target, place := range c.named {
+			if _, known := rev.named[target]; !known && target.Component != r.File.Self {
+				named.Add(target, place)
+			}
+		}
 	}
-	answers := resolve.All(ctx, by, resolve.Sorted(places))
-	findings, err := r.judge(answers, places)
-	others, revisionErr := r.ownRevisions(ctx, answers)
-	return answers, errors.Join(decide.Found(append(findings, others...)), err, revisionErr)
+	return named
+}
+
+// requirePublished checks that the targets exist, except the ignored ones, and that images of ours were built from this
+// commit. It returns the accepted stand-ins.
+func (r *Releaser) requirePublished(ctx context.Context, named resolve.Named, by resolve.Resolver) ([]decide.Unchecked, error) {
+	asked, standIns, err := r.ask(ctx, named, by)
+	others, revisionErr := r.ownRevisions(ctx, asked.Answers)
+	return standIns, errors.Join(decide.Found(append(asked.Findings, others...)), err, revisionErr)
 }
 
 // ownRevisions: an image of ours that is published already, and that a chart
 // of this release runs, was built from this commit. Each is asked for its labels,
 // which the answers need not have: those of its platforms are not in its manifest.
-func (r *Releaser) ownRevisions(ctx context.Context, answers []resolve.Answer) ([]decide.Finding, error) {
+func (r *Releaser) ownRevisions(ctx context.Context, answers map[resolve.Target]resolve.Answer) ([]decide.Finding, error) {
 	var findings []decide.Finding
 	var errs []error
-	for _, a := range answers {
-		if a.Component != r.File.Self || a.Kind != delivery.Image || a.Err != nil || a.Staged {
+	for _, target := range resolve.Sorted(answers) {
+		a := answers[target]
+		if a.Component != r.File.Self || a.Kind != resolve.Image || a.Err != nil || a.Staged {
 			continue
 		}
 		d, err := r.Registry.Describe(ctx, a.At, a.Digest)

@@ -22,15 +22,12 @@ import (
 type Rendering struct {
 	// Named are the things that have to be there, each with the first place
 	// that names it: what components declare, and every other image.
-	Named      map[resolve.Target]string
+	Named      resolve.Named
 	References []ref.Reference
 	// Findings are what must never be published: a placeholder, a variable, an
 	// image without a version.
 	Findings []decide.Finding
 }
-
-// Targets are the things named, in the order of their texts.
-func (r Rendering) Targets() []resolve.Target { return resolve.Sorted(r.Named) }
 
 // Values are one set of values that a chart is rendered with.
 type Values struct {
@@ -69,7 +66,7 @@ func ReadValues(tree fs.FS, patterns []string) ([]Values, error) {
 // Chart renders a chart with each set of values. own stands for placeholders.
 // A chart that does not render with one of them is an error.
 func Chart(f *delivery.File, c *chart.Chart, own ref.Version, sets ...Values) (Rendering, error) {
-	all := Rendering{Named: map[resolve.Target]string{}}
+	all := Rendering{Named: resolve.Named{}}
 	finder := find.New(f)
 	seen := map[string]bool{}
 	rendered := begin(c, sets)
@@ -115,15 +112,11 @@ func (r *Rendering) add(f *delivery.File, finder *find.Finder, name, values, tex
 		}
 		r.Findings = append(r.Findings, finding)
 	}
-	named, err := resolve.Named(f, find.Pins(references), own)
-	if err != nil {
-		return err
-	}
-	maps.Copy(named, decide.Images(f, name, text))
-	for target, place := range named {
-		if _, before := r.Named[target]; !before && target.Tag != "" {
-			r.Named[target] = place
+	for _, reference := range find.Pins(references) {
+		if err := r.Named.Refer(f, reference, own); err != nil {
+			return err
 		}
 	}
+	decide.Images(f, name, text, r.Named)
 	return nil
 }

@@ -30,17 +30,17 @@ const (
 
 // Report is the whole of a release.
 type Report struct {
-	Component string           `json:"component"`
-	Version   string           `json:"version"`
-	Commit    string           `json:"commit"`
-	Failed    string           `json:"failed,omitempty"` // the step that failed
-	Error     string           `json:"error,omitempty"`
-	Steps     []Step           `json:"steps"`
-	Artifacts []Artifact       `json:"artifacts"`
-	Findings  []decide.Finding `json:"findings"`
-	Unchecked []Open           `json:"unchecked"`
-	Graph     string           `json:"graph"` // Mermaid
-	Proof     *Proof           `json:"proof,omitempty"`
+	Component string             `json:"component"`
+	Version   string             `json:"version"`
+	Commit    string             `json:"commit"`
+	Failed    string             `json:"failed,omitempty"` // the step that failed
+	Error     string             `json:"error,omitempty"`
+	Steps     []Step             `json:"steps"`
+	Artifacts []Artifact         `json:"artifacts"`
+	Findings  []decide.Finding   `json:"findings"`
+	Unchecked []decide.Unchecked `json:"unchecked"`
+	Graph     string             `json:"graph"` // Mermaid
+	Proof     *Proof             `json:"proof,omitempty"`
 	// Subjects are what may be attested: all that was built, once it is checked.
 	Subjects []Subject `json:"subjects,omitempty"`
 }
@@ -66,39 +66,19 @@ type Artifact struct {
 	How    string `json:"checked"`
 }
 
-// Open is one thing that could not be checked.
-type Open struct {
-	What    string `json:"what"`
-	Because string `json:"because"`
-	// StandIn says that a stand-in of a rehearsal took its place.
-	StandIn bool `json:"stand_in,omitempty"`
-}
-
-// Open adds what could not be checked, each thing and reason once, in the order
-// of names.
-func (r *Report) Open(open []Open) {
-	for _, o := range open {
-		if !slices.Contains(r.Unchecked, o) {
-			r.Unchecked = append(r.Unchecked, o)
+// AddUnchecked adds what could not be checked, each thing and reason once, and sorts the list.
+func (r *Report) AddUnchecked(list ...decide.Unchecked) {
+	for _, u := range list {
+		if !slices.Contains(r.Unchecked, u) {
+			r.Unchecked = append(r.Unchecked, u)
 		}
 	}
-	slices.SortFunc(r.Unchecked, func(a, b Open) int { return strings.Compare(a.What, b.What) })
+	slices.SortFunc(r.Unchecked, func(a, b decide.Unchecked) int { return strings.Compare(a.What, b.What) })
 }
 
-// IsOpen tells whether something could not be checked.
-func (r *Report) IsOpen(what string) bool {
-	return slices.ContainsFunc(r.Unchecked, func(o Open) bool { return o.What == what })
-}
-
-// OnlyStandIns tells whether nothing is open but what stand-ins took the
-// place of.
+// OnlyStandIns reports whether everything unchecked is a stand-in.
 func (r *Report) OnlyStandIns() bool {
-	for _, o := range r.Unchecked {
-		if !o.StandIn {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(r.Unchecked, func(u decide.Unchecked) bool { return !u.StandIn })
 }
 
 // Log prints steps as they end.

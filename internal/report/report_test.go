@@ -17,8 +17,8 @@ func example() *Report {
 		Steps:     []Step{{"preflight", 1.25, "saw it"}},
 		Artifacts: []Artifact{{"ghcr.io/o/us:1.0.0", "sha256:0123456789abcdef", Proven, "read back"}},
 		Findings:  []decide.Finding{{Rule: "exists", File: "f", Line: 1, Column: 2, Saw: "a", Want: "b", Help: "c"}}, Graph: "flowchart LR\n"}
-	r.Open([]Open{{"y", "stand-in", true}, {"x", "stand-in", true}})
-	r.Open([]Open{{"y", "stand-in", true}})
+	r.AddUnchecked(decide.Unchecked{What: "y", Because: "stand-in", StandIn: true}, decide.Unchecked{What: "x", Because: "stand-in", StandIn: true})
+	r.AddUnchecked(decide.Unchecked{What: "y", Because: "stand-in", StandIn: true})
 	return r
 }
 
@@ -62,7 +62,7 @@ func TestOnlyStandIns(t *testing.T) {
 	if !r.OnlyStandIns() {
 		t.Error("nothing but stand-ins is open")
 	}
-	r.Open([]Open{{What: "y", Because: "401"}}) // another reason for the same
+	r.AddUnchecked(decide.Unchecked{What: "y", Because: "401"}) // another reason for the same
 	if r.OnlyStandIns() {
 		t.Error("something else is open")
 	}

@@ -5,39 +5,41 @@ import (
 	"sync"
 )
 
-// Once asks for each target once, for a while in which many ask for the same:
-// what was there is not asked again, all else is.
+// Once is a Resolver that queries each target once and remembers the answer. A query that failed, or found nothing, is
+// repeated.
 type Once struct {
-	By Interface
+	Resolver Resolver
 
-	asked sync.Map // Target → *asked
+	entries sync.Map // Target → *entry
 }
 
-type asked struct {
-	mu     sync.Mutex // held while it is asked for, so that whoever else wants it waits
+type entry struct {
+	mu     sync.Mutex // held during the query, so that concurrent callers wait for its answer
 	answer *Answer
 }
 
-// Resolve gives the answer that is known, or asks.
+// Resolve returns the remembered answer, or queries the target.
 func (o *Once) Resolve(ctx context.Context, t Target) Answer {
-	entry, _ := o.asked.LoadOrStore(t, &asked{})
-	known := entry.(*asked)
+	known := o.entry(t)
 	known.mu.Lock()
 	defer known.mu.Unlock()
 	if known.answer == nil || known.answer.Err != nil {
-		answer := o.By.Resolve(ctx, t)
+		answer := o.Resolver.Resolve(ctx, t)
 		known.answer = &answer
 	}
 	return *known.answer
 }
 
-// Learn takes an answer that is asked for by another way. Whoever wants it
-// meanwhile waits for it.
-func (o *Once) Learn(t Target, ask func() Answer) {
-	entry, _ := o.asked.LoadOrStore(t, &asked{})
-	known := entry.(*asked)
+// Learn remembers the answer of another query. Concurrent callers of Resolve wait for it.
+func (o *Once) Learn(t Target, query func() Answer) {
+	known := o.entry(t)
 	known.mu.Lock()
 	defer known.mu.Unlock()
-	answer := ask()
+	answer := query()
 	known.answer = &answer
+}
+
+func (o *Once) entry(t Target) *entry {
+	known, _ := o.entries.LoadOrStore(t, &entry{})
+	return known.(*entry)
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/resolve"
 )
 
@@ -18,7 +18,7 @@ func (c *counted) Resolve(_ context.Context, t resolve.Target) resolve.Answer {
 	c.asked.Add(1)
 	answer := resolve.Answer{Target: t, Digest: t.Tag}
 	if t.Tag == "gone" {
-		answer.Err = oci.ErrAbsent
+		answer.Err = outcome.ErrAbsent
 	}
 	return answer
 }
@@ -27,7 +27,7 @@ func TestOnce(t *testing.T) {
 	t.Parallel()
 	for tag, want := range map[string]int32{"1.0.0": 1, "gone": 3} {
 		var world counted
-		once := &resolve.Once{By: &world}
+		once := &resolve.Once{Resolver: &world}
 		told := resolve.Target{Tag: "told"}
 		asking, answered := make(chan struct{}), make(chan struct{})
 		go once.Learn(told, func() resolve.Answer {

@@ -2,13 +2,12 @@ package resolve
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/kubestellar/actions/internal/delivery"
-	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -51,7 +50,7 @@ type counting struct{ asked atomic.Int32 }
 
 func (c *counting) Resolve(_ context.Context, t Target) Answer {
 	c.asked.Add(1)
-	return Answer{Target: t, Err: oci.ErrAbsent}
+	return Answer{Target: t, Err: outcome.ErrAbsent}
 }
 
 func TestAllAsksOnceAndTableFirst(t *testing.T) {
@@ -61,18 +60,5 @@ func TestAllAsksOnceAndTableFirst(t *testing.T) {
 	answers := All(context.Background(), table, []Target{{At: "a", Tag: "1"}, {At: "b", Tag: "1"}, {At: "a", Tag: "1"}, {At: "b", Tag: "1"}})
 	if len(answers) != 2 || answers[0].Digest != "sha256:x" || !answers[1].Absent() || asked.asked.Load() != 1 {
 		t.Errorf("answers %+v, asked %d times", answers, asked.asked.Load())
-	}
-}
-
-func TestWorldTag(t *testing.T) {
-	t.Parallel()
-	down := errors.New("down")
-	w := World{Refs: func(_ context.Context, _, tag string, _ bool) (string, error) {
-		return map[string]string{"v1.0.0": "abc"}[tag], map[string]error{"v9.0.0": down}[tag]
-	}}
-	for tag, want := range map[string]error{"v1.0.0": nil, "v2.0.0": oci.ErrAbsent, "v9.0.0": down} {
-		if a := w.Resolve(context.Background(), Target{At: "o/up", Tag: tag}); !errors.Is(a.Err, want) || a.Err != nil && a.Absent() != errors.Is(want, oci.ErrAbsent) {
-			t.Errorf("%s: %v, want %v", tag, a.Err, want)
-		}
 	}
 }

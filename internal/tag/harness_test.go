@@ -18,13 +18,13 @@ import (
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/lookup"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/internal/report"
-	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/internal/tag"
 	"github.com/kubestellar/actions/internal/verify"
 	"github.com/kubestellar/actions/test/networktest"
@@ -166,13 +166,13 @@ func (s *stage) tagger(version string) *tag.Tagger {
 	file, err := delivery.Load(tree, delivery.FileName)
 	s.must(err)
 	const server = "https://github.com"
-	resolver := resolve.World{Registry: s.registry(), Refs: s.clone.Refs(server), Server: server, HTTP: s.Transport()}
+	resolver := lookup.Resolver{Registry: s.registry(), Refs: s.clone.Refs(server), Server: server, HTTP: s.Transport()}
 	forge := s.forge()
 	s.out.Reset()
 	return &tag.Tagger{
 		Repo: s.clone, Commit: commit, Tree: tree, Names: names, File: file, Version: v, Forge: forge, Server: server, OwnRun: s.ownRun, DryRun: s.dryRun,
-		Ask: &verify.Asker{File: file, World: resolver, Charts: s.registry().ChartArchive},
-		Prover: &prove.Prover{File: file, Component: file.Self, Version: v, Repo: s.clone, Server: server, Registry: s.registry(), World: resolver, Forge: forge,
+		Ask: &verify.Asker{File: file, Resolver: resolver, Charts: s.registry().ChartArchive},
+		Prover: &prove.Prover{File: file, Component: file.Self, Version: v, Repo: s.clone, Server: server, Registry: s.registry(), Resolver: resolver, Forge: forge,
 			Source: &prove.Source{Commit: commit, Tree: tree, File: file, Self: file.Self, Declares: true}},
 		Log: &report.Log{Out: &s.out, Now: time.Now},
 	}

@@ -21,10 +21,13 @@ func TestTagsWhateverFails(t *testing.T) {
 		for i := range 130 {
 			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: fmt.Sprintf("check %d", i), Conclusion: "success"})
 		}
-		return faults.Trial{Network: s.Network, State: func() string { return kinds(s) }, Run: func() error {
-			_, err := s.tag("0.2.0")
-			return err
-		}}
+		return faults.Trial{
+			Network: s.Network, State: func() string { return kinds(s) }, Folders: []string{s.clone.Dir},
+			Run: func() error {
+				_, err := s.tag("0.2.0")
+				return err
+			},
+		}
 	})
 }
 

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/kubestellar/actions/internal/decide"
-	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
@@ -92,31 +91,19 @@ func (t *Tagger) verified(ctx context.Context) look {
 	result := verify.Offline(t.File, found)
 	err = t.Ask.Check(ctx, found.References, &result)
 	said := fmt.Sprintf("%s, %s queried", report.Count(result.References, "reference"), report.Count(result.Targets, "target"))
-	return look{said, decide.Errors(result.Findings), errors.Join(err, unchecked(result.Unchecked))}
-}
-
-// unchecked is an error of what could not be checked.
-func unchecked(open []report.Open) error {
-	var errs []error
-	for _, o := range open {
-		errs = append(errs, fmt.Errorf("could not check %s: %s", o.What, o.Because))
-	}
-	return errors.Join(errs...)
+	return look{said, decide.Errors(result.Findings), errors.Join(err, decide.Unanswered(result.Unchecked))}
 }
 
 // inStep: what is released in lock step with this is there, and was built from
 // its own repository's tag.
 func (t *Tagger) inStep(ctx context.Context) look {
-	named := map[resolve.Target]string{}
-	for _, target := range resolve.Lockstep(t.File, t.Version) {
-		named[target] = delivery.FileName + " (lock step with " + t.File.Self + ")"
-	}
+	named := resolve.Lockstep(t.File, t.Version)
 	if len(named) == 0 {
 		return look{}
 	}
-	asked := t.Ask.Things(ctx, named)
+	asked := t.Ask.Ask(ctx, named)
 	wrong, err := Lockstep(ctx, t.Prover)
-	return look{report.Count(len(named), "artifact") + " in lock step", append(decide.Errors(asked.Findings), wrong...), errors.Join(unchecked(asked.Unchecked), err)}
+	return look{report.Count(len(named), "artifact") + " in lock step", append(decide.Errors(asked.Findings), wrong...), errors.Join(decide.Unanswered(asked.Unchecked), err)}
 }
 
 // Lockstep: what is released in lock step with this was built from the commit

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/test/networktest"
 	"github.com/kubestellar/actions/test/testkit"
 )
@@ -20,7 +21,7 @@ func (s *setup) published(platform string) string {
 	s.t.Helper()
 	registry := &oci.Registry{Keychain: testkit.Login(s.Token()), Transport: s.Transport()}
 	digest, err := registry.Digest(context.Background(), "ghcr.io/"+prebuiltAt, s.source+"-"+platform)
-	if err != nil && !errors.Is(err, oci.ErrAbsent) {
+	if err != nil && !errors.Is(err, outcome.ErrAbsent) {
 		s.t.Fatal(err)
 	}
 	return digest

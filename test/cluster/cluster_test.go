@@ -28,6 +28,7 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal"
 	"github.com/kubestellar/actions/test/cluster"
@@ -260,7 +261,7 @@ func (s *scene) everyArrowIsNeeded(ctx context.Context, t *testing.T, f *cluster
 // saysAbsent tells whether an error says that something is not in the registry, in our words or in
 // helm's: nothing else that goes wrong is a missing artifact.
 func saysAbsent(err error) bool {
-	return errors.Is(err, oci.ErrAbsent) || strings.Contains(err.Error(), "FetchReference") && strings.Contains(err.Error(), ": not found")
+	return errors.Is(err, outcome.ErrAbsent) || strings.Contains(err.Error(), "FetchReference") && strings.Contains(err.Error(), ": not found")
 }
 
 // withhold deletes the artifacts to which arrows lead, and gives the means to bring each back. A

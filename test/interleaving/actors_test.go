@@ -16,12 +16,12 @@ import (
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/lookup"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
-	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/internal/tag"
 	"github.com/kubestellar/actions/internal/verify"
 	"github.com/kubestellar/actions/test/testkit"
@@ -88,7 +88,7 @@ func (w *wood) bring(ctx context.Context, name string, repo git.Repo, commit str
 	}
 	b.file, err = delivery.Load(b.tree, delivery.FileName)
 	registry := w.registry(name)
-	b.ask = &verify.Asker{File: b.file, Charts: registry.ChartArchive, World: resolve.World{Registry: registry, Refs: repo.Refs(server), Server: server, HTTP: w.transport(name)}}
+	b.ask = &verify.Asker{File: b.file, Charts: registry.ChartArchive, Resolver: lookup.Resolver{Registry: registry, Refs: repo.Refs(server), Server: server, HTTP: w.transport(name)}}
 	return b, err
 }
 
@@ -139,13 +139,13 @@ func (w *wood) log() *report.Log { return &report.Log{Out: io.Discard, Now: time
 
 func (w *wood) tagger(name string, b brought, v ref.Version, forge *gh.Client) *tag.Tagger {
 	return &tag.Tagger{Repo: b.repo, Commit: b.commit, Tree: b.tree, Names: b.names, File: b.file, Version: v, Forge: forge, Server: server, Ask: b.ask, Log: w.log(),
-		Prover: &prove.Prover{File: b.file, Component: b.file.Self, Version: v, Repo: b.repo, Server: server, Registry: w.registry(name), World: b.ask.World, Forge: forge,
+		Prover: &prove.Prover{File: b.file, Component: b.file.Self, Version: v, Repo: b.repo, Server: server, Registry: w.registry(name), Resolver: b.ask.Resolver, Forge: forge,
 			Source: &prove.Source{Commit: b.commit, Tree: b.tree, File: b.file, Self: b.file.Self, Declares: true}}}
 }
 
 func (w *wood) releaser(name string, b brought, v ref.Version, forge *gh.Client) *release.Releaser {
 	return &release.Releaser{Repo: b.repo, Commit: b.commit, Tree: b.tree, File: b.file, Version: v, Registry: w.registry(name), Public: w.anybody(name),
-		Forge: forge, Downstreams: forge, Server: server, World: resolve.World{HTTP: w.transport(name)}, Log: w.log()}
+		Forge: forge, Downstreams: forge, Server: server, Lookup: lookup.Resolver{HTTP: w.transport(name)}, Log: w.log()}
 }
 
 // receive does what the workflow does that is told of a release: bump

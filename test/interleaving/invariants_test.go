@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/lookup"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/internal/verify"
 )
 
@@ -203,7 +203,7 @@ func (w *wood) mainWorks(tree tree, all map[string]refs) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	b.ask.World = resolve.World{Registry: w.registry(""), Server: server, Brief: true, Refs: func(_ context.Context, repository, name string, _ bool) (string, error) {
+	b.ask.Resolver = lookup.Resolver{Registry: w.registry(""), Server: server, Brief: true, Refs: func(_ context.Context, repository, name string, _ bool) (string, error) {
 		return all[repository].commit("refs/tags/" + name), nil
 	}}
 	found, err := find.New(b.file).Files(ctx, b.tree, b.names)

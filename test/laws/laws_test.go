@@ -120,7 +120,7 @@ func TestProductImportsNoTesting(t *testing.T) {
 func TestImportsGoLeft(t *testing.T) {
 	t.Parallel()
 	order := []string{"internal/outcome", "internal/cache", "internal/ref", "internal/tree", "internal/delivery", "internal/event", "internal/find", "internal/chart", "internal/git", "internal/workspace", "internal/web", "internal/oci",
-		"internal/gh", "internal/attest", "internal/resolve", "internal/decide", "internal/render", "internal/apply", "internal/report", "internal/goreleaser", "internal/verify", "internal/bump", "internal/plan", "internal/prove", "internal/dispatch", "internal/tag", "internal/image", "internal/release", "internal/rehearsal/forge", "internal/rehearsal/registry", "internal/rehearsal/network", "internal/rehearsal", "cmd/ghhelper"}
+		"internal/gh", "internal/attest", "internal/resolve", "internal/lookup", "internal/decide", "internal/render", "internal/apply", "internal/report", "internal/goreleaser", "internal/verify", "internal/bump", "internal/plan", "internal/prove", "internal/dispatch", "internal/tag", "internal/image", "internal/release", "internal/rehearsal/forge", "internal/rehearsal/registry", "internal/rehearsal/network", "internal/rehearsal", "cmd/ghhelper"}
 	for _, s := range sources(t) {
 		at := slices.Index(order, s.dir())
 		if at < 0 {
@@ -144,6 +144,32 @@ func TestTheProductImportsNoTests(t *testing.T) {
 				t.Errorf("%s imports %s: only tests may", s.path, path)
 			}
 		}
+	}
+}
+
+// Decisions are pure: no query and no process can be reached from them, by way of any of our packages.
+func TestDecisionsArePure(t *testing.T) {
+	t.Parallel()
+	imports := map[string][]string{}
+	for _, s := range sources(t) {
+		imports[s.dir()] = append(imports[s.dir()], s.imports()...)
+	}
+	edges := []string{"net/http", "os/exec", module + "internal/oci", module + "internal/gh", module + "internal/git", module + "internal/lookup"}
+	via := map[string]string{"internal/decide": ""} // package → the one that imports it
+	for queue := []string{"internal/decide"}; len(queue) > 0; queue = queue[1:] {
+		for _, path := range imports[queue[0]] {
+			if slices.Contains(edges, path) {
+				t.Errorf("internal/decide reaches %s: %s imports it, imported by %q", path, queue[0], via[queue[0]])
+			}
+			ours, ok := strings.CutPrefix(path, module)
+			if _, seen := via[ours]; ok && !seen {
+				via[ours] = queue[0]
+				queue = append(queue, ours)
+			}
+		}
+	}
+	if len(via) < 4 {
+		t.Errorf("internal/decide reaches only %d of our packages: this test checks nothing", len(via))
 	}
 }
 

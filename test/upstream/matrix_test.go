@@ -21,7 +21,7 @@ func TestProposesWhateverFails(t *testing.T) {
 			faults.Matrix(t, os.Getenv("FAULTS") == "all", func(t *testing.T) faults.Trial {
 				d := newDownstream(t, pulls)
 				stage.before(d)
-				return faults.Trial{Network: d.Network, State: d.state, Run: func() error {
+				return faults.Trial{Network: d.Network, State: d.state, Folders: []string{d.work.Dir}, Run: func() error {
 					_, err := d.propose("1.3.0")
 					return err
 				}}

@@ -17,10 +17,10 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/lookup"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/rehearsal/network"
-	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/internal/verify"
 	"github.com/kubestellar/actions/test/networktest"
 	"github.com/kubestellar/actions/test/networktest/contract"
@@ -107,7 +107,7 @@ func (s *stage) git(dir string) git.Repo {
 
 // asker asks the world.
 func (s *stage) asker(t *testing.T, f *delivery.File) *verify.Asker {
-	return &verify.Asker{File: f, Charts: s.registry.ChartArchive, World: resolve.World{Registry: s.registry, Server: "https://github.com", HTTP: s.Transport(), Brief: true,
+	return &verify.Asker{File: f, Charts: s.registry.ChartArchive, Resolver: lookup.Resolver{Registry: s.registry, Server: "https://github.com", HTTP: s.Transport(), Brief: true,
 		Refs: s.git(t.TempDir()).Refs("https://github.com")}}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/kubestellar/actions/internal/oci"
+	outcomes "github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
 )
 
@@ -220,7 +221,7 @@ func (o *organisation) published(at, tag string) {
 
 func (o *organisation) absent(at, tag string) {
 	o.t.Helper()
-	if digest, err := o.digest(at, tag); !errors.Is(err, oci.ErrAbsent) {
+	if digest, err := o.digest(at, tag); !errors.Is(err, outcomes.ErrAbsent) {
 		o.t.Errorf("%s:%s is %s, %v, want no such tag", at, tag, digest, err)
 	}
 }

@@ -69,6 +69,12 @@ type Forge struct {
 	work         func(*run) // starts a run; nil leaves runs queued
 }
 
+// gitPrograms returns the folder of git's own programs.
+var gitPrograms = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("git", "--exec-path").Output()
+	return strings.TrimSpace(string(out)), err
+})
+
 // New returns a forge that keeps its state in dir. It stops its git processes when ctx is done.
 func New(ctx context.Context, dir string, o Options) (*Forge, error) {
 	for _, sub := range []string{"git", "assets", "spool"} {
@@ -76,11 +82,11 @@ func New(ctx context.Context, dir string, o Options) (*Forge, error) {
 			return nil, err
 		}
 	}
-	out, err := exec.CommandContext(ctx, "git", "--exec-path").Output()
+	programs, err := gitPrograms()
 	if err != nil {
 		return nil, fmt.Errorf("asking git for its programs: %w; install git", err)
 	}
-	backend := filepath.Join(strings.TrimSpace(string(out)), "git-http-backend")
+	backend := filepath.Join(programs, "git-http-backend")
 	if _, err := os.Stat(backend); err != nil {
 		return nil, fmt.Errorf("git has no HTTP backend: %w; install a git with git-http-backend", err)
 	}

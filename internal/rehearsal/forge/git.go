@@ -1,17 +1,22 @@
 package forge
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
+	"compress/zlib"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -74,20 +79,58 @@ func (b *bare) says(args ...string) (bool, error) {
 // ref is a name in git and the object that it names, which may be a tag object.
 type ref struct{ name, sha, kind string }
 
-// refs lists all refs whose full name begins with prefix, such as refs/tags/v1.
+// refs returns all refs whose full name begins with prefix, such as refs/tags/v1, sorted by name. It
+// reads git's files, because most requests ask for refs and a git process takes most of their time.
 func (b *bare) refs(prefix string) ([]ref, error) {
-	out, err := b.run("", "for-each-ref", "--format=%(refname) %(objectname) %(objecttype)")
+	shas, err := b.packedRefs()
+	if err != nil {
+		return nil, err
+	}
+	err = filepath.WalkDir(filepath.Join(b.dir, "refs"), func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // deleted in the meantime
+		}
+		if err != nil || entry.IsDir() || strings.HasPrefix(entry.Name(), ".") || strings.HasSuffix(path, ".lock") {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		name, relErr := filepath.Rel(b.dir, path)
+		shas[filepath.ToSlash(name)] = strings.TrimSpace(string(data))
+		return errors.Join(err, relErr)
+	})
 	if err != nil {
 		return nil, err
 	}
 	var found []ref
-	for line := range strings.Lines(out) {
-		f := strings.Fields(line)
-		if strings.HasPrefix(f[0], prefix) {
-			found = append(found, ref{f[0], f[1], f[2]})
+	for _, name := range slices.Sorted(maps.Keys(shas)) {
+		if !strings.HasPrefix(name, prefix) {
+			continue
 		}
+		kind, err := b.kind(shas[name])
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, ref{name, shas[name], kind})
 	}
 	return found, nil
+}
+
+// packedRefs returns the objects of the refs in packed-refs, of which a ref's own file may be newer.
+func (b *bare) packedRefs() (map[string]string, error) {
+	data, err := os.ReadFile(filepath.Join(b.dir, "packed-refs"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	shas := map[string]string{}
+	for line := range strings.Lines(string(data)) {
+		if sha, name, isRef := strings.Cut(strings.TrimSpace(line), " "); isRef && fullSHA.MatchString(sha) {
+			shas[name] = sha
+		}
+	}
+	return shas, nil
 }
 
 // ref finds a ref by its full name.
@@ -104,11 +147,32 @@ func (b *bare) kind(sha string) (string, error) {
 	if !fullSHA.MatchString(sha) {
 		return "", nil
 	}
+	if kind := b.looseKind(sha); kind != "" {
+		return kind, nil
+	}
 	out, err := b.run(sha+"\n", "cat-file", "--batch-check=%(objecttype)")
 	if kind := strings.TrimSpace(out); err == nil && !strings.HasSuffix(kind, "missing") {
 		return kind, nil
 	}
 	return "", err
+}
+
+// looseKind returns the type of an object that is in a file of its own, or "".
+func (b *bare) looseKind(sha string) string {
+	file, err := os.Open(filepath.Join(b.dir, "objects", sha[:2], sha[2:]))
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	unzipped, err := zlib.NewReader(file)
+	if err != nil {
+		return ""
+	}
+	kind, err := bufio.NewReader(unzipped).ReadString(' ')
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(kind)
 }
 
 var (
@@ -127,6 +191,9 @@ func (b *bare) commitOf(name string) (string, bool, error) {
 		candidates = append([]string{name}, candidates...)
 	}
 	for _, c := range candidates {
+		if sha, err := b.plainCommit(c); sha != "" || err != nil {
+			return sha, err == nil, err
+		}
 		if ok, err := b.says("check-ref-format", "--allow-onelevel", c); err != nil || !ok {
 			return "", false, err
 		}
@@ -139,6 +206,22 @@ func (b *bare) commitOf(name string) (string, bool, error) {
 		}
 	}
 	return "", false, nil
+}
+
+// plainCommit returns the commit that a ref or a full SHA names directly, or "" if git has to find it.
+func (b *bare) plainCommit(name string) (string, error) {
+	sha := name
+	if strings.HasPrefix(name, "refs/") {
+		r, _, err := b.ref(name)
+		if err != nil {
+			return "", err
+		}
+		sha = r.sha
+	}
+	if kind, err := b.kind(sha); kind != "commit" || err != nil {
+		return "", err
+	}
+	return sha, nil
 }
 
 var errRefExists = errors.New("reference already exists")

@@ -126,16 +126,33 @@ func (r *repository) init() error {
 	if _, err := r.run("", "init", "--quiet", "--bare", "--initial-branch=main", "--template=", r.dir); err != nil {
 		return err
 	}
-	for _, setting := range []string{"http.receivepack=true", "uploadpack.allowAnySHA1InWant=true", "uploadpack.allowFilter=true", "gc.auto=0", "receive.autogc=false"} {
-		key, value, _ := strings.Cut(setting, "=")
-		if _, err := r.run("", "config", key, value); err != nil {
-			return err
-		}
+	if err := appendFile(filepath.Join(r.dir, "config"), settings); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(filepath.Join(r.dir, "hooks"), 0o755); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(r.dir, "hooks", "update"), []byte(updateHook), 0o755)
+}
+
+const settings = `[http]
+	receivepack = true
+[uploadpack]
+	allowAnySHA1InWant = true
+	allowFilter = true
+[gc]
+	auto = 0
+[receive]
+	autogc = false
+`
+
+func appendFile(path, text string) error {
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(text)
+	return errors.Join(err, file.Close())
 }
 
 // The lists of tags, in the repository's folder, of which the update hook knows.
@@ -548,6 +565,41 @@ func (r *repository) copied(dir string) *repository {
 		c.releases = append(c.releases, &one)
 	}
 	return &c
+}
+
+// Checkpoint keeps the repositories as they are, and returns a function that restores them. Accounts,
+// tokens and Apps are not part of it. Neither function may be called while a request is answered.
+func (f *Forge) Checkpoint() (restore func() error, err error) {
+	f.running.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	dir := filepath.Join(f.dir, "git")
+	kept, err := os.MkdirTemp(filepath.Join(f.dir, "spool"), "checkpoint-*")
+	if err != nil {
+		return nil, err
+	}
+	all, renamed := f.copies(f.repositories, f.renamed)
+	lastID := f.lastID
+	return func() error {
+		f.running.Wait()
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.repositories, f.renamed = f.copies(all, renamed)
+		f.lastID, f.lag = lastID, Lag{}
+		return errors.Join(os.RemoveAll(dir), os.CopyFS(dir, os.DirFS(kept)))
+	}, os.CopyFS(kept, os.DirFS(dir))
+}
+
+// copies returns a copy of the repositories' memory, by name and by former name.
+func (f *Forge) copies(all, renamed map[string]*repository) (byName, byFormer map[string]*repository) {
+	byName, byFormer = map[string]*repository{}, map[string]*repository{}
+	for name, r := range all {
+		byName[name] = r.copied(r.dir)
+	}
+	for name, r := range renamed {
+		byFormer[name] = byName[r.fullName()]
+	}
+	return byName, byFormer
 }
 
 // folder is where a new repository's git is kept; a name that was given away by renaming may be

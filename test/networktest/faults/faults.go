@@ -22,6 +22,10 @@ type Trial struct {
 	*networktest.Network
 	Run   func() error
 	State func() string // all that the world shows of what the command did
+	// Folders are those that the command may change, besides the network's.
+	Folders []string
+	// Reset resets what else the command changes; nil if there is nothing.
+	Reset func()
 }
 
 // Matrix lets every request of an undisturbed run suffer every kind of fault, each time in a
@@ -31,9 +35,11 @@ type Trial struct {
 // is taken in which each kind meets some requests, and each request some kinds.
 func Matrix(t *testing.T, all bool, begin func(t *testing.T) Trial) {
 	t.Helper()
-	undisturbed := begin(t)
-	asked := record(t, undisturbed)
+	trials := &trials{begin: begin, parent: t}
+	undisturbed := trials.take(t)
+	asked := record(t, undisturbed.Trial)
 	want := undisturbed.State()
+	trials.giveBack(undisturbed)
 	for i, at := range asked {
 		for k, kind := range kinds {
 			if !all && (i+k)%at.share() != 0 {
@@ -41,7 +47,9 @@ func Matrix(t *testing.T, all bool, begin func(t *testing.T) Trial) {
 			}
 			t.Run(at.name()+": "+kind.name, func(t *testing.T) {
 				t.Parallel()
-				cell{at, kind}.try(t, begin(t), want)
+				trial := trials.take(t)
+				cell{at, kind}.try(t, trial.Trial, want)
+				trials.giveBack(trial)
 			})
 		}
 	}

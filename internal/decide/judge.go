@@ -1,0 +1,157 @@
+package decide
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/ref"
+	"github.com/kubestellar/actions/internal/resolve"
+)
+
+// Unchecked is something that could not be checked.
+type Unchecked struct {
+	What    string `json:"what"`
+	Because string `json:"because"`
+	StandIn bool   `json:"stand_in,omitempty"` // a rehearsal's stand-in took its place
+}
+
+// Unanswered returns an error that lists what could not be checked, or nil if the list is empty.
+func Unanswered(list []Unchecked) error {
+	var errs []error
+	for _, u := range list {
+		errs = append(errs, fmt.Errorf("could not check %s: %s", u.What, u.Because))
+	}
+	return errors.Join(errs...)
+}
+
+// Required returns the targets that must exist: those of the pins in a tree, except the excused ones and those in a text
+// about the past, an example or pasted output.
+func Required(f *delivery.File, references []ref.Reference, own ref.Version) (resolve.Named, error) {
+	named := resolve.Named{}
+	for _, v := range Follow(f, find.Pins(references), nil) {
+		c, r := v.Context, v.Reference
+		if v.Excused != "" || c.History || c.Output || c.Example {
+			continue
+		}
+		if v.Because != "" && !isPlaceholder(r) && r.Syntax == ref.Value {
+			r.Syntax = ref.Prose // an older release may lack some of today's artifacts
+		}
+		if err := named.Refer(f, r, own); err != nil {
+			return nil, err
+		}
+	}
+	return named, nil
+}
+
+// Excuses are the entries of ignore in delivery.yaml that name a target.
+type Excuses struct {
+	File *delivery.File
+
+	used map[int]bool // by the index of the entry
+}
+
+// Excused reports whether a target need not exist, and records the entry as used.
+func (e *Excuses) Excused(t resolve.Target) bool {
+	i := slices.IndexFunc(e.File.Ignore, func(x delivery.Excuse) bool { return x.Target != "" && x.Target == t.Name() })
+	if i < 0 {
+		return false
+	}
+	if e.used == nil {
+		e.used = map[int]bool{}
+	}
+	e.used[i] = true
+	return true
+}
+
+// Used returns the targets that were excused, with the reasons.
+func (e *Excuses) Used() []string {
+	var all []string
+	for i, x := range e.File.Ignore {
+		if e.used[i] {
+			all = append(all, fmt.Sprintf("%s (%s)", x.Target, x.Because))
+		}
+	}
+	return all
+}
+
+// Idle returns a finding for each entry that excused no target.
+func (e *Excuses) Idle() []Finding {
+	var findings []Finding
+	for i, x := range e.File.Ignore {
+		if x.Target != "" && !e.used[i] {
+			findings = append(findings, Finding{
+				Rule: "idle-excuse", File: delivery.FileName, Line: x.Line, Column: 1,
+				Saw:  fmt.Sprintf("an entry of ignore for target %q, which nothing names", x.Target),
+				Want: "an excuse for something", Help: "correct it or take it out",
+			})
+		}
+	}
+	return Weigh(e.File, findings)
+}
+
+// StandIns is a policy for the stand-ins of a rehearsal.
+type StandIns int
+
+// The policies: a stand-in is listed as unchecked, or is a finding.
+const (
+	ListStandIns StandIns = iota
+	RefuseStandIns
+)
+
+// Judge returns a finding for each target that does not exist, and lists those that could not be checked.
+func Judge(answers []resolve.Answer, named resolve.Named, standIns StandIns) (findings []Finding, unchecked []Unchecked) {
+	what := func(a resolve.Answer) string { return fmt.Sprintf("%s, named at %s", a.Target, named[a.Target]) }
+	add := func(a resolve.Answer, rule, saw, want, help string) {
+		at := named[a.Target]
+		findings = append(findings, Finding{
+			Rule: rule, File: at.File, Line: at.Line, Column: at.Column, Component: a.Component, Saw: what(a) + saw, Want: want, Help: help,
+		})
+	}
+	for _, a := range answers {
+		switch {
+		case a.Absent():
+			add(a, "exists", ", which does not exist", "a published version", "publish it first, or name a version that exists")
+		case a.Err != nil:
+			unchecked = append(unchecked, Unchecked{What: what(a), Because: a.Err.Error()})
+		case a.StandIn != "" && standIns == RefuseStandIns:
+			add(a, "stand-in", ", which is a stand-in: "+a.StandIn, "the real artifact", "stand-ins are only valid in a rehearsal")
+		case a.StandIn != "":
+			unchecked = append(unchecked, Unchecked{What: what(a), Because: "stand-in: " + a.StandIn, StandIn: true})
+		}
+	}
+	return findings, unchecked
+}
+
+// Mismatched returns a finding for each pin whose digest or commit is not that of the version beside it. The digest of a
+// stand-in says nothing. answers are those for the targets of the pins.
+func Mismatched(f *delivery.File, references []ref.Reference, own ref.Version, answers map[resolve.Target]resolve.Answer) []Finding {
+	var findings []Finding
+	for _, r := range find.Pins(references) {
+		if r.Lock == nil || r.Excused != "" {
+			continue
+		}
+		targets, err := resolve.Targets(f, r, own)
+		if err != nil || len(targets) == 0 {
+			continue
+		}
+		a, asked := answers[targets[0]]
+		if want := LockOf(r, a); asked && a.Err == nil && a.StandIn == "" && want != "" && want != r.Lock.Written {
+			findings = append(findings, At(r, "digest", fmt.Sprintf("%s beside %s", r.Lock.Written, r.Written), want,
+				"the two name different things: ghhelper bump moves both together"))
+		}
+	}
+	return Weigh(f, findings)
+}
+
+// LockOf returns the digest or commit that belongs beside a pin's version according to an answer, or "" if the answer
+// lacks it.
+func LockOf(r ref.Reference, a resolve.Answer) string {
+	if strings.HasPrefix(r.Lock.Written, "sha256:") {
+		return a.Digest
+	}
+	return a.Revision
+}
