@@ -20,26 +20,26 @@ import (
 	"time"
 )
 
-// The kinds of account in GitHub's API.
+// The account types of GitHub's API.
 const (
 	kindUser         = "User"
 	kindBot          = "Bot"
 	kindOrganization = "Organization"
 )
 
-// account is who acts on the forge; a bot's login ends in "[bot]".
+// account is the identity behind a request. A bot's login ends in "[bot]".
 type account struct{ login, kind string }
 
-// mainAccount is whom the world's one good token acts for.
+// mainAccount is the account of the main token.
 var mainAccount = account{"rehearsal[bot]", kindBot}
 
-// accounts are all that the forge has met, under a lock of their own.
+// accounts is the set of accounts that the forge knows, with its own lock.
 type accounts struct {
 	mu  sync.Mutex
 	all []account
 }
 
-// meet remembers an account, so that it can be looked up, unless the login is taken.
+// meet adds an account to the known ones, unless its login is taken.
 func (s *accounts) meet(a account) {
 	if _, known := s.find(a.login); known {
 		return
@@ -49,7 +49,7 @@ func (s *accounts) meet(a account) {
 	s.all = append(s.all, a)
 }
 
-// find finds an account by its login, whatever its case.
+// find returns the account with a login, ignoring case.
 func (s *accounts) find(login string) (account, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,8 +61,8 @@ func (s *accounts) find(login string) (account, bool) {
 	return account{}, false
 }
 
-// accountOf is the account that GitHub shows beside a commit, which it finds by the mail; null
-// where it knows none.
+// accountOf returns the account that GitHub shows beside a commit. GitHub finds it by the email
+// address; the result is null if no account has it.
 func (f *Forge) accountOf(p person) any {
 	if p.Email == f.site.gitHub.Email {
 		return f.site.user(account{"web-flow", kindUser})
@@ -77,7 +77,7 @@ func (f *Forge) accountOf(p person) any {
 	return nil
 }
 
-// userID is any number that is always the same for a login.
+// userID returns a number that is always the same for a login.
 func userID(login string) int64 {
 	id := int64(1)
 	for _, b := range []byte(login) {
@@ -86,7 +86,7 @@ func userID(login string) int64 {
 	return id
 }
 
-// profile is an account as it is shown alone.
+// profile returns the JSON of an account, as the API shows it alone.
 func (f *Forge) profile(a account) map[string]any {
 	shown := f.site.user(a)
 	for key, value := range map[string]any{
@@ -99,7 +99,7 @@ func (f *Forge) profile(a account) map[string]any {
 	return shown
 }
 
-// getAccount is how a client finds the number that belongs into a bot's mail address.
+// getAccount lets a client look up the number in a bot's email address.
 func (f *Forge) getAccount(c *call) (reply, error) {
 	a, known := f.accounts.find(c.PathValue("login"))
 	if !known {
@@ -108,7 +108,8 @@ func (f *Forge) getAccount(c *call) (reply, error) {
 	return ok(f.profile(a))
 }
 
-// rateLimit is an answer only: the world counts nothing, faults do that.
+// rateLimit is only reported. The forge counts no requests; injected faults imitate an exhausted
+// limit.
 const rateLimit = 5000
 
 func (f *Forge) getRateLimit(*call) (reply, error) {
@@ -129,11 +130,16 @@ func (f *Forge) getUser(c *call) (reply, error) {
 	return ok(f.profile(c.who()))
 }
 
-// listInstallation refuses a person's token, and the world's main one, which is told of its
-// rights as a person's is.
+// listInstallation refuses a personal token. It also refuses the main token, whose rights are
+// reported like a personal token's.
 func (f *Forge) listInstallation(c *call) (reply, error) {
 	if !c.by.isInstallation() {
-		return fail(forbidden("You must authenticate with an installation access token in order to list repositories for an installation."))
+		return fail(
+			forbidden(
+				"You must authenticate with an installation access token " +
+					"in order to list repositories for an installation.",
+			),
+		)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -148,17 +154,21 @@ func (f *Forge) listInstallation(c *call) (reply, error) {
 	for _, r := range page {
 		shown = append(shown, repositoryJSON(&call{Request: c.Request, by: c.by, known: true, repo: r}))
 	}
-	return reply{http.StatusOK, map[string]any{"total_count": len(reached), "repositories": shown, "repository_selection": "selected"}, header}, nil
+	return reply{
+		http.StatusOK,
+		map[string]any{"total_count": len(reached), "repositories": shown, "repository_selection": "selected"},
+		header,
+	}, nil
 }
 
-// person is who made a commit or a tag, and when; the API may leave the time out.
+// person is the author, committer or tagger of an object. The API allows omitting the time.
 type person struct {
 	Name  string     `json:"name"`
 	Email string     `json:"email"`
 	Date  *time.Time `json:"date"`
 }
 
-// line is a person as git writes them; without a time it is the forge's.
+// line formats a person as git stores it. Without a time, it uses the forge's clock.
 func (f *Forge) line(p person) string {
 	at := f.now()
 	if p.Date != nil {
@@ -167,7 +177,7 @@ func (f *Forge) line(p person) string {
 	return fmt.Sprintf("%s <%s> %d %s", p.Name, p.Email, at.Unix(), at.Format("-0700"))
 }
 
-// parsePerson reads such a line; where it holds no time, as in a tag without a tagger, it is the
+// parsePerson parses such a line. Without a time, as in a tag without a tagger, it returns the
 // epoch.
 func parsePerson(line string) person {
 	name, rest, _ := strings.Cut(line, " <")
@@ -182,59 +192,62 @@ func (p person) json() map[string]any {
 	return map[string]any{"name": p.Name, "email": p.Email, "date": stamp(*p.Date)}
 }
 
-// refusal is why git cannot write a person's name and mail, which it would cut or garble.
+// refusal returns an error if git would truncate or corrupt a person's name or email address.
 func (p person) refusal(role string) error {
 	for what, value := range map[string]string{"name": p.Name, "email": p.Email} {
 		if strings.TrimSpace(value) == "" {
 			return unprocessable(fmt.Sprintf("Invalid request.\n\n%q wasn't supplied.", role+"."+what))
 		}
 		if strings.ContainsAny(value, "<>\n\x00") {
-			return unprocessable(fmt.Sprintf("Invalid request.\n\n%s.%s holds a character that git forbids.", role, what))
+			return unprocessable(
+				fmt.Sprintf("Invalid request.\n\n%s.%s holds a character that git forbids.", role, what),
+			)
 		}
 	}
 	return nil
 }
 
-// TokenKind is whom a token stands for, which decides how the forge answers it.
+// TokenKind is the type of a token's owner. It decides how the forge answers.
 type TokenKind string
 
 const (
-	// PersonToken is a fine-grained personal access token of a user's.
+	// PersonToken is a user's fine-grained personal access token.
 	PersonToken TokenKind = "person"
-	// InstallationToken is that of an App that is installed in repositories.
+	// InstallationToken is the token of an App installation.
 	InstallationToken TokenKind = "installation"
-	// WorkflowToken is the GITHUB_TOKEN of a workflow's run; it reaches one repository.
+	// WorkflowToken is the GITHUB_TOKEN of a workflow run; it reaches one repository.
 	WorkflowToken TokenKind = "workflow"
 )
 
-// Permissions are "read" or "write" by GitHub's names, such as contents, pull_requests, issues,
-// actions, administration and workflows; what is not named is not given. To read the metadata
-// goes with any:
+// Permissions maps GitHub's permission names, such as contents, pull_requests, issues, actions,
+// administration and workflows, to "read" or "write". Other permissions are not granted. Every
+// token may read the metadata:
 // https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
 type Permissions map[string]string
 
-// Token is a token beside the world's main one.
+// Token describes a token besides the main one.
 type Token struct {
 	Kind TokenKind
-	// Login is the account that it acts for: a user's, or an App's, which ends in [bot]. A
-	// workflow's is always github-actions[bot], and may be left empty.
+	// Login is the account of the token: a user's, or an App's, which ends in [bot]. A workflow's
+	// is always github-actions[bot], and may be left empty.
 	Login string
-	// Repositories are those that it was given, by owner/name. It reads public ones besides.
+	// Repositories are the permissions by repository (owner/name). Public repositories can be read
+	// in any case.
 	Repositories map[string]Permissions
-	// Expires is when it ends, by the world's clock; zero is never.
+	// Expires is the time from which the token is invalid, by the forge's clock. Zero means never.
 	Expires time.Time
 }
 
-// token is a token that the forge knows.
+// token is a token that the forge accepts.
 type token struct {
 	Token
 	secret  string
 	account account
-	main    bool   // the world's own, whose rights stand at the repositories
-	app     string // the client id of the App that signed it, for itself; it reaches no repository
+	main    bool   // the main token; its rights are set per repository
+	app     string // the client id of the App that signed the JWT; such a token reaches no repository
 }
 
-// tokens are the tokens of the forge, under a lock of their own.
+// tokens is the set of tokens of the forge, with its own lock.
 type tokens struct {
 	mu  sync.Mutex
 	all []*token
@@ -242,7 +255,7 @@ type tokens struct {
 
 const workflowLogin = "github-actions[bot]"
 
-// AddToken makes a token and tells its secret. It returns an error if what is asked for cannot be.
+// AddToken creates a token and returns its secret. It returns an error if GitHub has no such token.
 func (f *Forge) AddToken(t Token) (secret string, err error) {
 	if t.Kind == WorkflowToken && t.Login == "" {
 		t.Login = workflowLogin
@@ -260,8 +273,8 @@ func (f *Forge) AddToken(t Token) (secret string, err error) {
 	return made.secret, nil
 }
 
-// RevokeToken ends a token, as GitHub does with an installation's after an hour and with a
-// workflow's at the end of its job. It returns an error if there is no such token.
+// RevokeToken ends a token. GitHub ends an installation's token after an hour, and a workflow's at
+// the end of its job. It returns an error if there is no such token.
 func (f *Forge) RevokeToken(secret string) error {
 	if !f.tokens.remove(secret) {
 		return errors.New("revoking a token: there is no such token")
@@ -274,7 +287,12 @@ func (t Token) check() error {
 	case t.Login == "":
 		return errors.New("it has no login")
 	case t.Kind == WorkflowToken && (t.Login != workflowLogin || len(t.Repositories) != 1):
-		return fmt.Errorf("a workflow's is of %s and for one repository; this is of %s and for %d", workflowLogin, t.Login, len(t.Repositories))
+		return fmt.Errorf(
+			"a workflow's is of %s and for one repository; this is of %s and for %d",
+			workflowLogin,
+			t.Login,
+			len(t.Repositories),
+		)
 	case t.Kind == PersonToken && isBot, t.Kind == InstallationToken && !isBot:
 		return fmt.Errorf("login %s is not one of a token of kind %s", t.Login, t.Kind)
 	case !slices.Contains([]TokenKind{PersonToken, InstallationToken, WorkflowToken}, t.Kind):
@@ -286,7 +304,14 @@ func (t Token) check() error {
 				return errors.New("no workflow's token can be given the permission workflows")
 			}
 			if level != rightsRead && level != rightsWrite {
-				return fmt.Errorf("permission %s of %s is %q, want %s or %s", name, fullName, level, rightsRead, rightsWrite)
+				return fmt.Errorf(
+					"permission %s of %s is %q, want %s or %s",
+					name,
+					fullName,
+					level,
+					rightsRead,
+					rightsWrite,
+				)
 			}
 		}
 	}
@@ -307,7 +332,7 @@ func (s *tokens) remove(secret string) bool {
 	return len(s.all) < before
 }
 
-// find finds a token that is good at this time.
+// find returns a token and whether it is still valid at this time.
 func (s *tokens) find(secret string, now time.Time) (*token, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -319,8 +344,8 @@ func (s *tokens) find(secret string, now time.Time) (*token, bool) {
 	return nil, false
 }
 
-// NewToken returns a random secret in the form of GitHub's installation tokens, so that a scanner
-// or a mask treats it as one.
+// NewToken returns a random secret in the form of GitHub's installation tokens, so that scanners
+// and log masks recognize it.
 func NewToken() string {
 	var b [20]byte
 	if _, err := rand.Read(b[:]); err != nil {
@@ -329,8 +354,8 @@ func NewToken() string {
 	return "ghs_" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:])
 }
 
-// PackageRights returns the rights of a token on packages of ghcr.io. It reports false if secret
-// is no valid token, or the main one, which the registry checks itself.
+// PackageRights returns the rights of a token on packages of ghcr.io. The second result is
+// false if secret is invalid, or the main token, which the registry checks itself.
 func (f *Forge) PackageRights(secret string) (rights func(pkg string) (pull, push bool), valid bool) {
 	t, good := f.tokens.find(secret, f.now())
 	if !good || t.main {
@@ -339,8 +364,7 @@ func (f *Forge) PackageRights(secret string) (rights func(pkg string) (pull, pus
 	return t.packageRights, true
 }
 
-// level is what a token may do in a repository under one name of a permission; nobody's token,
-// nil, may do nothing.
+// level returns the token's access level for one permission in a repository. A nil token has none.
 func (t *token) level(r *repository, permission string) string {
 	if t == nil {
 		return rightsNone
@@ -358,8 +382,8 @@ func (t *token) level(r *repository, permission string) string {
 	return rightsNone
 }
 
-// packageRights returns what the token may do with a package of ghcr.io, such as owner/name/chart.
-// One repository of the package's owner must give it the permission packages.
+// packageRights returns the token's rights on a package of ghcr.io, such as owner/name/chart. They
+// come from the permission packages in any repository of the package's owner.
 func (t *token) packageRights(pkg string) (pull, push bool) {
 	owner, _, _ := strings.Cut(pkg, "/")
 	for name, given := range t.Repositories {
@@ -370,10 +394,11 @@ func (t *token) packageRights(pkg string) (pull, push bool) {
 	return pull, push
 }
 
-// sees says whether the token's holder may know that a repository exists.
+// sees reports whether the token may know that a repository exists.
 func (t *token) sees(r *repository) bool { return !r.Private || t.level(r, "metadata") != rightsNone }
 
-// may says whether one of the permissions lets the holder do something. What is public everybody reads.
+// may reports whether one of the permissions allows reading or writing. Everyone may read a public
+// repository.
 func (t *token) may(r *repository, permissions []string, write bool) bool {
 	for _, p := range permissions {
 		if level := t.level(r, p); level == rightsWrite || level == rightsRead && !write {
@@ -383,18 +408,18 @@ func (t *token) may(r *repository, permissions []string, write bool) bool {
 	return !write && !r.Private
 }
 
-// touchesWorkflows says whether the holder may write the files that GitHub guards by a permission
-// of their own (stefanzweifel/git-auto-commit-action#322).
+// touchesWorkflows reports whether the token may write workflow files, which need their own
+// permission (stefanzweifel/git-auto-commit-action#322).
 func (t *token) touchesWorkflows(r *repository) bool { return t.level(r, "workflows") == rightsWrite }
 
 const guardedFolder = ".github/workflows/"
 
-// isInstallation says whether the token is an App's, as a workflow's is too.
+// isInstallation reports whether the token is an App's; a workflow's token is one too.
 func (t *token) isInstallation() bool {
 	return t != nil && (t.Kind == InstallationToken || t.Kind == WorkflowToken)
 }
 
-// denial is GitHub's answer to who lacks a permission.
+// denial returns GitHub's answer if a permission is missing.
 func (t *token) denial() *apiError {
 	if t.Kind == PersonToken {
 		return forbidden("Resource not accessible by personal access token")
@@ -402,26 +427,26 @@ func (t *token) denial() *apiError {
 	return forbidden("Resource not accessible by integration")
 }
 
-// App is a GitHub App that is installed once.
+// App is a GitHub App with one installation.
 type App struct {
-	// ClientID is by what it calls itself, and Login as whom its tokens act; it ends in [bot].
+	// ClientID identifies the App in a JWT. Login is the account of its tokens; it ends in [bot].
 	ClientID, Login string
-	// Key proves what it signs.
+	// Key verifies the App's signatures.
 	Key *rsa.PublicKey
-	// Installation is the number of its installation.
+	// Installation is the id of its installation.
 	Installation int64
-	// Repositories are those that it is installed in, by owner/name, each with what it may do there.
+	// Repositories are the App's permissions by repository (owner/name).
 	Repositories map[string]Permissions
 }
 
-// apps are those of the forge, under a lock of their own.
+// apps is the set of Apps of the forge, with its own lock.
 type apps struct {
 	mu  sync.Mutex
 	all []App
 }
 
-// AddApp installs an App. Whoever has its private key gets tokens as GitHub gives them, by
-// POST /app/installations/{installation_id}/access_tokens.
+// AddApp installs an App. Its private key then gets tokens as on GitHub, from POST
+// /app/installations/{installation_id}/access_tokens.
 func (f *Forge) AddApp(a App) {
 	f.accounts.meet(account{a.Login, kindBot})
 	f.apps.mu.Lock()
@@ -429,7 +454,7 @@ func (f *Forge) AddApp(a App) {
 	f.apps.all = append(f.apps.all, a)
 }
 
-// claims are what an App signs of itself:
+// claims are the claims of an App's JWT:
 // https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
 type claims struct {
 	Issued  int64  `json:"iat"`
@@ -437,7 +462,7 @@ type claims struct {
 	Issuer  string `json:"iss"`
 }
 
-// maxClaim is for how long an App may sign.
+// maxClaim is the longest lifetime of a JWT.
 const maxClaim = 10 * time.Minute
 
 func (c claims) holds(now time.Time) bool {
@@ -445,7 +470,7 @@ func (c claims) holds(now time.Time) bool {
 	return !now.Before(from) && now.Before(to) && to.Sub(now) <= maxClaim
 }
 
-// signer finds the App that signed a JSON Web Token (RFC 7519, RS256).
+// signer returns the App that signed a JSON Web Token (RFC 7519, RS256).
 func (s *apps) signer(jwt string, now time.Time) (App, bool) {
 	parts := strings.Split(jwt, ".")
 	if len(parts) != 3 {
@@ -467,7 +492,7 @@ func (s *apps) signer(jwt string, now time.Time) (App, bool) {
 	return s.all[i], rsa.VerifyPKCS1v15(s.all[i].Key, crypto.SHA256, sum[:], signature) == nil
 }
 
-// find finds the App that an installation is of.
+// find returns the App of an installation.
 func (s *apps) find(installation string) (App, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -478,9 +503,9 @@ func (s *apps) find(installation string) (App, bool) {
 	return s.all[i], true
 }
 
-// tokenAsk says with what an installation's token is content; nothing is all that there is.
+// tokenAsk restricts the requested token to some repositories and permissions; empty means all.
 type tokenAsk struct {
-	Repositories []string    `json:"repositories"` // without their owner
+	Repositories []string    `json:"repositories"` // without the owner
 	Permissions  Permissions `json:"permissions"`
 }
 
@@ -501,14 +526,21 @@ func (f *Forge) createInstallationToken(c *call) (reply, error) {
 		return fail(refused)
 	}
 	expires := f.now().Add(time.Hour)
-	minted := &token{Token: Token{InstallationToken, app.Login, given, expires}, secret: NewToken(), account: account{app.Login, kindBot}}
+	minted := &token{
+		Token:   Token{InstallationToken, app.Login, given, expires},
+		secret:  NewToken(),
+		account: account{app.Login, kindBot},
+	}
 	f.tokens.add(minted)
 	return made(map[string]any{
-		"token": minted.secret, "expires_at": stamp(expires), "permissions": ask.Permissions, "repository_selection": "selected",
+		"token":                minted.secret,
+		"expires_at":           stamp(expires),
+		"permissions":          ask.Permissions,
+		"repository_selection": "selected",
 	})
 }
 
-// grant is what a token gets of what its App has.
+// grant returns the part of the App's permissions that a token gets.
 func (a App) grant(ask tokenAsk) (map[string]Permissions, *apiError) {
 	given := map[string]Permissions{}
 	for name, has := range a.Repositories {
@@ -528,7 +560,9 @@ func (a App) grant(ask tokenAsk) (map[string]Permissions, *apiError) {
 		given[name] = maps.Clone(ask.Permissions)
 	}
 	if len(given) < len(ask.Repositories) || len(given) == 0 {
-		return nil, unprocessable("There is at least one repository that does not exist or is not accessible to the parent installation.")
+		return nil, unprocessable(
+			"There is at least one repository that does not exist or is not accessible to the parent installation.",
+		)
 	}
 	return given, nil
 }

@@ -28,18 +28,18 @@ type Run struct {
 	ID         int64
 	Repository string // owner/name
 	Event      string // workflow_dispatch or repository_dispatch
-	Workflow   string // the path of its file; "" where the repository has none
-	Title      string // as the API's display_title
+	Workflow   string // the path of its file; "" if the repository has none
+	Title      string // the API's display_title
 	Branch     string // or tag
 	SHA        string
-	Inputs     map[string]string // of a workflow_dispatch
-	// ClientPayload is that of a repository_dispatch.
+	Inputs     map[string]string // only of workflow_dispatch
+	// ClientPayload is the payload of a repository_dispatch.
 	ClientPayload json.RawMessage
 	Status        string // queued, in_progress, completed
-	Conclusion    string // "" before the run is completed
+	Conclusion    string // "" until the run is completed
 }
 
-// run is a run of the forge.
+// run is a run with the state that the forge keeps of it.
 type run struct {
 	Run
 	number           int
@@ -48,22 +48,22 @@ type run struct {
 	created, updated time.Time
 }
 
-// actions is what a repository has of GitHub Actions.
+// actions is a repository's part of GitHub Actions.
 type actions struct {
 	runs     []*run          // oldest first
-	disabled map[string]bool // workflows by their files' names
+	disabled map[string]bool // by file name
 }
 
-// OnRun lets work be the work of each run that begins from now on; it gives the run's conclusion, such
-// as success. Each call has a goroutine of its own, while the run is in progress. Without such a
-// function, runs stay queued.
+// OnRun sets a function that does the work of each later run and returns its conclusion, such as
+// success. Each call has its own goroutine, while the run is in progress. Without such a function,
+// runs stay queued.
 func (f *Forge) OnRun(work func(Run) (conclusion string)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.work = func(r *run) { f.running.Go(func() { f.perform(r, work) }) }
 }
 
-// Runs lists the runs of a repository, oldest first; none if there is no such repository.
+// Runs returns the runs of a repository, oldest first, or none if there is no such repository.
 func (f *Forge) Runs(fullName string) []Run {
 	r, found := f.repository(fullName)
 	if !found {
@@ -78,7 +78,7 @@ func (f *Forge) Runs(fullName string) []Run {
 	return all
 }
 
-// start makes a run, and has its work begin. It is called with mu held.
+// start creates a run and starts its work. The caller holds mu.
 func (f *Forge) start(repo *repository, w *workflow, about Run, by account) *run {
 	about.ID, about.Repository, about.Workflow, about.Status = f.nextID(), repo.fullName(), w.path, runQueued
 	about.Title = cmp.Or(strings.TrimSpace(fill(w.RunName, about)), w.title())
@@ -90,7 +90,7 @@ func (f *Forge) start(repo *repository, w *workflow, about Run, by account) *run
 	return r
 }
 
-// perform is the work of a run, from its queue to its conclusion.
+// perform moves a run from queued to completed.
 func (f *Forge) perform(r *run, work func(Run) string) {
 	seen := f.advance(r, runRuns, "")
 	f.advance(r, runCompleted, work(seen))
@@ -103,9 +103,9 @@ func (f *Forge) advance(r *run, status, conclusion string) Run {
 	return r.Run
 }
 
-// arrive starts what listens to a repository_dispatch: a workflow of the default branch, or, in a
-// repository that has no workflows at all, a run that shows the payload's id, as those do whose
-// workflow sets its run-name to it. It is called with mu held.
+// arrive starts the workflows of the default branch that listen to a repository_dispatch. In a
+// repository without any workflow, it records a run with the payload's id as its title, like that
+// of a workflow with such a run-name. The caller holds mu.
 func (f *Forge) arrive(repo *repository, d Dispatch, by account) error {
 	all, head, err := repo.mainWorkflows()
 	if err != nil {
@@ -124,7 +124,7 @@ func (f *Forge) arrive(repo *repository, d Dispatch, by account) error {
 	return nil
 }
 
-// title is the payload's id, or the event's type without one.
+// title returns the payload's id, or the event's type if it has none.
 func (d Dispatch) title() string {
 	var payload struct{ ID string }
 	if json.Unmarshal(d.ClientPayload, &payload) == nil && payload.ID != "" {
@@ -135,8 +135,7 @@ func (d Dispatch) title() string {
 
 var expression = regexp.MustCompile(`\$\{\{(.*?)\}\}`)
 
-// fill puts the values of a run into a run-name. Of GitHub's expressions it knows names and texts,
-// and the first of several (a || b) that is not empty.
+// fill evaluates a run-name. It supports names, texts, and the first non-empty of several (a || b).
 func fill(text string, r Run) string {
 	return expression.ReplaceAllStringFunc(text, func(s string) string {
 		for _, part := range strings.Split(s[3:len(s)-2], "||") {
@@ -185,7 +184,7 @@ func (f *Forge) listWorkflowRuns(c *call) (reply, error) {
 	return f.showRuns(c, func(r *run) bool { return r.Workflow == w.path })
 }
 
-// showRuns lists runs, the newest first.
+// showRuns returns a page of runs, newest first.
 func (f *Forge) showRuns(c *call, of func(*run) bool) (reply, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -196,8 +195,10 @@ func (f *Forge) showRuns(c *call, of func(*run) bool) (reply, error) {
 	}
 	var found []*run
 	for _, r := range slices.Backward(c.repo.runs) {
-		if of(r) && fits(query.Get("event"), r.Event) && fits(query.Get("branch"), r.Branch) && fits(query.Get("head_sha"), r.SHA) &&
-			(fits(query.Get("status"), r.Status) || query.Get("status") == r.Conclusion) && in(r.created) {
+		if of(r) && fits(query.Get("event"), r.Event) && fits(query.Get("branch"), r.Branch) &&
+			fits(query.Get("head_sha"), r.SHA) &&
+			(fits(query.Get("status"), r.Status) || query.Get("status") == r.Conclusion) &&
+			in(r.created) {
 			found = append(found, r)
 		}
 	}
@@ -209,10 +210,10 @@ func (f *Forge) showRuns(c *call, of func(*run) bool) (reply, error) {
 	return reply{http.StatusOK, map[string]any{"total_count": len(found), "workflow_runs": shown}, header}, nil
 }
 
-// fits tells whether a filter that may be empty lets a value through.
+// fits reports whether a filter, which may be empty, matches a value.
 func fits(filter, value string) bool { return filter == "" || filter == value }
 
-// parseSpan reads a range of times in the syntax of GitHub's search:
+// parseSpan parses a range of times in GitHub's search syntax:
 // https://docs.github.com/en/search-github/getting-started-with-searching-on-github/understanding-the-search-syntax#query-for-dates
 func parseSpan(text string) (func(time.Time) bool, error) {
 	if text == "" {
@@ -230,7 +231,8 @@ func parseSpan(text string) (func(time.Time) bool, error) {
 	limit, err := parseTime(text[len(sign):])
 	return func(t time.Time) bool {
 		c := t.Truncate(time.Second).Compare(limit)
-		return c > 0 && strings.HasPrefix(sign, ">") || c < 0 && strings.HasPrefix(sign, "<") || c == 0 && (sign == "" || strings.HasSuffix(sign, "="))
+		return c > 0 && strings.HasPrefix(sign, ">") || c < 0 && strings.HasPrefix(sign, "<") ||
+			c == 0 && (sign == "" || strings.HasSuffix(sign, "="))
 	}, err
 }
 
@@ -240,10 +242,10 @@ func parseTime(text string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, unprocessable("created is no date or range of dates: " + text)
+	return time.Time{}, unprocessable("created is not a date or a range of dates: " + text)
 }
 
-// findRun finds the run that the path names; it is called with mu held.
+// findRun returns the run in the path. The caller holds mu.
 func (f *Forge) findRun(c *call) (*run, error) {
 	for _, r := range c.repo.runs {
 		if strconv.FormatInt(r.ID, 10) == c.PathValue("id") {
@@ -278,16 +280,36 @@ func (f *Forge) listJobs(c *call) (reply, error) {
 	return reply{http.StatusOK, map[string]any{"total_count": len(r.workflow.jobs), "jobs": shown}, header}, nil
 }
 
-// jobJSON shows a job, which is where its run is.
+// jobJSON returns the JSON of a job. Its status is that of its run.
 func (r *repository) jobJSON(of *run, i int, job workflowJob) map[string]any {
 	id := of.ID*1000 + int64(i)
 	return map[string]any{
-		"id": id, "node_id": nodeID("Job", id), "run_id": of.ID, "run_url": r.api("/actions/runs/%d", of.ID), "run_attempt": 1,
-		"head_sha": of.SHA, "head_branch": of.Branch, "name": job.name, "workflow_name": of.workflow.title(), "labels": []string{},
-		"status": of.Status, "conclusion": orNull(of.Conclusion), "steps": []any{},
-		"created_at": stamp(of.created), "started_at": stamp(of.created), "completed_at": of.completed(),
-		"url": r.api("/actions/jobs/%d", id), "html_url": r.page("/actions/runs/%d/job/%d", of.ID, id), "check_run_url": r.api("/check-runs/%d", id),
-		"runner_id": nil, "runner_name": nil, "runner_group_id": nil, "runner_group_name": nil,
+		"id":            id,
+		"node_id":       nodeID("Job", id),
+		"run_id":        of.ID,
+		"run_url":       r.api("/actions/runs/%d", of.ID),
+		"run_attempt":   1,
+		"head_sha":      of.SHA,
+		"head_branch":   of.Branch,
+		"name":          job.name,
+		"workflow_name": of.workflow.title(),
+		"labels":        []string{},
+		"status":        of.Status,
+		"conclusion":    orNull(of.Conclusion),
+		"steps":         []any{},
+		"created_at":    stamp(of.created),
+		"started_at":    stamp(of.created),
+		"completed_at":  of.completed(),
+		"url": r.api(
+			"/actions/jobs/%d",
+			id,
+		),
+		"html_url":          r.page("/actions/runs/%d/job/%d", of.ID, id),
+		"check_run_url":     r.api("/check-runs/%d", id),
+		"runner_id":         nil,
+		"runner_name":       nil,
+		"runner_group_id":   nil,
+		"runner_group_name": nil,
 	}
 }
 
@@ -302,14 +324,37 @@ func runJSON(c *call, r *run) map[string]any {
 	repo := c.repo
 	at := repo.api("/actions/runs/%d", r.ID)
 	shown := map[string]any{
-		"id": r.ID, "node_id": nodeID("Run", r.ID), "name": r.workflow.title(), "display_title": r.Title, "path": r.workflow.path,
-		"run_number": r.number, "run_attempt": 1, "workflow_id": r.workflow.id, "event": r.Event, "status": r.Status, "conclusion": orNull(r.Conclusion),
-		"head_branch": r.Branch, "head_sha": r.SHA, "head_commit": nil, "pull_requests": []any{},
-		"created_at": stamp(r.created), "updated_at": stamp(r.updated), "run_started_at": stamp(r.created),
-		"actor": repo.site.user(r.by), "triggering_actor": repo.site.user(r.by), "check_suite_id": r.ID, "check_suite_node_id": nodeID("CheckSuite", r.ID),
-		"repository": repositoryJSON(c), "head_repository": repositoryJSON(c),
-		"url": at, "html_url": repo.page("/actions/runs/%d", r.ID), "workflow_url": repo.api("/actions/workflows/%d", r.workflow.id),
-		"check_suite_url": repo.api("/check-suites/%d", r.ID), "previous_attempt_url": nil,
+		"id":             r.ID,
+		"node_id":        nodeID("Run", r.ID),
+		"name":           r.workflow.title(),
+		"display_title":  r.Title,
+		"path":           r.workflow.path,
+		"run_number":     r.number,
+		"run_attempt":    1,
+		"workflow_id":    r.workflow.id,
+		"event":          r.Event,
+		"status":         r.Status,
+		"conclusion":     orNull(r.Conclusion),
+		"head_branch":    r.Branch,
+		"head_sha":       r.SHA,
+		"head_commit":    nil,
+		"pull_requests":  []any{},
+		"created_at":     stamp(r.created),
+		"updated_at":     stamp(r.updated),
+		"run_started_at": stamp(r.created),
+		"actor": repo.site.user(
+			r.by,
+		),
+		"triggering_actor":     repo.site.user(r.by),
+		"check_suite_id":       r.ID,
+		"check_suite_node_id":  nodeID("CheckSuite", r.ID),
+		"repository":           repositoryJSON(c),
+		"head_repository":      repositoryJSON(c),
+		"url":                  at,
+		"html_url":             repo.page("/actions/runs/%d", r.ID),
+		"workflow_url":         repo.api("/actions/workflows/%d", r.workflow.id),
+		"check_suite_url":      repo.api("/check-suites/%d", r.ID),
+		"previous_attempt_url": nil,
 	}
 	for _, part := range []string{"jobs", "logs", "artifacts"} {
 		shown[part+"_url"] = at + "/" + part
@@ -320,7 +365,7 @@ func runJSON(c *call, r *run) map[string]any {
 
 const workflowFolder = ".github/workflows"
 
-// workflow is what the forge understands of a workflow file.
+// workflow is the part of a workflow file that the forge interprets.
 type workflow struct {
 	id      int64
 	path    string
@@ -328,12 +373,12 @@ type workflow struct {
 	RunName string        `yaml:"run-name"`
 	On      triggers      `yaml:"on"`
 	Jobs    yaml.Node     `yaml:"jobs"`
-	jobs    []workflowJob // in the order of the file
+	jobs    []workflowJob // in file order
 }
 
 type workflowJob struct{ key, name string }
 
-// triggers are the events that start a workflow, each with what it says of the event.
+// triggers are the events that start a workflow, with their filters.
 type triggers map[string]trigger
 
 type trigger struct {
@@ -341,7 +386,7 @@ type trigger struct {
 	Inputs map[string]input `yaml:"inputs"`
 }
 
-// input is one of a workflow_dispatch.
+// input is an input of a workflow_dispatch.
 type input struct {
 	Required bool     `yaml:"required"`
 	Default  *string  `yaml:"default"`
@@ -349,7 +394,7 @@ type input struct {
 	Options  []string `yaml:"options"`
 }
 
-// words is a list, or one word alone.
+// words is a YAML list of strings, or a single string.
 type words []string
 
 func (w *words) UnmarshalYAML(n *yaml.Node) error {
@@ -360,7 +405,7 @@ func (w *words) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*[]string)(w))
 }
 
-// UnmarshalYAML takes the three forms: one event, a list of events, and events with what they say.
+// UnmarshalYAML accepts the three forms of on: one event, a list of events, and a mapping.
 func (t *triggers) UnmarshalYAML(n *yaml.Node) error {
 	*t = triggers{}
 	if n.Kind == yaml.MappingNode {
@@ -374,10 +419,10 @@ func (t *triggers) UnmarshalYAML(n *yaml.Node) error {
 	return err
 }
 
-// title is how the file is called where nothing else is said.
+// title returns the workflow's name, or its path if it has none.
 func (w *workflow) title() string { return cmp.Or(w.Name, w.path) }
 
-// listens says whether a repository_dispatch event of this type starts the workflow.
+// listens reports whether a repository_dispatch event of this type starts the workflow.
 func (w *workflow) listens(eventType string) bool {
 	on, ok := w.On["repository_dispatch"]
 	return ok && (len(on.Types) == 0 || slices.Contains(on.Types, eventType))
@@ -388,8 +433,8 @@ func (w *workflow) startsOn(event string) bool {
 	return ok
 }
 
-// workflows are those of a commit, by path. A file that is no workflow is none, as on GitHub, which
-// shows it as an error of its own.
+// workflows returns the workflows of a commit. A file that does not parse is left out; GitHub
+// reports it as an error elsewhere.
 func (r *repository) workflows(commit string) ([]*workflow, error) {
 	out, err := r.run("", "ls-tree", "-z", "--full-tree", "--name-only", commit, "--", workflowFolder+"/")
 	if err != nil {
@@ -427,7 +472,7 @@ func parseWorkflow(name, text string) (*workflow, error) {
 	return w, nil
 }
 
-// mainWorkflows are those of the default branch; none in an empty repository.
+// mainWorkflows returns the workflows of the default branch, or none if the repository is empty.
 func (r *repository) mainWorkflows() (all []*workflow, head string, err error) {
 	head, found, err := r.commitOf("refs/heads/main")
 	if err != nil || !found {
@@ -437,7 +482,7 @@ func (r *repository) mainWorkflows() (all []*workflow, head string, err error) {
 	return all, head, err
 }
 
-// called finds a workflow by its id or its file's name.
+// called returns the workflow with an id or a file name.
 func called(all []*workflow, name string) *workflow {
 	for _, w := range all {
 		if strconv.FormatInt(w.id, 10) == name || path.Base(w.path) == name {
@@ -458,7 +503,7 @@ func (f *Forge) SetWorkflowDisabled(fullName, file string, disabled bool) {
 	r.disabled[file] = disabled
 }
 
-// isDisabled is called with the forge's mu held.
+// isDisabled requires mu to be held.
 func (r *repository) isDisabled(w *workflow) bool { return r.disabled[path.Base(w.path)] }
 
 func (f *Forge) listWorkflows(c *call) (reply, error) {
@@ -503,7 +548,7 @@ func (r *repository) workflowJSON(w *workflow) map[string]any {
 	}
 }
 
-// maxInputs is how many inputs a dispatch may have.
+// maxInputs is GitHub's limit of inputs in a dispatch.
 const maxInputs = 25
 
 type workflowDispatch struct {
@@ -512,14 +557,22 @@ type workflowDispatch struct {
 	Details bool           `json:"return_run_details"`
 }
 
-// dispatchWorkflow answers in the words of GitHub's, which are not documented but for their statuses.
+// dispatchWorkflow answers like GitHub, which documents only the status codes.
 func (f *Forge) dispatchWorkflow(c *call) (reply, error) {
 	ask, err := decode[workflowDispatch](c.Request)
 	if err != nil {
 		return fail(err)
 	}
 	if len(ask.Inputs) > maxInputs {
-		return fail(unprocessable(fmt.Sprintf("Invalid request.\n\nNo more than %d properties are allowed; %d were supplied.", maxInputs, len(ask.Inputs))))
+		return fail(
+			unprocessable(
+				fmt.Sprintf(
+					"Invalid request.\n\nNo more than %d properties are allowed; %d were supplied.",
+					maxInputs,
+					len(ask.Inputs),
+				),
+			),
+		)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -531,15 +584,31 @@ func (f *Forge) dispatchWorkflow(c *call) (reply, error) {
 	if err != nil {
 		return fail(err)
 	}
-	r := f.start(c.repo, w, Run{Event: "workflow_dispatch", Branch: strings.TrimPrefix(strings.TrimPrefix(ask.Ref, "refs/heads/"), "refs/tags/"), SHA: head, Inputs: inputs}, c.who())
+	r := f.start(
+		c.repo,
+		w,
+		Run{
+			Event:  "workflow_dispatch",
+			Branch: strings.TrimPrefix(strings.TrimPrefix(ask.Ref, "refs/heads/"), "refs/tags/"),
+			SHA:    head,
+			Inputs: inputs,
+		},
+		c.who(),
+	)
 	if !ask.Details {
 		return noContent()
 	}
-	return ok(map[string]any{"workflow_run_id": r.ID, "run_url": c.repo.api("/actions/runs/%d", r.ID), "html_url": c.repo.page("/actions/runs/%d", r.ID)})
+	return ok(
+		map[string]any{
+			"workflow_run_id": r.ID,
+			"run_url":         c.repo.api("/actions/runs/%d", r.ID),
+			"html_url":        c.repo.page("/actions/runs/%d", r.ID),
+		},
+	)
 }
 
-// dispatchable finds the workflow as it is at the ref: GitHub knows it by the default branch, and
-// runs the ref's.
+// dispatchable returns the workflow at the ref. GitHub requires it on the default branch too, but
+// runs the ref's version.
 func (r *repository) dispatchable(name, at string) (*workflow, string, error) {
 	main, _, err := r.mainWorkflows()
 	if err != nil {
@@ -583,7 +652,7 @@ func (r *repository) branchOrTag(name string) (string, bool, error) {
 	return "", false, nil
 }
 
-// accept holds inputs to what the workflow says of them, and fills in its defaults.
+// accept checks inputs against the workflow's declaration and adds the defaults.
 func (w *workflow) accept(given map[string]any) (map[string]string, error) {
 	declared := w.On["workflow_dispatch"].Inputs
 	var unexpected []string
@@ -617,12 +686,14 @@ func (i input) settle(name string, values map[string]string) error {
 	case i.Required && value == "":
 		return unprocessable(fmt.Sprintf("Required input '%s' not provided", name))
 	case given && i.Type == "choice" && !slices.Contains(i.Options, value):
-		return unprocessable(fmt.Sprintf("Provided value '%s' for input '%s' not in the list of allowed values", value, name))
+		return unprocessable(
+			fmt.Sprintf("Provided value '%s' for input '%s' not in the list of allowed values", value, name),
+		)
 	}
 	return nil
 }
 
-// The limits that GitHub documents for a repository_dispatch event.
+// The limits of a repository_dispatch event that GitHub documents.
 const (
 	maxEventType   = 100 // characters
 	maxPayloadKeys = 10  // at the top level
@@ -635,7 +706,7 @@ type Dispatch struct {
 	ClientPayload json.RawMessage
 }
 
-// Dispatches lists the repository_dispatch events that a repository has received, oldest first;
+// Dispatches returns the repository_dispatch events that a repository received, oldest first, or
 // none if there is no such repository.
 func (f *Forge) Dispatches(fullName string) []Dispatch {
 	r, found := f.repository(fullName)
@@ -656,7 +727,15 @@ func (f *Forge) dispatchEvent(c *call) (reply, error) {
 		return fail(err)
 	}
 	if body.EventType == "" || len(body.EventType) > maxEventType {
-		return fail(unprocessable(fmt.Sprintf("Invalid request. event_type has %d characters, want 1 to %d.", len(body.EventType), maxEventType)))
+		return fail(
+			unprocessable(
+				fmt.Sprintf(
+					"Invalid request. event_type has %d characters, want 1 to %d.",
+					len(body.EventType),
+					maxEventType,
+				),
+			),
+		)
 	}
 	if err := checkPayload(body.ClientPayload); err != nil {
 		return fail(err)
@@ -680,7 +759,13 @@ func checkPayload(payload json.RawMessage) error {
 		return unprocessable("Invalid request. client_payload is not an object.")
 	}
 	if len(keys) > maxPayloadKeys {
-		return unprocessable(fmt.Sprintf("Invalid request. No more than %d properties are allowed; %d were supplied.", maxPayloadKeys, len(keys)))
+		return unprocessable(
+			fmt.Sprintf(
+				"Invalid request. No more than %d properties are allowed; %d were supplied.",
+				maxPayloadKeys,
+				len(keys),
+			),
+		)
 	}
 	return nil
 }

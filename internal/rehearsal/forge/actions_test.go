@@ -14,7 +14,7 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// bumpWorkflow listens to both events, and shows the id that it was sent.
+// bumpWorkflow listens to both events, and shows the id in the payload or inputs.
 const bumpWorkflow = `name: Bump
 run-name: ${{ github.event.client_payload.id || inputs.id || 'by hand' }}
 on:
@@ -29,7 +29,7 @@ jobs:
   check: {runs-on: ubuntu-24.04}
 `
 
-// withWorkflows is seeded with workflow files on main.
+// withWorkflows returns a network whose repository has workflow files on main.
 func withWorkflows(t *testing.T, files map[string]string) *networktest.Network {
 	t.Helper()
 	w, clone := networktest.Seeded(t, forge.Repository{})
@@ -70,7 +70,15 @@ const dispatches = "/actions/workflows/bump.yml/dispatches"
 
 func TestWorkflowDispatchIsHeldToTheWorkflow(t *testing.T) {
 	t.Parallel()
-	w := withWorkflows(t, map[string]string{"bump.yml": bumpWorkflow, "ci.yml": "on: [push, pull_request]\njobs: {test: {runs-on: x}}\n", "broken.yml": "on: [\n", "notes.txt": ""})
+	w := withWorkflows(
+		t,
+		map[string]string{
+			"bump.yml":   bumpWorkflow,
+			"ci.yml":     "on: [push, pull_request]\njobs: {test: {runs-on: x}}\n",
+			"broken.yml": "on: [\n",
+			"notes.txt":  "",
+		},
+	)
 	many := strings.Repeat(`"x%d":"",`, 26)
 	for i := range 26 {
 		many = strings.Replace(many, "%d", fmt.Sprint(i), 1)
@@ -98,10 +106,20 @@ func TestWorkflowDispatchIsHeldToTheWorkflow(t *testing.T) {
 		}
 	}
 	w.Forge.SetWorkflowDisabled(networktest.Repository, "bump.yml", true)
-	if status, answer := requests(t, w, "POST", dispatches, `{"ref":"main","inputs":{"id":"a"}}`); status != 422 || !strings.Contains(answer["message"].(string), "disabled") {
+	if status, answer := requests(
+		t,
+		w,
+		"POST",
+		dispatches,
+		`{"ref":"main","inputs":{"id":"a"}}`,
+	); status != 422 ||
+		!strings.Contains(answer["message"].(string), "disabled") {
 		t.Errorf("disabled: %d %v", status, answer)
 	}
-	if runs := w.Forge.Runs(networktest.Repository); len(runs) != 2 || runs[0].Title != "a 1" || runs[0].Inputs["kind"] != "a" || runs[1].Inputs["kind"] != "b" {
+	if runs := w.Forge.Runs(
+		networktest.Repository,
+	); len(runs) != 2 || runs[0].Title != "a 1" || runs[0].Inputs["kind"] != "a" ||
+		runs[1].Inputs["kind"] != "b" {
 		t.Errorf("runs: %+v, want two, titled by their ids", runs)
 	}
 	if _, answer := requests(t, w, "GET", "/actions/workflows", ""); answer["total_count"] != 2.0 {
@@ -123,13 +141,17 @@ func TestRepositoryDispatchStartsWhatListens(t *testing.T) {
 	for _, r := range w.Forge.Runs(networktest.Repository) {
 		seen = append(seen, r.Workflow+": "+r.Title)
 	}
-	want := []string{".github/workflows/any.yml: .github/workflows/any.yml", ".github/workflows/bump.yml: tiny 1.0.0", ".github/workflows/any.yml: .github/workflows/any.yml"}
+	want := []string{
+		".github/workflows/any.yml: .github/workflows/any.yml",
+		".github/workflows/bump.yml: tiny 1.0.0",
+		".github/workflows/any.yml: .github/workflows/any.yml",
+	}
 	if strings.Join(seen, "\n") != strings.Join(want, "\n") {
 		t.Errorf("runs\n%s\nwant\n%s", strings.Join(seen, "\n"), strings.Join(want, "\n"))
 	}
 }
 
-// A test's function is the run: it begins, is in progress, and ends as the function says.
+// A test's function is the run: it starts, is in progress, and ends with the function's result.
 func TestARunIsFollowed(t *testing.T) {
 	t.Parallel()
 	w := withWorkflows(t, map[string]string{"bump.yml": bumpWorkflow})
@@ -195,7 +217,7 @@ func TestChecks(t *testing.T) {
 	w, clone := networktest.Seeded(t, forge.Repository{})
 	head := networktest.Git(t, w, clone, "rev-parse", "HEAD")
 	if _, answer := requests(t, w, "GET", "/commits/main/status", ""); answer["state"] != "pending" || answer["total_count"] != 0.0 {
-		t.Errorf("nothing said: %v %v", answer["state"], answer["total_count"])
+		t.Errorf("nothing reported: %v %v", answer["state"], answer["total_count"])
 	}
 	w.Forge.SetCheck(networktest.Repository, head, forge.Check{Name: "test", Conclusion: "failure"})
 	w.Forge.SetCheck(networktest.Repository, head, forge.Check{Name: "test", Conclusion: "success", Run: 7})
@@ -205,7 +227,9 @@ func TestChecks(t *testing.T) {
 	w.Forge.SetRequired(networktest.Repository, "main", "test", "dco")
 	_, answer := requests(t, w, "GET", "/commits/"+head+"/check-runs", "")
 	list, _ := answer["check_runs"].([]any)
-	if len(list) != 2 || list[0].(map[string]any)["conclusion"] != "success" || !strings.Contains(list[0].(map[string]any)["details_url"].(string), "/actions/runs/7/job/") || list[1].(map[string]any)["conclusion"] != nil {
+	if len(list) != 2 || list[0].(map[string]any)["conclusion"] != "success" ||
+		!strings.Contains(list[0].(map[string]any)["details_url"].(string), "/actions/runs/7/job/") ||
+		list[1].(map[string]any)["conclusion"] != nil {
 		t.Errorf("check runs: %v", list)
 	}
 	if _, answer := requests(t, w, "GET", "/commits/main/status", ""); answer["state"] != "failure" || answer["total_count"] != 2.0 {

@@ -15,19 +15,19 @@ import (
 	"time"
 )
 
-// call is one request to the API: who asks, and about which repository.
+// call is one request to the API, with its caller and repository.
 type call struct {
 	*http.Request
-	by    *token      // that the caller showed; nil for none
-	known bool        // the caller showed a token
-	repo  *repository // nil on paths that name none
-	base  string      // the address of the API as the caller wrote it
+	by    *token      // the caller's token; nil without one
+	known bool        // the caller has a token
+	repo  *repository // nil if the path has no repository
+	base  string      // the API's base URL, as the caller wrote it
 }
 
-// writes says whether the caller may change the repository's contents.
+// writes reports whether the caller may change the repository's contents.
 func (c *call) writes() bool { return c.by.may(c.repo, []string{"contents"}, true) }
 
-// who is the account that the caller acts for.
+// who returns the account of the caller.
 func (c *call) who() account {
 	if c.by == nil {
 		return account{}
@@ -35,7 +35,7 @@ func (c *call) who() account {
 	return c.by.account
 }
 
-// reply is a successful answer of the API; a nil body is no body.
+// reply is a successful answer; a nil body is an empty one.
 type reply struct {
 	status int
 	body   any
@@ -51,7 +51,7 @@ func unprocessable(m string) *apiError {
 	return &apiError{status: http.StatusUnprocessableEntity, Message: m}
 }
 
-// apiError is GitHub's shape of an error.
+// apiError is GitHub's JSON form of an error.
 type apiError struct {
 	status  int
 	Message string       `json:"message"`
@@ -69,15 +69,15 @@ type fieldError struct {
 
 func (e *apiError) Error() string { return e.Message }
 
-// invalid is a validation error about one field.
+// invalid returns a validation error about one field.
 func invalid(resource, code, field, message string) *apiError {
 	e := unprocessable("Validation Failed")
 	e.Errors = []fieldError{{resource, code, field, message}}
 	return e
 }
 
-// endpoint is one path of the API. Placeholders: {x} is a segment, {x...} takes slashes too, and
-// {x#} is a number. The first that matches is taken.
+// endpoint is one path of the API. {x} matches a segment, {x...} also matches slashes, and {x#}
+// matches a number. The first match is used.
 type endpoint struct {
 	method, path string
 	write        bool
@@ -99,7 +99,7 @@ func compile(all []endpoint) []endpoint {
 	return all
 }
 
-// dispatcher answers the endpoints of one table below a prefix of the path.
+// dispatcher returns a handler for a table of endpoints below a path prefix.
 func (f *Forge) dispatcher(prefix string, all []endpoint) http.Handler {
 	all = compile(all)
 	return http.StripPrefix(prefix, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -114,7 +114,7 @@ func (f *Forge) dispatcher(prefix string, all []endpoint) http.Handler {
 	}))
 }
 
-// dispatch refuses with 501 what the world does not know: a 404 would read as "absent".
+// dispatch answers unsupported requests with 501. A 404 would mean "absent".
 func (f *Forge) dispatch(all []endpoint, r *http.Request, base string) (reply, error) {
 	by, refused := f.authenticate(r)
 	if refused != nil {
@@ -138,14 +138,19 @@ func (f *Forge) dispatch(all []endpoint, r *http.Request, base string) (reply, e
 		}
 		return f.admit(e, &call{Request: r, by: by, known: by != nil, base: base})
 	}
-	return fail(&apiError{status: http.StatusNotImplemented, Message: fmt.Sprintf("the rehearsal's forge has no %s %s", r.Method, r.URL.Path)})
+	return fail(
+		&apiError{
+			status:  http.StatusNotImplemented,
+			Message: fmt.Sprintf("the rehearsal's forge has no %s %s", r.Method, r.URL.Path),
+		},
+	)
 }
 
 func (e endpoint) takes(method string) bool {
 	return e.method == method || e.method == http.MethodGet && method == http.MethodHead
 }
 
-// admit checks the caller's rights on the repository that the path names, if any.
+// admit checks the caller's rights on the repository in the path, if any.
 func (f *Forge) admit(e endpoint, c *call) (reply, error) {
 	if c.PathValue("owner") == "" {
 		return e.serve(f, c)
@@ -170,8 +175,8 @@ func (f *Forge) admit(e endpoint, c *call) (reply, error) {
 	return e.serve(f, c)
 }
 
-// bring gives a call the repository as it sees it: a write the true one, and a read one that may
-// lag.
+// bring adds the repository to a call: the current state for a write, a possibly lagging one for a
+// read.
 func (f *Forge) bring(c *call, r *repository, write bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -182,8 +187,8 @@ func (f *Forge) bring(c *call, r *repository, write bool) error {
 	return nil
 }
 
-// authenticate finds the token that the caller showed, nil for none; a wrong one is refused
-// everywhere, also where none is needed.
+// authenticate returns the caller's token, or nil without one. A wrong token is refused even if
+// none is needed, as on GitHub.
 func (f *Forge) authenticate(r *http.Request) (*token, *apiError) {
 	secret := credential(r)
 	if secret == "" && r.Header.Get("Authorization") == "" {
@@ -198,7 +203,7 @@ func (f *Forge) authenticate(r *http.Request) (*token, *apiError) {
 	return nil, &apiError{status: http.StatusUnauthorized, Message: "Bad credentials"}
 }
 
-// credential is the secret in any of the forms that GitHub takes.
+// credential returns the secret, in any of the forms that GitHub accepts.
 func credential(r *http.Request) string {
 	if _, password, given := r.BasicAuth(); given {
 		return password
@@ -213,7 +218,7 @@ func credential(r *http.Request) string {
 func (f *Forge) decorate(h http.Header) {
 	h.Set("X-GitHub-Media-Type", "github.v3; format=json")
 	h.Set("X-GitHub-Api-Version-Selected", "2022-11-28")
-	if f.site.isEnterprise() { // where limits are off unless the administrator sets them
+	if f.site.isEnterprise() { // Enterprise servers have no limits unless the administrator sets them
 		h.Set("X-GitHub-Enterprise-Version", f.site.version)
 		return
 	}
@@ -233,7 +238,7 @@ func writeReply(rw http.ResponseWriter, a reply) {
 		body.write(rw)
 	case text:
 		rw.Header().Set("Content-Type", body.kind)
-		io.WriteString(rw, body.body) // a client that has gone needs no answer
+		io.WriteString(rw, body.body) // the client may be gone
 	default:
 		writeJSON(rw, a.status, body)
 	}
@@ -252,10 +257,10 @@ func writeError(rw http.ResponseWriter, err error) {
 func writeJSON(rw http.ResponseWriter, status int, body any) {
 	rw.Header().Set("Content-Type", "application/json; charset=utf-8")
 	rw.WriteHeader(status)
-	json.NewEncoder(rw).Encode(body) // a client that has gone needs no answer
+	json.NewEncoder(rw).Encode(body) // the client may be gone
 }
 
-// decode reads a JSON body.
+// decode parses a JSON body.
 func decode[T any](r *http.Request) (T, error) {
 	var v T
 	if err := json.NewDecoder(r.Body).Decode(&v); err != nil {
@@ -264,7 +269,7 @@ func decode[T any](r *http.Request) (T, error) {
 	return v, nil
 }
 
-// decodeIfAny reads a JSON body that may be left out.
+// decodeIfAny parses an optional JSON body.
 func decodeIfAny[T any](r *http.Request) (T, error) {
 	if r.ContentLength == 0 {
 		var none T
@@ -273,10 +278,10 @@ func decodeIfAny[T any](r *http.Request) (T, error) {
 	return decode[T](r)
 }
 
-// stamp is a time as the API writes it.
+// stamp formats a time as the API does.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
-// nodeID is an opaque global id, another one for each kind and number or name.
+// nodeID returns an opaque global id, unique for each kind and number or name.
 func nodeID(kind string, of any) string {
 	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s:%v", kind, of))
 }
@@ -388,19 +393,20 @@ func uploadEndpoints() []endpoint {
 	}
 }
 
-// need is what the endpoints at and below a path ask for; an empty method is every one, and an
-// empty path is the repository itself.
+// need lists the permissions for the endpoints at and below a path. An empty method means every
+// method, and an empty path the repository itself.
 type need struct {
 	method, under string
 	names         []string
 }
 
 func (n need) fits(method, rest string) bool {
-	return (n.method == "" || n.method == method) && (rest == n.under || n.under != "" && strings.HasPrefix(rest, n.under+"/"))
+	return (n.method == "" || n.method == method) &&
+		(rest == n.under || n.under != "" && strings.HasPrefix(rest, n.under+"/"))
 }
 
-// permissionsOf are the permissions that GitHub asks for below a repository, by how the path
-// goes on; the first line that fits counts, and any one of its names will do:
+// permissionsOf are the permissions that GitHub requires below a repository, by the rest of the
+// path. The first matching line counts, and any one of its permissions is enough:
 // https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
 var permissionsOf = []need{
 	{"PUT", "/pulls/{number#}/merge", []string{"contents"}},
@@ -430,8 +436,8 @@ var permissionsOf = []need{
 	{"", "", []string{"administration"}},
 }
 
-// permissions are those of which the endpoint wants one; there is a line for each that is below a
-// repository.
+// permissions returns the permissions of which the endpoint requires one. Every endpoint below a
+// repository has a line.
 func (e endpoint) permissions() []string {
 	rest := strings.TrimPrefix(e.path, repoPath)
 	i := slices.IndexFunc(permissionsOf, func(n need) bool { return n.fits(e.method, rest) })
@@ -441,7 +447,7 @@ func (e endpoint) permissions() []string {
 	return permissionsOf[i].names
 }
 
-// accepted is what GitHub's header says of an endpoint's permissions.
+// accepted returns GitHub's header about an endpoint's permissions.
 func (e endpoint) accepted() string {
 	level := map[bool]string{false: rightsRead, true: rightsWrite}[e.write]
 	var all []string
@@ -453,7 +459,7 @@ func (e endpoint) accepted() string {
 
 func forbidden(m string) *apiError { return &apiError{status: http.StatusForbidden, Message: m} }
 
-// paged answers one page of items, with links to the others in the way of GitHub's.
+// paged returns one page of items, and links to the other pages as GitHub sends them.
 func paged[T any](c *call, items []T, perPage int) ([]T, http.Header) {
 	page := number(c, "page", 1)
 	if n := number(c, "per_page", perPage); n > 0 {

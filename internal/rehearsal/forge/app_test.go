@@ -19,7 +19,7 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// sign is the token by which an App speaks for itself.
+// sign returns an App's JWT.
 func sign(t *testing.T, key *rsa.PrivateKey, c forge.Claims) string {
 	t.Helper()
 	body, err := json.Marshal(c)
@@ -44,10 +44,15 @@ func newKey(t *testing.T) *rsa.PrivateKey {
 	return key
 }
 
-// askToken asks for an installation's token; the answer is the token, or what is wrong.
+// askToken requests an installation's token. It returns the token, or the error message.
 func askToken(t *testing.T, w *networktest.Network, bearer string, installation int64, ask string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("https://api.github.com/app/installations/%d/access_tokens", installation), strings.NewReader(ask))
+	req, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodPost,
+		fmt.Sprintf("https://api.github.com/app/installations/%d/access_tokens", installation),
+		strings.NewReader(ask),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

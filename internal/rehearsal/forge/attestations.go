@@ -12,25 +12,25 @@ import (
 	"github.com/klauspost/compress/snappy"
 )
 
-// attestation is a Sigstore bundle that a repository's workflow gave to the forge.
+// attestation is a Sigstore bundle that a workflow of the repository uploaded.
 type attestation struct {
 	id     int64
 	digest string // of the subject
 	bundle []byte
 }
 
-const attestationsPage = 30 // attestations in one answer unless the client asks for another number
+const attestationsPage = 30 // the page size if the client sets none
 
-// Attest has the forge hold a Sigstore bundle, which is JSON, for what the repository made with
-// this digest, as actions/attest does. It returns an error if there is no such repository, or the
-// bundle is no JSON; what the bundle says is for those to judge who verify it.
+// Attest stores a Sigstore bundle (JSON) for a digest, as actions/attest does. It returns an error
+// if there is no such repository, or if the bundle is not JSON. Judging its content is left to
+// verifiers.
 func (f *Forge) Attest(repository, digest string, bundle []byte) error {
 	r, found := f.repository(repository)
 	if !found {
 		return fmt.Errorf("attesting %s: there is no repository %s", digest, repository)
 	}
 	if !json.Valid(bundle) {
-		return fmt.Errorf("attesting %s: the bundle is no JSON", digest)
+		return fmt.Errorf("attesting %s: the bundle is not JSON", digest)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -38,7 +38,7 @@ func (f *Forge) Attest(repository, digest string, bundle []byte) error {
 	return nil
 }
 
-// states tells whether a bundle's statement is of a type of predicate.
+// states reports whether a bundle's statement has a predicate type.
 func (a attestation) states(predicate string) bool {
 	var b struct {
 		Envelope struct{ Payload []byte } `json:"dsseEnvelope"`
@@ -46,20 +46,27 @@ func (a attestation) states(predicate string) bool {
 	var statement struct {
 		PredicateType string `json:"predicateType"`
 	}
-	return json.Unmarshal(a.bundle, &b) == nil && json.Unmarshal(b.Envelope.Payload, &statement) == nil && statement.PredicateType == predicate
+	return json.Unmarshal(a.bundle, &b) == nil && json.Unmarshal(b.Envelope.Payload, &statement) == nil &&
+		statement.PredicateType == predicate
 }
 
-// listAttestations answers 404 where there are none, and gives of each bundle only the address, as
+// listAttestations answers 404 if there are none. Of each bundle it returns only the address, as
 // GitHub does since July 2026 (aaif-goose/goose#10557).
 func (f *Forge) listAttestations(c *call) (reply, error) {
 	query := c.URL.Query()
 	predicate := query.Get("predicate_type")
 	if query.Has("before") || predicate != "" && !strings.Contains(predicate, "://") {
-		return fail(&apiError{status: http.StatusNotImplemented, Message: "the rehearsal's forge lists attestations from the first on, and knows no short names of predicates"})
+		return fail(
+			&apiError{
+				status: http.StatusNotImplemented,
+				Message: "the rehearsal's forge lists attestations only from the first page, " +
+					"and supports no short names of predicates",
+			},
+		)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	after, _ := strconv.ParseInt(query.Get("after"), 10, 64) // without one, from the first on
+	after, _ := strconv.ParseInt(query.Get("after"), 10, 64) // 0 if absent
 	var all []attestation
 	for _, a := range c.repo.attestations {
 		if a.digest == c.PathValue("digest") && a.id > after && (predicate == "" || a.states(predicate)) {
@@ -81,7 +88,13 @@ func (f *Forge) listAttestations(c *call) (reply, error) {
 func (r *repository) attestationsJSON(all []attestation) []any {
 	shown := []any{}
 	for _, a := range all {
-		address := fmt.Sprintf("https://%s/attestations/%s/%d.json.sn?sig=%s", hostBundles, r.fullName(), a.id, nodeID("Attestation", a.id))
+		address := fmt.Sprintf(
+			"https://%s/attestations/%s/%d.json.sn?sig=%s",
+			hostBundles,
+			r.fullName(),
+			a.id,
+			nodeID("Attestation", a.id),
+		)
 		shown = append(shown, map[string]any{"bundle_url": address, "repository_id": r.id, "initiator": "user"})
 	}
 	return shown
@@ -89,8 +102,8 @@ func (r *repository) attestationsJSON(all []attestation) []any {
 
 var bundlePath = regexp.MustCompile(`^/attestations/([^/]+/[^/]+)/([0-9]+)\.json\.sn$`)
 
-// serveBundle takes the place of the store of bundles, which knows no token of GitHub's, and
-// refuses who shows one; gh shows its own to all of GitHub's hosts.
+// serveBundle acts as the bundle store. The store does not know GitHub's tokens and refuses
+// requests with one, while gh sends its token to all of GitHub's hosts.
 func (f *Forge) serveBundle(rw http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Authorization") != "" {
 		http.Error(rw, "the address is signed, and takes no other authorization", http.StatusBadRequest)
@@ -106,10 +119,10 @@ func (f *Forge) serveBundle(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rw.Header().Set("Content-Type", "application/x-snappy")
-	rw.Write(packed) // a client that has gone needs no answer
+	rw.Write(packed) // the client may be gone
 }
 
-// findBundle is the bundle in snappy's block format.
+// findBundle returns the bundle in snappy's block format.
 func (f *Forge) findBundle(repository, id, signature string) ([]byte, bool) {
 	r, found := f.repository(repository)
 	if !found {

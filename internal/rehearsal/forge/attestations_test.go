@@ -51,11 +51,11 @@ func TestAttestationsArePublic(t *testing.T) {
 		t.Errorf("the bundle, asked for with GitHub's token: %d, want 400", resp.StatusCode)
 	}
 	if status, _, _ := networktest.Get(w, address+someDigest+"?predicate_type=x"); status != 501 {
-		t.Errorf("a short name that the world lacks: %d, want 501", status)
+		t.Errorf("a short name that the forge lacks: %d, want 501", status)
 	}
 }
 
-// gh asks for those of one predicate alone.
+// gh requests the attestations of a single predicate.
 func TestAttestationsOfAPredicate(t *testing.T) {
 	t.Parallel()
 	w, _ := networktest.Seeded(t, forge.Repository{})
@@ -70,14 +70,15 @@ func TestAttestationsOfAPredicate(t *testing.T) {
 		t.Errorf("%d %s (%v), want one", status, body, err)
 	}
 	if status, body, err := networktest.Get(w, address+"b"); err != nil || status != 404 {
-		t.Errorf("of a predicate that nobody stated: %d %s (%v), want 404", status, body, err)
+		t.Errorf("of a predicate without statements: %d %s (%v), want 404", status, body, err)
 	}
 }
 
 func TestAttestRefuses(t *testing.T) {
 	t.Parallel()
 	w, _ := networktest.Seeded(t, forge.Repository{})
-	for _, err := range []error{w.Forge.Attest("no/such", someDigest, []byte(`{}`)), w.Forge.Attest(networktest.Repository, someDigest, []byte(`x`)), w.Forge.SetImmutable("no/such", true)} {
+	for _, err := range []error{w.Forge.Attest("no/such", someDigest, []byte(`{}`)), w.Forge.Attest(networktest.Repository, someDigest, []byte(`x`)),
+		w.Forge.SetImmutable("no/such", true)} {
 		if err == nil {
 			t.Error("nonsense was taken")
 		}

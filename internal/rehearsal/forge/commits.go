@@ -39,7 +39,7 @@ func (f *Forge) createRefs(c *call) (reply, error) {
 	if err != nil {
 		return fail(err)
 	}
-	if ok, err := c.repo.says("check-ref-format", ask.Ref); err != nil {
+	if ok, err := c.repo.isTrue("check-ref-format", ask.Ref); err != nil {
 		return fail(err)
 	} else if !ok || !strings.HasPrefix(ask.Ref, "refs/") || strings.Count(ask.Ref, "/") < 2 {
 		return fail(unprocessable(fmt.Sprintf("%s is not a valid ref name.", ask.Ref)))
@@ -51,8 +51,13 @@ func (f *Forge) createRefs(c *call) (reply, error) {
 	if kind == "" {
 		return fail(unprocessable("Object does not exist"))
 	}
-	if _, exists, err := c.repo.ref(ask.Ref); err == nil && !exists && slices.Contains(c.repo.listed(burnedTags), ask.Ref) {
-		return fail(unprocessable("Repository rule violations found\n\nCannot create ref due to creations being restricted."))
+	if _, exists, err := c.repo.ref(
+		ask.Ref,
+	); err == nil && !exists &&
+		slices.Contains(c.repo.listed(burnedTags), ask.Ref) {
+		return fail(
+			unprocessable("Repository rule violations found\n\nCannot create ref due to creations being restricted."),
+		)
 	}
 	err = c.repo.createRef(ask.Ref, ask.SHA)
 	if errors.Is(err, errRefExists) {
@@ -64,7 +69,7 @@ func (f *Forge) createRefs(c *call) (reply, error) {
 	return made(c.repo.refJSON(ref{ask.Ref, ask.SHA, kind}))
 }
 
-// updateRef moves a ref; without force only forwards.
+// updateRef moves a ref; without force only forward.
 func (f *Forge) updateRef(c *call) (reply, error) {
 	ask, err := decode[struct {
 		SHA   *string
@@ -93,7 +98,7 @@ func (f *Forge) updateRef(c *call) (reply, error) {
 	return ok(c.repo.refJSON(ref{now.name, *ask.SHA, kind}))
 }
 
-// checkMove refuses to move a ref to where it may not go, and tells what kind of object is there.
+// checkMove returns an error if a ref may not move to an object, and that object's kind.
 func (r *repository) checkMove(now ref, to string, force bool) (kind string, err error) {
 	if kind, err = r.kind(to); err != nil {
 		return "", err
@@ -115,7 +120,8 @@ func (r *repository) checkMove(now ref, to string, force bool) (kind string, err
 	return kind, err
 }
 
-// isForward says whether a ref's history is part of the other's; what is no commit has none.
+// isForward reports whether the ref's history is part of the other's. Objects other than commits
+// have no history.
 func (r *repository) isForward(now ref, to string) (bool, error) {
 	from, leads, err := r.commitOf(now.name)
 	if err != nil || !leads {
@@ -195,7 +201,14 @@ func (f *Forge) createTag(c *call) (reply, error) {
 	if kind == "" || kind != ask.Type {
 		return fail(unprocessable(fmt.Sprintf("Object %q is of type %q, want %q", ask.Object, kind, ask.Type)))
 	}
-	text := fmt.Sprintf("object %s\ntype %s\ntag %s\ntagger %s\n\n%s\n", ask.Object, kind, ask.Tag, f.line(tagger), strings.TrimSuffix(ask.Message, "\n"))
+	text := fmt.Sprintf(
+		"object %s\ntype %s\ntag %s\ntagger %s\n\n%s\n",
+		ask.Object,
+		kind,
+		ask.Tag,
+		f.line(tagger),
+		strings.TrimSuffix(ask.Message, "\n"),
+	)
 	sha, err := c.repo.run(text, "mktag")
 	if err != nil {
 		return fail(unprocessable(err.Error()))
@@ -203,7 +216,7 @@ func (f *Forge) createTag(c *call) (reply, error) {
 	return c.showTag(strings.TrimSpace(sha), http.StatusCreated)
 }
 
-// tagJSON shows an annotated tag.
+// tagJSON returns the JSON of an annotated tag.
 func (r *repository) tagJSON(sha string) (map[string]any, error) {
 	raw, err := r.run("", "cat-file", "tag", sha)
 	if err != nil {
@@ -216,25 +229,30 @@ func (r *repository) tagJSON(sha string) (map[string]any, error) {
 		fields[key] = value
 	}
 	return map[string]any{
-		"sha": sha, "node_id": nodeID("Tag", sha), "url": r.api("/git/tags/%s", sha),
-		"tag": fields["tag"], "message": strings.TrimSuffix(message, "\n"), "tagger": parsePerson(fields["tagger"]).json(),
-		"object": r.objectJSON(fields["object"], fields["type"]), "verification": unsigned(),
+		"sha":          sha,
+		"node_id":      nodeID("Tag", sha),
+		"url":          r.api("/git/tags/%s", sha),
+		"tag":          fields["tag"],
+		"message":      strings.TrimSuffix(message, "\n"),
+		"tagger":       parsePerson(fields["tagger"]).json(),
+		"object":       r.objectJSON(fields["object"], fields["type"]),
+		"verification": unsigned(),
 	}, nil
 }
 
-const comparePage = 250 // commits in one answer unless the client asks for another number
+const comparePage = 250 // the page size if the client sets none
 
-// commit is what the API shows of one.
+// commit is a parsed commit object.
 type commit struct {
 	sha, tree         string
 	parents           []string
 	author, committer person
 	message           string
-	signature         string // as it stands in the object; "" if there is none
-	payload           string // what a signature is made over
+	signature         string // as in the object; "" if unsigned
+	payload           string // the signed bytes
 }
 
-// commits reads those that a revision range of checked SHAs names, oldest first.
+// commits returns the commits of a revision range of checked SHAs, oldest first.
 func (r *repository) commits(args ...string) ([]commit, error) {
 	list, err := r.run("", append([]string{"rev-list", "--reverse"}, args...)...)
 	if err != nil || list == "" {
@@ -250,18 +268,18 @@ func (r *repository) commits(args ...string) ([]commit, error) {
 		fields := strings.Fields(head) // name, kind, size
 		size, err := strconv.Atoi(fields[len(fields)-1])
 		if err != nil || size >= len(body) {
-			return nil, fmt.Errorf("reading commits: git says %q", head)
+			return nil, fmt.Errorf("reading commits: git printed %q", head)
 		}
 		all, rest = append(all, parseCommit(fields[0], body[:size])), body[size+1:]
 	}
 	return all, nil
 }
 
-// parseCommit reads a commit as git stores it.
+// parseCommit parses a commit object.
 func parseCommit(sha, raw string) commit {
 	c := commit{sha: sha}
 	head, message, _ := strings.Cut(raw, "\n\n")
-	var signed, kept []string // the lines of the signature, and all others
+	var signed, kept []string // the lines of the signature, and the others
 	for line := range strings.SplitSeq(head, "\n") {
 		key, value, _ := strings.Cut(line, " ")
 		switch {
@@ -314,14 +332,17 @@ func (f *Forge) getCommit(c *call) (reply, error) {
 	return ok(f.commitJSON(c.repo, one))
 }
 
-// text is an answer that is no JSON.
+// text is a response body that is not JSON.
 type text struct{ kind, body string }
 
-// commitJSON leaves out the files and the statistics, which are optional in the API.
+// commitJSON omits the files and statistics, which the API declares optional.
 func (f *Forge) commitJSON(r *repository, c commit) map[string]any {
 	parents := []any{}
 	for _, p := range c.parents {
-		parents = append(parents, map[string]any{"sha": p, "url": r.api("/commits/%s", p), "html_url": r.page("/commit/%s", p)})
+		parents = append(
+			parents,
+			map[string]any{"sha": p, "url": r.api("/commits/%s", p), "html_url": r.page("/commit/%s", p)},
+		)
 	}
 	return map[string]any{
 		"sha": c.sha, "node_id": nodeID("Commit", c.sha), "url": r.api("/commits/%s", c.sha),
@@ -350,14 +371,23 @@ func (f *Forge) getBranch(c *call) (reply, error) {
 	}
 	at := c.repo.api("/branches/%s", name)
 	return ok(map[string]any{
-		"name": name, "commit": f.commitJSON(c.repo, head), "protected": false,
-		"protection":     map[string]any{"enabled": false, "required_status_checks": map[string]any{"enforcement_level": "off", "contexts": []string{}, "checks": []string{}}},
+		"name":      name,
+		"commit":    f.commitJSON(c.repo, head),
+		"protected": false,
+		"protection": map[string]any{
+			"enabled": false,
+			"required_status_checks": map[string]any{
+				"enforcement_level": "off",
+				"contexts":          []string{},
+				"checks":            []string{},
+			},
+		},
 		"protection_url": at + "/protection",
 		"_links":         map[string]any{"self": at, "html": c.repo.page("/tree/%s", name)},
 	})
 }
 
-// span is the pair of commits that a comparison is about.
+// span is the pair of commits of a comparison.
 type span struct {
 	baseName, headName string
 	base, head, merge  string
@@ -380,7 +410,7 @@ func (f *Forge) compare(c *call) (reply, error) {
 	return f.compareReply(c, s, all)
 }
 
-// measure finds the commits of a span and how far they are apart.
+// measure fills in the commits of a span and the distances between its ends.
 func (r *repository) measure(s *span) error {
 	var err error
 	if s.base, err = r.mustCommit(s.baseName); err != nil {
@@ -389,9 +419,12 @@ func (r *repository) measure(s *span) error {
 	if s.head, err = r.mustCommit(s.headName); err != nil {
 		return err
 	}
-	related, err := r.says("merge-base", s.base, s.head)
+	related, err := r.isTrue("merge-base", s.base, s.head)
 	if err == nil && !related {
-		err = &apiError{status: http.StatusNotFound, Message: fmt.Sprintf("No common ancestor between %s and %s.", s.baseName, s.headName)}
+		err = &apiError{
+			status:  http.StatusNotFound,
+			Message: fmt.Sprintf("No common ancestor between %s and %s.", s.baseName, s.headName),
+		}
 	}
 	if err != nil {
 		return err
@@ -416,7 +449,7 @@ func (r *repository) mustCommit(name string) (string, error) {
 	return sha, err
 }
 
-// count is the number of commits that to has and from has not.
+// count returns the number of commits in to that are not in from.
 func (r *repository) count(from, to string) (int, error) {
 	out, err := r.run("", "rev-list", "--count", from+".."+to)
 	if err != nil {
@@ -452,29 +485,46 @@ func (f *Forge) compareReply(c *call, s span, all []commit) (reply, error) {
 		shown = append(shown, f.commitJSON(c.repo, one))
 	}
 	page := c.repo.page("/compare/%s...%s", s.baseName, s.headName)
-	return reply{http.StatusOK, map[string]any{
-		"url": c.repo.api("/compare/%s...%s", s.baseName, s.headName), "html_url": page,
-		"permalink_url": c.repo.page("/compare/%s...%s", s.base, s.head), "diff_url": page + ".diff", "patch_url": page + ".patch",
-		"base_commit": f.commitJSON(c.repo, base), "merge_base_commit": f.commitJSON(c.repo, merge),
-		"status": s.status(), "ahead_by": s.ahead, "behind_by": s.behind, "total_commits": s.ahead, "commits": shown,
-	}, header}, nil
+	return reply{
+		http.StatusOK,
+		map[string]any{
+			"url":      c.repo.api("/compare/%s...%s", s.baseName, s.headName),
+			"html_url": page,
+			"permalink_url": c.repo.page(
+				"/compare/%s...%s",
+				s.base,
+				s.head,
+			),
+			"diff_url":          page + ".diff",
+			"patch_url":         page + ".patch",
+			"base_commit":       f.commitJSON(c.repo, base),
+			"merge_base_commit": f.commitJSON(c.repo, merge),
+			"status":            s.status(),
+			"ahead_by":          s.ahead,
+			"behind_by":         s.behind,
+			"total_commits":     s.ahead,
+			"commits":           shown,
+		},
+		header,
+	}, nil
 }
 
 // Check is a check run on a commit, such as a job of a workflow.
 type Check struct {
 	Name   string
-	Status string // queued, in_progress or completed; "" is completed
-	// Conclusion of a completed one, such as success or failure.
+	Status string // queued, in_progress or completed; "" means completed
+	// Conclusion of a completed check, such as success or failure.
 	Conclusion string
-	// Run is the id of the workflow run that the check is a job of, or 0.
+	// Run is the id of the check's workflow run, or 0.
 	Run int64
 }
 
-// checks is what is said of a repository's commits and demanded of its branches.
+// checks are the checks and statuses of a repository's commits, and those that its branches
+// require.
 type checks struct {
 	checkRuns map[string][]checkRun     // by commit
 	statuses  map[string][]commitStatus // by commit
-	required  map[string][]string       // contexts by branch
+	required  map[string][]string       // context names by branch
 }
 
 type checkRun struct {
@@ -489,7 +539,7 @@ type commitStatus struct {
 	at             time.Time
 }
 
-// SetCheck puts a check run on a commit; it takes the place of one of the same name.
+// SetCheck sets a check run on a commit. It replaces one with the same name.
 func (f *Forge) SetCheck(fullName, commit string, c Check) {
 	f.alter(fullName, func(r *repository) {
 		c.Status = cmp.Or(c.Status, runCompleted)
@@ -498,8 +548,8 @@ func (f *Forge) SetCheck(fullName, commit string, c Check) {
 	})
 }
 
-// SetStatus puts a status (pending, success, failure, error) on a commit; it takes the place of one
-// of the same context.
+// SetStatus sets a status (pending, success, failure, error) on a commit. It replaces one with the
+// same context.
 func (f *Forge) SetStatus(fullName, commit, context, state string) {
 	f.alter(fullName, func(r *repository) {
 		kept := slices.DeleteFunc(r.statuses[commit], func(o commitStatus) bool { return o.context == context })
@@ -507,7 +557,7 @@ func (f *Forge) SetStatus(fullName, commit, context, state string) {
 	})
 }
 
-// SetRequired has a ruleset require that these checks are green on a branch.
+// SetRequired makes a ruleset require checks on a branch.
 func (f *Forge) SetRequired(fullName, branch string, contexts ...string) {
 	f.alter(fullName, func(r *repository) { put(&r.required, branch, contexts) })
 }
@@ -519,7 +569,7 @@ func put[V any](in *map[string]V, key string, value V) {
 	(*in)[key] = value
 }
 
-// alter changes a repository, which must exist: else it is a wrong test, and panics.
+// alter changes a repository. It panics if there is none, since the test is wrong then.
 func (f *Forge) alter(fullName string, change func(*repository)) {
 	r, found := f.repository(fullName)
 	if !found {
@@ -530,7 +580,7 @@ func (f *Forge) alter(fullName string, change func(*repository)) {
 	change(r)
 }
 
-// checkedCommit is the commit that the path names.
+// checkedCommit returns the commit in the path.
 func (c *call) checkedCommit() (string, error) {
 	sha, found, err := c.repo.commitOf(c.PathValue("ref"))
 	if err == nil && !found {
@@ -572,10 +622,28 @@ func (r *repository) checkRunJSON(sha string, c checkRun) map[string]any {
 	}
 	at := r.api("/check-runs/%d", c.id)
 	return map[string]any{
-		"id": c.id, "node_id": nodeID("CheckRun", c.id), "name": c.Name, "head_sha": sha, "external_id": "",
-		"status": c.Status, "conclusion": orNull(c.Conclusion), "started_at": stamp(c.at), "completed_at": completed,
-		"url": at, "html_url": page, "details_url": page, "app": nil, "check_suite": map[string]any{"id": c.id}, "pull_requests": []any{},
-		"output": map[string]any{"title": nil, "summary": nil, "text": nil, "annotations_count": 0, "annotations_url": at + "/annotations"},
+		"id":            c.id,
+		"node_id":       nodeID("CheckRun", c.id),
+		"name":          c.Name,
+		"head_sha":      sha,
+		"external_id":   "",
+		"status":        c.Status,
+		"conclusion":    orNull(c.Conclusion),
+		"started_at":    stamp(c.at),
+		"completed_at":  completed,
+		"url":           at,
+		"html_url":      page,
+		"details_url":   page,
+		"app":           nil,
+		"check_suite":   map[string]any{"id": c.id},
+		"pull_requests": []any{},
+		"output": map[string]any{
+			"title":             nil,
+			"summary":           nil,
+			"text":              nil,
+			"annotations_count": 0,
+			"annotations_url":   at + "/annotations",
+		},
 	}
 }
 
@@ -591,8 +659,16 @@ func (f *Forge) getCombinedStatus(c *call) (reply, error) {
 	shown := []any{}
 	for _, s := range items {
 		shown = append(shown, map[string]any{
-			"id": s.id, "node_id": nodeID("Status", s.id), "context": s.context, "state": s.state, "description": nil, "target_url": nil,
-			"avatar_url": nil, "created_at": stamp(s.at), "updated_at": stamp(s.at), "url": c.repo.api("/statuses/%s", sha),
+			"id":          s.id,
+			"node_id":     nodeID("Status", s.id),
+			"context":     s.context,
+			"state":       s.state,
+			"description": nil,
+			"target_url":  nil,
+			"avatar_url":  nil,
+			"created_at":  stamp(s.at),
+			"updated_at":  stamp(s.at),
+			"url":         c.repo.api("/statuses/%s", sha),
 		})
 	}
 	return reply{http.StatusOK, map[string]any{
@@ -601,7 +677,7 @@ func (f *Forge) getCombinedStatus(c *call) (reply, error) {
 	}, header}, nil
 }
 
-// combined is the worst of several states; of none it is pending, as on GitHub.
+// combined returns the worst of several states, and pending for none, as GitHub does.
 func combined(all []commitStatus) string {
 	state := "success"
 	for _, s := range all {
@@ -618,7 +694,7 @@ func combined(all []commitStatus) string {
 	return state
 }
 
-// listRules shows what rulesets demand of a branch, which need not exist.
+// listRules returns the rules of a branch, which need not exist.
 func (f *Forge) listRules(c *call) (reply, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -630,8 +706,14 @@ func (f *Forge) listRules(c *call) (reply, error) {
 			wanted = append(wanted, map[string]any{"context": context})
 		}
 		rules = append(rules, map[string]any{
-			"type": "required_status_checks", "ruleset_id": 1, "ruleset_source": c.repo.fullName(), "ruleset_source_type": "Repository",
-			"parameters": map[string]any{"required_status_checks": wanted, "strict_required_status_checks_policy": false},
+			"type":                "required_status_checks",
+			"ruleset_id":          1,
+			"ruleset_source":      c.repo.fullName(),
+			"ruleset_source_type": "Repository",
+			"parameters": map[string]any{
+				"required_status_checks":               wanted,
+				"strict_required_status_checks_policy": false,
+			},
 		})
 	}
 	items, header := paged(c, rules, 30)

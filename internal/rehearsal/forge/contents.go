@@ -19,18 +19,24 @@ import (
 	"unicode/utf8"
 )
 
-// kindOfMode is what each mode that a tree may hold stands for.
-var kindOfMode = map[string]string{"100644": "blob", "100755": "blob", "120000": "blob", "040000": "tree", "160000": "commit"}
+// kindOfMode is the object type of each mode in a tree.
+var kindOfMode = map[string]string{
+	"100644": "blob",
+	"100755": "blob",
+	"120000": "blob",
+	"040000": "tree",
+	"160000": "commit",
+}
 
-// leaf is one entry that a client asks to have in a tree: an object by its name, a file by its
-// content, or, where the name is null, nothing any more.
+// leaf is one requested entry of a tree: an object by its name, a file by its content, or a removal
+// if the name is null.
 type leaf struct {
 	Path, Mode, Type string
 	SHA              json.RawMessage
 	Content          *string
 }
 
-// sha is the name that was given; the other two answers are "removed" and "not given".
+// sha returns the given name. The other two results are "removed" and "not given".
 func (l leaf) sha() (name string, removed bool) {
 	if l.SHA == nil {
 		return "", false
@@ -39,7 +45,7 @@ func (l leaf) sha() (name string, removed bool) {
 		return "", true
 	}
 	if json.Unmarshal(l.SHA, &name) != nil {
-		name = string(l.SHA) // no text, and so no name of anything
+		name = string(l.SHA) // a name that is not a string is never found
 	}
 	return name, false
 }
@@ -65,7 +71,8 @@ func (f *Forge) createTree(c *call) (reply, error) {
 	if err := c.repo.checkLeaves(ask.Tree); err != nil {
 		return fail(err)
 	}
-	if !c.by.touchesWorkflows(c.repo) && slices.ContainsFunc(ask.Tree, func(l leaf) bool { return strings.HasPrefix(l.Path, guardedFolder) }) {
+	if !c.by.touchesWorkflows(c.repo) &&
+		slices.ContainsFunc(ask.Tree, func(l leaf) bool { return strings.HasPrefix(l.Path, guardedFolder) }) {
 		return fail(c.by.denial())
 	}
 	sha, err := f.writeTree(c.repo, base, ask.Tree)
@@ -79,7 +86,7 @@ func (f *Forge) createTree(c *call) (reply, error) {
 	return createdAt(shown)
 }
 
-// baseTree is the tree that a new one starts from; "" is none. A commit stands for its tree.
+// baseTree returns the tree that a new one starts from, or "". A commit means its tree.
 func (r *repository) baseTree(given *string) (string, error) {
 	if given == nil {
 		return "", nil
@@ -142,7 +149,7 @@ func (l leaf) refusal(kinds map[string]string) error {
 	case l.Content != nil:
 		return nil
 	case want == "commit" && fullSHA.MatchString(name):
-		return nil // of another repository
+		return nil // it is in another repository
 	case kinds[name] != want:
 		return unprocessable(fmt.Sprintf("tree.sha %s is not a valid %s", name, want))
 	}
@@ -154,14 +161,16 @@ func pathRefusal(path string) error {
 		return unprocessable("tree.path cannot start with a slash")
 	}
 	for part := range strings.SplitSeq(path, "/") {
-		if part == "" || part == "." || part == ".." || strings.EqualFold(part, ".git") || strings.ContainsRune(part, 0) || !utf8.ValidString(part) {
+		if part == "" || part == "." || part == ".." || strings.EqualFold(part, ".git") ||
+			strings.ContainsRune(part, 0) ||
+			!utf8.ValidString(part) {
 			return unprocessable("tree.path contains a malformed path component")
 		}
 	}
 	return nil
 }
 
-// writeTree builds a tree in an index of its own.
+// writeTree builds a tree in a separate index.
 func (f *Forge) writeTree(r *repository, base string, all []leaf) (string, error) {
 	dir, err := os.MkdirTemp(filepath.Join(f.dir, "spool"), "index-*")
 	if err != nil {
@@ -181,7 +190,7 @@ func (f *Forge) writeTree(r *repository, base string, all []leaf) (string, error
 	return strings.TrimSpace(sha), err
 }
 
-// put makes the changes in the index: first what goes, then what comes, all in one command.
+// put applies the changes to the index in one command, removals first.
 func (b *bare) put(all []leaf) error {
 	var lines strings.Builder
 	for _, l := range all {
@@ -206,7 +215,7 @@ func (b *bare) put(all []leaf) error {
 	return err
 }
 
-// remove takes a file or a folder away. GitHub refuses it of one that is not there.
+// remove removes a file or a folder. GitHub refuses to remove an absent one.
 func (b *bare) remove(path string) error {
 	out, err := b.below(path)
 	if err != nil {
@@ -218,7 +227,7 @@ func (b *bare) remove(path string) error {
 	return b.drop(out)
 }
 
-// below lists the files at and below a path, each ended by NUL.
+// below returns the files at and below a path, each followed by NUL.
 func (b *bare) below(path string) (string, error) {
 	return b.run("", "--literal-pathspecs", "ls-files", "-z", "--", path)
 }
@@ -232,8 +241,7 @@ func (b *bare) drop(paths string) error {
 	return err
 }
 
-// graft puts the files of a tree in the place of whatever was at the path. git's own command for
-// it wants a working tree.
+// graft replaces a path by the files of a tree. git's own command for it requires a working tree.
 func (b *bare) graft(lines *strings.Builder, path, tree string) error {
 	out, err := b.below(path)
 	if err == nil && out != "" {
@@ -254,7 +262,7 @@ func (b *bare) graft(lines *strings.Builder, path, tree string) error {
 	return nil
 }
 
-// kinds are the types of objects by their names; one that is not there is left out.
+// kinds returns the types of objects by name, without those that do not exist.
 func (b *bare) kinds(names []string) (map[string]string, error) {
 	var ask strings.Builder
 	for _, name := range names {
@@ -275,7 +283,7 @@ func (b *bare) kinds(names []string) (map[string]string, error) {
 	return found, nil
 }
 
-// getTree takes the name of a tree, and also what leads to one: a commit, a branch or a tag.
+// getTree accepts the name of a tree, a commit, a branch or a tag.
 func (f *Forge) getTree(c *call) (reply, error) {
 	sha := c.PathValue("sha")
 	kind, err := c.repo.kind(sha)
@@ -301,7 +309,8 @@ func (f *Forge) getTree(c *call) (reply, error) {
 	return ok(shown)
 }
 
-// treeJSON shows a tree; GitHub cuts one of more than 100,000 entries short, which none here has.
+// treeJSON returns the JSON of a tree. GitHub truncates trees of more than 100,000 entries; the
+// forge does not.
 func (r *repository) treeJSON(sha string, recursive bool) (map[string]any, error) {
 	args := []string{"ls-tree", "-z", "--long"}
 	if recursive {
@@ -320,7 +329,7 @@ func (r *repository) treeJSON(sha string, recursive bool) (map[string]any, error
 	return map[string]any{"sha": sha, "url": r.api("/git/trees/%s", sha), "tree": entries, "truncated": false}, nil
 }
 
-// entryJSON shows an entry; its fields are mode, kind, name and size.
+// entryJSON returns the JSON of an entry with the fields mode, kind, name and size.
 func (r *repository) entryJSON(fields []string, path string) map[string]any {
 	shown := map[string]any{"path": path, "mode": fields[0], "type": fields[1], "sha": fields[2]}
 	if fields[1] != "commit" {
@@ -332,11 +341,11 @@ func (r *repository) entryJSON(fields []string, path string) map[string]any {
 	return shown
 }
 
-// largestInJSON is the size, in bytes, from which on GitHub leaves a file's content out of its
-// JSON: https://docs.github.com/en/rest/repos/contents#get-repository-content
+// largestInJSON is the size in bytes from which GitHub omits a file's content from the JSON:
+// https://docs.github.com/en/rest/repos/contents#get-repository-content
 const largestInJSON = 1 << 20
 
-// getContents shows a file, or lists a folder, of a branch, a tag or a commit.
+// getContents returns a file, or the list of a folder, at a branch, a tag or a commit.
 func (f *Forge) getContents(c *call) (reply, error) {
 	ref := c.URL.Query().Get("ref")
 	name := ref
@@ -357,7 +366,7 @@ func (f *Forge) getContents(c *call) (reply, error) {
 		return fail(err)
 	case kind == "tree":
 		return c.showFolder(s)
-	case kind != "blob": // nothing, or a submodule, of which the world knows no address
+	case kind != "blob": // absent, or a submodule, whose address the forge does not know
 		return fail(notFound())
 	}
 	return c.showFile(s)
@@ -366,7 +375,7 @@ func (f *Forge) getContents(c *call) (reply, error) {
 // treeEntry is a line of git ls-tree.
 type treeEntry struct{ mode, kind, sha, path string }
 
-// listTree lists a folder, whose path ends in /, or one entry.
+// listTree returns the entries of a folder if the path ends in /, or a single entry.
 func (r *repository) listTree(commit, path string) ([]treeEntry, error) {
 	out, err := r.run("", "--literal-pathspecs", "ls-tree", "-z", "--full-tree", commit, "--", path)
 	if err != nil {
@@ -397,7 +406,7 @@ func (c *call) showFolder(s spot) (reply, error) {
 	return conditional(c, reply{status: http.StatusOK, body: shown})
 }
 
-// showFile shows a file, or a link.
+// showFile answers with a file or a link.
 func (c *call) showFile(s spot) (reply, error) {
 	entries, err := c.repo.listTree(s.commit, s.path)
 	if err != nil {
@@ -410,7 +419,10 @@ func (c *call) showFile(s spot) (reply, error) {
 	case shown["type"] == "symlink":
 		shown["target"] = content
 	case strings.Contains(c.Header.Get("Accept"), ".raw"):
-		return conditional(c, reply{status: http.StatusOK, body: text{"application/vnd.github.raw+json; charset=utf-8", content}})
+		return conditional(
+			c,
+			reply{status: http.StatusOK, body: text{"application/vnd.github.raw+json; charset=utf-8", content}},
+		)
 	case len(content) > largestInJSON:
 		shown["encoding"], shown["content"] = "none", ""
 	default:
@@ -419,7 +431,8 @@ func (c *call) showFile(s spot) (reply, error) {
 	return conditional(c, reply{status: http.StatusOK, body: shown})
 }
 
-// entryJSON is what a listing shows of an entry; content is that of a file, or a link's target.
+// entryJSON returns the JSON of an entry in a listing, and the content of a file or the target of a
+// link.
 func (c *call) entryJSON(s spot, e treeEntry) (shown map[string]any, content string, err error) {
 	kind := map[string]string{"tree": "dir", "commit": "submodule"}[e.kind]
 	if kind == "" {
@@ -432,7 +445,16 @@ func (c *call) entryJSON(s spot, e treeEntry) (shown map[string]any, content str
 	if e.kind == "tree" {
 		git, page = "/git/trees/", "/tree/"
 	}
-	self, html := c.repo.api("/contents/%s?ref=%s", escaped(e.path), s.ref), c.repo.page("%s%s/%s", page, s.ref, escaped(e.path))
+	self, html := c.repo.api(
+		"/contents/%s?ref=%s",
+		escaped(e.path),
+		s.ref,
+	), c.repo.page(
+		"%s%s/%s",
+		page,
+		s.ref,
+		escaped(e.path),
+	)
 	shown = map[string]any{
 		"name": path.Base(e.path), "path": e.path, "sha": e.sha, "size": len(content), "type": kind,
 		"url": self, "html_url": html, "git_url": c.repo.api("%s%s", git, e.sha), "download_url": nil,
@@ -444,10 +466,10 @@ func (c *call) entryJSON(s spot, e treeEntry) (shown map[string]any, content str
 	return shown, content, nil
 }
 
-// spot is a place among the files of a commit; an empty path is the top.
+// spot is a path at a commit; an empty path is the root.
 type spot struct{ ref, commit, path string }
 
-// locate finds where the ref ends and the path begins: after the longest ref that exists.
+// locate splits a web path into ref and file path, at the longest ref that exists.
 func (r *repository) locate(rest string) (spot, bool, error) {
 	all, err := r.refs("refs/")
 	if err != nil {
@@ -468,7 +490,8 @@ func (r *repository) locate(rest string) (spot, bool, error) {
 	return spot{}, false, nil
 }
 
-// fullRef is what a name in a web address stands for. A partial ref, such as heads/main, is none there.
+// fullRef returns the ref of a name in a web address. A partial ref, such as heads/main, is not
+// accepted there.
 func fullRef(exists map[string]bool, name string) (string, bool) {
 	for _, full := range []string{name, "refs/heads/" + name, "refs/tags/" + name} {
 		if exists[full] {
@@ -478,7 +501,7 @@ func fullRef(exists map[string]bool, name string) (string, bool) {
 	return name, name == "HEAD" || shortSHA.MatchString(name)
 }
 
-// entry is the kind and the name of the object at a spot, or "" if there is none.
+// entry returns the kind and the name of the object at a spot, or "" if there is none.
 func (r *repository) entry(s spot) (kind, sha string, err error) {
 	if s.path == "" {
 		return "tree", s.commit, nil
@@ -494,7 +517,7 @@ func (r *repository) entry(s spot) (kind, sha string, err error) {
 	return fields[1], fields[2], nil
 }
 
-// find is locate and entry in one; the kind is "" also where there is no such ref.
+// find combines locate and entry. The kind is "" if there is no such ref or path.
 func (r *repository) find(rest string) (s spot, kind, sha string, err error) {
 	s, found, err := r.locate(rest)
 	if err != nil || !found {
@@ -506,7 +529,7 @@ func (r *repository) find(rest string) (s spot, kind, sha string, err error) {
 
 var rawPath = regexp.MustCompile(`^/([^/]+)/([^/]+)/(.+/.+)$`)
 
-// raw answers as raw.githubusercontent.com, which has the files of repositories and nothing else.
+// raw returns the handler of raw.githubusercontent.com, which serves files of repositories.
 func (f *Forge) raw() http.Handler {
 	return f.leads(f.site.raw, func(rw http.ResponseWriter, r *http.Request) {
 		m := rawPath.FindStringSubmatch(r.URL.Path)
@@ -537,7 +560,7 @@ func serveRaw(rw http.ResponseWriter, r *http.Request, repo *repository, rest st
 	http.ServeContent(rw, r, "", time.Time{}, strings.NewReader(body))
 }
 
-// file reads a file, and knows no folders.
+// file returns the content of a file. Folders are absent.
 func (r *repository) file(rest string) (sha, body string, err error) {
 	_, kind, sha, err := r.find(rest)
 	if err == nil && kind != "blob" {
@@ -550,14 +573,14 @@ func (r *repository) file(rest string) (sha, body string, err error) {
 	return sha, body, err
 }
 
-// plainError is an error for who expects no JSON.
+// plainError writes an error as plain text.
 func plainError(rw http.ResponseWriter, err error) {
 	e := &apiError{status: http.StatusInternalServerError, Message: err.Error()}
 	errors.As(err, &e)
 	http.Error(rw, e.Message, e.status)
 }
 
-// visit finds a repository that the caller of a web address may read.
+// visit returns a repository if the caller of a web address may read it.
 func (f *Forge) visit(r *http.Request, fullName string) (*repository, bool) {
 	by, refused := f.authenticate(r)
 	repo, found := f.repository(fullName)
@@ -565,5 +588,5 @@ func (f *Forge) visit(r *http.Request, fullName string) (*repository, bool) {
 	return repo, reads && refused == nil && found && by.sees(repo) && by.may(repo, []string{"contents"}, false)
 }
 
-// escaped is a path as it stands in an address.
+// escaped returns a path in the form for URLs.
 func escaped(path string) string { return (&url.URL{Path: path}).EscapedPath() }

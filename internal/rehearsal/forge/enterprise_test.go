@@ -30,8 +30,8 @@ func newServer319(t *testing.T) (*networktest.Network, *github.Client) {
 	return w, client
 }
 
-// TestEnterpriseIsOneHost does a little of everything on the one name, with git, with an
-// unmodified client, and with the environment that a workflow there has.
+// TestEnterpriseIsOneHost uses a little of everything on the one host: git, an unmodified client,
+// and the environment of a workflow there.
 func TestEnterpriseIsOneHost(t *testing.T) {
 	t.Parallel()
 	w, client := newServer319(t)
@@ -43,7 +43,12 @@ func TestEnterpriseIsOneHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := client.NewUploadRequest(fmt.Sprintf("repos/%s/releases/%d/assets?name=x", networktest.Repository, rel.GetID()), strings.NewReader("bytes"), 5, "text/plain")
+	req, err := client.NewUploadRequest(
+		fmt.Sprintf("repos/%s/releases/%d/assets?name=x", networktest.Repository, rel.GetID()),
+		strings.NewReader("bytes"),
+		5,
+		"text/plain",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +83,7 @@ func TestEnterpriseIsOneHost(t *testing.T) {
 		}
 	}
 	if status, _, err := networktest.Get(w, "https://api.github.com/rate_limit"); err == nil {
-		t.Errorf("api.github.com answers %d, want it to be no part of this world", status)
+		t.Errorf("api.github.com answers %d, want no answer: this network has none", status)
 	}
 	env := strings.Join(w.Env(), "\n")
 	for _, want := range []string{"GITHUB_SERVER_URL=https://" + serverHost, "GITHUB_API_URL=https://" + serverHost + "/api/v3"} {
@@ -103,7 +108,8 @@ func TestEnterpriseLacks(t *testing.T) {
 	}{
 		{"GET", "/immutable-releases", nil, 404, "Not Found"},
 		{"GET", "/attestations/sha256:00", nil, 404, "Not Found"},
-		{"POST", "/actions/workflows/bump.yml/dispatches", map[string]any{"ref": "main", "return_run_details": true}, 400, "Invalid request.\n\n\"return_run_details\" is not a permitted key."},
+		{"POST", "/actions/workflows/bump.yml/dispatches", map[string]any{"ref": "main", "return_run_details": true}, 400,
+			"Invalid request.\n\n\"return_run_details\" is not a permitted key."},
 	} {
 		req, err := client.NewRequest(tc.method, "repos/"+networktest.Repository+tc.path, tc.body)
 		if err != nil {
@@ -126,7 +132,8 @@ func TestEnterpriseLacks(t *testing.T) {
 	if _, err := client.Do(t.Context(), req, &made); err != nil {
 		t.Fatal(err)
 	}
-	if v := made.GetVerification(); v.GetVerified() || v.GetReason() != "unsigned" || made.Committer.GetName() != forge.MainLogin || !strings.HasSuffix(made.Author.GetEmail(), "@users.noreply."+serverHost) {
+	if v := made.GetVerification(); v.GetVerified() || v.GetReason() != "unsigned" || made.Committer.GetName() != forge.MainLogin ||
+		!strings.HasSuffix(made.Author.GetEmail(), "@users.noreply."+serverHost) {
 		t.Errorf("committed %v, want it unsigned and by the bot", made)
 	}
 	if err := w.Forge.CreateRepository("a/b", forge.Repository{Immutable: true}); err == nil {
@@ -147,7 +154,7 @@ func TestEnterpriseNeedsAName(t *testing.T) {
 	}
 }
 
-// TestPeekLeavesTheBody looks at that peeking takes nothing from the body.
+// TestPeekLeavesTheBody checks that peeking consumes nothing of the body.
 func TestPeekLeavesTheBody(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{"a":1}`, `[1]`, ``, `{`} {

@@ -2,7 +2,7 @@ package forge
 
 import "net/http"
 
-// What the tests need of the package's inside.
+// Internals of the package that tests need.
 const (
 	WorkflowFolder = workflowFolder
 	WorkflowLogin  = workflowLogin

@@ -39,19 +39,20 @@ type Options struct {
 	// Now is the clock.
 	Now func() time.Time
 	// Enterprise is the host of a GitHub Enterprise server that the forge answers as instead of
-	// github.com: API, uploads, git and pages on the one name, commits unsigned, no immutable
-	// releases, attestations, rate limits or return_run_details. Empty means github.com.
+	// github.com. The API, uploads, git and pages are then on this host. Commits are unsigned, and
+	// there are no immutable releases, attestations, rate limits or return_run_details. Empty means
+	// github.com.
 	Enterprise string
 }
 
 // Forge is a fake GitHub: its REST API, git over HTTP, release downloads and web pages.
 // Its methods may be called from several goroutines.
 type Forge struct {
-	closed   context.Context // done when the forge is to stop
+	closed   context.Context // done when the forge stops
 	dir      string
 	now      func() time.Time
 	born     time.Time
-	env      []string // of git processes
+	env      []string // environment of git processes
 	backend  string   // path of git's HTTP backend
 	site     *site
 	accounts accounts
@@ -59,8 +60,8 @@ type Forge struct {
 	apps     apps
 	running  sync.WaitGroup // functions of OnRun
 
-	// mu guards all fields below and each repository's memory, also while git runs for a request,
-	// so that what a handler has read stays true until it has answered.
+	// mu guards all fields below and the state of each repository. Handlers hold it while git runs,
+	// so that the state they read is still current when they answer.
 	mu           sync.Mutex
 	repositories map[string]*repository
 	renamed      map[string]*repository // by former name
@@ -111,13 +112,13 @@ func (f *Forge) URL() string { return f.site.web }
 // APIURL returns the address of the REST API, such as https://api.github.com.
 func (f *Forge) APIURL() string { return f.site.api }
 
-// nextID is called with mu held.
+// nextID requires mu to be held.
 func (f *Forge) nextID() int64 {
 	f.lastID++
 	return f.lastID
 }
 
-// repository finds a repository by owner/name.
+// repository returns a repository by owner/name.
 func (f *Forge) repository(fullName string) (*repository, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -128,8 +129,9 @@ func (f *Forge) repository(fullName string) (*repository, bool) {
 func (f *Forge) api() http.Handler     { return f.dispatcher("", apiEndpoints()) }
 func (f *Forge) uploads() http.Handler { return f.dispatcher("", uploadEndpoints()) }
 
-// web answers as github.com: git, downloads, pages that documents link to, and the API once more
-// below the paths that an Enterprise server has, for tools that are given one base URL for all.
+// web returns the handler of github.com: git, downloads and the pages that documents link to. It
+// also serves the API under an Enterprise server's paths, for tools that take one base URL for
+// everything.
 func (f *Forge) web() http.Handler {
 	api := f.dispatcher("/api/v3", apiEndpoints())
 	up := f.dispatcher("/api/uploads", uploadEndpoints())
@@ -157,15 +159,19 @@ func (f *Forge) pages(rw http.ResponseWriter, r *http.Request) {
 	case pagePath.MatchString(r.URL.Path):
 		f.servePage(rw, r)
 	default:
-		http.Error(rw, fmt.Sprintf("the rehearsal's github.com has no %s %s", r.Method, r.URL.Path), http.StatusNotImplemented)
+		http.Error(
+			rw,
+			fmt.Sprintf("the rehearsal's github.com has no %s %s", r.Method, r.URL.Path),
+			http.StatusNotImplemented,
+		)
 	}
 }
 
-// site is where a forge answers, and as which product.
+// site is the set of addresses and the product that the forge answers as.
 type site struct {
-	web, api, uploads, raw string // addresses, without a slash at the end
-	mail                   string // the domain of accounts' addresses that reach nobody
-	gitHub                 person // who commits what is done through pages and API
+	web, api, uploads, raw string // URLs without a trailing slash
+	mail                   string // the domain of noreply email addresses
+	gitHub                 person // the committer of commits made by pages and the API
 	version                string // of an Enterprise server; "" for github.com
 }
 
@@ -174,16 +180,22 @@ var dotcom = &site{
 	mail: "users.noreply.github.com", gitHub: person{Name: "GitHub", Email: "noreply@github.com"},
 }
 
-// enterpriseVersion is one that has not yet learnt return_run_details, which came with 3.21.
+// enterpriseVersion is a version without return_run_details, which was added in 3.21.
 const enterpriseVersion = "3.19.0"
 
-// enterprise is an Enterprise server without subdomains, which has all on one host:
+// enterprise returns the site of an Enterprise server without subdomain isolation, with everything
+// on one host:
 // https://docs.github.com/en/enterprise-server@3.19/rest/using-the-rest-api/getting-started-with-the-rest-api
 func enterprise(host string) *site {
 	web := "https://" + host
 	return &site{
-		web: web, api: web + "/api/v3", uploads: web + "/api/uploads", raw: web + "/raw",
-		mail: "users.noreply." + host, gitHub: person{Name: "GitHub Enterprise", Email: "noreply@" + host}, version: enterpriseVersion,
+		web:     web,
+		api:     web + "/api/v3",
+		uploads: web + "/api/uploads",
+		raw:     web + "/raw",
+		mail:    "users.noreply." + host,
+		gitHub:  person{Name: "GitHub Enterprise", Email: "noreply@" + host},
+		version: enterpriseVersion,
 	}
 }
 
@@ -207,13 +219,13 @@ func (f *Forge) Hosts() map[string]http.Handler {
 	}
 }
 
-// person is the account as git knows it. The mail is the only one that GitHub takes for a bot's:
-// https://github.com/actions/create-github-app-token
+// person returns the account as a git author. The email address is the only form that GitHub maps
+// to a bot: https://github.com/actions/create-github-app-token
 func (s *site) person(a account) person {
 	return person{Name: a.login, Email: fmt.Sprintf("%d+%s@%s", userID(a.login), a.login, s.mail)}
 }
 
-// user is an account as the API shows it inside other things.
+// user returns the short JSON of an account.
 func (s *site) user(a account) map[string]any {
 	at := s.api + "/users/" + url.PathEscape(a.login)
 	page := s.web + "/" + a.login
@@ -221,19 +233,30 @@ func (s *site) user(a account) map[string]any {
 		page = s.web + "/apps/" + strings.TrimSuffix(a.login, "[bot]")
 	}
 	return map[string]any{
-		"login": a.login, "id": userID(a.login), "node_id": nodeID("User", a.login), "type": a.kind, "site_admin": false,
-		"avatar_url": "https://avatars.githubusercontent.com/u/0?v=4", "gravatar_id": "",
-		"url": at, "html_url": page,
-		"followers_url": at + "/followers", "following_url": at + "/following{/other_user}",
-		"gists_url": at + "/gists{/gist_id}", "starred_url": at + "/starred{/owner}{/repo}",
-		"subscriptions_url": at + "/subscriptions", "organizations_url": at + "/orgs", "repos_url": at + "/repos",
-		"events_url": at + "/events{/privacy}", "received_events_url": at + "/received_events",
+		"login":               a.login,
+		"id":                  userID(a.login),
+		"node_id":             nodeID("User", a.login),
+		"type":                a.kind,
+		"site_admin":          false,
+		"avatar_url":          "https://avatars.githubusercontent.com/u/0?v=4",
+		"gravatar_id":         "",
+		"url":                 at,
+		"html_url":            page,
+		"followers_url":       at + "/followers",
+		"following_url":       at + "/following{/other_user}",
+		"gists_url":           at + "/gists{/gist_id}",
+		"starred_url":         at + "/starred{/owner}{/repo}",
+		"subscriptions_url":   at + "/subscriptions",
+		"organizations_url":   at + "/orgs",
+		"repos_url":           at + "/repos",
+		"events_url":          at + "/events{/privacy}",
+		"received_events_url": at + "/received_events",
 	}
 }
 
 var dispatchPath = regexp.MustCompile(`/actions/workflows/[^/]+/dispatches$`)
 
-// lacking is an Enterprise server's answer to what only github.com has; nil where it has it too.
+// lacking returns an Enterprise server's answer to a request that only github.com supports, or nil.
 func (s *site) lacking(r *http.Request) error {
 	if !s.isEnterprise() {
 		return nil
@@ -250,8 +273,7 @@ func (s *site) lacking(r *http.Request) error {
 	return nil
 }
 
-// refuseRunDetails looks into the body and leaves it to be read again
-// (benc-uk/workflow-dispatch#86).
+// refuseRunDetails parses the body and restores it for the handler (benc-uk/workflow-dispatch#86).
 func refuseRunDetails(r *http.Request) error {
 	keys, body, err := peek(r)
 	if err != nil {
@@ -259,26 +281,29 @@ func refuseRunDetails(r *http.Request) error {
 	}
 	r.Body = body
 	if _, asked := keys["return_run_details"]; asked {
-		return &apiError{status: http.StatusBadRequest, Message: "Invalid request.\n\n\"return_run_details\" is not a permitted key."}
+		return &apiError{
+			status:  http.StatusBadRequest,
+			Message: "Invalid request.\n\n\"return_run_details\" is not a permitted key.",
+		}
 	}
 	return nil
 }
 
-// peek reads a JSON object's keys, and gives the body anew.
+// peek returns a JSON object's keys, and the body to read again.
 func peek(r *http.Request) (map[string]json.RawMessage, io.ReadCloser, error) {
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the request's body: %w", err)
 	}
 	var keys map[string]json.RawMessage
-	_ = json.Unmarshal(raw, &keys) // what is no object is for the endpoint to refuse
+	_ = json.Unmarshal(raw, &keys) // the endpoint refuses bodies that are not objects
 	return keys, io.NopCloser(bytes.NewReader(raw)), nil
 }
 
 var pagePath = regexp.MustCompile(`^/([^/]+)/([^/]+)/(blob|tree|raw|releases/tag|archive)/(.+)$`)
 
-// servePage answers at the web addresses that documents link to. What it shows is enough for who
-// asks whether a thing exists.
+// servePage answers at the web addresses that documents link to, with just enough to show that the
+// thing exists.
 func (f *Forge) servePage(rw http.ResponseWriter, r *http.Request) {
 	m := pagePath.FindStringSubmatch(r.URL.Path)
 	repo, visible := f.visit(r, m[1]+"/"+m[2])
@@ -303,8 +328,8 @@ func (f *Forge) page(r *repository, kind, rest string) (reply, error) {
 	return r.filePage(kind, rest)
 }
 
-// filePage sends who asks for a folder as a file, or the other way round, to the right address,
-// as GitHub does, and who asks for the bytes to where those are.
+// filePage redirects like GitHub: a folder requested as a file, the reverse, and requests for the
+// raw bytes.
 func (r *repository) filePage(kind, rest string) (reply, error) {
 	if kind == "tree" {
 		rest = strings.TrimSuffix(rest, "/")
@@ -336,7 +361,7 @@ func (r *repository) plainPage(format string, args ...any) (reply, error) {
 	return ok(text{"text/plain; charset=utf-8", r.fullName() + ": " + fmt.Sprintf(format, args...) + "\n"})
 }
 
-// releasePage is there for a published release, and for a tag without a release too.
+// releasePage exists for a published release, and for a tag without a release.
 func (f *Forge) releasePage(r *repository, tag string) (reply, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -357,7 +382,7 @@ func (f *Forge) releasePage(r *repository, tag string) (reply, error) {
 
 var archiveName = regexp.MustCompile(`^(.+)\.(tar\.gz|zip)$`)
 
-// archive serves the bytes at once, where GitHub sends the client to another host.
+// archive serves the archive directly. GitHub redirects to another host.
 func (r *repository) archive(name string) (reply, error) {
 	m := archiveName.FindStringSubmatch(name)
 	if m == nil {
@@ -371,12 +396,15 @@ func (r *repository) archive(name string) (reply, error) {
 		return fail(notFound())
 	}
 	out, err := r.run("", "archive", "--format="+m[2], "--prefix="+r.name+"-"+folderName(s.ref)+"/", s.commit)
-	return reply{status: http.StatusOK, body: text{map[string]string{"zip": "application/zip", "tar.gz": "application/x-gzip"}[m[2]], out}}, err
+	return reply{
+		status: http.StatusOK,
+		body:   text{map[string]string{"zip": "application/zip", "tar.gz": "application/x-gzip"}[m[2]], out},
+	}, err
 }
 
 var versionTag = regexp.MustCompile(`^v[0-9]`)
 
-// folderName is what GitHub calls an archive's folder after: v1.2.3 loses its v.
+// folderName returns the name that GitHub puts into an archive's folder: v1.2.3 loses its v.
 func folderName(ref string) string {
 	name := strings.TrimPrefix(strings.TrimPrefix(ref, "refs/heads/"), "refs/tags/")
 	if versionTag.MatchString(name) {
@@ -387,8 +415,8 @@ func folderName(ref string) string {
 
 var gitPath = regexp.MustCompile(`^/([^/]+)/([^/]+?)(?:\.git)?/(info/refs|git-upload-pack|git-receive-pack)$`)
 
-// serveGit speaks git's smart HTTP protocol with git's own backend, whose locks make pushes
-// at the same time right.
+// serveGit speaks git's smart HTTP protocol with git's own backend, whose locks serialize
+// simultaneous pushes.
 func (f *Forge) serveGit(rw http.ResponseWriter, r *http.Request) {
 	m := gitPath.FindStringSubmatch(r.URL.Path)
 	write := m[3] == "git-receive-pack" || r.URL.Query().Get("service") == "git-receive-pack"
@@ -401,7 +429,11 @@ func (f *Forge) serveGit(rw http.ResponseWriter, r *http.Request) {
 	case !visible:
 		http.Error(rw, "Repository not found.", http.StatusNotFound)
 	case !by.may(repo, []string{"contents"}, write):
-		http.Error(rw, fmt.Sprintf("Permission to %s.git denied to %s.", repo.fullName(), by.account.login), http.StatusForbidden)
+		http.Error(
+			rw,
+			fmt.Sprintf("Permission to %s.git denied to %s.", repo.fullName(), by.account.login),
+			http.StatusForbidden,
+		)
 	default:
 		if err := f.beforePush(repo, m[3]); err != nil {
 			http.Error(rw, err.Error(), http.StatusInternalServerError)
@@ -411,7 +443,7 @@ func (f *Forge) serveGit(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// beforePush lets the reads of the API lag behind a push too.
+// beforePush makes the API's reads lag behind a push too.
 func (f *Forge) beforePush(r *repository, service string) error {
 	if service != "git-receive-pack" {
 		return nil
@@ -442,13 +474,13 @@ func (f *Forge) runBackend(rw http.ResponseWriter, r *http.Request, repo *reposi
 		Path: f.backend,
 		Dir:  f.dir,
 		Env:  env,
-		// What git has to say goes to the client within the protocol.
+		// The protocol carries git's messages to the client.
 		Logger: log.New(io.Discard, "", 0),
 		Stderr: io.Discard,
 	}).ServeHTTP(rw, r)
 }
 
-// spool gives a chunked body a length: CGI needs one, and git sends large pushes in chunks.
+// spool gives a chunked body a length. CGI requires one, and git sends large pushes in chunks.
 func (f *Forge) spool(r *http.Request) error {
 	if r.ContentLength >= 0 {
 		return nil
@@ -457,7 +489,7 @@ func (f *Forge) spool(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	os.Remove(file.Name()) // the open file stays readable; no path to clean up later
+	os.Remove(file.Name()) // the open file stays readable
 	n, err := io.Copy(file, r.Body)
 	if err == nil {
 		_, err = file.Seek(0, io.SeekStart)
@@ -470,12 +502,12 @@ func (f *Forge) spool(r *http.Request) error {
 	return nil
 }
 
-// repoURL is an address of the API below a repository.
+// api returns an API address of the repository.
 func (r *repository) api(format string, args ...any) string {
 	return r.site.api + "/repos/" + r.fullName() + fmt.Sprintf(format, args...)
 }
 
-// page is an address of the web pages of a repository.
+// page returns a web address of the repository.
 func (r *repository) page(format string, args ...any) string {
 	return strings.TrimSuffix(r.site.web+"/"+r.fullName()+fmt.Sprintf(format, args...), "/")
 }

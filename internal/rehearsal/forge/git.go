@@ -23,10 +23,10 @@ import (
 	"time"
 )
 
-// zeroSHA stands for "no object": the old value of a ref that must not exist yet.
+// zeroSHA means "no object": the old value of a ref that must not exist yet.
 const zeroSHA = "0000000000000000000000000000000000000000"
 
-// gitEnv keeps the machine's and the user's configuration out of the world's own git processes.
+// gitEnv keeps the machine's and the user's configuration out of the forge's git processes.
 func gitEnv(home string) []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "LC_ALL=C", "TZ=UTC",
@@ -36,7 +36,7 @@ func gitEnv(home string) []string {
 
 // bare is a bare git repository on disk.
 type bare struct {
-	ctx context.Context // ends git when the world is closed
+	ctx context.Context // ends git when the forge stops
 	dir string
 	env []string
 }
@@ -66,8 +66,8 @@ func (b *bare) run(stdin string, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
-// says runs a git command that answers by its exit status: 0 yes, 1 no, others are errors.
-func (b *bare) says(args ...string) (bool, error) {
+// isTrue runs a git command whose exit status is its answer: 0 yes, 1 no. Other statuses are errors.
+func (b *bare) isTrue(args ...string) (bool, error) {
 	_, err := b.run("", args...)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 1 {
@@ -133,7 +133,7 @@ func (b *bare) packedRefs() (map[string]string, error) {
 	return shas, nil
 }
 
-// ref finds a ref by its full name.
+// ref returns a ref by its full name.
 func (b *bare) ref(name string) (ref, bool, error) {
 	all, err := b.refs(name)
 	if err != nil || len(all) == 0 || all[0].name != name {
@@ -142,7 +142,7 @@ func (b *bare) ref(name string) (ref, bool, error) {
 	return all[0], true, nil
 }
 
-// kind is the type of an object, or "" if there is none.
+// kind returns the type of an object, or "" if there is none.
 func (b *bare) kind(sha string) (string, error) {
 	if !fullSHA.MatchString(sha) {
 		return "", nil
@@ -180,8 +180,8 @@ var (
 	shortSHA = regexp.MustCompile(`^[0-9a-f]{7,40}$`)
 )
 
-// commitOf finds the commit that a branch, a tag, a partial ref (heads/x) or a SHA names.
-// What a user typed never reaches git as a revision expression.
+// commitOf returns the commit of a branch, a tag, a partial ref (heads/x) or a SHA. User input
+// never reaches git as a revision expression.
 func (b *bare) commitOf(name string) (string, bool, error) {
 	candidates := []string{"refs/heads/" + name, "refs/tags/" + name, "refs/" + name}
 	if name == "HEAD" || strings.HasPrefix(name, "refs/") {
@@ -194,7 +194,7 @@ func (b *bare) commitOf(name string) (string, bool, error) {
 		if sha, err := b.plainCommit(c); sha != "" || err != nil {
 			return sha, err == nil, err
 		}
-		if ok, err := b.says("check-ref-format", "--allow-onelevel", c); err != nil || !ok {
+		if ok, err := b.isTrue("check-ref-format", "--allow-onelevel", c); err != nil || !ok {
 			return "", false, err
 		}
 		out, err := b.run("", "rev-parse", "--verify", "--quiet", "--end-of-options", c+"^{commit}")
@@ -226,7 +226,7 @@ func (b *bare) plainCommit(name string) (string, error) {
 
 var errRefExists = errors.New("reference already exists")
 
-// createRef makes a ref, unless it exists: then the error is errRefExists.
+// createRef creates a ref. If it exists, the error is errRefExists.
 func (b *bare) createRef(name, sha string) error {
 	_, err := b.run("", "update-ref", name, sha, zeroSHA)
 	if err == nil {
@@ -238,15 +238,14 @@ func (b *bare) createRef(name, sha string) error {
 	return err
 }
 
-// maxBlob is the size up to which GitHub takes a blob by its API:
-// https://docs.github.com/en/rest/git/blobs
+// maxBlob is the largest blob that GitHub's API accepts: https://docs.github.com/en/rest/git/blobs
 const maxBlob = 40 << 20
 
 func missing(field string) *apiError {
 	return unprocessable(fmt.Sprintf("Invalid request.\n\n%q wasn't supplied.", field))
 }
 
-// notEmpty refuses to make objects in a repository that has none yet, as GitHub does
+// notEmpty refuses to create objects in an empty repository, as GitHub does
 // (github/rest-api-description#637).
 func (r *repository) notEmpty() error {
 	all, err := r.refs("refs/")
@@ -256,7 +255,7 @@ func (r *repository) notEmpty() error {
 	return err
 }
 
-// createdAt answers with a thing that has an address of its own.
+// createdAt answers 201 with the new object's address.
 func createdAt(body map[string]any) (reply, error) {
 	return reply{http.StatusCreated, body, http.Header{"Location": {body["url"].(string)}}}, nil
 }
@@ -298,18 +297,21 @@ func decodeBlob(content string, encoding *string) (string, error) {
 		return "", unprocessable(fmt.Sprintf("%q is not a valid encoding", kind))
 	}
 	if len(content) > maxBlob {
-		return "", unprocessable("Sorry, your input was too large to process. Consider creating the blob in a local clone of the repository and then pushing it to GitHub.")
+		return "", unprocessable(
+			"Sorry, your input was too large to process. Consider creating the blob in a local clone of the " +
+				"repository and then pushing it to GitHub.",
+		)
 	}
 	return content, nil
 }
 
-// writeObject stores an object of a checked kind and tells its name.
+// writeObject stores an object of a checked kind and returns its name.
 func (b *bare) writeObject(kind, text string) (string, error) {
 	sha, err := b.run(text, "hash-object", "-t", kind, "-w", "--stdin")
 	return strings.TrimSpace(sha), err
 }
 
-const base64Line = 60 // characters; GitHub breaks the lines of a file's content there
+const base64Line = 60 // characters, as in GitHub's answers
 
 func (f *Forge) getBlob(c *call) (reply, error) {
 	sha := c.PathValue("sha")
@@ -333,10 +335,13 @@ func (f *Forge) getBlob(c *call) (reply, error) {
 	})
 }
 
-// acceptsRaw says whether the client wants bytes in place of JSON, by any name that GitHub has
-// had for it.
+// acceptsRaw reports whether the client wants bytes instead of JSON, by any media type that GitHub
+// has used for it.
 func acceptsRaw(h http.Header) bool {
-	return slices.ContainsFunc([]string{"application/vnd.github.raw+json", "application/vnd.github.raw", "application/vnd.github.v3.raw"}, func(kind string) bool { return accepts(h, kind) })
+	return slices.ContainsFunc(
+		[]string{"application/vnd.github.raw+json", "application/vnd.github.raw", "application/vnd.github.v3.raw"},
+		func(kind string) bool { return accepts(h, kind) },
+	)
 }
 
 func folded(s string) string {
@@ -385,7 +390,10 @@ func (a commitAsk) refusal(r *repository) error {
 	case a.Tree == nil:
 		return missing("tree")
 	case a.Signature != nil:
-		return &apiError{status: http.StatusNotImplemented, Message: "the rehearsal's forge takes no signature of the caller's"}
+		return &apiError{
+			status:  http.StatusNotImplemented,
+			Message: "the rehearsal's forge takes no signature of the caller's",
+		}
 	}
 	for role, p := range map[string]*person{"author": a.Author, "committer": a.Committer} {
 		if p == nil {
@@ -410,7 +418,8 @@ func (a commitAsk) refusal(r *repository) error {
 	return nil
 }
 
-// commit is what is asked for. github.com signs for a bot that names nobody, and for none else:
+// commit returns the requested commit. github.com signs commits only for a bot, and only if the
+// request sets no author or committer:
 // https://docs.github.com/en/authentication/managing-commit-signature-verification/about-commit-signature-verification
 func (a commitAsk) commit(s *site, by account) (made commit, signs bool) {
 	made = commit{tree: *a.Tree, parents: a.Parents, message: *a.Message, author: s.person(by)}
@@ -424,15 +433,20 @@ func (a commitAsk) commit(s *site, by account) (made commit, signs bool) {
 	return made, signs
 }
 
-// writeCommit stores a commit that no branch leads to yet. It is written as an object, since
-// commit-tree takes the time from the machine's clock and not from the forge's.
+// writeCommit stores a commit without a branch. It writes the object itself, because commit-tree
+// takes the time from the machine's clock instead of the forge's.
 func (f *Forge) writeCommit(r *repository, c commit, signs bool) (string, error) {
 	text := "tree " + c.tree + "\n"
 	for _, p := range c.parents {
 		text += "parent " + p + "\n"
 	}
 	c.committer.Date = cmp.Or(c.committer.Date, c.author.Date)
-	text += fmt.Sprintf("author %s\ncommitter %s\n\n%s\n", f.line(c.author), f.line(c.committer), strings.TrimRight(c.message, "\n"))
+	text += fmt.Sprintf(
+		"author %s\ncommitter %s\n\n%s\n",
+		f.line(c.author),
+		f.line(c.committer),
+		strings.TrimRight(c.message, "\n"),
+	)
 	if signs {
 		text = signed(text)
 	}
@@ -455,48 +469,75 @@ func (f *Forge) getGitCommit(c *call) (reply, error) {
 	return ok(c.repo.gitCommitJSON(one))
 }
 
-// gitCommitJSON is a commit as git has it, without the accounts of its people.
+// gitCommitJSON returns a commit with git's data only, without accounts.
 func (r *repository) gitCommitJSON(c commit) map[string]any {
 	parents := []any{}
 	for _, p := range c.parents {
-		parents = append(parents, map[string]any{"sha": p, "url": r.api("/git/commits/%s", p), "html_url": r.page("/commit/%s", p)})
+		parents = append(
+			parents,
+			map[string]any{"sha": p, "url": r.api("/git/commits/%s", p), "html_url": r.page("/commit/%s", p)},
+		)
 	}
 	return map[string]any{
-		"sha": c.sha, "node_id": nodeID("Commit", c.sha), "url": r.api("/git/commits/%s", c.sha), "html_url": r.page("/commit/%s", c.sha),
-		"author": c.author.json(), "committer": c.committer.json(), "message": c.message,
-		"tree": map[string]any{"sha": c.tree, "url": r.api("/git/trees/%s", c.tree)}, "parents": parents, "verification": c.verification(),
+		"sha":       c.sha,
+		"node_id":   nodeID("Commit", c.sha),
+		"url":       r.api("/git/commits/%s", c.sha),
+		"html_url":  r.page("/commit/%s", c.sha),
+		"author":    c.author.json(),
+		"committer": c.committer.json(),
+		"message":   c.message,
+		"tree": map[string]any{
+			"sha": c.tree,
+			"url": r.api("/git/trees/%s", c.tree),
+		},
+		"parents":      parents,
+		"verification": c.verification(),
 	}
 }
 
-// signingKey takes the place of GitHub's. It is no secret, so that two worlds whose clocks tell
-// the same time make the same commits.
+// signingKey replaces GitHub's key. It is not secret, so that two forges at the same time create
+// the same commits.
 const signingKey = "the rehearsal's forge"
 
-// armor is the forge's signature of a commit, in the form of those that GitHub's key makes.
+// armor returns the forge's signature of a commit, in the form of GitHub's.
 func armor(payload string) string {
 	mac := hmac.New(sha256.New, []byte(signingKey))
 	mac.Write([]byte(payload))
-	return "-----BEGIN PGP SIGNATURE-----\n\n" + base64.StdEncoding.EncodeToString(mac.Sum(nil)) + "\n-----END PGP SIGNATURE-----"
+	return "-----BEGIN PGP SIGNATURE-----\n\n" + base64.StdEncoding.EncodeToString(
+		mac.Sum(nil),
+	) + "\n-----END PGP SIGNATURE-----"
 }
 
-// signed is the text of a commit with the forge's signature in its head.
+// signed returns the text of a commit with the forge's signature in its header.
 func signed(text string) string {
 	head, message, _ := strings.Cut(text, "\n\n")
 	return head + "\ngpgsig " + strings.ReplaceAll(armor(text), "\n", "\n ") + "\n\n" + message
 }
 
-// verification is what GitHub says of a commit's signature.
+// verification returns GitHub's verification of a commit's signature.
 func (c commit) verification() map[string]any {
 	switch c.signature {
 	case "":
 		return unsigned()
 	case armor(c.payload):
-		return map[string]any{"verified": true, "reason": "valid", "signature": c.signature, "payload": c.payload, "verified_at": stamp(*c.committer.Date)}
+		return map[string]any{
+			"verified":    true,
+			"reason":      "valid",
+			"signature":   c.signature,
+			"payload":     c.payload,
+			"verified_at": stamp(*c.committer.Date),
+		}
 	}
-	return map[string]any{"verified": false, "reason": "unknown_key", "signature": c.signature, "payload": c.payload, "verified_at": nil}
+	return map[string]any{
+		"verified":    false,
+		"reason":      "unknown_key",
+		"signature":   c.signature,
+		"payload":     c.payload,
+		"verified_at": nil,
+	}
 }
 
-// unsigned is what GitHub says of an object without a signature.
+// unsigned returns GitHub's verification of an unsigned object.
 func unsigned() map[string]any {
 	return map[string]any{"verified": false, "reason": "unsigned", "signature": nil, "payload": nil, "verified_at": nil}
 }

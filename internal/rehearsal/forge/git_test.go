@@ -32,13 +32,13 @@ func TestClonePushFetch(t *testing.T) {
 	}
 	bySHA := filepath.Join(t.TempDir(), "bysha")
 	networktest.Git(t, w, ".", "init", "--quiet", bySHA)
-	// The older protocol asks the server's leave for a commit that no ref names.
+	// The older protocol requires the server to allow commits that no ref names.
 	unnamed := networktest.Git(t, w, w.Forge.RepositoryDir(networktest.Repository), "rev-parse", "main~1")
 	networktest.Git(t, w, bySHA, "-c", "protocol.version=0", "fetch", "--quiet", "https://github.com/"+networktest.Repository, unnamed)
 	networktest.Git(t, w, bySHA, "fetch", "--quiet", "--depth=1", "https://github.com/"+networktest.Repository, pushed)
 }
 
-// noise does not compress, so that it is as big on the wire.
+// noise returns data that does not compress, so that it has the same size on the wire.
 func noise(t *testing.T, n int) string {
 	t.Helper()
 	b := make([]byte, n)
@@ -99,12 +99,19 @@ func TestPushWithoutRightsFails(t *testing.T) {
 	if out, err := networktest.TryGit(w, clone, "push", "origin", "main"); err == nil || !strings.Contains(err.Error(), "403") {
 		t.Errorf("push: %s %v, want 403", out, err)
 	}
-	if out, err := networktest.TryGit(w, clone, "push", "git@github.com:"+networktest.Repository, "main"); err == nil || !strings.Contains(err.Error(), "not allowed") {
+	if out, err := networktest.TryGit(
+		w,
+		clone,
+		"push",
+		"git@github.com:"+networktest.Repository,
+		"main",
+	); err == nil ||
+		!strings.Contains(err.Error(), "not allowed") {
 		t.Errorf("push by ssh: %s %v, want that it is not allowed", out, err)
 	}
 }
 
-// clones makes n clones, each with a commit of its own on main.
+// clones returns n clones, each with its own commit on main.
 func clones(t *testing.T, w *networktest.Network, n int) []string {
 	t.Helper()
 	var dirs []string

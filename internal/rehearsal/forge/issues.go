@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// remark is a comment on a pull request. The forge has no issues but those that are pull requests.
+// remark is a comment on a pull request. All issues of the forge are pull requests.
 type remark struct {
 	id   int64
 	by   account
@@ -19,14 +19,13 @@ type remark struct {
 	made time.Time
 }
 
-// label is a label of a repository; one that nobody has made comes to be when it is first put on
-// something.
+// label is a label of a repository. An unknown label is created when it is first applied.
 type label struct {
 	id                       int64
 	name, color, description string
 }
 
-const plainColor = "ededed" // of a label that nobody gave one
+const plainColor = "ededed" // the color of labels that are created so
 
 func (f *Forge) addLabels(c *call) (reply, error) {
 	return f.putLabels(c, func(p *pull) []string { return p.Labels })
@@ -36,7 +35,7 @@ func (f *Forge) setLabels(c *call) (reply, error) {
 	return f.putLabels(c, func(*pull) []string { return nil })
 }
 
-// putLabels gives a pull request those labels that it keeps and those that the body names.
+// putLabels sets a pull request's labels: those that it keeps, and those in the body.
 func (f *Forge) putLabels(c *call, kept func(*pull) []string) (reply, error) {
 	body, err := decode[json.RawMessage](c.Request)
 	if err != nil {
@@ -56,7 +55,7 @@ func (f *Forge) putLabels(c *call, kept func(*pull) []string) (reply, error) {
 	return ok(c.repo.labelsJSON(p))
 }
 
-// labelled adds names to a list, each once and as the repository writes it.
+// labelled adds names to a list, each once and with the repository's spelling.
 func (f *Forge) labelled(r *repository, list, names []string) []string {
 	list = slices.Clone(list)
 	for _, name := range names {
@@ -67,7 +66,7 @@ func (f *Forge) labelled(r *repository, list, names []string) []string {
 	return list
 }
 
-// labelNames reads the two forms that GitHub takes: a list, and an object with a list.
+// labelNames accepts the two forms that GitHub does: a list, and an object with a list.
 func labelNames(body json.RawMessage) ([]string, error) {
 	var names []string
 	if json.Unmarshal(body, &names) != nil {
@@ -83,7 +82,7 @@ func labelNames(body json.RawMessage) ([]string, error) {
 	return names, nil
 }
 
-// label finds a repository's label, whatever its case, or makes it; it is called with mu held.
+// label returns or creates a repository's label, ignoring case. The caller holds mu.
 func (f *Forge) label(r *repository, name string) label {
 	if l, found := r.findLabel(name); found {
 		return l
@@ -164,7 +163,7 @@ func (f *Forge) getIssue(c *call) (reply, error) {
 	return ok(c.repo.issueJSON(p))
 }
 
-// editIssue edits what an issue and a pull request have in common.
+// editIssue edits the fields that issues and pull requests share.
 func (f *Forge) editIssue(c *call) (reply, error) {
 	edit, err := decodeIfAny[struct {
 		Title, Body, State *string
@@ -186,7 +185,11 @@ func (f *Forge) editIssue(c *call) (reply, error) {
 		return fail(err)
 	}
 	revised := *p
-	if err := f.revisePull(c.repo, &revised, pullEdit{Title: edit.Title, Body: edit.Body, State: edit.State}); err != nil {
+	if err := f.revisePull(
+		c.repo,
+		&revised,
+		pullEdit{Title: edit.Title, Body: edit.Body, State: edit.State},
+	); err != nil {
 		return fail(err)
 	}
 	if edit.Labels != nil {
@@ -196,18 +199,46 @@ func (f *Forge) editIssue(c *call) (reply, error) {
 	return ok(c.repo.issueJSON(p))
 }
 
-// issueJSON is the side of a pull request that the API shows as an issue.
+// issueJSON returns a pull request in the form of an issue.
 func (r *repository) issueJSON(p *pull) map[string]any {
 	at, page := r.api("/issues/%d", p.Number), r.page("/pull/%d", p.Number)
 	return map[string]any{
-		"id": p.id, "node_id": nodeID("PullRequest", p.id), "number": p.Number, "state": p.State, "state_reason": nil,
-		"title": p.Title, "body": orNull(p.Body), "user": r.site.user(p.author), "author_association": "CONTRIBUTOR",
-		"url": at, "repository_url": r.api(""), "labels_url": at + "/labels{/name}", "comments_url": at + "/comments", "events_url": at + "/events",
-		"html_url": page, "labels": r.labelsJSON(p), "comments": len(p.remarks), "locked": false, "active_lock_reason": nil,
-		"assignee": nil, "assignees": []any{}, "milestone": nil, "draft": p.Draft, "closed_by": nil, "performed_via_github_app": nil,
-		"created_at": stamp(p.created), "updated_at": stamp(p.updated), "closed_at": stampOrNull(p.closed),
+		"id":                       p.id,
+		"node_id":                  nodeID("PullRequest", p.id),
+		"number":                   p.Number,
+		"state":                    p.State,
+		"state_reason":             nil,
+		"title":                    p.Title,
+		"body":                     orNull(p.Body),
+		"user":                     r.site.user(p.author),
+		"author_association":       "CONTRIBUTOR",
+		"url":                      at,
+		"repository_url":           r.api(""),
+		"labels_url":               at + "/labels{/name}",
+		"comments_url":             at + "/comments",
+		"events_url":               at + "/events",
+		"html_url":                 page,
+		"labels":                   r.labelsJSON(p),
+		"comments":                 len(p.remarks),
+		"locked":                   false,
+		"active_lock_reason":       nil,
+		"assignee":                 nil,
+		"assignees":                []any{},
+		"milestone":                nil,
+		"draft":                    p.Draft,
+		"closed_by":                nil,
+		"performed_via_github_app": nil,
+		"created_at":               stamp(p.created),
+		"updated_at":               stamp(p.updated),
+		"closed_at":                stampOrNull(p.closed),
 		"pull_request": map[string]any{
-			"url": r.api("/pulls/%d", p.Number), "html_url": page, "diff_url": page + ".diff", "patch_url": page + ".patch",
+			"url": r.api(
+				"/pulls/%d",
+				p.Number,
+			),
+			"html_url":  page,
+			"diff_url":  page + ".diff",
+			"patch_url": page + ".patch",
 			"merged_at": stampOrNull(p.merged),
 		},
 	}
@@ -239,10 +270,14 @@ func (f *Forge) createComment(c *call) (reply, error) {
 		return fail(err)
 	}
 	made := f.comment(p, c.who(), ask.Body)
-	return reply{http.StatusCreated, c.repo.commentJSON(p, made), http.Header{"Location": {c.repo.api("/issues/comments/%d", made.id)}}}, nil
+	return reply{
+		http.StatusCreated,
+		c.repo.commentJSON(p, made),
+		http.Header{"Location": {c.repo.api("/issues/comments/%d", made.id)}},
+	}, nil
 }
 
-// comment is called with mu held.
+// comment requires mu to be held.
 func (f *Forge) comment(p *pull, by account, body string) remark {
 	made := remark{f.nextID(), by, body, f.now()}
 	p.remarks, p.updated = append(p.remarks, made), made.made
@@ -266,9 +301,22 @@ func (f *Forge) listComments(c *call) (reply, error) {
 
 func (r *repository) commentJSON(p *pull, c remark) map[string]any {
 	return map[string]any{
-		"id": c.id, "node_id": nodeID("IssueComment", c.id), "url": r.api("/issues/comments/%d", c.id),
-		"html_url": r.page("/pull/%d", p.Number) + fmt.Sprintf("#issuecomment-%d", c.id), "issue_url": r.api("/issues/%d", p.Number),
-		"body": c.body, "user": r.site.user(c.by), "author_association": "CONTRIBUTOR",
-		"created_at": stamp(c.made), "updated_at": stamp(c.made), "performed_via_github_app": nil,
+		"id":      c.id,
+		"node_id": nodeID("IssueComment", c.id),
+		"url":     r.api("/issues/comments/%d", c.id),
+		"html_url": r.page(
+			"/pull/%d",
+			p.Number,
+		) + fmt.Sprintf(
+			"#issuecomment-%d",
+			c.id,
+		),
+		"issue_url":                r.api("/issues/%d", p.Number),
+		"body":                     c.body,
+		"user":                     r.site.user(c.by),
+		"author_association":       "CONTRIBUTOR",
+		"created_at":               stamp(c.made),
+		"updated_at":               stamp(c.made),
+		"performed_via_github_app": nil,
 	}
 }

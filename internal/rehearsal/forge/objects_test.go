@@ -16,7 +16,7 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// call sends JSON with the token and reads the answer into a map.
+// callAPI sends JSON with the token and decodes the answer into a map.
 func callAPI(t *testing.T, w *networktest.Network, method, path, body string) (int, map[string]any) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, "https://api.github.com"+path, strings.NewReader(body))
@@ -86,14 +86,15 @@ func TestBlobs(t *testing.T) {
 	}
 }
 
-// TestTreesAreGits builds each tree by the API and looks at it with git.
+// TestTreesAreGits builds each tree by the API and reads it with git.
 func TestTreesAreGits(t *testing.T) {
 	t.Parallel()
 	w, clone := networktest.Seeded(t, forge.Repository{})
 	networktest.CommitFile(t, w, clone, "keep", "k")
 	networktest.Git(t, w, clone, "push", "--quiet", "origin", "main")
 	blob := mustCall(t, w, "POST", "/git/blobs", `{"content":"x"}`)["sha"].(string)
-	folder := mustCall(t, w, "POST", "/git/trees", `{"tree":[{"path":"in/a","mode":"100644","type":"blob","content":"a"},{"path":"in/b","mode":"100755","content":"b"}]}`)["sha"].(string)
+	folder := mustCall(t, w, "POST", "/git/trees",
+		`{"tree":[{"path":"in/a","mode":"100644","type":"blob","content":"a"},{"path":"in/b","mode":"100755","content":"b"}]}`)["sha"].(string)
 	in := networktest.Git(t, w, w.Forge.RepositoryDir(networktest.Repository), "rev-parse", folder+":in")
 	base, module := treeOf(t, w, "main"), strings.Repeat("a", 40)
 	for _, tc := range []struct {
@@ -102,16 +103,21 @@ func TestTreesAreGits(t *testing.T) {
 	}{
 		{"alone", "", `{"path":"new","mode":"100644","type":"blob","sha":"` + blob + `"}`, []string{"100644 new"}},
 		{"on a base", base, `{"path":"d/e/new","mode":"100755","sha":"` + blob + `"}`, []string{"100644 README.md", "100755 d/e/new", "100644 keep"}},
-		{"a commit as the base", networktest.Git(t, w, clone, "rev-parse", "HEAD"), `{"path":"new","mode":"100644","content":"y"}`, []string{"100644 README.md", "100644 keep", "100644 new"}},
+		{"a commit as the base", networktest.Git(t, w, clone, "rev-parse", "HEAD"), `{"path":"new","mode":"100644","content":"y"}`,
+			[]string{"100644 README.md", "100644 keep", "100644 new"}},
 		{"changed mode", base, `{"path":"keep","mode":"100755","content":"k"}`, []string{"100644 README.md", "100755 keep"}},
 		{"symlink", base, `{"path":"l","mode":"120000","content":"keep"}`, []string{"100644 README.md", "100644 keep", "120000 l"}},
 		{"submodule", base, `{"path":"m","mode":"160000","type":"commit","sha":"` + module + `"}`, []string{"100644 README.md", "100644 keep", "160000 m"}},
 		{"removed", base, `{"path":"keep","mode":"100644","type":"blob","sha":null}`, []string{"100644 README.md"}},
-		{"folder", base, `{"path":"f","mode":"040000","type":"tree","sha":"` + in + `"}`, []string{"100644 README.md", "100644 f/a", "100755 f/b", "100644 keep"}},
-		{"folder in the place of a file", base, `{"path":"keep","mode":"040000","type":"tree","sha":"` + in + `"}`, []string{"100644 README.md", "100644 keep/a", "100755 keep/b"}},
+		{"folder", base, `{"path":"f","mode":"040000","type":"tree","sha":"` + in + `"}`,
+			[]string{"100644 README.md", "100644 f/a", "100755 f/b", "100644 keep"}},
+		{"folder in the place of a file", base, `{"path":"keep","mode":"040000","type":"tree","sha":"` + in + `"}`,
+			[]string{"100644 README.md", "100644 keep/a", "100755 keep/b"}},
 		{"file in the place of a folder", folder, `{"path":"in","mode":"100644","content":"file"}`, []string{"100644 in"}},
 		{"removed folder", folder, `{"path":"in","mode":"040000","type":"tree","sha":null},{"path":"z","mode":"100644","content":""}`, []string{"100644 z"}},
-		{"odd names", "", `{"path":"*","mode":"100644","content":""},{"path":"a b\tc\nd","mode":"100644","content":""},{"path":"é","mode":"100644","content":""}`, []string{"100644 *", "100644 a b\tc\nd", "100644 é"}},
+		{"odd names", "",
+			`{"path":"*","mode":"100644","content":""},{"path":"a b\tc\nd","mode":"100644","content":""},{"path":"é","mode":"100644","content":""}`,
+			[]string{"100644 *", "100644 a b\tc\nd", "100644 é"}},
 	} {
 		body := `{"tree":[` + tc.entries + `]}`
 		if tc.base != "" {
@@ -119,7 +125,8 @@ func TestTreesAreGits(t *testing.T) {
 		}
 		made := mustCall(t, w, "POST", "/git/trees", body)
 		var got []string
-		for line := range strings.SplitSeq(networktest.Git(t, w, w.Forge.RepositoryDir(networktest.Repository), "ls-tree", "-rz", made["sha"].(string)), "\x00") {
+		for line := range strings.SplitSeq(networktest.Git(t, w, w.Forge.RepositoryDir(networktest.Repository), "ls-tree", "-rz", made["sha"].(string)),
+			"\x00") {
 			if head, path, found := strings.Cut(line, "\t"); found {
 				got = append(got, head[:6]+" "+path)
 			}
@@ -184,7 +191,13 @@ func TestTreesAreRefused(t *testing.T) {
 func TestTreesAreShown(t *testing.T) {
 	t.Parallel()
 	w, clone := networktest.Seeded(t, forge.Repository{})
-	made := mustCall(t, w, "POST", "/git/trees", `{"tree":[{"path":"d/e/f","mode":"100755","content":"12345"},{"path":"m","mode":"160000","sha":"`+strings.Repeat("a", 40)+`"}]}`)
+	made := mustCall(
+		t,
+		w,
+		"POST",
+		"/git/trees",
+		`{"tree":[{"path":"d/e/f","mode":"100755","content":"12345"},{"path":"m","mode":"160000","sha":"`+strings.Repeat("a", 40)+`"}]}`,
+	)
 	for recursive, want := range map[bool][]string{
 		false: {"d 040000 tree 0", "m 160000 commit 0"},
 		true:  {"d 040000 tree 0", "d/e 040000 tree 0", "d/e/f 100755 blob 5", "m 160000 commit 0"},
@@ -222,8 +235,19 @@ func TestCommitOfABotIsSigned(t *testing.T) {
 	if want := fmt.Sprintf("%d+rehearsal[bot]@users.noreply.github.com", forge.UserID("rehearsal[bot]")); forge.MainEmail != want {
 		t.Errorf("mail %s, want %s", forge.MainEmail, want)
 	}
-	want := strings.Join([]string{forge.MainLogin, forge.MainEmail, "2026-01-02T03:04:05+00:00", "GitHub", "noreply@github.com", head, "Bump x\n\nSigned-off-by: x"}, "\n")
-	if got := networktest.Git(t, w, w.Forge.RepositoryDir(networktest.Repository), "log", "-1", "--format=%an%n%ae%n%aI%n%cn%n%ce%n%P%n%B", made["sha"].(string)); got != want {
+	want := strings.Join(
+		[]string{forge.MainLogin, forge.MainEmail, "2026-01-02T03:04:05+00:00", "GitHub", "noreply@github.com", head, "Bump x\n\nSigned-off-by: x"},
+		"\n",
+	)
+	if got := networktest.Git(
+		t,
+		w,
+		w.Forge.RepositoryDir(networktest.Repository),
+		"log",
+		"-1",
+		"--format=%an%n%ae%n%aI%n%cn%n%ce%n%P%n%B",
+		made["sha"].(string),
+	); got != want {
 		t.Errorf("committed\n%s\nwant\n%s", got, want)
 	}
 	shown, _, err := hub(w).Git.GetCommit(t.Context(), owner, repo, made["sha"].(string))
@@ -231,7 +255,8 @@ func TestCommitOfABotIsSigned(t *testing.T) {
 		t.Errorf("shown as %v (%v), want it verified", shown, err)
 	}
 	other, _, err := hub(w).Repositories.GetCommit(t.Context(), owner, repo, made["sha"].(string), nil)
-	if err != nil || !other.Commit.GetVerification().GetVerified() || other.Author.GetLogin() != forge.MainLogin || other.Author.GetType() != "Bot" || other.Committer.GetLogin() != "web-flow" {
+	if err != nil || !other.Commit.GetVerification().GetVerified() || other.Author.GetLogin() != forge.MainLogin || other.Author.GetType() != "Bot" ||
+		other.Committer.GetLogin() != "web-flow" {
 		t.Errorf("shown as %v (%v), want its accounts", other, err)
 	}
 	networktest.Git(t, w, w.Forge.RepositoryDir(networktest.Repository), "fsck", "--strict")
@@ -240,7 +265,7 @@ func TestCommitOfABotIsSigned(t *testing.T) {
 		t.Errorf("the bot is %v (%v)", me, err)
 	}
 	if status, _ := callAPI(t, w, "GET", "/users/nobody", ""); status != 404 {
-		t.Errorf("nobody: %d, want 404", status)
+		t.Errorf("no token: %d, want 404", status)
 	}
 }
 
@@ -248,15 +273,25 @@ func TestCommitThatNamesSomebodyIsNotSigned(t *testing.T) {
 	t.Parallel()
 	w, clone := networktest.Seeded(t, forge.Repository{})
 	tree := treeOf(t, w, "main")
+	const date = `"date":"2026-01-02T03:04:05`
 	for people, want := range map[string]string{
-		`"author":{"name":"A","email":"a@example.invalid","date":"2026-01-02T03:04:05+02:00"}`:                                                                 "A a@example.invalid 2026-01-02T03:04:05+02:00 A a@example.invalid 2026-01-02T03:04:05+02:00",
-		`"author":{"name":"A","email":"a@example.invalid","date":"2026-01-02T03:04:05Z"},"committer":{"name":"C","email":"c@x","date":"2026-01-03T00:00:00Z"}`: "A a@example.invalid 2026-01-02T03:04:05+00:00 C c@x 2026-01-03T00:00:00+00:00",
+		`"author":{"name":"A","email":"a@b",` + date + `+02:00"}`: "A a@b 2026-01-02T03:04:05+02:00 A a@b 2026-01-02T03:04:05+02:00",
+		`"author":{"name":"A","email":"a@b",` + date + `Z"},"committer":{"name":"C","email":"c@x","date":"2026-01-03T00:00:00Z"}`: "" +
+			"A a@b 2026-01-02T03:04:05+00:00 C c@x 2026-01-03T00:00:00+00:00",
 	} {
 		made := mustCall(t, w, "POST", "/git/commits", fmt.Sprintf(`{"message":"m","tree":%q,%s}`, tree, people))
 		if v := made["verification"].(map[string]any); v["verified"] != false || v["reason"] != "unsigned" {
 			t.Errorf("%s: %v", people, v)
 		}
-		if got := networktest.Git(t, w, w.Forge.RepositoryDir(networktest.Repository), "log", "-1", "--format=%an %ae %aI %cn %ce %cI", made["sha"].(string)); got != want {
+		if got := networktest.Git(
+			t,
+			w,
+			w.Forge.RepositoryDir(networktest.Repository),
+			"log",
+			"-1",
+			"--format=%an %ae %aI %cn %ce %cI",
+			made["sha"].(string),
+		); got != want {
 			t.Errorf("%s: %s, want %s", people, got, want)
 		}
 	}
@@ -266,7 +301,7 @@ func TestCommitThatNamesSomebodyIsNotSigned(t *testing.T) {
 	}
 }
 
-// TestForgedSignature pushes a commit that carries the signature of another one.
+// TestForgedSignature pushes a commit with the signature of another one.
 func TestForgedSignature(t *testing.T) {
 	t.Parallel()
 	w, _ := networktest.Seeded(t, forge.Repository{})
@@ -292,16 +327,19 @@ func TestCommitsAreRefused(t *testing.T) {
 	w, clone := networktest.Seeded(t, forge.Repository{})
 	tree, head, none := treeOf(t, w, "main"), networktest.Git(t, w, clone, "rev-parse", "HEAD"), strings.Repeat("1", 40)
 	for body, want := range map[string]string{
-		fmt.Sprintf(`{"tree":%q}`, tree):                                                                "Invalid request.\n\n\"message\" wasn't supplied.",
-		`{"message":"m"}`:                                                                               "Invalid request.\n\n\"tree\" wasn't supplied.",
-		fmt.Sprintf(`{"message":"m","tree":%q}`, none):                                                  "Tree SHA does not exist",
-		fmt.Sprintf(`{"message":"m","tree":%q}`, head):                                                  "Tree SHA does not exist",
-		`{"message":"m","tree":"main"}`:                                                                 "Tree SHA does not exist",
-		fmt.Sprintf(`{"message":"m","tree":%q,"parents":[%q]}`, tree, none):                             "Parent SHA does not exist or is not a commit object",
-		fmt.Sprintf(`{"message":"m","tree":%q,"parents":[%q]}`, tree, tree):                             "Parent SHA does not exist or is not a commit object",
-		fmt.Sprintf(`{"message":"m","tree":%q,"author":{"name":"a<b>","email":"x@y"}}`, tree):           "Invalid request.\n\nauthor.name holds a character that git forbids.",
-		fmt.Sprintf(`{"message":"m","tree":%q,"author":{"name":"a","email":""}}`, tree):                 "Invalid request.\n\n\"author.email\" wasn't supplied.",
-		fmt.Sprintf(`{"message":"m","tree":%q,"committer":{"name":"a\nparent x","email":"x@y"}}`, tree): "Invalid request.\n\ncommitter.name holds a character that git forbids.",
+		fmt.Sprintf(`{"tree":%q}`, tree):                                    "Invalid request.\n\n\"message\" wasn't supplied.",
+		`{"message":"m"}`:                                                   "Invalid request.\n\n\"tree\" wasn't supplied.",
+		fmt.Sprintf(`{"message":"m","tree":%q}`, none):                      "Tree SHA does not exist",
+		fmt.Sprintf(`{"message":"m","tree":%q}`, head):                      "Tree SHA does not exist",
+		`{"message":"m","tree":"main"}`:                                     "Tree SHA does not exist",
+		fmt.Sprintf(`{"message":"m","tree":%q,"parents":[%q]}`, tree, none): "Parent SHA does not exist or is not a commit object",
+		fmt.Sprintf(`{"message":"m","tree":%q,"parents":[%q]}`, tree, tree): "Parent SHA does not exist or is not a commit object",
+		fmt.Sprintf(`{"message":"m","tree":%q,"author":{"name":"a<b>","email":"x@y"}}`,
+			tree): "Invalid request.\n\nauthor.name holds a character that git forbids.",
+		fmt.Sprintf(`{"message":"m","tree":%q,"author":{"name":"a","email":""}}`,
+			tree): "Invalid request.\n\n\"author.email\" wasn't supplied.",
+		fmt.Sprintf(`{"message":"m","tree":%q,"committer":{"name":"a\nparent x","email":"x@y"}}`,
+			tree): "Invalid request.\n\ncommitter.name holds a character that git forbids.",
 	} {
 		if status, answer := callAPI(t, w, "POST", inRepo("/git/commits"), body); status != 422 || answer["message"] != want {
 			t.Errorf("%s: %d %v, want 422 %s", body, status, answer["message"], want)
@@ -345,7 +383,14 @@ func TestRefsAreMovedAndDeleted(t *testing.T) {
 			t.Errorf("after %s the branch is at %s, want %s", tc.body, got, tc.at)
 		}
 	}
-	if status, answer := callAPI(t, w, "POST", inRepo("/git/refs"), fmt.Sprintf(`{"ref":"refs/heads/bump","sha":%q}`, one)); status != 422 || answer["message"] != "Reference already exists" {
+	if status, answer := callAPI(
+		t,
+		w,
+		"POST",
+		inRepo("/git/refs"),
+		fmt.Sprintf(`{"ref":"refs/heads/bump","sha":%q}`, one),
+	); status != 422 ||
+		answer["message"] != "Reference already exists" {
 		t.Errorf("made twice: %d %v", status, answer)
 	}
 	for _, tc := range []struct {
@@ -379,7 +424,7 @@ func TestTagOfAnImmutableReleaseStays(t *testing.T) {
 	}
 }
 
-// TestTagOfADeletedImmutableRelease may go, and never comes back.
+// The tag of a deleted immutable release may be deleted, and its name stays reserved.
 func TestTagOfADeletedImmutableRelease(t *testing.T) {
 	t.Parallel()
 	w, clone := networktest.Seeded(t, forge.Repository{Immutable: true})
@@ -399,10 +444,25 @@ func TestTagOfADeletedImmutableRelease(t *testing.T) {
 	mustCall(t, w, "DELETE", "/git/refs/tags/v1", "")
 	networktest.Git(t, w, clone, "push", "--quiet", "origin", ":refs/tags/v2")
 	for _, tag := range []string{"v1", "v2"} {
-		if _, err := networktest.TryGit(w, clone, "push", "--quiet", "origin", head+":refs/tags/"+tag); err == nil || !strings.Contains(err.Error(), "creations being restricted") {
+		if _, err := networktest.TryGit(
+			w,
+			clone,
+			"push",
+			"--quiet",
+			"origin",
+			head+":refs/tags/"+tag,
+		); err == nil ||
+			!strings.Contains(err.Error(), "creations being restricted") {
 			t.Errorf("%s came back by a push: %v", tag, err)
 		}
-		if status, answer := callAPI(t, w, "POST", inRepo("/git/refs"), fmt.Sprintf(`{"ref":"refs/tags/%s","sha":%q}`, tag, head)); status != 422 || !strings.Contains(fmt.Sprint(answer["message"]), "creations being restricted") {
+		if status, answer := callAPI(
+			t,
+			w,
+			"POST",
+			inRepo("/git/refs"),
+			fmt.Sprintf(`{"ref":"refs/tags/%s","sha":%q}`, tag, head),
+		); status != 422 ||
+			!strings.Contains(fmt.Sprint(answer["message"]), "creations being restricted") {
 			t.Errorf("%s came back: %d %v", tag, status, answer)
 		}
 		if status, answer := callAPI(t, w, "POST", inRepo("/releases"), fmt.Sprintf(`{"tag_name":%q}`, tag)); status != 422 {
@@ -424,7 +484,8 @@ func TestPeopleBesideTheProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range []error{alice.Comment(networktest.Repository, 1, "looks odd"), alice.Merge(networktest.Repository, 1), alice.Close(networktest.Repository, 2)} {
+	for _, err := range []error{alice.Comment(networktest.Repository, 1, "looks odd"), alice.Merge(networktest.Repository, 1),
+		alice.Close(networktest.Repository, 2)} {
 		if err != nil {
 			t.Error(err)
 		}
@@ -433,7 +494,9 @@ func TestPeopleBesideTheProgram(t *testing.T) {
 		t.Errorf("%d requests by hand, want none", got-before)
 	}
 	commits, _, err := hub(w).PullRequests.ListCommits(t.Context(), owner, repo, 1, nil)
-	if err != nil || len(commits) != 2 || commits[1].GetSHA() != sha || commits[1].Author.GetLogin() != "alice" || commits[1].Author.GetType() != "User" || commits[0].Author != nil || commits[1].Commit.GetVerification().GetVerified() {
+	if err != nil || len(commits) != 2 || commits[1].GetSHA() != sha || commits[1].Author.GetLogin() != "alice" || commits[1].Author.GetType() != "User" ||
+		commits[0].Author != nil ||
+		commits[1].Commit.GetVerification().GetVerified() {
 		t.Errorf("commits %v (%v), want a last one of alice's", commits, err)
 	}
 	comments, _, err := hub(w).Issues.ListComments(t.Context(), owner, repo, 1, nil)
@@ -441,11 +504,16 @@ func TestPeopleBesideTheProgram(t *testing.T) {
 		t.Errorf("comments %v (%v), want one of alice's", comments, err)
 	}
 	p, _, err := hub(w).PullRequests.Get(t.Context(), owner, repo, 1)
-	if err != nil || !p.GetMerged() || p.MergedBy.GetLogin() != "alice" || p.User.GetLogin() != forge.MainLogin || p.GetComments() != 1 || p.GetCommits() != 2 || p.GetChangedFiles() != 2 {
+	if err != nil || !p.GetMerged() || p.MergedBy.GetLogin() != "alice" || p.User.GetLogin() != forge.MainLogin || p.GetComments() != 1 ||
+		p.GetCommits() != 2 ||
+		p.GetChangedFiles() != 2 {
 		t.Errorf("pull request %v (%v)", p, err)
 	}
-	if got := w.Forge.PullRequests(networktest.Repository); got[0].MergedBy != "alice" || got[0].Author != forge.MainLogin || !slices.Equal(got[0].Commenters, []string{"alice"}) || got[1].State != "closed" || got[1].Merged {
-		t.Errorf("the world says %+v", got)
+	if got := w.Forge.PullRequests(
+		networktest.Repository,
+	); got[0].MergedBy != "alice" || got[0].Author != forge.MainLogin || !slices.Equal(got[0].Commenters, []string{"alice"}) || got[1].State != "closed" ||
+		got[1].Merged {
+		t.Errorf("the forge has %+v", got)
 	}
 	for _, err := range []error{alice.Comment(networktest.Repository, 3, "x"), alice.Comment("no/such", 1, "x"), alice.Merge(networktest.Repository, 2)} {
 		if err == nil {
@@ -491,8 +559,16 @@ func TestIssuesAndLabels(t *testing.T) {
 	if err := w.Person("alice").Comment(networktest.Repository, 1, "x"); err != nil {
 		t.Fatal(err)
 	}
-	issue, _, err := issues.Edit(t.Context(), owner, repo, 1, &github.IssueRequest{Title: github.String("new"), Labels: &[]string{"BUMP"}, State: github.String("closed")})
-	if err != nil || issue.GetTitle() != "new" || issue.GetState() != "closed" || len(issue.Labels) != 1 || issue.Labels[0].GetName() != "Bump" || issue.GetComments() != 1 || !issue.IsPullRequest() {
+	issue, _, err := issues.Edit(
+		t.Context(),
+		owner,
+		repo,
+		1,
+		&github.IssueRequest{Title: github.String("new"), Labels: &[]string{"BUMP"}, State: github.String("closed")},
+	)
+	if err != nil || issue.GetTitle() != "new" || issue.GetState() != "closed" || len(issue.Labels) != 1 || issue.Labels[0].GetName() != "Bump" ||
+		issue.GetComments() != 1 ||
+		!issue.IsPullRequest() {
 		t.Errorf("issue %v (%v)", issue, err)
 	}
 	_, _, err = issues.Edit(t.Context(), owner, repo, 1, &github.IssueRequest{State: github.String("merged"), Labels: &[]string{"lost"}})

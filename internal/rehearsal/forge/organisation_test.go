@@ -16,7 +16,8 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// An organisation's list shows what the caller may see, page by page, in the order that is asked for.
+// An organisation's list has the repositories that the caller may see, page by page, in the
+// requested order.
 func TestOrganisation(t *testing.T) {
 	t.Parallel()
 	w := networktest.New(t, network.Options{})
@@ -54,7 +55,8 @@ func TestOrganisation(t *testing.T) {
 	wantStatus(t, "an organisation that is not there", err, 404)
 }
 
-// Contents are files, folders and links, by branch, tag and commit, and come once for who keeps them.
+// Contents are files, folders and links, by branch, tag and commit. An unchanged one is not sent
+// twice.
 func TestContents(t *testing.T) {
 	t.Parallel()
 	w, clone := networktest.Seeded(t, forge.Repository{})

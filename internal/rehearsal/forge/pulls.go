@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// The states of a pull request in GitHub's REST API, which has none for a merged one.
+// The states of a pull request in GitHub's REST API. It has no state for merged ones.
 const (
 	stateOpen   = "open"
 	stateClosed = "closed"
@@ -22,24 +22,23 @@ const (
 type PullRequest struct {
 	Number      int
 	Title, Body string
-	// Head and Base are names of branches. HeadSHA is the commit that was last seen on Head while
-	// the pull request was open.
+	// Head and Base are branch names. HeadSHA is the last known commit of Head while the pull
+	// request was open.
 	Head, Base, HeadSHA string
 	Draft               bool
 	// State is "open" or "closed"; a merged pull request is closed too.
 	State  string
 	Merged bool
-	// MergeCommit is what brought the changes to Base, or "".
+	// MergeCommit is the commit that brought the changes to Base, or "".
 	MergeCommit string
 	Labels      []string
-	// Author and MergedBy are the logins of who opened and who merged it; MergedBy is "" also
-	// where a push did.
+	// Author and MergedBy are logins. MergedBy is "" if a push merged it.
 	Author, MergedBy string
-	// Comments are their texts, oldest first; Commenters are the logins of who wrote them.
+	// Comments are the texts, oldest first; Commenters are the logins of their authors.
 	Comments, Commenters []string
 }
 
-// pull is a pull request of the forge; its comments stand here, with their times.
+// pull is a pull request with the comments and their times.
 type pull struct {
 	PullRequest
 	id                               int64
@@ -49,9 +48,9 @@ type pull struct {
 	author, merger                   account
 }
 
-// PullRequests lists the pull requests of a repository, oldest first; none if there is no such
-// repository. After Close they are as the forge last saw them. A repository whose git does not
-// answer panics: it is a wrong test.
+// PullRequests returns the pull requests of a repository, oldest first, or none if there is no such
+// repository. After Close, it returns the last known state. It panics if git fails, since the test
+// is wrong then.
 func (f *Forge) PullRequests(fullName string) []PullRequest {
 	r, found := f.repository(fullName)
 	if !found {
@@ -62,7 +61,7 @@ func (f *Forge) PullRequests(fullName string) []PullRequest {
 	var all []PullRequest
 	for _, p := range r.pulls {
 		if err := r.settle(p, f.now()); err != nil && f.closed.Err() == nil {
-			panic(fmt.Sprintf("forge: looking at pull request %d of %s: %v", p.Number, fullName, err))
+			panic(fmt.Sprintf("forge: reading pull request %d of %s: %v", p.Number, fullName, err))
 		}
 		all = append(all, p.shown())
 	}
@@ -79,9 +78,9 @@ func (p *pull) shown() PullRequest {
 	return shown
 }
 
-// settle brings an open pull request to where its branches are now, as GitHub does after each
-// push: it closes where a branch has gone or the head has nothing left to offer, and is merged
-// where somebody pushed its commits to the base.
+// settle updates an open pull request to its branches, as GitHub does after each push. It closes if
+// a branch is gone or the head has no new commits. It is merged if a push brought its commits to
+// the base.
 func (r *repository) settle(p *pull, now time.Time) error {
 	if p.State != stateOpen {
 		return nil
@@ -105,8 +104,8 @@ func (r *repository) settle(p *pull, now time.Time) error {
 	return r.settleOn(p, base.sha, seen, headFound, now)
 }
 
-// settleOn tells "merged by a push" from "head set back to the base" by the commit seen before,
-// which only a merge brings to the base.
+// settleOn distinguishes "merged by a push" from "head reset to the base" by the last known commit:
+// only a merge brings it to the base.
 func (r *repository) settleOn(p *pull, base, seen string, headFound bool, now time.Time) error {
 	offersNothing, err := r.contains(base, p.HeadSHA)
 	if err != nil {
@@ -127,21 +126,21 @@ func (r *repository) settleOn(p *pull, base, seen string, headFound bool, now ti
 	return nil
 }
 
-// contains says whether a commit is part of the history of another.
+// contains reports whether a commit is in the history of another.
 func (b *bare) contains(history, sha string) (bool, error) {
-	return b.says("merge-base", "--is-ancestor", sha, history)
+	return b.isTrue("merge-base", "--is-ancestor", sha, history)
 }
 
 func (p *pull) close(now time.Time) { p.State, p.closed, p.updated = stateClosed, now, now }
 
-// merge is told nobody where a push did it.
+// merge takes an empty account if a push merged it.
 func (p *pull) merge(sha string, now time.Time, by account) {
 	p.close(now)
 	p.merger = by
 	p.Merged, p.MergeCommit, p.merged = true, sha, now
 }
 
-// check refuses what no open pull request may be, and otherwise finds its commits.
+// check returns an error for an impossible open pull request, and otherwise finds its commits.
 func (r *repository) check(p *pull) error {
 	base, found, err := r.ref("refs/heads/" + p.Base)
 	if err != nil {
@@ -164,23 +163,33 @@ func (r *repository) check(p *pull) error {
 	return r.checkCommits(p)
 }
 
-// checkOther never sees p itself, which is new, closed, or for another base still.
+// checkOther cannot find p itself, which is new, closed, or still has another base.
 func (r *repository) checkOther(p *pull) error {
 	for _, other := range r.pulls {
 		if other.State == stateOpen && other.Head == p.Head && other.Base == p.Base {
-			return invalid("PullRequest", "custom", "", fmt.Sprintf("A pull request already exists for %s:%s.", r.owner, p.Head))
+			return invalid(
+				"PullRequest",
+				"custom",
+				"",
+				fmt.Sprintf("A pull request already exists for %s:%s.", r.owner, p.Head),
+			)
 		}
 	}
 	return nil
 }
 
 func (r *repository) checkCommits(p *pull) error {
-	related, err := r.says("merge-base", p.baseSHA, p.HeadSHA)
+	related, err := r.isTrue("merge-base", p.baseSHA, p.HeadSHA)
 	if err != nil {
 		return err
 	}
 	if !related {
-		return invalid("PullRequest", "custom", "", fmt.Sprintf("The %s branch has no history in common with %s", p.Head, p.Base))
+		return invalid(
+			"PullRequest",
+			"custom",
+			"",
+			fmt.Sprintf("The %s branch has no history in common with %s", p.Head, p.Base),
+		)
 	}
 	n, err := r.count(p.baseSHA, p.HeadSHA)
 	if err == nil && n == 0 {
@@ -197,9 +206,19 @@ type change struct {
 
 var changeStatus = map[string]string{"A": "added", "D": "removed", "M": "modified", "T": "changed"}
 
-// changes lists the files since the branches parted; a renamed one is removed and added.
+// changes returns the changed files since the merge base. A rename is a removal and an addition.
 func (r *repository) changes(p *pull) ([]change, error) {
-	out, err := r.run("", "diff", "--no-renames", "--no-ext-diff", "--raw", "--no-abbrev", "--numstat", "-z", p.baseSHA+"..."+p.HeadSHA)
+	out, err := r.run(
+		"",
+		"diff",
+		"--no-renames",
+		"--no-ext-diff",
+		"--raw",
+		"--no-abbrev",
+		"--numstat",
+		"-z",
+		p.baseSHA+"..."+p.HeadSHA,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -218,12 +237,12 @@ func (r *repository) changes(p *pull) ([]change, error) {
 		}
 	}
 	for i := range all {
-		fmt.Sscanf(lines[all[i].name], "%d\t%d", &all[i].added, &all[i].deleted) // "-" for a binary file stays 0
+		fmt.Sscanf(lines[all[i].name], "%d\t%d", &all[i].added, &all[i].deleted) // "-" for a binary file leaves 0
 	}
 	return all, nil
 }
 
-const pullsPage = 30 // pull requests, files or comments in one answer unless the client asks for another number
+const pullsPage = 30 // the page size if the client sets none
 
 func (f *Forge) createPull(c *call) (reply, error) {
 	ask, err := decode[struct {
@@ -241,7 +260,12 @@ func (f *Forge) createPull(c *call) (reply, error) {
 		}
 	}
 	if ask.Issue != 0 || ask.HeadRepo != "" && ask.HeadRepo != c.repo.name {
-		return fail(&apiError{status: http.StatusNotImplemented, Message: "the rehearsal's forge makes no pull request from an issue or from another repository"})
+		return fail(
+			&apiError{
+				status:  http.StatusNotImplemented,
+				Message: "the rehearsal's forge makes no pull request from an issue or from another repository",
+			},
+		)
 	}
 	if strings.TrimSpace(ask.Title) == "" {
 		return fail(invalid("Issue", "missing_field", "title", ""))
@@ -268,7 +292,7 @@ func (f *Forge) openPull(c *call, p *pull) (reply, error) {
 	return reply{http.StatusCreated, shown, http.Header{"Location": {c.repo.api("/pulls/%d", p.Number)}}}, err
 }
 
-// settleAll is called with mu held.
+// settleAll requires mu to be held.
 func (f *Forge) settleAll(r *repository) error {
 	for _, p := range r.pulls {
 		if err := r.settle(p, f.now()); err != nil {
@@ -278,7 +302,7 @@ func (f *Forge) settleAll(r *repository) error {
 	return nil
 }
 
-// pull finds the pull request that the path names; it is called with mu held.
+// pull returns the pull request in the path. The caller holds mu.
 func (f *Forge) pull(c *call) (*pull, error) {
 	for _, p := range c.repo.pulls {
 		if strconv.Itoa(p.Number) == c.PathValue("number") {
@@ -317,8 +341,8 @@ func (f *Forge) listPulls(c *call) (reply, error) {
 	return reply{http.StatusOK, shown, header}, nil
 }
 
-// pulls are those that the query asks for. A head without an owner filters nothing, as on
-// GitHub, where that is a trap.
+// pulls returns the pull requests that match the query. A head without an owner filters nothing, a
+// trap that GitHub has too.
 func (c *call) pulls() ([]*pull, error) {
 	query := c.URL.Query()
 	state := cmp.Or(query.Get("state"), stateOpen)
@@ -343,7 +367,10 @@ func arrange(all []*pull, by, direction string) error {
 		"updated": func(a, b *pull) int { return a.updated.Compare(b.updated) },
 	}[by]
 	if !known {
-		return &apiError{status: http.StatusNotImplemented, Message: fmt.Sprintf("the rehearsal's forge cannot sort pull requests by %q", by)}
+		return &apiError{
+			status:  http.StatusNotImplemented,
+			Message: fmt.Sprintf("the rehearsal's forge cannot sort pull requests by %q", by),
+		}
 	}
 	slices.SortStableFunc(all, compare)
 	if direction == "desc" || direction == "" && by == "created" {
@@ -417,9 +444,18 @@ func (f *Forge) listPullFiles(c *call) (reply, error) {
 	for _, one := range items {
 		path := escaped(one.name)
 		shown = append(shown, map[string]any{
-			"sha": one.sha, "filename": one.name, "status": one.status,
-			"additions": one.added, "deletions": one.deleted, "changes": one.added + one.deleted,
-			"blob_url": c.repo.page("/blob/%s/%s", p.HeadSHA, path), "raw_url": c.repo.page("/raw/%s/%s", p.HeadSHA, path),
+			"sha":       one.sha,
+			"filename":  one.name,
+			"status":    one.status,
+			"additions": one.added,
+			"deletions": one.deleted,
+			"changes":   one.added + one.deleted,
+			"blob_url": c.repo.page(
+				"/blob/%s/%s",
+				p.HeadSHA,
+				path,
+			),
+			"raw_url":      c.repo.page("/raw/%s/%s", p.HeadSHA, path),
 			"contents_url": c.repo.api("/contents/%s?ref=%s", path, p.HeadSHA),
 		})
 	}
@@ -445,22 +481,52 @@ func (f *Forge) listPullCommits(c *call) (reply, error) {
 	return reply{http.StatusOK, shown, header}, nil
 }
 
-// pullSimpleJSON is a pull request as lists show it.
+// pullSimpleJSON returns the JSON of a pull request in a list.
 func (c *call) pullSimpleJSON(p *pull) map[string]any {
 	r := c.repo
 	at, page, issue := r.api("/pulls/%d", p.Number), r.page("/pull/%d", p.Number), r.api("/issues/%d", p.Number)
 	statuses := r.api("/statuses/%s", p.HeadSHA)
 	link := func(to string) map[string]string { return map[string]string{"href": to} }
 	return map[string]any{
-		"id": p.id, "node_id": nodeID("PullRequest", p.id), "number": p.Number, "state": p.State, "title": p.Title, "body": orNull(p.Body),
-		"user": r.site.user(p.author), "author_association": "CONTRIBUTOR", "draft": p.Draft, "locked": false, "active_lock_reason": nil,
-		"url": at, "html_url": page, "diff_url": page + ".diff", "patch_url": page + ".patch", "issue_url": issue,
-		"commits_url": at + "/commits", "review_comments_url": at + "/comments", "review_comment_url": r.api("/pulls/comments{/number}"),
-		"comments_url": issue + "/comments", "statuses_url": statuses,
-		"created_at": stamp(p.created), "updated_at": stamp(p.updated), "closed_at": stampOrNull(p.closed), "merged_at": stampOrNull(p.merged),
-		"merge_commit_sha": orNull(p.MergeCommit), "auto_merge": nil, "milestone": nil, "assignee": nil,
-		"assignees": []any{}, "requested_reviewers": []any{}, "requested_teams": []any{}, "labels": r.labelsJSON(p),
-		"head": c.endJSON(p.Head, p.HeadSHA), "base": c.endJSON(p.Base, p.baseSHA),
+		"id":      p.id,
+		"node_id": nodeID("PullRequest", p.id),
+		"number":  p.Number,
+		"state":   p.State,
+		"title":   p.Title,
+		"body":    orNull(p.Body),
+		"user": r.site.user(
+			p.author,
+		),
+		"author_association":  "CONTRIBUTOR",
+		"draft":               p.Draft,
+		"locked":              false,
+		"active_lock_reason":  nil,
+		"url":                 at,
+		"html_url":            page,
+		"diff_url":            page + ".diff",
+		"patch_url":           page + ".patch",
+		"issue_url":           issue,
+		"commits_url":         at + "/commits",
+		"review_comments_url": at + "/comments",
+		"review_comment_url":  r.api("/pulls/comments{/number}"),
+		"comments_url":        issue + "/comments",
+		"statuses_url":        statuses,
+		"created_at": stamp(
+			p.created,
+		),
+		"updated_at":          stamp(p.updated),
+		"closed_at":           stampOrNull(p.closed),
+		"merged_at":           stampOrNull(p.merged),
+		"merge_commit_sha":    orNull(p.MergeCommit),
+		"auto_merge":          nil,
+		"milestone":           nil,
+		"assignee":            nil,
+		"assignees":           []any{},
+		"requested_reviewers": []any{},
+		"requested_teams":     []any{},
+		"labels":              r.labelsJSON(p),
+		"head":                c.endJSON(p.Head, p.HeadSHA),
+		"base":                c.endJSON(p.Base, p.baseSHA),
 		"_links": map[string]any{
 			"self": link(at), "html": link(page), "issue": link(issue), "comments": link(issue + "/comments"),
 			"review_comments": link(at + "/comments"), "review_comment": link(r.api("/pulls/comments{/number}")),
@@ -471,11 +537,17 @@ func (c *call) pullSimpleJSON(p *pull) map[string]any {
 
 func (c *call) endJSON(branch, sha string) map[string]any {
 	owner := c.repo.owner
-	return map[string]any{"label": owner + ":" + branch, "ref": branch, "sha": sha, "user": c.repo.site.user(account{owner, kindOrganization}), "repo": repositoryJSON(c)}
+	return map[string]any{
+		"label": owner + ":" + branch,
+		"ref":   branch,
+		"sha":   sha,
+		"user":  c.repo.site.user(account{owner, kindOrganization}),
+		"repo":  repositoryJSON(c),
+	}
 }
 
-// pullJSON is a pull request as it is shown alone. GitHub finds out later whether it can be
-// merged, and says null until then; here it is known at once.
+// pullJSON returns the full JSON of a pull request. GitHub computes mergeable later and answers
+// null until then; here it is known at once.
 func (c *call) pullJSON(p *pull) (map[string]any, error) {
 	changes, err := c.repo.changes(p)
 	if err != nil {
@@ -525,7 +597,7 @@ func notAllowed(m string) *apiError {
 	return &apiError{status: http.StatusMethodNotAllowed, Message: m}
 }
 
-// mergeAsk is the body of a merge; nil means "not given", and an empty text is one.
+// mergeAsk is the body of a merge; nil means "not given", and an empty text is given.
 type mergeAsk struct {
 	Title   *string `json:"commit_title"`
 	Message *string `json:"commit_message"`
@@ -553,7 +625,7 @@ func (f *Forge) mergePull(c *call) (reply, error) {
 	return ok(map[string]any{"sha": p.MergeCommit, "merged": true, "message": "Pull Request successfully merged"})
 }
 
-// join merges an open pull request; it is called with mu held.
+// join merges an open pull request. The caller holds mu.
 func (f *Forge) join(r *repository, p *pull, ask mergeAsk, by account) error {
 	sha, err := f.mergeCommit(r, p, ask, by)
 	if err != nil {
@@ -566,7 +638,8 @@ func (f *Forge) join(r *repository, p *pull, ask mergeAsk, by account) error {
 	return nil
 }
 
-// refusal is why a pull request cannot be merged as asked for, as far as that is known before git is asked.
+// refusal returns the reason why a pull request cannot be merged, as far as it is known without
+// git.
 func (a mergeAsk) refusal(p *pull) error {
 	switch cmp.Or(a.Method, "merge") {
 	case "merge", "squash":
@@ -581,12 +654,15 @@ func (a mergeAsk) refusal(p *pull) error {
 	case p.Draft:
 		return notAllowed("Pull Request is still a draft")
 	case a.SHA != "" && a.SHA != p.HeadSHA:
-		return &apiError{status: http.StatusConflict, Message: "Head branch was modified. Review and try the merge again."}
+		return &apiError{
+			status:  http.StatusConflict,
+			Message: "Head branch was modified. Review and try the merge again.",
+		}
 	}
 	return nil
 }
 
-// mergeCommit writes the commit of a merge; no branch leads to it yet.
+// mergeCommit writes a merge's commit, without moving a branch to it.
 func (f *Forge) mergeCommit(r *repository, p *pull, ask mergeAsk, by account) (string, error) {
 	tree, clean, err := r.mergeTree(p.baseSHA, p.HeadSHA)
 	if err != nil {
@@ -595,7 +671,15 @@ func (f *Forge) mergeCommit(r *repository, p *pull, ask mergeAsk, by account) (s
 	if !clean {
 		return "", notAllowed("Pull Request is not mergeable")
 	}
-	parents, title, message := []string{p.baseSHA, p.HeadSHA}, fmt.Sprintf("Merge pull request #%d from %s/%s", p.Number, r.owner, p.Head), p.Title
+	parents, title, message := []string{
+		p.baseSHA,
+		p.HeadSHA,
+	}, fmt.Sprintf(
+		"Merge pull request #%d from %s/%s",
+		p.Number,
+		r.owner,
+		p.Head,
+	), p.Title
 	if ask.Method == "squash" {
 		parents = parents[:1]
 		if title, message, err = r.squashed(p); err != nil {
@@ -605,11 +689,15 @@ func (f *Forge) mergeCommit(r *repository, p *pull, ask mergeAsk, by account) (s
 	set(&title, ask.Title)
 	set(&message, ask.Message)
 	text := strings.TrimSpace(title + "\n\n" + message)
-	return f.writeCommit(r, commit{tree: tree, parents: parents, author: f.site.person(by), committer: f.site.gitHub, message: text}, !f.site.isEnterprise())
+	return f.writeCommit(
+		r,
+		commit{tree: tree, parents: parents, author: f.site.person(by), committer: f.site.gitHub, message: text},
+		!f.site.isEnterprise(),
+	)
 }
 
-// squashed is what GitHub writes by default: the text of the only commit, or all of them below
-// the pull request's title.
+// squashed returns GitHub's default text: that of the only commit, or all of them below the pull
+// request's title.
 func (r *repository) squashed(p *pull) (title, message string, err error) {
 	all, err := r.commits(p.baseSHA + ".." + p.HeadSHA)
 	if err != nil {
@@ -627,9 +715,9 @@ func (r *repository) squashed(p *pull) (title, message string, err error) {
 	return fmt.Sprintf("%s (#%d)", title, p.Number), message, nil
 }
 
-// mergeTree merges two commits into a tree, unless they are in conflict or not related.
+// mergeTree merges two commits into a tree; clean is false if they conflict or are unrelated.
 func (b *bare) mergeTree(base, head string) (tree string, clean bool, err error) {
-	if related, err := b.says("merge-base", base, head); err != nil || !related {
+	if related, err := b.isTrue("merge-base", base, head); err != nil || !related {
 		return "", false, err
 	}
 	out, err := b.run("", "merge-tree", "--write-tree", "--no-messages", base, head)
@@ -639,7 +727,7 @@ func (b *bare) mergeTree(base, head string) (tree string, clean bool, err error)
 	return strings.TrimSpace(out), err == nil, err
 }
 
-// mergeable is what the API says of an open pull request; of a closed one GitHub says nothing.
+// mergeable returns the API's verdict on an open pull request. For a closed one, GitHub gives none.
 func (r *repository) mergeable(p *pull) (verdict any, state string, err error) {
 	if p.State != stateOpen {
 		return nil, "unknown", nil
@@ -658,7 +746,7 @@ func (r *repository) mergeable(p *pull) (verdict any, state string, err error) {
 	return clean, state, nil
 }
 
-// moveRef moves a branch from where it was, and refuses if a push was faster.
+// moveRef moves a branch, and fails if a push moved it first.
 func (b *bare) moveRef(name, to, from string) error {
 	_, err := b.run("", "update-ref", name, to, from)
 	if err == nil {
@@ -670,7 +758,7 @@ func (b *bare) moveRef(name, to, from string) error {
 	return err
 }
 
-// isMerged answers with a status alone.
+// isMerged answers with a status only.
 func (f *Forge) isMerged(c *call) (reply, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

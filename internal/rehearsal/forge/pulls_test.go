@@ -61,7 +61,8 @@ func TestPullRequestIsMerged(t *testing.T) {
 	base := networktest.CommitFile(t, w, clone, "c", "1\n")
 	networktest.Git(t, w, clone, "push", "--quiet", "origin", "main")
 	p := openPull(t, w, owner+":bump")
-	if p.GetNumber() != 1 || p.GetState() != "open" || p.Head.GetSHA() != head || p.Head.GetRef() != "bump" || p.Base.GetSHA() != base || p.Base.Repo.GetFullName() != networktest.Repository {
+	if p.GetNumber() != 1 || p.GetState() != "open" || p.Head.GetSHA() != head || p.Head.GetRef() != "bump" || p.Base.GetSHA() != base ||
+		p.Base.Repo.GetFullName() != networktest.Repository {
 		t.Errorf("opened %v", p)
 	}
 	if !p.GetMergeable() || p.GetMergeableState() != "clean" || p.GetCommits() != 1 || p.GetChangedFiles() != 1 || p.GetAdditions() != 1 {
@@ -75,7 +76,17 @@ func TestPullRequestIsMerged(t *testing.T) {
 		t.Fatalf("merge: %v (%v)", result, err)
 	}
 	networktest.Git(t, w, clone, "pull", "--quiet", "--ff-only", "origin", "main")
-	want := strings.Join([]string{result.GetSHA(), base + " " + head, forge.MainLogin, "2026-01-02T03:04:05+00:00", "Merge pull request #1 from kubestellar/bump", "Bump kubestellar:bump"}, "\n")
+	want := strings.Join(
+		[]string{
+			result.GetSHA(),
+			base + " " + head,
+			forge.MainLogin,
+			"2026-01-02T03:04:05+00:00",
+			"Merge pull request #1 from kubestellar/bump",
+			"Bump kubestellar:bump",
+		},
+		"\n",
+	)
 	if got := networktest.Git(t, w, clone, "log", "-1", "--format=%H%n%P%n%an%n%cI%n%s%n%b"); got != want {
 		t.Errorf("main is\n%s\nwant\n%s", got, want)
 	}
@@ -84,14 +95,20 @@ func TestPullRequestIsMerged(t *testing.T) {
 	}
 	networktest.Git(t, w, w.Forge.RepositoryDir(networktest.Repository), "fsck", "--strict")
 	p, _, err = hub(w).PullRequests.Get(t.Context(), owner, repo, 1)
-	if err != nil || !p.GetMerged() || p.GetState() != "closed" || p.GetMergeCommitSHA() != result.GetSHA() || p.MergedAt == nil || p.GetMergedBy().GetLogin() != forge.MainLogin || p.GetCommits() != 1 {
+	if err != nil || !p.GetMerged() || p.GetState() != "closed" || p.GetMergeCommitSHA() != result.GetSHA() || p.MergedAt == nil ||
+		p.GetMergedBy().GetLogin() != forge.MainLogin ||
+		p.GetCommits() != 1 {
 		t.Errorf("merged %v (%v)", p, err)
 	}
 	if merged, _, err := hub(w).PullRequests.IsMerged(t.Context(), owner, repo, 1); err != nil || !merged {
 		t.Errorf("merged %t (%v), want so", merged, err)
 	}
-	if got := theOne(t, w); !got.Merged || got.State != "closed" || got.MergeCommit != result.GetSHA() || got.HeadSHA != head || got.Base != "main" || got.Head != "bump" {
-		t.Errorf("the world says %+v", got)
+	if got := theOne(
+		t,
+		w,
+	); !got.Merged || got.State != "closed" || got.MergeCommit != result.GetSHA() || got.HeadSHA != head || got.Base != "main" ||
+		got.Head != "bump" {
+		t.Errorf("the forge has %+v", got)
 	}
 }
 
@@ -142,7 +159,7 @@ func TestPullRequestRefusals(t *testing.T) {
 	}
 }
 
-// TestEveryWriteNeedsTheRight asks every endpoint that is no question, without the token and
+// TestEveryWriteNeedsTheRight requests every endpoint that writes, without the token and
 // with it, in a repository that it may only read.
 func TestEveryWriteNeedsTheRight(t *testing.T) {
 	t.Parallel()
@@ -349,7 +366,15 @@ func TestSquash(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := networktest.Git(t, w, w.Forge.RepositoryDir(networktest.Repository), "log", "-1", "--format=%H %P%n%B", "main"); got != result.GetSHA()+" "+base+"\n"+want {
+		if got := networktest.Git(
+			t,
+			w,
+			w.Forge.RepositoryDir(networktest.Repository),
+			"log",
+			"-1",
+			"--format=%H %P%n%B",
+			"main",
+		); got != result.GetSHA()+" "+base+"\n"+want {
 			t.Errorf("squashed to %q, want %q", got, want)
 		}
 	}
@@ -414,11 +439,18 @@ func TestPullRequestFollowsItsBranches(t *testing.T) {
 			if err != nil || p.GetState() != tc.state || p.GetMerged() != tc.merged {
 				t.Errorf("%v (%v), want %s and merged %t", p, err, tc.state, tc.merged)
 			}
-			if head, err := networktest.TryGit(w, w.Forge.RepositoryDir(networktest.Repository), "rev-parse", "--verify", "bump"); err == nil && p.Head.GetSHA() != head {
+			if head, err := networktest.TryGit(
+				w,
+				w.Forge.RepositoryDir(networktest.Repository),
+				"rev-parse",
+				"--verify",
+				"bump",
+			); err == nil &&
+				p.Head.GetSHA() != head {
 				t.Errorf("head %s, want the branch's %s", p.Head.GetSHA(), head)
 			}
 			if got := theOne(t, w); got.State != tc.state || got.Merged != tc.merged {
-				t.Errorf("the world says %+v", got)
+				t.Errorf("the forge has %+v", got)
 			}
 		})
 	}
@@ -476,7 +508,12 @@ func TestLabelsAndComments(t *testing.T) {
 	if _, _, err := issues.AddLabelsToIssue(t.Context(), owner, repo, 1, []string{"kind/bump", "auto"}); err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), "POST", "https://api.github.com/repos/"+networktest.Repository+"/issues/1/labels", strings.NewReader(`{"labels":["AUTO","new"]}`))
+	req, err := http.NewRequestWithContext(
+		t.Context(),
+		"POST",
+		"https://api.github.com/repos/"+networktest.Repository+"/issues/1/labels",
+		strings.NewReader(`{"labels":["AUTO","new"]}`),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -489,7 +526,8 @@ func TestLabelsAndComments(t *testing.T) {
 	_, _, err = issues.AddLabelsToIssue(t.Context(), owner, repo, 2, []string{"x"})
 	wantStatus(t, "label on nothing", err, 404)
 	made, _, err := issues.CreateComment(t.Context(), owner, repo, 1, &github.IssueComment{Body: github.String("hello")})
-	if err != nil || made.GetBody() != "hello" || made.GetID() == 0 || !strings.HasSuffix(made.GetHTMLURL(), fmt.Sprintf("/pull/1#issuecomment-%d", made.GetID())) {
+	if err != nil || made.GetBody() != "hello" || made.GetID() == 0 ||
+		!strings.HasSuffix(made.GetHTMLURL(), fmt.Sprintf("/pull/1#issuecomment-%d", made.GetID())) {
 		t.Errorf("comment %v (%v)", made, err)
 	}
 	_, _, err = issues.CreateComment(t.Context(), owner, repo, 1, &github.IssueComment{Body: github.String("")})
@@ -497,7 +535,7 @@ func TestLabelsAndComments(t *testing.T) {
 	_, _, err = issues.CreateComment(t.Context(), owner, repo, 2, &github.IssueComment{Body: github.String("x")})
 	wantStatus(t, "comment on nothing", err, 404)
 	if got := theOne(t, w); !slices.Equal(got.Labels, []string{"kind/bump", "auto", "new"}) || !slices.Equal(got.Comments, []string{"hello"}) {
-		t.Errorf("the world says %+v", got)
+		t.Errorf("the forge has %+v", got)
 	}
 	labels, _, err := issues.ListLabelsByIssue(t.Context(), owner, repo, 1, nil)
 	if err != nil || len(labels) != 3 || labels[0].GetID() == 0 || labels[0].GetName() != "kind/bump" {

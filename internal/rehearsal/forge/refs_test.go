@@ -68,7 +68,14 @@ func TestAnnotatedTag(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := hub(w).Git.CreateRef(t.Context(), owner, repo, &github.Reference{Ref: github.String("refs/tags/v1.0.0"), Object: &github.GitObject{SHA: made.SHA}}); err != nil {
+	if _, _, err := hub(
+		w,
+	).Git.CreateRef(
+		t.Context(),
+		owner,
+		repo,
+		&github.Reference{Ref: github.String("refs/tags/v1.0.0"), Object: &github.GitObject{SHA: made.SHA}},
+	); err != nil {
 		t.Fatal(err)
 	}
 	got, _, err := hub(w).Git.GetTag(t.Context(), owner, repo, made.GetSHA())
@@ -85,7 +92,14 @@ func TestAnnotatedTag(t *testing.T) {
 	}
 	_, _, err = hub(w).Git.GetTag(t.Context(), owner, repo, head)
 	wantStatus(t, "a commit is no tag object", err, 404)
-	_, _, err = hub(w).Git.CreateTag(t.Context(), owner, repo, &github.Tag{Tag: &name, Message: &text, Object: &github.GitObject{SHA: github.String(strings.Repeat("b", 40)), Type: &kind}})
+	_, _, err = hub(
+		w,
+	).Git.CreateTag(
+		t.Context(),
+		owner,
+		repo,
+		&github.Tag{Tag: &name, Message: &text, Object: &github.GitObject{SHA: github.String(strings.Repeat("b", 40)), Type: &kind}},
+	)
 	wantStatus(t, "a tag of nothing", err, 422)
 }
 
@@ -137,7 +151,8 @@ func TestCompare(t *testing.T) {
 		{"side", "main", "diverged", 2, 1},
 	} {
 		c, _, err := hub(w).Repositories.CompareCommits(t.Context(), owner, repo, tc.base, tc.head, nil)
-		if err != nil || c.GetStatus() != tc.status || c.GetAheadBy() != tc.ahead || c.GetBehindBy() != tc.behind || len(c.Commits) != tc.ahead || c.MergeBaseCommit.GetSHA() == "" {
+		if err != nil || c.GetStatus() != tc.status || c.GetAheadBy() != tc.ahead || c.GetBehindBy() != tc.behind || len(c.Commits) != tc.ahead ||
+			c.MergeBaseCommit.GetSHA() == "" {
 			t.Errorf("%s...%s: %v (%v), want %s %d %d", tc.base, tc.head, c, err, tc.status, tc.ahead, tc.behind)
 		}
 		if tc.ahead > 0 && c.Commits[tc.ahead-1].GetSHA() != head {
@@ -255,7 +270,8 @@ func TestDispatches(t *testing.T) {
 func TestUnknownEndpointIsNotAbsence(t *testing.T) {
 	t.Parallel()
 	w, _ := networktest.Seeded(t, forge.Repository{})
-	for _, url := range []string{"https://api.github.com/repos/kubestellar/actions/milestones", "https://github.com/kubestellar/actions/wiki", "https://uploads.github.com/"} {
+	for _, url := range []string{"https://api.github.com/repos/kubestellar/actions/milestones", "https://github.com/kubestellar/actions/wiki",
+		"https://uploads.github.com/"} {
 		if status, body, err := networktest.Get(w, url); err != nil || status != http.StatusNotImplemented || !strings.Contains(body, "rehearsal") {
 			t.Errorf("%s: %d %s (%v), want 501", url, status, body, err)
 		}

@@ -17,13 +17,13 @@ import (
 	"time"
 )
 
-const releasesPage = 30 // releases or assets in one answer unless the client asks for another number
+const releasesPage = 30 // the page size if the client sets none
 
-// release is a draft until it is published; drafts may share a tag name, and none needs a tag.
+// release is a draft until it is published. Drafts may share a tag name, and need no tag.
 type release struct {
 	id                          int64
 	tag, target, name, body     string
-	named                       bool // a name was given, which may be empty
+	named                       bool // a name was given, even an empty one
 	draft, prerelease           bool
 	immutable                   bool
 	created, published, updated time.Time
@@ -91,13 +91,13 @@ func (f *Forge) editRelease(c *call) (reply, error) {
 	return ok(c.repo.releaseJSON(rel))
 }
 
-// touchesLocked says whether an edit changes what immutability locks; the texts, the prerelease
-// mark and make_latest stay free (github/docs#45730).
+// touchesLocked reports whether an edit changes a field that immutability locks. The texts, the
+// prerelease mark and make_latest stay free (github/docs#45730).
 func (e releaseEdit) touchesLocked(rel *release) bool {
 	return e.Tag != nil && *e.Tag != rel.tag || e.Target != nil && *e.Target != rel.target || e.Draft != nil && *e.Draft
 }
 
-// revise writes an edit into a release and publishes it if asked to.
+// revise applies an edit to a release and publishes it if requested.
 func (f *Forge) revise(r *repository, rel *release, edit releaseEdit, publish bool) error {
 	was := *rel
 	set(&rel.tag, edit.Tag)
@@ -129,9 +129,9 @@ func set[T any](to *T, from *T) {
 	}
 }
 
-// checkRelease refuses what no release may be, draft or not.
+// checkRelease refuses an invalid release, draft or not.
 func (r *repository) checkRelease(rel *release) error {
-	if ok, err := r.says("check-ref-format", "refs/tags/"+rel.tag); err != nil {
+	if ok, err := r.isTrue("check-ref-format", "refs/tags/"+rel.tag); err != nil {
 		return err
 	} else if !ok {
 		return invalid("Release", "custom", "tag_name", "tag_name is not a valid tag")
@@ -143,7 +143,7 @@ func (r *repository) checkRelease(rel *release) error {
 	return err
 }
 
-// targetOf is the commit that a release's tag names, or will name once it is published.
+// targetOf returns the commit of a release's tag, or its future commit if it is a draft.
 func (r *repository) targetOf(rel *release) (string, bool, error) {
 	sha, found, err := r.commitOf("refs/tags/" + rel.tag)
 	if err != nil || found {
@@ -156,8 +156,8 @@ func (r *repository) targetOf(rel *release) (string, bool, error) {
 	return r.commitOf("refs/heads/" + strings.TrimPrefix(rel.target, "refs/heads/"))
 }
 
-// publish makes a release public, with the tag at its target if there is none yet. A release
-// that is public already, and was edited, passes too, for its tag may be another now.
+// publish makes a release public, and creates its tag at the target if there is none. It also runs
+// after an edit of a public release, whose tag name may have changed.
 func (f *Forge) publish(r *repository, rel *release, first bool) error {
 	for _, other := range r.releases {
 		if other.id != rel.id && !other.draft && other.tag == rel.tag {
@@ -189,7 +189,7 @@ func (r *repository) lockIf(rel *release) error {
 	return r.lockTag(rel.tag)
 }
 
-// noteLatest makes a published release the latest one, as GitHub does by default.
+// noteLatest marks a published release as the latest, as GitHub does by default.
 func (r *repository) noteLatest(rel *release, makeLatest *string) {
 	if !rel.draft && !rel.prerelease && (makeLatest == nil || *makeLatest == "true") {
 		r.latest = rel.id
@@ -210,7 +210,7 @@ func (f *Forge) deleteRelease(c *call) (reply, error) {
 		}
 	}
 	for _, a := range rel.assets {
-		os.Remove(a.file) // a file left behind is named by nobody
+		os.Remove(a.file) // a file left behind is unused
 	}
 	return noContent()
 }
@@ -227,7 +227,7 @@ func (f *Forge) listReleases(c *call) (reply, error) {
 	return reply{http.StatusOK, shown, header}, nil
 }
 
-// releases are those that the caller may see, newest first; drafts only for who may write.
+// releases returns the releases that the caller may see, newest first. Drafts require write access.
 func (c *call) releases() []*release {
 	var all []*release
 	for _, rel := range slices.Backward(c.repo.releases) {
@@ -238,7 +238,7 @@ func (c *call) releases() []*release {
 	return all
 }
 
-// release finds the release that the path names.
+// release returns the release in the path.
 func (c *call) release() (*release, error) {
 	id, err := strconv.ParseInt(c.PathValue("id"), 10, 64)
 	if err != nil {
@@ -278,7 +278,7 @@ func (f *Forge) showRelease(c *call, find func(*call) (*release, error)) (reply,
 	return ok(c.repo.releaseJSON(rel))
 }
 
-// latestRelease is the one marked as such, or the newest that could be.
+// latestRelease returns the marked release, or the newest candidate.
 func (r *repository) latestRelease() (*release, error) {
 	var newest *release
 	for _, rel := range r.releases {
@@ -321,7 +321,7 @@ func (r *repository) releaseJSON(rel *release) map[string]any {
 	return shown
 }
 
-// slug names a release in web addresses: a draft has no tag of its own yet.
+// slug returns a release's name in web addresses. A draft's tag may not exist yet.
 func (rel *release) slug() string {
 	if rel.draft {
 		return fmt.Sprintf("untagged-%020x", rel.id)
@@ -329,7 +329,7 @@ func (rel *release) slug() string {
 	return rel.tag
 }
 
-// addNotes puts generated notes below the body, and names the release if nobody did.
+// addNotes appends generated notes to the body, and sets the release's name if none was given.
 func (r *repository) addNotes(rel *release) error {
 	notes, err := r.notes(rel.tag, rel.target, "")
 	if err != nil {
@@ -363,8 +363,8 @@ func (f *Forge) generateNotes(c *call) (reply, error) {
 	return ok(map[string]any{"name": ask.Tag, "body": notes})
 }
 
-// notes hold the comparison with the release before, which is all that GitHub writes where no
-// pull request was merged.
+// notes returns the comparison with the previous release. GitHub writes only this if no pull
+// request was merged.
 func (r *repository) notes(tag, target, previous string) (string, error) {
 	_, found, err := r.targetOf(&release{tag: tag, target: target})
 	if err != nil {
@@ -397,8 +397,8 @@ type asset struct {
 	by                account
 }
 
-// An upload that broke off leaves an asset in state starter, which blocks its name until it is
-// deleted; GitHub documents so for its own failures.
+// An interrupted upload leaves an asset in state starter, which blocks its name until it is
+// deleted. GitHub documents this for its own failures.
 const (
 	stateUploaded = "uploaded"
 	stateStarter  = "starter"
@@ -406,8 +406,15 @@ const (
 
 func (f *Forge) uploadAsset(c *call) (reply, error) {
 	a := &asset{
-		name: strings.ReplaceAll(c.URL.Query().Get("name"), " ", "."), label: c.URL.Query().Get("label"),
-		kind: cmp.Or(c.Header.Get("Content-Type"), "application/octet-stream"), state: stateStarter, created: f.now(), by: c.who(),
+		name:  strings.ReplaceAll(c.URL.Query().Get("name"), " ", "."),
+		label: c.URL.Query().Get("label"),
+		kind: cmp.Or(
+			c.Header.Get("Content-Type"),
+			"application/octet-stream",
+		),
+		state:   stateStarter,
+		created: f.now(),
+		by:      c.who(),
 	}
 	if a.name == "" || strings.ContainsAny(a.name, `/\`) {
 		return fail(invalid("ReleaseAsset", "missing_field", "name", ""))
@@ -427,7 +434,7 @@ func (f *Forge) uploadAsset(c *call) (reply, error) {
 	return made(c.repo.assetJSON(rel, a))
 }
 
-// begin reserves the name, so that of two uploads at the same time one is refused.
+// begin reserves the name, so that one of two simultaneous uploads is refused.
 func (f *Forge) begin(c *call, a *asset) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -447,7 +454,7 @@ func (f *Forge) begin(c *call, a *asset) error {
 	return nil
 }
 
-// receive streams the body to disk and ends the asset's state of starter if all came.
+// receive streams the body to disk and completes the asset if the whole body arrived.
 func (f *Forge) receive(c *call, a *asset) error {
 	size, digest, err := writeFile(a.file, c.Body)
 	if err == nil && size == 0 {
@@ -496,7 +503,7 @@ func (f *Forge) listAssets(c *call) (reply, error) {
 	return reply{http.StatusOK, shown, header}, nil
 }
 
-// asset finds the asset that the path names, among the releases that the caller may see.
+// asset returns the asset in the path, from the releases that the caller may see.
 func (c *call) asset() (*release, *asset, error) {
 	for _, rel := range c.releases() {
 		for _, a := range rel.assets {
@@ -541,18 +548,18 @@ func (f *Forge) deleteAsset(c *call) (reply, error) {
 		return fail(unprocessable("Cannot delete asset from an immutable release."))
 	}
 	rel.assets = slices.DeleteFunc(rel.assets, func(other *asset) bool { return other == a })
-	os.Remove(a.file) // a file left behind is named by nobody
+	os.Remove(a.file) // a file left behind is unused
 	return noContent()
 }
 
-// content is an answer that is a file.
+// content is a response body from a file.
 type content struct {
 	file       *os.File
 	name, kind string
 	size       int64
 }
 
-// download is called with the forge's lock held; the file is read after it is released.
+// download requires the forge's lock to be held; the file is read after it is released.
 func (a *asset) download() (reply, error) {
 	if a.state != stateUploaded {
 		return fail(notFound())
@@ -571,15 +578,28 @@ func (b content) write(rw http.ResponseWriter) {
 	rw.Header().Set("Content-Length", strconv.FormatInt(b.size, 10))
 	rw.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": b.name}))
 	rw.WriteHeader(http.StatusOK)
-	io.Copy(rw, b.file) // a client that has gone needs no rest
+	io.Copy(rw, b.file) // the client may be gone
 }
 
 func (r *repository) assetJSON(rel *release, a *asset) map[string]any {
 	shown := map[string]any{
-		"id": a.id, "node_id": nodeID("ReleaseAsset", a.id), "name": a.name, "label": a.label, "state": a.state,
-		"url": r.api("/releases/assets/%d", a.id), "browser_download_url": r.page("/releases/download/%s/%s", rel.slug(), a.name),
-		"content_type": a.kind, "size": a.size, "digest": nil, "download_count": a.downloads,
-		"created_at": stamp(a.created), "updated_at": stamp(a.created), "uploader": r.site.user(a.by),
+		"id":      a.id,
+		"node_id": nodeID("ReleaseAsset", a.id),
+		"name":    a.name,
+		"label":   a.label,
+		"state":   a.state,
+		"url": r.api(
+			"/releases/assets/%d",
+			a.id,
+		),
+		"browser_download_url": r.page("/releases/download/%s/%s", rel.slug(), a.name),
+		"content_type":         a.kind,
+		"size":                 a.size,
+		"digest":               nil,
+		"download_count":       a.downloads,
+		"created_at":           stamp(a.created),
+		"updated_at":           stamp(a.created),
+		"uploader":             r.site.user(a.by),
 	}
 	if a.digest != "" {
 		shown["digest"] = a.digest
@@ -605,7 +625,7 @@ func (f *Forge) serveDownload(rw http.ResponseWriter, r *http.Request) {
 	writeReply(rw, answer)
 }
 
-// findDownload looks in the release of a tag; an empty one means the latest release.
+// findDownload returns an asset of a tag's release; an empty tag means the latest release.
 func (f *Forge) findDownload(r *repository, tag, name string) (reply, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

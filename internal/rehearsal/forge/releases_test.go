@@ -90,7 +90,11 @@ func TestDraftToPublished(t *testing.T) {
 	if err != nil || status != 200 || body != "content" || done.Assets[0].GetName() != "a.b.txt" {
 		t.Errorf("download of %s: %d %q (%v)", done.Assets[0].GetBrowserDownloadURL(), status, body, err)
 	}
-	if status, body, err := networktest.Get(w, "https://github.com/kubestellar/actions/releases/latest/download/a.b.txt"); err != nil || status != 200 || body != "content" {
+	if status, body, err := networktest.Get(
+		w,
+		"https://github.com/kubestellar/actions/releases/latest/download/a.b.txt",
+	); err != nil || status != 200 ||
+		body != "content" {
 		t.Errorf("download of the latest: %d %q (%v)", status, body, err)
 	}
 }
@@ -140,7 +144,8 @@ func TestReleaseRefusals(t *testing.T) {
 		"no tag":        {&github.RepositoryRelease{}, "missing_field", "tag_name"},
 		"bad tag":       {published("v1..0"), "custom", "tag_name"},
 		"bad target":    {&github.RepositoryRelease{TagName: github.String("v2"), TargetCommitish: github.String("nowhere")}, "invalid", "target_commitish"},
-		"absent commit": {&github.RepositoryRelease{TagName: github.String("v2"), TargetCommitish: github.String(strings.Repeat("a", 40))}, "invalid", "target_commitish"},
+		"absent commit": {&github.RepositoryRelease{TagName: github.String("v2"), TargetCommitish: github.String(strings.Repeat("a", 40))}, "invalid",
+			"target_commitish"},
 	} {
 		_, _, err := hub(w).Repositories.CreateRelease(t.Context(), owner, repo, tc.release)
 		wantField(t, name, err, tc.code, tc.field)
@@ -260,7 +265,7 @@ func TestAssets(t *testing.T) {
 	}
 }
 
-// rawDigest reads the field that go-github v62 does not know.
+// rawDigest reads the field that go-github v62 lacks.
 func rawDigest(t *testing.T, w *networktest.Network, url string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -295,7 +300,7 @@ func TestBrokenUploadBlocksItsName(t *testing.T) {
 	}
 }
 
-// breakUpload promises more than it sends, and waits until the forge knows.
+// breakUpload promises more than it sends, and waits until the forge notices.
 func breakUpload(t *testing.T, w *networktest.Network, id int64, name string) {
 	t.Helper()
 	transport := w.Transport().(*http.Transport).Clone()
@@ -324,7 +329,7 @@ func breakUpload(t *testing.T, w *networktest.Network, id int64, name string) {
 		t.Error("a broken upload succeeded")
 	}
 	w.Intercept(nil)
-	// Only the record tells when the forge has given up.
+	// Only the record shows when the forge has given up.
 	networktest.Until(t, "the forge has given up", func() bool { return w.Requests()[len(w.Requests())-1].Status != 0 })
 }
 

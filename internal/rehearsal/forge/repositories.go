@@ -19,25 +19,25 @@ import (
 	"time"
 )
 
-// The rights that the token may have on a repository.
+// The token's rights on a repository.
 const (
 	rightsWrite = "write"
 	rightsRead  = "read"
 	rightsNone  = "none"
 )
 
-// Repository says how CreateRepository makes a repository. The zero value is a public one that
-// the token may write to.
+// Repository configures CreateRepository. The zero value is a public repository that the token may
+// write to.
 type Repository struct {
-	// Private hides it from all but callers with the token and at least the right to read.
+	// Private hides it from callers without a token that may read it.
 	Private bool
-	// Rights is what the token may do: "write" (also if empty), "read" or "none".
+	// Rights are those of the main token: "write" (also if empty), "read" or "none".
 	Rights string
 	// Immutable locks each release, its assets and its tag once it is published.
 	Immutable bool
 }
 
-// repository is a repository of the forge: git on disk, all else in memory.
+// repository is a repository of the forge. git's data is on disk, everything else in memory.
 type repository struct {
 	bare
 	Repository
@@ -48,7 +48,7 @@ type repository struct {
 	archived    bool
 
 	releases     []*release // oldest first
-	latest       int64      // the release that was last published as the latest one
+	latest       int64      // the release that was last published as the latest
 	burned       map[string]bool
 	dispatches   []Dispatch
 	pulls        []*pull       // oldest first
@@ -63,8 +63,8 @@ func (r *repository) fullName() string { return r.owner + "/" + r.name }
 
 var fullNamePattern = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9-]*)/([A-Za-z0-9._-]+)$`)
 
-// CreateRepository makes an empty repository, default branch main, named owner/name. It returns
-// an error if the name is not of that form or is taken.
+// CreateRepository creates an empty repository, owner/name, with default branch main. It returns an
+// error if the name is malformed or taken.
 func (f *Forge) CreateRepository(fullName string, o Repository) error {
 	if err := f.createRepository(fullName, o); err != nil {
 		return fmt.Errorf("creating repository %q: %w", fullName, err)
@@ -72,7 +72,7 @@ func (f *Forge) CreateRepository(fullName string, o Repository) error {
 	return nil
 }
 
-// RepositoryDir is the folder of the bare repository, whether it exists or not.
+// RepositoryDir returns the folder of the bare repository, which may not exist.
 func (f *Forge) RepositoryDir(fullName string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -120,8 +120,8 @@ func (f *Forge) addRepository(r *repository) error {
 	return nil
 }
 
-// init makes the bare repository with GitHub's manners: fetching any commit by its SHA works
-// (actions/checkout does so). Housekeeping is off, since it would outlive the world.
+// init creates the bare repository with GitHub's settings: any commit can be fetched by its SHA, as
+// actions/checkout does. Housekeeping is off, since it would outlive the forge.
 func (r *repository) init() error {
 	if _, err := r.run("", "init", "--quiet", "--bare", "--initial-branch=main", "--template=", r.dir); err != nil {
 		return err
@@ -155,15 +155,15 @@ func appendFile(path, text string) error {
 	return errors.Join(err, file.Close())
 }
 
-// The lists of tags, in the repository's folder, of which the update hook knows.
+// The lists of tags in the repository's folder. The update hook reads them.
 const (
-	lockedTags = "locked-tags" // of immutable releases that exist
-	burnedTags = "burned-tags" // of all that ever did
+	lockedTags = "locked-tags" // of existing immutable releases
+	burnedTags = "burned-tags" // of all immutable releases, including deleted ones
 )
 
-// updateHook keeps the tags of immutable releases where they are and their names from being used
-// again; the tag of one that was deleted may go. And it refuses new commits that touch a folder
-// which the token may not write to.
+// updateHook keeps the tags of immutable releases in place and their names reserved. The tag of a
+// deleted release may be deleted. It also refuses new commits that touch a folder for which the
+// token lacks rights.
 // https://docs.github.com/en/code-security/concepts/supply-chain-security/immutable-releases
 const updateHook = `#!/bin/sh
 none=0000000000000000000000000000000000000000
@@ -196,12 +196,15 @@ func (r *repository) lockTag(tag string) error {
 	return nil
 }
 
-// unlockTag lets a tag go that was an immutable release's; its name stays burned.
+// unlockTag allows deleting the tag of a deleted immutable release. Its name stays reserved.
 func (r *repository) unlockTag(tag string) error {
-	return r.list(lockedTags, slices.DeleteFunc(r.listed(lockedTags), func(name string) bool { return name == "refs/tags/"+tag }))
+	return r.list(
+		lockedTags,
+		slices.DeleteFunc(r.listed(lockedTags), func(name string) bool { return name == "refs/tags/"+tag }),
+	)
 }
 
-// listed are the references in one of the lists; one that is not there yet has none.
+// listed returns the references in one of the lists, or none if it does not exist yet.
 func (r *repository) listed(list string) []string {
 	text, err := os.ReadFile(filepath.Join(r.dir, list))
 	if err != nil {
@@ -223,18 +226,54 @@ func (f *Forge) getRepository(c *call) (reply, error) {
 func repositoryJSON(c *call) map[string]any {
 	r := c.repo
 	shown := map[string]any{
-		"id": r.id, "node_id": nodeID("Repository", r.id), "name": r.name, "full_name": r.fullName(),
-		"owner": r.site.user(account{r.owner, kindOrganization}), "organization": r.site.user(account{r.owner, kindOrganization}),
-		"private": r.Private, "visibility": map[bool]string{false: "public", true: "private"}[r.Private],
-		"html_url": r.page(""), "url": r.api(""), "description": nil, "fork": false, "default_branch": "main",
-		"permissions": permissions(c), "allow_forking": true, "is_template": false, "web_commit_signoff_required": false, "topics": []string{},
-		"has_issues": true, "has_projects": false, "has_wiki": false, "has_pages": false, "has_discussions": false, "has_downloads": true,
-		"archived": r.archived, "disabled": false, "homepage": nil, "language": nil, "license": nil, "mirror_url": nil,
-		"forks": 0, "forks_count": 0, "network_count": 0, "open_issues": 0, "open_issues_count": 0, "size": 0,
-		"stargazers_count": 0, "subscribers_count": 0, "watchers": 0, "watchers_count": 0,
-		"created_at": stamp(r.created), "updated_at": stamp(r.created), "pushed_at": stamp(r.created),
-		"clone_url": r.page(".git"), "svn_url": r.page(""),
-		"git_url": "git:" + strings.TrimPrefix(r.page(".git"), "https:"), "ssh_url": "git@" + strings.TrimPrefix(r.site.web, "https://") + ":" + r.fullName() + ".git",
+		"id":                          r.id,
+		"node_id":                     nodeID("Repository", r.id),
+		"name":                        r.name,
+		"full_name":                   r.fullName(),
+		"owner":                       r.site.user(account{r.owner, kindOrganization}),
+		"organization":                r.site.user(account{r.owner, kindOrganization}),
+		"private":                     r.Private,
+		"visibility":                  map[bool]string{false: "public", true: "private"}[r.Private],
+		"html_url":                    r.page(""),
+		"url":                         r.api(""),
+		"description":                 nil,
+		"fork":                        false,
+		"default_branch":              "main",
+		"permissions":                 permissions(c),
+		"allow_forking":               true,
+		"is_template":                 false,
+		"web_commit_signoff_required": false,
+		"topics":                      []string{},
+		"has_issues":                  true,
+		"has_projects":                false,
+		"has_wiki":                    false,
+		"has_pages":                   false,
+		"has_discussions":             false,
+		"has_downloads":               true,
+		"archived":                    r.archived,
+		"disabled":                    false,
+		"homepage":                    nil,
+		"language":                    nil,
+		"license":                     nil,
+		"mirror_url":                  nil,
+		"forks":                       0,
+		"forks_count":                 0,
+		"network_count":               0,
+		"open_issues":                 0,
+		"open_issues_count":           0,
+		"size":                        0,
+		"stargazers_count":            0,
+		"subscribers_count":           0,
+		"watchers":                    0,
+		"watchers_count":              0,
+		"created_at":                  stamp(r.created),
+		"updated_at":                  stamp(r.created),
+		"pushed_at":                   stamp(r.created),
+		"clone_url":                   r.page(".git"),
+		"svn_url":                     r.page(""),
+		"git_url":                     "git:" + strings.TrimPrefix(r.page(".git"), "https:"),
+		"ssh_url": "git@" + strings.TrimPrefix(r.site.web, "https://") + ":" +
+			r.fullName() + ".git",
 	}
 	for _, link := range strings.Fields(repositoryLinks) {
 		name, path, _ := strings.Cut(link, "=")
@@ -243,13 +282,19 @@ func repositoryJSON(c *call) map[string]any {
 	return shown
 }
 
-// permissions are what the API tells of the caller's rights: an App hears that it has none,
-// whatever it may do.
+// permissions returns the caller's rights as the API reports them. An App sees none, whatever it
+// may do.
 func permissions(c *call) map[string]bool {
 	if c.by.isInstallation() {
 		return map[string]bool{"admin": false, "maintain": false, "push": false, "triage": false, "pull": false}
 	}
-	return map[string]bool{"admin": false, "maintain": false, "push": c.writes(), "triage": c.writes(), "pull": c.by.may(c.repo, []string{"metadata"}, false)}
+	return map[string]bool{
+		"admin":    false,
+		"maintain": false,
+		"push":     c.writes(),
+		"triage":   c.writes(),
+		"pull":     c.by.may(c.repo, []string{"metadata"}, false),
+	}
 }
 
 // repositoryLinks are the addresses below a repository, name=path.
@@ -262,8 +307,8 @@ issue_events=/issues/events{/number} issues=/issues{/number} keys=/keys{/key_id}
 milestones=/milestones{/number} notifications=/notifications{?since,all,participating} pulls=/pulls{/number} releases=/releases{/id}
 stargazers=/stargazers statuses=/statuses/{sha} subscribers=/subscribers subscription=/subscription tags=/tags teams=/teams trees=/git/trees{/sha}`
 
-// Archive makes a repository read-only in the eyes of the API. An unknown one panics: it is a
-// wrong test.
+// Archive makes a repository read-only for the API. It panics if there is no such repository, since
+// the test is wrong then.
 func (f *Forge) Archive(fullName string) {
 	r, found := f.repository(fullName)
 	if !found {
@@ -274,8 +319,8 @@ func (f *Forge) Archive(fullName string) {
 	r.archived = true
 }
 
-// listOrganisation lists what the caller may see of an organisation's repositories. There is an
-// organisation where there is a repository of it. Types, orders and defaults:
+// listOrganisation returns the repositories of an organisation that the caller may see. An
+// organisation exists if a repository of it does. Types, orders and defaults:
 // https://docs.github.com/en/rest/repos/repos#list-organization-repositories
 func (f *Forge) listOrganisation(c *call) (reply, error) {
 	f.mu.Lock()
@@ -298,7 +343,10 @@ func (f *Forge) listOrganisation(c *call) (reply, error) {
 	page, links := paged(c, visible, 30)
 	shown := []map[string]any{}
 	for _, r := range page {
-		shown = append(shown, repositoryJSON(&call{Request: c.Request, by: c.by, known: c.known, repo: r, base: c.base}))
+		shown = append(
+			shown,
+			repositoryJSON(&call{Request: c.Request, by: c.by, known: c.known, repo: r, base: c.base}),
+		)
 	}
 	return conditional(c, reply{status: http.StatusOK, body: shown, header: links})
 }
@@ -310,13 +358,13 @@ func (r *repository) isOfType(kind string) bool {
 	case "private":
 		return r.Private
 	case "forks":
-		return false // the world has none
+		return false // the forge has none
 	}
 	return true
 }
 
-// sortRepositories orders by name, upwards, or by time, which here is one for all sorts,
-// downwards.
+// sortRepositories orders by name ascending, or by time descending. All time orders are the same
+// here.
 func sortRepositories(all []*repository, by, direction string) {
 	slices.SortFunc(all, func(a, b *repository) int {
 		order := cmp.Or(b.created.Compare(a.created), cmp.Compare(b.id, a.id))
@@ -331,7 +379,7 @@ func sortRepositories(all []*repository, by, direction string) {
 	})
 }
 
-// conditional answers 304 without a body where the caller has the same already:
+// conditional answers 304 without a body if the caller already has the same answer:
 // https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#use-conditional-requests-if-appropriate
 func conditional(c *call, answer reply) (reply, error) {
 	body, err := json.Marshal(answer.body)
@@ -341,7 +389,9 @@ func conditional(c *call, answer reply) (reply, error) {
 	if plain, ok := answer.body.(text); ok {
 		body = []byte(plain.body)
 	}
-	sum := sha256.Sum256(bytes.Join([][]byte{body, []byte(c.Header.Get("Accept")), []byte(answer.header.Get("Link"))}, []byte{0}))
+	sum := sha256.Sum256(
+		bytes.Join([][]byte{body, []byte(c.Header.Get("Accept")), []byte(answer.header.Get("Link"))}, []byte{0}),
+	)
 	tag := fmt.Sprintf(`W/"%x"`, sum)
 	if answer.header == nil {
 		answer.header = http.Header{}
@@ -353,10 +403,10 @@ func conditional(c *call, answer reply) (reply, error) {
 	return answer, nil
 }
 
-// Rename gives a repository another name, owner/name, as GitHub does: the old one leads to the
-// new one until somebody takes it, and the rights of tokens stay. It must not run while a request
-// to the repository is handled, other than the one about which a function given to Intercept was
-// asked. It returns an error if there is no such repository, or the new name cannot be.
+// Rename gives a repository another name, owner/name, as GitHub does. The old name redirects to the
+// new one until another repository takes it. Tokens keep their rights. Rename must not run while a
+// request to the repository is handled, except the request that an Intercept function is deciding.
+// It returns an error if there is no such repository, or if the new name is malformed or taken.
 func (f *Forge) Rename(old, to string) error {
 	if err := f.rename(old, to); err != nil {
 		return fmt.Errorf("renaming %s to %s: %w", old, to, err)
@@ -398,7 +448,7 @@ func (s *tokens) rename(old, to string) {
 	}
 }
 
-// movedFrom finds the repository that had a name before, if the caller may see it.
+// movedFrom returns the repository that had a name before, if the caller may see it.
 func (f *Forge) movedFrom(by *token, fullName string) (*repository, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -406,8 +456,8 @@ func (f *Forge) movedFrom(by *token, fullName string) (*repository, bool) {
 	return r, found && by.sees(r)
 }
 
-// forward answers a request to the API at the old name: by the number of the repository, so that
-// the address outlives the next name too. Only a question may be asked anew as a GET.
+// forward redirects an API request from an old name to the repository's id, so that the address
+// survives the next rename. Only a GET may be repeated as a GET.
 func (c *call) forward(r *repository) (reply, error) {
 	rest := strings.TrimPrefix(c.URL.EscapedPath(), "/repos/"+c.PathValue("owner")+"/"+c.PathValue("repo"))
 	to := fmt.Sprintf("%s%s%d%s", c.base, byNumber, r.id, rest)
@@ -418,13 +468,16 @@ func (c *call) forward(r *repository) (reply, error) {
 	if c.Method == http.MethodGet || c.Method == http.MethodHead {
 		status, words = http.StatusMovedPermanently, "Moved Permanently"
 	}
-	return reply{status, map[string]string{"message": words, "url": to, "documentation_url": docs}, http.Header{"Location": {to}}}, nil
+	return reply{
+		status,
+		map[string]string{"message": words, "url": to, "documentation_url": docs},
+		http.Header{"Location": {to}},
+	}, nil
 }
 
 const byNumber = "/repositories/"
 
-// unnumbered is the path of the API by name for one by the repository's number; "" if there is
-// no such repository.
+// unnumbered returns the API path by name for a path by id, or "" if there is no such repository.
 func (f *Forge) unnumbered(path string) string {
 	number, rest, _ := strings.Cut(strings.TrimPrefix(path, byNumber), "/")
 	f.mu.Lock()
@@ -437,8 +490,8 @@ func (f *Forge) unnumbered(path string) string {
 	return ""
 }
 
-// leads sends who asks below base, for pages or for files, by an old name to the new one. git
-// follows that when it begins to talk, and keeps to the new address.
+// leads redirects old names below base, for pages and files. git follows the first redirect and
+// keeps the new address.
 func (f *Forge) leads(base string, next http.HandlerFunc) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
 		parts := strings.SplitN(strings.TrimPrefix(r.URL.Path, "/"), "/", 3)
@@ -459,16 +512,15 @@ func (f *Forge) leads(base string, next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// Lag is how far the API's reads are behind its writes, as they are where GitHub answers from a
-// copy of its database: each write is seen once For has passed by the world's clock, or once
-// Reads have been answered, whichever is given. Objects of git are there at once, and git itself
-// shows the truth. The zero value is none.
+// Lag is the delay of the API's reads behind its writes, as if GitHub answered from a replica of
+// its database. A write becomes visible after For by the forge's clock, or after Reads answers,
+// whichever is set. Git objects are visible at once, and git itself never lags. The zero value means none.
 type Lag struct {
 	For   time.Duration
 	Reads int
 }
 
-// SetLag makes the reads of the API lag from now on.
+// SetLag delays the API's reads from now on.
 func (f *Forge) SetLag(l Lag) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -478,14 +530,14 @@ func (f *Forge) SetLag(l Lag) {
 	}
 }
 
-// past is a repository as it was before a write.
+// past is a repository before a write.
 type past struct {
 	at    time.Time
-	reads int // answered since
+	reads int // answers since then
 	state *repository
 }
 
-// noteWrite keeps the state before a write if reads lag; it is called with mu held.
+// noteWrite keeps the state before a write if reads lag. The caller holds mu.
 func (f *Forge) noteWrite(r *repository) error {
 	if f.lag == (Lag{}) {
 		return nil
@@ -498,8 +550,8 @@ func (f *Forge) noteWrite(r *repository) error {
 	return nil
 }
 
-// read is the repository as a read of the API sees it: before the first write that it cannot see
-// yet. It is called with mu held.
+// read returns the repository as a read of the API sees it: before the first write that is not
+// visible yet. The caller holds mu.
 func (f *Forge) read(r *repository) *repository {
 	r.past = slices.DeleteFunc(r.past, func(p past) bool {
 		return f.lag.For > 0 && f.now().Sub(p.at) >= f.lag.For || f.lag.Reads > 0 && p.reads >= f.lag.Reads
@@ -513,7 +565,7 @@ func (f *Forge) read(r *repository) *repository {
 	return r
 }
 
-// shadow is a copy of a repository with the same objects and with references of its own.
+// shadow returns a copy of a repository with the same objects and its own refs.
 func (f *Forge) shadow(r *repository) (*repository, error) {
 	dir, err := os.MkdirTemp(filepath.Join(f.dir, "spool"), "past-*")
 	if err != nil {
@@ -528,7 +580,9 @@ func (f *Forge) shadow(r *repository) (*repository, error) {
 		packed.WriteString(one.sha + " " + one.name + "\n")
 	}
 	for name, content := range map[string]string{
-		"HEAD": "ref: refs/heads/main\n", "config": "[core]\n\trepositoryformatversion = 0\n\tbare = true\n", "refs/.keep": "",
+		"HEAD":        "ref: refs/heads/main\n",
+		"config":      "[core]\n\trepositoryformatversion = 0\n\tbare = true\n",
+		"refs/.keep":  "",
 		"packed-refs": packed.String(), "objects/info/alternates": filepath.Join(r.dir, "objects") + "\n",
 	} {
 		file := filepath.Join(dir, filepath.FromSlash(name))
@@ -542,12 +596,18 @@ func (f *Forge) shadow(r *repository) (*repository, error) {
 	return r.copied(dir), nil
 }
 
-// copied is the memory of a repository at another folder. Assets are shared: they come whole or
-// not at all.
+// copied returns a copy of the in-memory state for another folder. Assets are shared, since they
+// arrive completely or not at all.
 func (r *repository) copied(dir string) *repository {
 	c := *r
 	c.bare.dir, c.past, c.burned = dir, nil, maps.Clone(r.burned)
-	c.labels, c.dispatches, c.attestations = slices.Clone(r.labels), slices.Clone(r.dispatches), slices.Clone(r.attestations)
+	c.labels, c.dispatches, c.attestations = slices.Clone(
+		r.labels,
+	), slices.Clone(
+		r.dispatches,
+	), slices.Clone(
+		r.attestations,
+	)
 	c.checkRuns, c.statuses, c.required = maps.Clone(r.checkRuns), maps.Clone(r.statuses), maps.Clone(r.required)
 	c.pulls, c.releases, c.runs = nil, nil, nil
 	for _, one := range r.runs {
@@ -612,7 +672,8 @@ func (f *Forge) folder(fullName string, id int64) string {
 	return dir
 }
 
-// getImmutableReleases answers 404 where the setting is off: https://docs.github.com/en/rest/repos/repos
+// getImmutableReleases answers 404 if the setting is off:
+// https://docs.github.com/en/rest/repos/repos
 func (f *Forge) getImmutableReleases(c *call) (reply, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -622,8 +683,8 @@ func (f *Forge) getImmutableReleases(c *call) (reply, error) {
 	return ok(map[string]bool{"enabled": true, "enforced_by_owner": false})
 }
 
-// SetImmutable turns the repository's setting of immutable releases on or off, for releases that
-// are published from now on. It returns an error if there is no such repository.
+// SetImmutable changes the repository's setting of immutable releases, for releases that are
+// published later. It returns an error if there is no such repository.
 func (f *Forge) SetImmutable(repository string, on bool) error {
 	r, found := f.repository(repository)
 	if !found {

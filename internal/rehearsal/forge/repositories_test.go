@@ -34,11 +34,15 @@ func TestRename(t *testing.T) {
 		location    string
 	}{
 		{"GET", "https://api.github.com/repos/kubestellar/actions", 301, fmt.Sprintf("https://api.github.com/repositories/%d", before.GetID())},
-		{"GET", "https://api.github.com/repos/kubestellar/actions/pulls?state=all&page=2", 301, fmt.Sprintf("https://api.github.com/repositories/%d/pulls?state=all&page=2", before.GetID())},
-		{"POST", "https://api.github.com/repos/kubestellar/actions/git/blobs", 307, fmt.Sprintf("https://api.github.com/repositories/%d/git/blobs", before.GetID())},
-		{"GET", "https://github.com/api/v3/repos/kubestellar/actions/pulls", 301, fmt.Sprintf("https://github.com/api/v3/repositories/%d/pulls", before.GetID())},
+		{"GET", "https://api.github.com/repos/kubestellar/actions/pulls?state=all&page=2", 301,
+			fmt.Sprintf("https://api.github.com/repositories/%d/pulls?state=all&page=2", before.GetID())},
+		{"POST", "https://api.github.com/repos/kubestellar/actions/git/blobs", 307,
+			fmt.Sprintf("https://api.github.com/repositories/%d/git/blobs", before.GetID())},
+		{"GET", "https://github.com/api/v3/repos/kubestellar/actions/pulls", 301,
+			fmt.Sprintf("https://github.com/api/v3/repositories/%d/pulls", before.GetID())},
 		{"GET", "https://github.com/kubestellar/actions/blob/main/README.md", 301, "https://github.com/new-owner/name/blob/main/README.md"},
-		{"GET", "https://github.com/kubestellar/actions.git/info/refs?service=git-upload-pack", 301, "https://github.com/new-owner/name.git/info/refs?service=git-upload-pack"},
+		{"GET", "https://github.com/kubestellar/actions.git/info/refs?service=git-upload-pack", 301,
+			"https://github.com/new-owner/name.git/info/refs?service=git-upload-pack"},
 		{"GET", "https://github.com/kubestellar/actions/releases/download/v1/x", 301, "https://github.com/new-owner/name/releases/download/v1/x"},
 		{"GET", "https://raw.githubusercontent.com/kubestellar/actions/main/README.md", 301, "https://raw.githubusercontent.com/new-owner/name/main/README.md"},
 		{"GET", "https://api.github.com/repositories/999/pulls", 404, ""},
@@ -66,12 +70,12 @@ func TestRename(t *testing.T) {
 	sha := networktest.CommitFile(t, w, clone, "b", "1")
 	networktest.Git(t, w, clone, "push", "--quiet", "origin", "main")
 	if got := networktest.Git(t, w, w.Forge.RepositoryDir("new-owner/name"), "rev-parse", "main"); got != sha {
-		t.Errorf("a push to the old name came to %s, want %s", got, sha)
+		t.Errorf("a push to the old name set %s, want %s", got, sha)
 	}
 	networktest.Seed(t, w, networktest.Repository, forge.Repository{})
 	fresh, _, err := hub(w).Repositories.Get(t.Context(), owner, repo)
 	if err != nil || fresh.GetID() == before.GetID() || fresh.GetFullName() != networktest.Repository {
-		t.Errorf("taken anew, the old name leads to %v (%v)", fresh, err)
+		t.Errorf("taken again, the old name leads to %v (%v)", fresh, err)
 	}
 	for _, names := range [][2]string{{"no/such", "a/b"}, {networktest.Repository, "new-owner/name"}, {networktest.Repository, "no-owner"}} {
 		if err := w.Forge.Rename(names[0], names[1]); err == nil {
@@ -107,7 +111,7 @@ func TestPrivateRepositoryIsNotGivenAwayByItsOldName(t *testing.T) {
 	}
 }
 
-// TestReadsLag looks at everything that a train reads after it wrote.
+// TestReadsLag checks everything that a release reads after a write.
 func TestReadsLag(t *testing.T) {
 	t.Parallel()
 	w, clone := networktest.Seeded(t, forge.Repository{})
@@ -128,10 +132,10 @@ func TestReadsLag(t *testing.T) {
 		}
 	}
 	if got := networktest.Git(t, w, clone, "ls-remote", "origin", "refs/heads/main"); !strings.HasPrefix(got, second) {
-		t.Errorf("git says %s, want %s", got, second)
+		t.Errorf("git has %s, want %s", got, second)
 	}
 	if status, answer := callAPI(t, w, "PATCH", inRepo("/git/refs/heads/main"), fmt.Sprintf(`{"sha":%q}`, first)); status != 422 {
-		t.Errorf("a write that is no fast forward in truth: %d %v", status, answer)
+		t.Errorf("a write that is not really a fast forward: %d %v", status, answer)
 	}
 }
 
@@ -194,7 +198,7 @@ func TestReadsOfPullsLag(t *testing.T) {
 	}
 }
 
-// TestRunsLag looks at a run and at a status, which change in place, before and after.
+// TestRunsLag checks a run and a status, which change in place, before and after.
 func TestRunsLag(t *testing.T) {
 	t.Parallel()
 	w := withWorkflows(t, map[string]string{"bump.yml": "on: workflow_dispatch\njobs: {}\n"})

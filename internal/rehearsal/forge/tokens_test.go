@@ -26,7 +26,8 @@ func addToken(t *testing.T, w *networktest.Network, token forge.Token) string {
 	return secret
 }
 
-// callAs sends JSON with a token, "" for none, and tells the status, the message and the header.
+// callAs sends JSON with a token, or without if it is "", and returns the status, the message and
+// the header.
 func callAs(t *testing.T, w *networktest.Network, token, method, path, body string) (int, string, http.Header) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, "https://api.github.com"+path, strings.NewReader(body))
@@ -60,7 +61,7 @@ func decodeAnswer(resp *http.Response) (string, error) {
 	return "", err
 }
 
-// with is one repository with permissions, each "name=level".
+// with returns one repository with permissions, each "name=level".
 func with(fullName string, permissions ...string) map[string]forge.Permissions {
 	given := forge.Permissions{}
 	for _, p := range permissions {
@@ -104,12 +105,16 @@ func TestTokensDoWhatTheyWereGiven(t *testing.T) {
 		{"reads what is private by another right", bot(with("kubestellar/secret", "issues=read")), "GET", secret + "/commits/main", "", 403, byApp},
 		{"reads what is private", bot(with("kubestellar/secret", "contents=read")), "GET", secret + "/commits/main", "", 200, ""},
 		{"a person's words", forge.Token{Kind: forge.PersonToken, Login: "alice"}, "POST", inRepo("/git/blobs"), blob, 403, byPerson},
-		{"a workflow at home", forge.Token{Kind: forge.WorkflowToken, Repositories: with(networktest.Repository, "contents=write")}, "POST", inRepo("/git/blobs"), blob, 201, ""},
-		{"a workflow abroad", forge.Token{Kind: forge.WorkflowToken, Repositories: with(networktest.Repository, "contents=write")}, "POST", "/repos/kubestellar/other/git/blobs", blob, 403, byApp},
-		{"a workflow and a private neighbour", forge.Token{Kind: forge.WorkflowToken, Repositories: with(networktest.Repository, "contents=write")}, "GET", secret, "", 404, "Not Found"},
+		{"a workflow at home", forge.Token{Kind: forge.WorkflowToken, Repositories: with(networktest.Repository, "contents=write")}, "POST",
+			inRepo("/git/blobs"), blob, 201, ""},
+		{"a workflow abroad", forge.Token{Kind: forge.WorkflowToken, Repositories: with(networktest.Repository, "contents=write")}, "POST",
+			"/repos/kubestellar/other/git/blobs", blob, 403, byApp},
+		{"a workflow and a private neighbour", forge.Token{Kind: forge.WorkflowToken, Repositories: with(networktest.Repository, "contents=write")}, "GET",
+			secret, "", 404, "Not Found"},
 		{"who am I, App", bot(nil), "GET", "/user", "", 403, byApp},
 		{"who am I, person", forge.Token{Kind: forge.PersonToken, Login: "alice"}, "GET", "/user", "", 200, ""},
-		{"what may I, person", forge.Token{Kind: forge.PersonToken, Login: "alice"}, "GET", "/installation/repositories", "", 403, "You must authenticate with an installation access token in order to list repositories for an installation."},
+		{"what may I, person", forge.Token{Kind: forge.PersonToken, Login: "alice"}, "GET", "/installation/repositories", "", 403,
+			"You must authenticate with an installation access token in order to list repositories for an installation."},
 	} {
 		status, message, header := callAs(t, w, addToken(t, w, tc.token), tc.method, tc.path, tc.body)
 		if status != tc.status || message != tc.message {
@@ -199,7 +204,8 @@ func TestWhatTokensAreToldOfTheirRights(t *testing.T) {
 func TestWhoeverActsIsNamed(t *testing.T) {
 	t.Parallel()
 	w, clone := networktest.Seeded(t, forge.Repository{})
-	for login, kind := range map[string]forge.TokenKind{"alice": forge.PersonToken, "bumper[bot]": forge.InstallationToken, forge.WorkflowLogin: forge.WorkflowToken} {
+	for login, kind := range map[string]forge.TokenKind{"alice": forge.PersonToken, "bumper[bot]": forge.InstallationToken,
+		forge.WorkflowLogin: forge.WorkflowToken} {
 		token := addToken(t, w, forge.Token{Kind: kind, Login: login, Repositories: with(networktest.Repository, "contents=write", "pull_requests=write")})
 		branch := strings.TrimSuffix(login, "[bot]")
 		offer(t, w, clone, branch, branch, "1")
@@ -228,7 +234,12 @@ func TestWhoeverActsIsNamed(t *testing.T) {
 		if _, err := hub.Do(t.Context(), req, &made); err != nil {
 			t.Fatal(err)
 		}
-		if want := fmt.Sprintf("%d+%s@users.noreply.github.com", forge.UserID(login), login); made.Author.GetEmail() != want || made.GetVerification().GetVerified() != (kind != forge.PersonToken) {
+		if want := fmt.Sprintf(
+			"%d+%s@users.noreply.github.com",
+			forge.UserID(login),
+			login,
+		); made.Author.GetEmail() != want ||
+			made.GetVerification().GetVerified() != (kind != forge.PersonToken) {
 			t.Errorf("%s committed %v", login, made)
 		}
 	}
@@ -290,7 +301,7 @@ func TestWorkflowFilesWantTheirPermission(t *testing.T) {
 	}
 }
 
-// TestEveryEndpointHasItsPermission holds the table to all endpoints below a repository.
+// TestEveryEndpointHasItsPermission checks that the table covers all endpoints below a repository.
 func TestEveryEndpointHasItsPermission(t *testing.T) {
 	t.Parallel()
 	for _, e := range append(forge.Endpoints(), forge.UploadEndpoints()...) {

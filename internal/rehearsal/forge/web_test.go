@@ -14,7 +14,7 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// documented makes a repository with tags and branches whose names make addresses ambiguous.
+// documented creates a repository whose tags and branches make addresses ambiguous.
 func documented(t *testing.T) (w *networktest.Network, head string) {
 	t.Helper()
 	w, clone := networktest.Seeded(t, forge.Repository{})
@@ -26,12 +26,12 @@ func documented(t *testing.T) (w *networktest.Network, head string) {
 	networktest.Git(t, w, clone, "commit", "--quiet", "-m", "docs")
 	head = networktest.Git(t, w, clone, "rev-parse", "HEAD")
 	networktest.Git(t, w, clone, "tag", "-a", "-m", "x", "v1.0.0")
-	networktest.Git(t, w, clone, "tag", "a", "main~1") // where there is no docs
+	networktest.Git(t, w, clone, "tag", "a", "main~1") // there is no docs there
 	networktest.Git(t, w, clone, "push", "--quiet", "origin", "main", "main:refs/heads/a/b", "main:refs/heads/release", "v1.0.0", "a")
 	return w, head
 }
 
-// wantPage asks for the whole, whose body it returns, and for the head alone.
+// wantPage requests the page, whose body it returns, and its head alone.
 func wantPage(t *testing.T, w *networktest.Network, url string, status int) string {
 	t.Helper()
 	got, body, err := networktest.Get(w, url)
@@ -70,7 +70,7 @@ func TestRawFiles(t *testing.T) {
 		{"a/b/docs/a%20b.md", "on main", 200},
 		{"refs/heads/a/b/README.md", "first\n", 200},
 		{"a/README.md", "first\n", 200}, // the tag
-		{"a/b", "", 404},                // the branch, and no path is left
+		{"a/b", "", 404},                // the branch, without a remaining path
 		{"main/bin", "\xff\xfe", 200},
 		{"main/none", "", 404},
 		{"main/docs", "", 404},
@@ -244,6 +244,6 @@ func TestDownloadsByTheirWebAddress(t *testing.T) {
 	}
 	defer resp.Body.Close()
 	if resp.ContentLength != 5 {
-		t.Errorf("HEAD says %d bytes, want 5", resp.ContentLength)
+		t.Errorf("HEAD has %d bytes, want 5", resp.ContentLength)
 	}
 }
