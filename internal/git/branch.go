@@ -10,15 +10,15 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// Tips are where branches of a remote stand.
+// Tips are the last commits of a remote's branches.
 type Tips struct {
-	Default string // the name of the branch that pull requests are for
+	Default string // the name of the default branch
 	Base    string // its commit
-	Head    string // the commit of the branch that was asked for, "" without one
+	Head    string // the commit of the requested branch, empty if there is no such branch
 }
 
-// Tips asks a remote, in one question, where its default branch and another one
-// stand. An empty branch asks for the default branch alone.
+// Tips returns the last commits of the default branch and of another one, unless its
+// name is empty. It sends one request.
 func (r Repo) Tips(ctx context.Context, remote Remote, branch string) (Tips, error) {
 	args := []string{"ls-remote", "--symref", "--", string(remote), "HEAD"}
 	if branch != "" {
@@ -42,28 +42,29 @@ func (r Repo) Tips(ctx context.Context, remote Remote, branch string) (Tips, err
 		}
 	}
 	if tips.Default == "" || tips.Base == "" {
-		return tips, fmt.Errorf("git ls-remote %s names no default branch with a commit: it printed %q", remote, out)
+		return tips, fmt.Errorf("git ls-remote %s printed %q, want a default branch with a commit", remote, out)
 	}
 	return tips, nil
 }
 
-// Bring fetches commits that are not here, with all their history, and changes
-// no branch. "" is none.
+// Bring fetches the commits that the repository lacks, with their history. It changes
+// no branch, and skips empty ids.
 func (r Repo) Bring(ctx context.Context, remote Remote, commits ...string) error {
-	missing := slices.DeleteFunc(slices.Clone(commits), func(commit string) bool { return commit == "" || r.Has(ctx, commit) })
+	commits = slices.DeleteFunc(slices.Clone(commits), func(commit string) bool { return commit == "" })
+	missing := slices.ContainsFunc(commits, func(commit string) bool { return !r.Has(ctx, commit) })
 	shallow, err := r.Shallow(ctx)
-	if err != nil || len(missing) == 0 && !shallow {
+	if err != nil || !missing && !shallow {
 		return err
 	}
 	args := []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no"}
 	if shallow {
-		args = append(args, "--unshallow") // where branches part may lie deeper
+		args = append(args, "--unshallow") // the history may not reach the commit where branches fork
 	}
-	_, err = r.Run(ctx, slices.Concat(args, []string{"--", string(remote)}, slices.DeleteFunc(slices.Clone(commits), func(c string) bool { return c == "" }))...)
+	_, err = r.Run(ctx, slices.Concat(args, []string{"--", string(remote)}, commits)...)
 	return err
 }
 
-// Commit is what git holds of one.
+// Commit is a commit with its message.
 type Commit struct {
 	ID, Tree string
 	Parents  []string
@@ -72,10 +73,10 @@ type Commit struct {
 	Message           string
 }
 
-// Between lists the commits that a branch has and another has not, oldest first.
+// Between lists the commits in head's history that are not in base's, oldest first.
 func (r Repo) Between(ctx context.Context, base, head string) ([]Commit, error) {
-	const fields = 6
-	out, err := r.Run(ctx, "log", "-z", "--no-show-signature", "--topo-order", "--reverse", "--format=tformat:%H%x00%T%x00%P%x00%an <%ae>%x00%cn <%ce>%x00%B", base+".."+head)
+	const fields, format = 6, "--format=tformat:%H%x00%T%x00%P%x00%an <%ae>%x00%cn <%ce>%x00%B"
+	out, err := r.Run(ctx, "log", "-z", "--no-show-signature", "--topo-order", "--reverse", format, base+".."+head)
 	if err != nil || out == "" {
 		return nil, err
 	}
@@ -89,18 +90,18 @@ func (r Repo) Between(ctx context.Context, base, head string) ([]Commit, error) 
 	return commits, nil
 }
 
-// ConflictError says that two commits do not go together.
+// ConflictError means that two commits cannot be merged.
 type ConflictError struct{ Files []string }
 
-// Code of a conflict: something is wrong, and only people can settle it.
+// Code returns outcome.Wrong, because a person must resolve the conflict.
 func (e *ConflictError) Code() outcome.Code { return outcome.Wrong }
 
 func (e *ConflictError) Error() string {
 	return "both have changed " + strings.Join(e.Files, ", ")
 }
 
-// Merge is the tree of two commits merged, which changes no branch and no file.
-// A ConflictError names the files in which they do not go together.
+// Merge returns the tree of two merged commits. It changes no branch and no file. A
+// ConflictError names the files with conflicts.
 func (r Repo) Merge(ctx context.Context, ours, theirs string) (tree string, err error) {
 	out, err := r.Raw(ctx, "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours, theirs)
 	var failed *Error
@@ -114,7 +115,7 @@ func (r Repo) Merge(ctx context.Context, ours, theirs string) (tree string, err 
 	return parts[0], nil
 }
 
-// Holds tells whether a commit is in the history of another.
+// Holds reports whether a commit is in the history of another.
 func (r Repo) Holds(ctx context.Context, history, commit string) (bool, error) {
 	_, err := r.Run(ctx, "merge-base", "--is-ancestor", commit, history)
 	var failed *Error
@@ -124,16 +125,16 @@ func (r Repo) Holds(ctx context.Context, history, commit string) (bool, error) {
 	return err == nil, err
 }
 
-// Tree is the tree of a commit.
+// Tree returns the tree of a commit.
 func (r Repo) Tree(ctx context.Context, commit string) (string, error) {
 	return r.Run(ctx, "rev-parse", "--verify", "--end-of-options", commit+"^{tree}")
 }
 
-// Entry is a file in which a tree differs from another. ID is "" where it has no
+// Entry is a file that differs between two trees. ID is empty if the second tree has no
 // such file.
 type Entry struct{ Name, Mode, ID string }
 
-// Differ lists in what a tree differs from another one.
+// Differ lists the files that differ between two trees.
 func (r Repo) Differ(ctx context.Context, from, to string) ([]Entry, error) {
 	out, err := r.Run(ctx, "diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", from, to)
 	if err != nil || out == "" {

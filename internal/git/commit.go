@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// CommitFiles makes a commit of another with some files changed; one without
-// data is taken away. Neither the work tree nor any branch changes. The message
-// is signed off by the identity that commits.
+// CommitFiles creates a commit on top of another, with changes to some files. A file
+// without data is removed. The work tree and all branches stay unchanged. The committer
+// signs the message off.
 func (r Repo) CommitFiles(ctx context.Context, parent, message string, files []File) (commit string, err error) {
 	tree, err := r.WriteTree(ctx, parent, files)
 	if err != nil {
@@ -23,8 +23,8 @@ func (r Repo) CommitFiles(ctx context.Context, parent, message string, files []F
 	return r.Run(ctx, "commit-tree", "-p", parent, "-m", message, "-m", "Signed-off-by: "+who, tree)
 }
 
-// WriteTree makes a tree of another, or of a commit's, with some files changed;
-// one without data is taken away. The work tree stays as it is.
+// WriteTree creates a tree from another, or from a commit's, with changes to some files.
+// A file without data is removed. The work tree stays unchanged.
 func (r Repo) WriteTree(ctx context.Context, of string, files []File) (tree string, err error) {
 	dir, err := os.MkdirTemp("", "ghhelper-index-*")
 	if err != nil {
@@ -45,7 +45,7 @@ func (r Repo) WriteTree(ctx context.Context, of string, files []File) (tree stri
 	return index.Run(ctx, "write-tree")
 }
 
-// stage puts a file into the index, with the mode that it has there.
+// stage adds a file to the index.
 func (r Repo) stage(ctx context.Context, f File) error {
 	if f.Data == nil {
 		_, err := r.Run(ctx, "update-index", "--force-remove", "--", f.Name)
@@ -63,7 +63,7 @@ func (r Repo) stage(ctx context.Context, f File) error {
 	return err
 }
 
-// Committer is who git commits as: Name <mail>.
+// Committer returns the identity of new commits: Name <mail>.
 func (r Repo) Committer(ctx context.Context) (string, error) {
 	ident, err := r.Run(ctx, "var", "GIT_COMMITTER_IDENT")
 	if err != nil {
@@ -71,7 +71,7 @@ func (r Repo) Committer(ctx context.Context) (string, error) {
 	}
 	end := strings.LastIndexByte(ident, '>')
 	if end < 0 {
-		return "", fmt.Errorf("git var GIT_COMMITTER_IDENT says %q, want Name <mail> and a time", ident)
+		return "", fmt.Errorf("git var GIT_COMMITTER_IDENT printed %q, want Name <mail> and a time", ident)
 	}
 	return ident[:end+1], nil
 }

@@ -8,15 +8,15 @@ import (
 	"path/filepath"
 )
 
-// File is a file outside of any repository.
+// File is a file that is not in a repository.
 type File struct {
-	Name string // by slashes
+	Name string // with slashes
 	Data []byte
 	Mode fs.FileMode
 }
 
-// Diff is the patch, for git apply, that makes some files out of others. It
-// needs no repository.
+// Diff returns a patch for git apply that turns some files into others. It needs no
+// repository.
 func (r Repo) Diff(ctx context.Context, before, after []File) (string, error) {
 	dir, err := os.MkdirTemp("", "ghhelper-diff-*")
 	if err != nil {
@@ -29,8 +29,9 @@ func (r Repo) Diff(ctx context.Context, before, after []File) (string, error) {
 		}
 	}
 	here := Repo{Dir: dir, Env: r.Env}
-	// The user's settings for reading diffs do not belong into a patch.
-	out, err := here.Raw(ctx, "-c", "core.autocrlf=false", "-c", "core.quotePath=true", "diff", "--no-index", "--no-prefix", "--no-color", "--no-ext-diff", "--no-textconv", "--text", "--", "a", "b")
+	// The options override settings that would change the patch.
+	out, err := here.Raw(ctx, "-c", "core.autocrlf=false", "-c", "core.quotePath=true", "diff", "--no-index",
+		"--no-prefix", "--no-color", "--no-ext-diff", "--no-textconv", "--text", "--", "a", "b")
 	var failed *Error
 	if errors.As(err, &failed) && failed.Status == 1 { // there are differences
 		return out, nil

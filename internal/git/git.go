@@ -1,4 +1,4 @@
-// Package git runs the git command; it is the only place that does.
+// Package git runs the git command. No other package runs it.
 package git
 
 import (
@@ -16,22 +16,22 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Repo is a local repository, with the environment that git runs in.
+// Repo is a local repository and the environment of its git commands.
 type Repo struct {
 	Dir string
 	Env []string // "KEY=value", the whole environment
 
-	own   bool   // the environment names an index of our own
-	input []byte // for git's standard input
+	own   bool   // Env names a temporary index
+	input []byte // of git commands
 }
 
-// Input is the repository with something on git's standard input.
+// Input returns the repository with git's standard input set.
 func (r Repo) Input(data []byte) Repo {
 	r.input = data
 	return r
 }
 
-// Error is a git command that failed, with all that git said, but for secrets.
+// Error is the failure of a git command, with git's messages. Secrets are removed.
 type Error struct {
 	Args   []string
 	Status int // git's exit status, or -1 if it could not be run
@@ -39,7 +39,7 @@ type Error struct {
 	Err    error
 }
 
-// failure is the Error of a command that ended.
+// failure returns the Error of a command that ended.
 func failure(args []string, state *os.ProcessState, stderr string, err error) *Error {
 	shown := slices.Clone(args)
 	for i := range shown {
@@ -48,10 +48,10 @@ func failure(args []string, state *os.ProcessState, stderr string, err error) *E
 	return &Error{shown, state.ExitCode(), hide(stderr), err}
 }
 
-// secrets are what a URL has before its host, which is a token in what CI systems
-// write into .git/config, and the header that is made of it. git prints the URL in
-// most of its errors, and the header in traces that hide nothing. The first ends
-// at the last @, since not everybody escapes those of a password.
+// secrets matches the credentials in a URL, and the header made from them. CI systems
+// write URLs with tokens into .git/config. git prints the URL in most errors, and the
+// header in traces. Credentials end at the last @, because a password may contain an
+// unescaped one.
 var secrets = regexp.MustCompile(`://[^\s'"]*@|(?i:authorization: ?)[^\r\n]*`)
 
 func hide(text string) string {
@@ -74,11 +74,10 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// ErrNoGit says that there is no git command to run.
+// ErrNoGit means that there is no git command.
 var ErrNoGit = outcome.Usagef("no git command found on PATH: install git 2.30 or newer")
 
-// Run runs git in the repository and returns what it printed, without the
-// newline at the end.
+// Run runs git in the repository and returns its output without the last newline.
 func (r Repo) Run(ctx context.Context, args ...string) (string, error) {
 	out, err := r.Raw(ctx, args...)
 	if err != nil {
@@ -87,7 +86,7 @@ func (r Repo) Run(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimRight(out, "\n"), nil
 }
 
-// Raw is Run with all that git printed, also where it failed.
+// Raw runs git and returns its whole output, even if it failed.
 func (r Repo) Raw(ctx context.Context, args ...string) (string, error) {
 	path, err := exec.LookPath("git")
 	if err != nil {
@@ -95,16 +94,20 @@ func (r Repo) Raw(ctx context.Context, args ...string) (string, error) {
 	}
 	var stdout, stderr strings.Builder
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Dir, cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = r.Dir, r.environment(), bytes.NewReader(r.input), &stdout, &stderr
+	cmd.Dir, cmd.Env = r.Dir, r.environment()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(r.input), &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		return stdout.String(), failure(args, cmd.ProcessState, stderr.String(), err)
 	}
 	return stdout.String(), nil
 }
 
-// located are the variables that tell git to look elsewhere than in Dir; git
-// itself sets them for its hooks.
-var located = []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE"}
+// located are the variables that make git use another repository than the one in Dir.
+// git sets them for its hooks.
+var located = []string{
+	"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX",
+	"GIT_NAMESPACE",
+}
 
 func (r Repo) environment() []string {
 	if r.own {
@@ -116,18 +119,18 @@ func (r Repo) environment() []string {
 	})
 }
 
-// Head is the commit that is checked out.
+// Head returns the commit that is checked out.
 func (r Repo) Head(ctx context.Context) (string, error) {
 	return r.Run(ctx, "rev-parse", "--verify", "HEAD^{commit}")
 }
 
-// Top is the root folder of the work tree.
+// Top returns the root folder of the work tree.
 func (r Repo) Top(ctx context.Context) (string, error) {
 	return r.Run(ctx, "rev-parse", "--show-toplevel")
 }
 
-// Dirty lists what differs from HEAD in the work tree, untracked files
-// included, in git's short form. What lies below except is not looked at.
+// Dirty lists the differences between the work tree and HEAD in git's short form,
+// with untracked files. It skips the paths in except.
 func (r Repo) Dirty(ctx context.Context, except ...string) ([]string, error) {
 	args := []string{"status", "--porcelain", "--untracked-files=all", "--", "."}
 	for _, path := range except {
@@ -140,7 +143,7 @@ func (r Repo) Dirty(ctx context.Context, except ...string) ([]string, error) {
 	return strings.Split(out, "\n"), nil
 }
 
-// CommitTime is the committer's time of a commit.
+// CommitTime returns the committer's time of a commit.
 func (r Repo) CommitTime(ctx context.Context, commit string) (time.Time, error) {
 	out, err := r.Run(ctx, "show", "--no-show-signature", "--no-patch", "--format=%cI", commit)
 	if err != nil {
@@ -149,8 +152,8 @@ func (r Repo) CommitTime(ctx context.Context, commit string) (time.Time, error) 
 	return time.Parse(time.RFC3339, out)
 }
 
-// Versions lists the versions of the tags "v…" that the repository has;
-// tags that are no semver are no versions.
+// Versions returns the versions of the repository's tags "v…". It skips tags that are
+// not semver.
 func (r Repo) Versions(ctx context.Context) ([]ref.Version, error) {
 	out, err := r.Run(ctx, "tag", "--list", "v*")
 	if err != nil {
@@ -165,32 +168,32 @@ func (r Repo) Versions(ctx context.Context) ([]ref.Version, error) {
 	return versions, nil
 }
 
-// Shallow tells whether history is missing here, as in a clone of one commit.
+// Shallow reports whether a part of the history is missing, as in a clone of one commit.
 func (r Repo) Shallow(ctx context.Context) (bool, error) {
 	shallow, err := r.Run(ctx, "rev-parse", "--is-shallow-repository")
 	return shallow == "true", err
 }
 
-// Describe names what is checked out by the nearest tag of a version below it, as
-// v1.2.3-4-gabcdef0, with -dirty where files differ; without such a tag, by the
-// commit alone.
+// Describe names the commit that is checked out by the nearest version tag in its
+// history, such as v1.2.3-4-gabcdef0, or by its id if there is no such tag. It appends
+// -dirty if files differ.
 func (r Repo) Describe(ctx context.Context) (string, error) {
 	return r.Run(ctx, "describe", "--tags", "--match=v[0-9]*", "--always", "--dirty")
 }
 
-// Files lists what belongs to the folder for git: what it tracks there, and
-// what is new and not ignored, sorted, with submodules and links among them.
+// Files lists the files in the folder that git tracks or does not ignore, sorted. They
+// include submodules and links.
 func (r Repo) Files(ctx context.Context) ([]string, error) {
 	out, err := r.Run(ctx, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	if err != nil {
-		return nil, fmt.Errorf("listing the files that belong to the tree: %w", err)
+		return nil, fmt.Errorf("listing the files of the work tree: %w", err)
 	}
 	names := strings.FieldsFunc(out, func(c rune) bool { return c == 0 })
 	slices.Sort(names)
 	return slices.Compact(names), nil
 }
 
-// Commit is the commit that a name means here: a tag, a branch, an id.
+// Commit returns the commit of a tag, a branch or an id.
 func (r Repo) Commit(ctx context.Context, name string) (string, error) {
 	return r.Run(ctx, "rev-parse", "--verify", "--end-of-options", name+"^{commit}")
 }

@@ -13,12 +13,13 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// clones are a bare repository with a main of one commit and two clones of it.
+// clones returns two clones of a bare repository. Its branch main has one commit.
 func clones(t *testing.T) (one, two git.Repo) {
 	t.Helper()
 	dir := t.TempDir()
 	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
-		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b.invalid", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b.invalid", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z"}
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b.invalid", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b.invalid",
+		"GIT_COMMITTER_DATE=2026-01-02T03:04:05Z"}
 	at := git.Repo{Dir: dir, Env: env}
 	one, two = git.Repo{Dir: filepath.Join(dir, "one"), Env: env}, git.Repo{Dir: filepath.Join(dir, "two"), Env: env}
 	testkit.Git(t, at, "init", "--quiet", "--bare", "--initial-branch=main", "bare")
@@ -130,7 +131,7 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// ls-remote matches the ends of names; a branch called so is no tag.
+// ls-remote matches the ends of names, so it also lists a branch that is named like the tag.
 func TestRemoteTagIsNoBranchOfThatName(t *testing.T) {
 	t.Parallel()
 	one, _ := clones(t)

@@ -10,35 +10,35 @@ import (
 	"strings"
 )
 
-// Remote is where a repository is fetched from and pushed to: a URL, or the
-// name of a configured remote.
+// Remote is a repository to fetch from and to push to: a URL, or the name of a
+// configured remote.
 type Remote string
 
-// Origin is the remote that a clone has.
+// Origin is the remote of a clone.
 const Origin Remote = "origin"
 
-// RemoteTag is the commit that a tag names at the remote, with annotated tags
-// followed to their commit. Without such a tag it is "".
+// RemoteTag returns the commit of a lightweight or annotated tag at the remote, or "" if
+// there is no such tag.
 func (r Repo) RemoteTag(ctx context.Context, remote Remote, tag string) (commit string, err error) {
 	return r.remoteRef(ctx, remote, "refs/tags/"+tag)
 }
 
-// Tag is a tag at a remote. Of an annotated tag, Object is the tag's own object;
-// of a lightweight one it is the commit.
+// Tag is a tag at a remote. Object is the tag object of an annotated tag, and the commit
+// of a lightweight one.
 type Tag struct{ Object, Commit string }
 
-// Annotated tells whether the tag has an object of its own.
+// Annotated reports whether the tag has an object of its own.
 func (t Tag) Annotated() bool { return t.Object != t.Commit }
 
-// FindTag looks for a tag at the remote. Without it, both fields are "".
+// FindTag returns a tag at the remote. Both fields are empty if there is no such tag.
 func (r Repo) FindTag(ctx context.Context, remote Remote, tag string) (Tag, error) {
 	full := "refs/tags/" + tag
 	ids, err := r.listed(ctx, remote, full, full+"^{}")
 	return Tag{ids[full], cmp.Or(ids[full+"^{}"], ids[full])}, err
 }
 
-// Fetched is a repository in an empty folder that holds what a remote's ref
-// names, without its history.
+// Fetched fetches the commit of a remote's ref, without its history, into a new
+// repository in an empty folder.
 func (r Repo) Fetched(ctx context.Context, dir string, remote Remote, full string) (Repo, error) {
 	there := Repo{Dir: dir, Env: r.Env}
 	if _, err := there.Run(ctx, "init", "--quiet", "--bare"); err != nil {
@@ -48,30 +48,30 @@ func (r Repo) Fetched(ctx context.Context, dir string, remote Remote, full strin
 	return there, err
 }
 
-// Has tells whether a commit is in the repository, with all its files.
+// Has reports whether a commit and its tree are in the repository.
 func (r Repo) Has(ctx context.Context, commit string) bool {
 	_, err := r.Run(ctx, "cat-file", "-e", commit+"^{tree}")
 	return err == nil
 }
 
-// RemoteRef is RemoteTag for the name of a tag or, if there is none, a branch.
+// RemoteRef returns the commit of a tag or, if there is no such tag, of a branch.
 func (r Repo) RemoteRef(ctx context.Context, remote Remote, name string) (commit string, err error) {
 	return r.remoteRef(ctx, remote, "refs/tags/"+name, "refs/heads/"+name)
 }
 
-// Refs asks a server's repositories for the commit of a tag or, where branches
-// count, of a branch: what lookup.Resolver wants to know.
+// Refs returns a function that queries a server's repositories for the commit of a tag
+// or, if branches is set, of a branch that has no tag of its name.
 func (r Repo) Refs(server string) func(ctx context.Context, repository, name string, branches bool) (string, error) {
 	return func(ctx context.Context, repository, name string, branches bool) (string, error) {
-		ask := r.RemoteTag
+		query := r.RemoteTag
 		if branches {
-			ask = r.RemoteRef
+			query = r.RemoteRef
 		}
-		return ask(ctx, Remote(server+"/"+repository), name)
+		return query(ctx, Remote(server+"/"+repository), name)
 	}
 }
 
-// remoteRef is the commit of the first of some refs that the remote has.
+// remoteRef returns the commit of the first ref that the remote has.
 func (r Repo) remoteRef(ctx context.Context, remote Remote, refs ...string) (string, error) {
 	var names []string
 	for _, full := range refs {
@@ -89,10 +89,10 @@ func (r Repo) remoteRef(ctx context.Context, remote Remote, refs ...string) (str
 	return "", nil
 }
 
-// listed are the objects of refs that the remote has, by the refs' full names.
+// listed returns the objects of the remote's refs, by the full names of the refs.
 func (r Repo) listed(ctx context.Context, remote Remote, names ...string) (map[string]string, error) {
-	// Version 2 of git's protocol lists as much, since ls-remote sends no names of
-	// refs, only prefixes by --tags and --heads; but it takes a second request.
+	// Version 2 of git's protocol takes a second request and lists as much, because
+	// ls-remote sends no names of refs, only the prefixes for --tags and --heads.
 	out, err := r.Run(ctx, append([]string{"-c", "protocol.version=0", "ls-remote", "--", string(remote)}, names...)...)
 	if err != nil {
 		return nil, err
@@ -100,20 +100,20 @@ func (r Repo) listed(ctx context.Context, remote Remote, names ...string) (map[s
 	ids := map[string]string{}
 	for line := range strings.Lines(out) {
 		id, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		ids[name] = id // ls-remote matches the ends of names, so others may be listed too
+		ids[name] = id // may be another ref, because ls-remote matches the ends of names
 	}
 	return ids, nil
 }
 
-// FetchTag brings the remote's tag into the local repository. A local tag of
-// that name on another object is an error.
+// FetchTag fetches the remote's tag into the local repository. It returns an error if
+// the local tag is another object.
 func (r Repo) FetchTag(ctx context.Context, remote Remote, tag string) error {
 	full := "refs/tags/" + tag
 	_, err := r.Run(ctx, "fetch", "--quiet", "--no-tags", string(remote), full+":"+full)
 	return err
 }
 
-// LocalTag is the commit of a local tag, or "" without one.
+// LocalTag returns the commit of a local tag, or "" if there is no such tag.
 func (r Repo) LocalTag(ctx context.Context, tag string) (string, error) {
 	commit, err := r.Run(ctx, "rev-parse", "--verify", "--quiet", "refs/tags/"+tag+"^{commit}")
 	var failed *Error
@@ -123,8 +123,8 @@ func (r Repo) LocalTag(ctx context.Context, tag string) (string, error) {
 	return commit, err
 }
 
-// ReleasedFrom finds a branch at the remote, main or release-*, that holds
-// the commit; "" if none does.
+// ReleasedFrom returns a branch at the remote, main or release-*, whose history
+// contains the commit, or "" if there is no such branch.
 func (r Repo) ReleasedFrom(ctx context.Context, remote Remote, commit string) (string, error) {
 	heads, err := r.listed(ctx, remote, "refs/heads/main", "refs/heads/release-*")
 	if err != nil {
@@ -143,8 +143,8 @@ func (r Repo) ReleasedFrom(ctx context.Context, remote Remote, commit string) (s
 	return branches[0], err
 }
 
-// Releases finds all branches at the remote, main and release-*, that hold the
-// commit, sorted; none if none does.
+// Releases returns all branches at the remote, main and release-*, whose history
+// contains the commit, sorted.
 func (r Repo) Releases(ctx context.Context, remote Remote, commit string) ([]string, error) {
 	const kept = "refs/ghhelper/"
 	if _, err := r.Run(ctx, "fetch", "--quiet", "--no-tags", "--prune", string(remote),

@@ -18,8 +18,8 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// A remote's URL holds a token, as CI systems write it into .git/config, and git
-// fails in its ways: the error tells where and why, and no token.
+// CI systems write URLs with tokens into .git/config. The error of a git command names
+// the place and the reason, and does not contain the token.
 func TestErrorsHoldNoToken(t *testing.T) {
 	t.Parallel()
 	const token = "ghs_known_0123456789"

@@ -71,7 +71,8 @@ func (r Repo) blobs(ctx context.Context, commit string) ([]blob, error) {
 		}
 		size, err := strconv.ParseInt(fields[3], 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("git ls-tree: the size of %q is %q, want a number: is the object damaged?", name, fields[3])
+			return nil, fmt.Errorf("git ls-tree: the size of %q is %q, want a number: is the object damaged?",
+				name, fields[3])
 		}
 		all = append(all, blob{name, fields[2], modeOf(fields[0]), size})
 	}

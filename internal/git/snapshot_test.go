@@ -214,7 +214,8 @@ func TestSnapshotWithDamagedFiles(t *testing.T) {
 		for _, name := range []string{"a", "large"} {
 			_, err := fs.ReadFile(tree, name)
 			var failed *git.Error
-			if !errors.As(err, &failed) || failed.Args[0] != "cat-file" || !strings.Contains(err.Error(), name) || !strings.Contains(failed.Stderr, "unable to stream") {
+			if !errors.As(err, &failed) || failed.Args[0] != "cat-file" || !strings.Contains(err.Error(), name) ||
+				!strings.Contains(failed.Stderr, "unable to stream") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

@@ -9,15 +9,15 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Survey is what a remote tells of itself in one question.
+// Survey is the answer of a remote to one request.
 type Survey struct {
-	Head     string        // the commit of its default branch, "" while it has none
-	Versions []ref.Version // of its tags "v…"; tags that are no semver are no versions
+	Head     string        // the commit of the default branch, empty if there is no commit
+	Versions []ref.Version // of the tags "v…" that are semver
 }
 
 var objectID = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
 
-// Survey asks a remote for its default branch and its releases.
+// Survey queries the default branch and the releases of a remote.
 func (r Repo) Survey(ctx context.Context, remote Remote) (Survey, error) {
 	const tags = "refs/tags/"
 	ids, err := r.listed(ctx, remote, "HEAD", tags+"v*")
@@ -37,18 +37,19 @@ func (r Repo) Survey(ctx context.Context, remote Remote) (Survey, error) {
 	return s, nil
 }
 
-// FetchedCommit is a repository in an empty folder that holds one commit of a
-// remote, without its history.
+// FetchedCommit fetches a commit of a remote, without its history, into a new
+// repository in an empty folder.
 func (r Repo) FetchedCommit(ctx context.Context, dir string, remote Remote, commit string) (Repo, error) {
 	there := Repo{Dir: dir, Env: r.Env}
 	if _, err := there.Run(ctx, "init", "--quiet", "--bare", "--template="); err != nil {
 		return there, err
 	}
-	_, err := there.Run(ctx, "-c", "maintenance.auto=false", "-c", "gc.auto=0", "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--depth=1", "--", string(remote), commit)
+	_, err := there.Run(ctx, "-c", "maintenance.auto=false", "-c", "gc.auto=0", "fetch", "--quiet", "--no-tags",
+		"--no-recurse-submodules", "--depth=1", "--", string(remote), commit)
 	return there, err
 }
 
-// Size is the number of bytes that the files of a commit have, all together.
+// Size returns the total size of the files of a commit, in bytes.
 func (r Repo) Size(ctx context.Context, commit string) (bytes int64, err error) {
 	all, err := r.blobs(ctx, commit)
 	for _, b := range all {

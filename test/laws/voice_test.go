@@ -39,7 +39,6 @@ var unfinished = []string{
 	"internal/dispatch",
 	"internal/find",
 	"internal/gh",
-	"internal/git",
 	"internal/oci",
 	"internal/plan",
 	"internal/prove",
