@@ -10,22 +10,22 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// declared is what was seen of a repository that has a delivery.yaml.
+// declared is a repository that has a delivery.yaml.
 type declared struct {
 	name string
 	file *delivery.File
-	pins []ref.Reference // all of its tree
+	pins []ref.Reference // of the whole tree
 }
 
-// releases are the versions that repositories have released, by their names
-// as folded: GitHub takes upper and lower case for the same.
+// releases are the released versions, by the folded name of the repository. GitHub
+// does not distinguish upper and lower case.
 type releases map[string][]ref.Version
 
 func fold(repository string) string { return strings.ToLower(repository) }
 
-// assemble puts together what was seen, one by one, into what refers to what.
+// assemble turns the declarations into repositories with arrows.
 func assemble(all []declared, released releases) []Repository {
-	names := map[string]string{} // as the repositories themselves are called
+	names := map[string]string{} // the repositories' own spelling, by folded name
 	for _, d := range all {
 		names[fold(d.name)] = d.name
 	}
@@ -35,17 +35,21 @@ func assemble(all []declared, released releases) []Repository {
 			upstream := d.file.Components[component].Repository
 			if names[fold(upstream)] == "" {
 				names[fold(upstream)] = upstream
-				known[upstream] = Repository{Name: upstream, Component: component, Newest: ref.Newest(released[fold(upstream)])}
+				known[upstream] = Repository{
+					Name: upstream, Component: component, Newest: ref.Newest(released[fold(upstream)]),
+				}
 			}
 		}
 	}
 	for _, d := range all {
 		known[d.name] = d.repository(names, released)
 	}
-	return slices.SortedFunc(maps.Values(known), func(a, b Repository) int { return strings.Compare(a.Name, b.Name) })
+	return slices.SortedFunc(maps.Values(known), func(a, b Repository) int {
+		return strings.Compare(a.Name, b.Name)
+	})
 }
 
-// repository is one, with what it refers to.
+// repository returns the repository with its arrows.
 func (d declared) repository(names map[string]string, released releases) Repository {
 	r := Repository{Name: d.name, Component: d.file.Self, Declares: true, Newest: ref.Newest(released[fold(d.name)])}
 	for _, component := range d.file.Names() {
@@ -63,8 +67,8 @@ func (d declared) repository(names map[string]string, released releases) Reposit
 	return r
 }
 
-// arrow is what a bump would do now, and what one would do if the component
-// were released once more: those are the places that follow it.
+// arrow returns the bumps that could be made now. Its sites are the places that would
+// move if the component were released once more.
 func (d declared) arrow(component string, versions []ref.Version) Arrow {
 	a := Arrow{Component: component, Newest: ref.Newest(versions)}
 	if a.Newest.IsZero() {
@@ -95,11 +99,13 @@ func (d declared) arrow(component string, versions []ref.Version) Arrow {
 	return a
 }
 
-// candidates are the versions to bump to: the newest and, where that is a
-// prerelease, which not all places take, the newest regular release.
+// candidates returns the versions to bump to: the newest one, and if it is a
+// prerelease also the newest regular one, for places that take no prerelease.
 func candidates(versions []ref.Version) []ref.Version {
 	newest := ref.Newest(versions)
-	regular := ref.Newest(slices.DeleteFunc(slices.Clone(versions), func(v ref.Version) bool { return v.Prerelease() != "" }))
+	regular := ref.Newest(slices.DeleteFunc(slices.Clone(versions), func(v ref.Version) bool {
+		return v.Prerelease() != ""
+	}))
 	if regular.IsZero() || newest.Compare(regular) == 0 {
 		return []ref.Version{newest}
 	}
@@ -111,7 +117,7 @@ func isBehind(r ref.Reference, v ref.Version) bool {
 	return err == nil && at.Compare(v) < 0
 }
 
-// written are the versions that places hold, each once, the oldest first.
+// written returns the current versions of the places, each once, the oldest first.
 func written(edits []decide.Edit) []string {
 	var versions []ref.Version
 	for _, e := range edits {

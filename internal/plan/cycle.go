@@ -8,51 +8,50 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// Cycle is a set of repositories that refer to each other. One can only be
-// released against an older version of another: each Late arrow is such a
-// place, and Steps are the releases that bring all of them up to date.
+// Cycle is a set of repositories that refer to each other. Each Late arrow belongs to
+// a repository that is released with an older version of another one. Steps are the
+// releases that bring every repository up to date.
 type Cycle struct {
-	Members []string `json:"members"`
-	Arrows  []Told   `json:"arrows"`
-	Late    []Late   `json:"late"`
-	Steps   []Step   `json:"steps"`
+	Members []string     `json:"members"`
+	Arrows  []CycleArrow `json:"arrows"`
+	Late    []Late       `json:"late"`
+	Steps   []Task       `json:"steps"`
 }
 
-// Told is an arrow of a cycle.
-type Told struct {
+// CycleArrow is an arrow of a cycle.
+type CycleArrow struct {
 	From      string   `json:"from"`
 	To        string   `json:"to"`
 	Component string   `json:"component"`
 	Versions  []string `json:"versions"`
 	Sites     []string `json:"places"`
-	// Lockstep says that From's version is To's, with no place that names it.
+	// Lockstep means that From has To's version, and no place names it.
 	Lockstep bool `json:"lockstep,omitempty"`
 }
 
-// Late is an arrow whose repository is released before what it refers to.
+// Late is an arrow whose repository is released before the one that it refers to.
 type Late struct {
 	From    string `json:"from"`
 	To      string `json:"to"`
 	Because string `json:"because"`
 }
 
-// order says which repository is released before which.
+// order is the order in which repositories are released.
 type order struct {
 	*graph
 	sorted   []string // all repositories, in the order of their releases
 	position map[string]int
 }
 
-// late tells whether what a repository refers to is released after it, or is
-// another component of its own.
+// late reports whether a repository is released before the one that it refers to, or
+// refers to another component of its own.
 func (o order) late(from, to string) bool {
 	at, known := o.position[to]
 	return known && at >= o.position[from]
 }
 
-// newOrder keeps every link that closes no circle with stronger ones, and
-// puts what is referred to first. So each circle loses its weakest link, and
-// no link is lost without need.
+// newOrder keeps every link that closes no circle with stronger ones, and puts
+// upstreams first. Each circle loses its weakest link, and no other link is lost.
 func newOrder(g *graph) order {
 	needs := map[string][]string{}
 	for _, l := range slices.SortedFunc(slices.Values(g.links), strongest) {
@@ -87,7 +86,7 @@ func (g *graph) leads() []string {
 	return slices.DeleteFunc(g.names(), func(name string) bool { return g.lead[name] != name })
 }
 
-// reachable are the names that can be reached from one, itself included.
+// reachable returns the names that can be reached from one, including itself.
 func reachable(next map[string][]string, from string) map[string]bool {
 	seen := map[string]bool{from: true}
 	for todo := []string{from}; len(todo) > 0; {
@@ -103,8 +102,8 @@ func reachable(next map[string][]string, from string) map[string]bool {
 	return seen
 }
 
-// cycles names each set of repositories that refer to each other, by links or
-// by lock step, in the order of their names.
+// cycles returns each set of repositories that refer to each other, by links or by
+// lock step, in the order of their names.
 func (o order) cycles() []Cycle {
 	next, back := map[string][]string{}, map[string][]string{}
 	add := func(from, to string) {
@@ -122,7 +121,9 @@ func (o order) cycles() []Cycle {
 	var all []Cycle
 	for _, name := range o.names() {
 		ahead, behind := reachable(next, name), reachable(back, name)
-		members := slices.DeleteFunc(slices.Clone(o.sorted), func(n string) bool { return !ahead[n] || !behind[n] })
+		members := slices.DeleteFunc(slices.Clone(o.sorted), func(n string) bool {
+			return !ahead[n] || !behind[n]
+		})
 		if named[name] || len(members) < 2 {
 			continue
 		}
@@ -134,20 +135,25 @@ func (o order) cycles() []Cycle {
 	return all
 }
 
-// cycle describes one, whose members stand in the order of their releases.
+// cycle describes a cycle. The members are in the order of their releases.
 func (o order) cycle(members []string) Cycle {
-	c := Cycle{Members: members, Arrows: []Told{}, Late: []Late{}}
+	c := Cycle{Members: members, Arrows: []CycleArrow{}, Late: []Late{}}
 	within := func(name string) bool { return slices.Contains(members, name) }
 	for _, name := range members {
 		r := o.repositories[name]
 		for _, a := range r.Arrows {
 			if within(a.To) && a.To != name && len(a.Sites) > 0 {
-				c.Arrows = append(c.Arrows, Told{From: name, To: a.To, Component: a.Component, Versions: a.Written, Sites: a.Sites})
+				c.Arrows = append(c.Arrows, CycleArrow{
+					From: name, To: a.To, Component: a.Component, Versions: a.Written, Sites: a.Sites,
+				})
 			}
 		}
 		for _, other := range r.After {
 			if within(other) {
-				c.Arrows = append(c.Arrows, Told{From: name, To: other, Component: o.repositories[other].Component, Versions: []string{}, Sites: []string{}, Lockstep: true})
+				c.Arrows = append(c.Arrows, CycleArrow{
+					From: name, To: other, Component: o.repositories[other].Component,
+					Versions: []string{}, Sites: []string{}, Lockstep: true,
+				})
 			}
 		}
 	}
@@ -160,13 +166,14 @@ func (o order) cycle(members []string) Cycle {
 	return c
 }
 
-// because is why a link is the one that is late.
+// because returns the reason why this link of the cycle is late.
 func (o order) because(l link, within func(string) bool) string {
 	if o.lead[l.from] == o.lead[l.to] {
 		return fmt.Sprintf("%s is released in lock step before %s", l.from, l.to)
 	}
 	stronger := slices.DeleteFunc(slices.Clone(o.links), func(other link) bool {
-		return !within(other.from) || !within(other.to) || o.late(other.from, other.to) || strongest(other, l) > 0
+		return !within(other.from) || !within(other.to) ||
+			o.late(other.from, other.to) || strongest(other, l) > 0
 	})
 	if !l.behind && slices.ContainsFunc(stronger, func(other link) bool { return other.behind }) {
 		return "nothing of it is behind, while others of the cycle are"
@@ -175,7 +182,8 @@ func (o order) because(l link, within func(string) bool) string {
 	for _, other := range stronger {
 		places = append(places, fmt.Sprint(other.places))
 	}
-	because := fmt.Sprintf("it has the fewest references: %s, where others have %s", report.Count(l.places, "place"), strings.Join(places, ", "))
+	because := fmt.Sprintf("it has the fewest references: %s, while others have %s",
+		report.Count(l.places, "place"), strings.Join(places, ", "))
 	if slices.ContainsFunc(stronger, func(other link) bool { return other.places == l.places }) {
 		because += "; of equals, the last by name"
 	}

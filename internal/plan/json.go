@@ -4,15 +4,15 @@ import (
 	"github.com/kubestellar/actions/internal/decide"
 )
 
-// Document is a plan as --format json prints it. Its fields are stable: none is
-// taken away or given another meaning.
+// Document is the output of --format json. Its fields are stable: none is removed or
+// changes its meaning.
 type Document struct {
 	Organisation string             `json:"organisation,omitempty"`
 	Repositories []repository       `json:"repositories"`
 	Without      []string           `json:"without"`  // delivery.yaml
 	LeftOut      []LeftOut          `json:"left_out"` // on purpose
 	Behind       []Behind           `json:"behind"`
-	Steps        []Step             `json:"steps"`
+	Steps        []Task             `json:"steps"`
 	Cycles       []Cycle            `json:"cycles"`
 	Unchecked    []decide.Unchecked `json:"unchecked"`
 }
@@ -20,9 +20,9 @@ type Document struct {
 type repository struct {
 	Repository string `json:"repository"`
 	Component  string `json:"component"`
-	// Newest is its newest release, "" where it has none.
+	// Newest is its newest release, empty if it has none.
 	Newest string `json:"newest"`
-	// Declares says that it has a delivery.yaml; others are referred to only.
+	// Declares means that it has a delivery.yaml. Others are only named by one.
 	Declares bool     `json:"declares"`
 	RefersTo []refers `json:"refers_to"`
 }
@@ -33,7 +33,7 @@ type refers struct {
 	Versions   []string `json:"versions"`
 	Newest     string   `json:"newest"`
 	Places     int      `json:"places"`
-	// Left are places that are behind and stay so on purpose.
+	// Left is the number of places that stay behind on purpose.
 	Left int `json:"left"`
 }
 
@@ -47,7 +47,7 @@ type Behind struct {
 	Left       int      `json:"left"`
 }
 
-// Behind are the bumps that can be made now: to what is released.
+// Behind returns the bumps that can be made now, to released versions.
 func (p *Plan) Behind() []Behind {
 	all := []Behind{}
 	for _, r := range p.Repositories {
@@ -60,24 +60,26 @@ func (p *Plan) Behind() []Behind {
 	return all
 }
 
-// Document is the plan for programs.
+// Document returns the plan for programs.
 func (p *Plan) Document() Document {
 	d := Document{
-		Organisation: p.Organisation, Repositories: []repository{}, Without: some(p.Without), LeftOut: some(p.LeftOut),
-		Behind: p.Behind(), Steps: some(p.Steps), Cycles: some(p.Cycles), Unchecked: some(p.Unchecked),
+		Organisation: p.Organisation, Repositories: []repository{}, Without: list(p.Without), LeftOut: list(p.LeftOut),
+		Behind: p.Behind(), Steps: list(p.Steps), Cycles: list(p.Cycles), Unchecked: list(p.Unchecked),
 	}
 	for _, r := range p.Repositories {
 		shown := repository{r.Name, r.Component, r.Newest.String(), r.Declares, []refers{}}
 		for _, a := range r.Arrows {
-			shown.RefersTo = append(shown.RefersTo, refers{a.To, a.Component, some(a.Written), a.Newest.String(), len(a.Sites), a.Left})
+			shown.RefersTo = append(shown.RefersTo, refers{
+				a.To, a.Component, list(a.Written), a.Newest.String(), len(a.Sites), a.Left,
+			})
 		}
 		d.Repositories = append(d.Repositories, shown)
 	}
 	return d
 }
 
-// some is a list that prints as one, also where it is empty.
-func some[T any](list []T) []T { return append([]T{}, list...) }
+// list returns a list that is never nil, because nil is null in JSON.
+func list[T any](all []T) []T { return append([]T{}, all...) }
 
 // Matrix is the include of a strategy's matrix in a workflow:
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idstrategymatrixinclude
@@ -92,12 +94,12 @@ type Cell struct {
 	Version    string `json:"version"`
 }
 
-// MostJobs is how many jobs a matrix may make:
+// MostJobs is the limit of jobs of a matrix:
 // https://docs.github.com/en/actions/reference/limits#existing-system-limits
 const MostJobs = 256
 
-// Matrix is a part of the bumps that can be made now, counted from 1, and how
-// many come in the parts after it. A part beyond the last is empty.
+// Matrix returns a part of the bumps that can be made now, and the number of bumps in
+// later parts. Parts count from 1. A part beyond the last is empty.
 func (p *Plan) Matrix(part int) (m Matrix, left int) {
 	all := p.Behind()
 	from := min((part-1)*MostJobs, len(all))

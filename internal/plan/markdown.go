@@ -7,13 +7,14 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// Markdown is the plan as a part of a job's summary.
+// Markdown returns the plan as a part of a job's summary.
 func (p *Plan) Markdown() string {
 	text := fmt.Sprintf("### What is behind what\n\n%s.\n", p.summary()) + report.Diagram(p.Mermaid())
 	text += report.Table([]string{"repository", "component", "from", "to", "places"}, p.behindRows())
 	text += report.Table([]string{"step", "what", "when"}, stepRows(p.Steps))
 	for _, c := range p.Cycles {
-		text += report.Folded("Cycle: "+strings.Join(c.Members, ", "), report.Table([]string{"step", "what", "when"}, stepRows(c.Steps)))
+		text += report.Folded("Cycle: "+strings.Join(c.Members, ", "),
+			report.Table([]string{"step", "what", "when"}, stepRows(c.Steps)))
 	}
 	var open [][]string
 	for _, o := range p.Unchecked {
@@ -24,15 +25,20 @@ func (p *Plan) Markdown() string {
 
 func (p *Plan) behindRows() (rows [][]string) {
 	for _, b := range p.Behind() {
-		rows = append(rows, []string{report.Code(b.Repository), report.Code(b.Component), report.Code(strings.Join(b.From, ", ")), report.Code(b.Version),
-			fmt.Sprintf("%d%s", b.Places, leftOf(b.Left))})
+		rows = append(rows, []string{
+			report.Code(b.Repository), report.Code(b.Component),
+			report.Code(strings.Join(b.From, ", ")), report.Code(b.Version),
+			fmt.Sprintf("%d%s", b.Places, leftOf(b.Left)),
+		})
 	}
 	return rows
 }
 
-func stepRows(steps []Step) (rows [][]string) {
+func stepRows(steps []Task) (rows [][]string) {
 	for _, s := range steps {
-		rows = append(rows, []string{fmt.Sprint(s.Number), report.Cell(report.Plain(s.text())), report.Cell(report.Plain(s.when()))})
+		rows = append(rows, []string{
+			fmt.Sprint(s.Number), report.Cell(report.Plain(s.text())), report.Cell(report.Plain(s.when())),
+		})
 	}
 	return rows
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// Mermaid draws the repositories and what they refer to: what is behind thick,
-// with the versions that it is to move to, and lock step dotted.
+// Mermaid draws the repositories and their arrows. An arrow that is behind is thick,
+// and names the versions to move to. Lock step is dotted.
 // https://mermaid.js.org/syntax/flowchart.html
 func (p *Plan) Mermaid() string {
 	var b strings.Builder
@@ -17,7 +17,8 @@ func (p *Plan) Mermaid() string {
 	ids := map[string]string{}
 	for _, r := range p.Repositories {
 		ids[r.Name] = fmt.Sprintf("n%d", len(ids))
-		fmt.Fprintf(&b, "  %s[\"%s\"]\n", ids[r.Name], report.MermaidText(strings.TrimSpace(r.Name+" "+r.Newest.String())))
+		fmt.Fprintf(&b, "  %s[\"%s\"]\n",
+			ids[r.Name], report.MermaidText(strings.TrimSpace(r.Name+" "+r.Newest.String())))
 	}
 	for _, r := range p.Repositories {
 		for _, a := range r.Arrows {
@@ -38,12 +39,12 @@ func (p *Plan) Mermaid() string {
 	return b.String()
 }
 
-// shaft is an arrow with its text: what is pinned and, where that is behind,
-// what it is to move to.
+// shaft returns an arrow with its pinned versions and, if it is behind, with the
+// versions to move to.
 func (a Arrow) shaft() string {
 	text := strings.Join(a.Written, ", ")
 	if !a.behind() {
-		return fmt.Sprintf(`-- "%s" -->`, report.MermaidText(orNothing(text)))
+		return fmt.Sprintf(`-- "%s" -->`, report.MermaidText(orLeft(text)))
 	}
 	var to []string
 	for _, b := range a.Bumps {
@@ -52,9 +53,9 @@ func (a Arrow) shaft() string {
 	return fmt.Sprintf(`== "%s" ==>`, report.MermaidText(text+" → "+strings.Join(to, ", ")))
 }
 
-// orNothing names what is left on purpose: an arrow without a text would not
-// parse.
-func orNothing(text string) string {
+// orLeft returns a text for places that stay on purpose, because Mermaid cannot parse
+// an arrow without a text.
+func orLeft(text string) string {
 	if text == "" {
 		return "left as it is"
 	}

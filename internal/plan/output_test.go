@@ -10,7 +10,7 @@ import (
 	"github.com/kubestellar/actions/internal/decide"
 )
 
-// A matrix takes 256 jobs; the parts together are all bumps, each once, in one order.
+// A matrix takes 256 jobs. The parts together contain each bump once, in one order.
 func TestMatrixInParts(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int][]int{0: {0, 0}, 1: {1, 0}, 256: {256, 0}, 257: {256, 1, 0}, 600: {256, 256, 88, 0}} {
@@ -33,12 +33,12 @@ func TestMatrixInParts(t *testing.T) {
 			}
 		}
 		if m, _ := p.Matrix(99); m.Include == nil {
-			t.Errorf("of %d: a part beyond the last prints as null, which is no list", n)
+			t.Errorf("of %d: a part beyond the last prints as null, want a list", n)
 		}
 	}
 }
 
-// Whatever a repository has put into names, it stays inside what it is shown in.
+// Names that a repository chooses cannot leave the text or the cell that shows them.
 func TestHostileNamesOnlyShow(t *testing.T) {
 	t.Parallel()
 	evil := "a\"]\n  n9[\"x;%%{init}\x1b[31m\tb<script>\r::error::x`|#quot;"
@@ -49,17 +49,20 @@ func TestHostileNamesOnlyShow(t *testing.T) {
 		all[i].Arrows[0].Component = evil
 	}
 	o := newOrder(newGraph(all))
-	p := &Plan{Repositories: all, Steps: o.pending(), Cycles: o.cycles(), Unchecked: []decide.Unchecked{{What: evil, Because: evil}}, LeftOut: []LeftOut{{evil, evil}}}
+	p := &Plan{Repositories: all, Steps: o.pending(), Cycles: o.cycles(),
+		Unchecked: []decide.Unchecked{{What: evil, Because: evil}}, LeftOut: []LeftOut{{evil, evil}}}
 	plain := &Plan{Repositories: organise(t, "a 1 → b@1", "b 2 → a@1")}
 	plain.Steps, plain.Cycles, plain.Unchecked, plain.LeftOut = o.pending(), o.cycles(), make([]decide.Unchecked, 1), make([]LeftOut, 1)
 	mermaid, text := p.Mermaid(), textOf(t, p)
-	if strings.Count(mermaid, "\n") != strings.Count(plain.Mermaid(), "\n") || strings.ContainsAny(mermaid, "<`%{\x1b\r\t") || strings.Contains(mermaid, "#quot;") {
+	if strings.Count(mermaid, "\n") != strings.Count(plain.Mermaid(), "\n") ||
+		strings.ContainsAny(mermaid, "<`%{\x1b\r\t") || strings.Contains(mermaid, "#quot;") {
 		t.Errorf("the drawing has what was named:\n%q", mermaid)
 	}
 	if strings.Count(text, "\n") != strings.Count(textOf(t, plain), "\n") || strings.ContainsAny(text, "\x1b\r\t") {
 		t.Errorf("the text does what was named:\n%q", text)
 	}
-	if summary := p.Markdown(); strings.Count(summary, "\n") != strings.Count(plain.Markdown(), "\n") || strings.Contains(summary, "<script>") || strings.ContainsAny(summary, "\x1b\r") {
+	if summary := p.Markdown(); strings.Count(summary, "\n") != strings.Count(plain.Markdown(), "\n") ||
+		strings.Contains(summary, "<script>") || strings.ContainsAny(summary, "\x1b\r") {
 		t.Errorf("the summary does what was named:\n%q", summary)
 	}
 	if data, err := json.Marshal(p.Document()); err != nil || !json.Valid(data) {

@@ -1,6 +1,6 @@
-// Package plan looks over many repositories at once: what is behind
-// what, which release unblocks which bump, and in what order. What decides
-// (cycle.go, sequence.go) is pure; survey.go asks the world.
+// Package plan plans bumps and releases over many repositories: which pins are
+// behind, which release unblocks which bump, and in what order. The decisions
+// (cycle.go, sequence.go) are pure; survey.go queries the repositories.
 package plan
 
 import (
@@ -11,47 +11,47 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Repository is one that has a delivery.yaml, or that one refers to.
+// Repository is a repository with a delivery.yaml, or one that such a file names.
 type Repository struct {
 	Name      string // owner/name
-	Component string // that it releases
-	Declares  bool   // it has a delivery.yaml; else it has no arrows
+	Component string // the one that it releases
+	Declares  bool   // it has a delivery.yaml; otherwise it has no arrows
 	Newest    ref.Version
 	Arrows    []Arrow
-	// After are the repositories of the components in lock step with its own:
-	// each is released before it, at the same version.
+	// After lists the repositories of the components in lock step with its own. Each
+	// is released before it, at the same version.
 	After []string
 }
 
-// Arrow leads from a repository to a component of another one: the places
-// there that follow the component's releases.
+// Arrow leads from a repository to a component of another one. It represents the
+// places that follow the component's releases.
 type Arrow struct {
 	Component string   // as the repository's delivery.yaml calls it
 	To        string   // the repository that releases it
 	Sites     []string // the places that follow, file:line:column
-	Written   []string // the versions that they hold, each once
+	Written   []string // their versions, each once
 	Newest    ref.Version
-	Bumps     []Bump // none where nothing is behind
-	Left      int    // places that are behind and stay so on purpose
+	Bumps     []Bump // none if nothing is behind
+	Left      int    // the number of places that stay behind on purpose
 }
 
-// Bump is what ghhelper bump would do now.
+// Bump is a bump that "ghhelper bump" would make now.
 type Bump struct {
 	Version ref.Version
 	Places  int
-	From    []string // the versions that they hold, each once
+	From    []string // their versions, each once
 }
 
 func (a Arrow) behind() bool { return len(a.Bumps) > 0 }
 
-// link is all that leads from one repository to another.
+// link sums up the arrows from one repository to another.
 type link struct {
 	from, to string
 	places   int
 	behind   bool
 }
 
-// graph is the repositories by name, and the links between them.
+// graph contains the repositories by name, and the links between them.
 type graph struct {
 	repositories map[string]Repository
 	links        []link // by from, then to
@@ -77,7 +77,7 @@ func newGraph(all []Repository) *graph {
 
 func (g *graph) names() []string { return slices.Sorted(maps.Keys(g.repositories)) }
 
-// link adds what leads from a repository to others of the graph.
+// link adds the links from a repository to others of the graph.
 func (g *graph) link(r Repository) {
 	to := map[string]link{}
 	for _, a := range r.Arrows {
@@ -92,8 +92,8 @@ func (g *graph) link(r Repository) {
 	}
 }
 
-// join puts two repositories into one group: those in lock step are released
-// together. A group is known by the first of its names.
+// join puts two repositories into one group. Repositories in lock step are released
+// together. The first name of a group identifies it.
 func (g *graph) join(a, b string) {
 	one, two := g.lead[a], g.lead[b]
 	if one == "" || two == "" || one == two {
@@ -107,9 +107,8 @@ func (g *graph) join(a, b string) {
 	}
 }
 
-// members are the repositories of a group, each after those that it is
-// released after. Where they are in lock step with each other both ways, none
-// is first, and names decide.
+// members returns the repositories of a group in the order of their releases. If two
+// are in lock step both ways, their names decide.
 func (g *graph) members(lead string) []string {
 	var ordered []string
 	begun := map[string]bool{}
@@ -130,8 +129,8 @@ func (g *graph) members(lead string) []string {
 	return ordered
 }
 
-// strongest first: a link that is behind, then one of more places. The order
-// is total, so that every run says the same.
+// strongest orders links: first those that are behind, then those of more places. The
+// order is total, so every run has the same result.
 func strongest(a, b link) int {
 	behind := map[bool]int{true: 0, false: 1}
 	return cmp.Or(cmp.Compare(behind[a.behind], behind[b.behind]), cmp.Compare(b.places, a.places),

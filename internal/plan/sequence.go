@@ -7,50 +7,51 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Action is what a step does.
+// Action is the kind of a task.
 type Action string
 
-// The actions.
+// The actions of a task.
 const (
 	Moves    Action = "bump"    // move a component's pins in a repository's main, and merge that
 	Releases Action = "release" // release a repository's component
 )
 
-// Step is one step of a sequence.
-type Step struct {
+// Task is one step of a sequence: a bump or a release.
+type Task struct {
 	Number     int    `json:"step"` // from 1
 	Action     Action `json:"action"`
 	Repository string `json:"repository"`
 	Component  string `json:"component"`
-	// Version is "" where it is chosen later: for a release by whoever makes
-	// it, for a bump by the release that step Of is.
+	// Version is empty if it is chosen later: for a release by the person who makes
+	// it, for a bump by the release in step Of.
 	Version string `json:"version,omitempty"`
 	Of      int    `json:"version_of_step,omitempty"`
 	Places  int    `json:"places,omitempty"`
 	After   []int  `json:"after"` // the steps that must be done before
-	// Unblocks are the repositories that wait for a release.
+	// Unblocks lists the repositories that wait for a release.
 	Unblocks []string `json:"unblocks,omitempty"`
-	// Against are the components that a release names an older version of than
-	// there is at the end: see Cycle.
+	// Against lists the components that a release names at an older version than the
+	// final one, see Cycle.
 	Against []string `json:"against_older,omitempty"`
 }
 
-// sequence builds steps, each of which is legal once those before are done:
-// a bump names what is released, and a release comes after the bumps that it
-// is made for.
+// sequence builds steps. Each is possible after those before it: a bump names a
+// released version, and a release comes after its bumps.
 type sequence struct {
 	order
-	steps    []Step
+	steps    []Task
 	bumps    map[string][]int       // by repository: its bumps so far
 	released map[string]int         // by repository: its release
-	versions map[string]ref.Version // by repository: of its release, where that is known
+	versions map[string]ref.Version // by repository: of its release, if it is known
 }
 
 func (o order) newSequence() *sequence {
-	return &sequence{order: o, bumps: map[string][]int{}, released: map[string]int{}, versions: map[string]ref.Version{}}
+	return &sequence{
+		order: o, bumps: map[string][]int{}, released: map[string]int{}, versions: map[string]ref.Version{},
+	}
 }
 
-func (s *sequence) add(step Step) int {
+func (s *sequence) add(step Task) int {
 	step.Number = len(s.steps) + 1
 	step.After = append([]int{}, step.After...)
 	slices.Sort(step.After)
@@ -58,13 +59,13 @@ func (s *sequence) add(step Step) int {
 	return step.Number
 }
 
-// pending is what there is to do: first all bumps to what is released already,
-// then each release that somebody waits for, with the bumps that it unblocks.
-// What is late in a cycle is caught up with at the end, and asks for no
-// further release: else there would be no end.
-func (o order) pending() []Step {
+// pending returns the remaining steps: first every bump to a released version, then
+// each release that a repository waits for, with the bumps that it unblocks. Late
+// arrows of a cycle catch up at the end, and need no further release, because
+// otherwise the sequence would not end.
+func (o order) pending() []Task {
 	s := o.newSequence()
-	dirty := map[string]bool{} // repositories whose release would bring something on
+	dirty := map[string]bool{} // repositories whose release would contain a bump
 	for _, name := range o.names() {
 		for _, a := range o.repositories[name].Arrows {
 			s.now(name, a)
@@ -80,9 +81,9 @@ func (o order) pending() []Step {
 	return s.steps
 }
 
-// staggered are the releases of a cycle's members, each once, and of what is in
-// lock step with them.
-func (o order) staggered(members []string) []Step {
+// staggered returns the releases of a cycle's members, each once, and of the
+// repositories in lock step with them.
+func (o order) staggered(members []string) []Task {
 	s := o.newSequence()
 	for _, name := range o.sorted {
 		if slices.ContainsFunc(members, func(m string) bool { return o.lead[m] == o.lead[name] }) {
@@ -94,33 +95,37 @@ func (o order) staggered(members []string) []Step {
 	return s.steps
 }
 
-// now bumps to what is released already.
+// now adds the bumps to released versions.
 func (s *sequence) now(name string, a Arrow) {
 	for _, b := range a.Bumps {
-		n := s.add(Step{Action: Moves, Repository: name, Component: a.Component, Version: b.Version.String(), Places: b.Places})
+		n := s.add(Task{
+			Action: Moves, Repository: name, Component: a.Component, Version: b.Version.String(), Places: b.Places,
+		})
 		s.bumps[name] = append(s.bumps[name], n)
 	}
 }
 
-// group goes on from what its members refer to. Members in lock step are
-// released at one version: all of them or, where the others are released
-// already, those that are missing.
+// group adds the steps of a group after its upstreams. Members in lock step are
+// released at one version: all of them or, if the others have it already, those that
+// lack it.
 func (s *sequence) group(members []string, dirty map[string]bool) {
-	anew := false
+	next := false // a new version is needed
 	for _, name := range members {
-		waits := slices.ContainsFunc(s.repositories[name].Arrows, func(a Arrow) bool { return !s.late(name, a.To) && s.released[a.To] > 0 })
-		anew = anew || (dirty[name] || waits) && s.missing(name).IsZero()
+		waits := slices.ContainsFunc(s.repositories[name].Arrows, func(a Arrow) bool {
+			return !s.late(name, a.To) && s.released[a.To] > 0
+		})
+		next = next || (dirty[name] || waits) && s.missing(name).IsZero()
 	}
-	anew = anew && slices.ContainsFunc(s.links, func(l link) bool { return slices.Contains(members, l.to) })
+	next = next && slices.ContainsFunc(s.links, func(l link) bool { return slices.Contains(members, l.to) })
 	for _, name := range members {
-		if missing := s.missing(name); anew && !missing.IsZero() {
-			s.release(name, missing) // it need not wait for the next
+		if missing := s.missing(name); next && !missing.IsZero() {
+			s.release(name, missing) // it need not wait for the new version
 		}
 	}
 	for _, name := range members {
 		s.follow(name)
 		switch missing := s.missing(name); {
-		case anew:
+		case next:
 			s.release(name, ref.Version{})
 		case !missing.IsZero():
 			s.release(name, missing)
@@ -128,8 +133,8 @@ func (s *sequence) group(members []string, dirty map[string]bool) {
 	}
 }
 
-// missing is the version that those in lock step with a repository have
-// released and it has not, or none.
+// missing returns the version that the repositories in lock step with this one have
+// released and this one has not, or zero.
 func (s *sequence) missing(name string) ref.Version {
 	r := s.repositories[name]
 	var newest []ref.Version
@@ -143,7 +148,7 @@ func (s *sequence) missing(name string) ref.Version {
 	return there
 }
 
-// follow bumps to what this sequence has released so far.
+// follow adds the bumps to the releases of this sequence so far.
 func (s *sequence) follow(name string) {
 	for _, a := range s.repositories[name].Arrows {
 		if !s.late(name, a.To) {
@@ -152,7 +157,7 @@ func (s *sequence) follow(name string) {
 	}
 }
 
-// catchUp bumps what was late.
+// catchUp adds the bumps of late arrows.
 func (s *sequence) catchUp(names []string) {
 	for _, name := range names {
 		for _, a := range s.repositories[name].Arrows {
@@ -166,19 +171,22 @@ func (s *sequence) catchUp(names []string) {
 	}
 }
 
-// bump bumps to what this sequence has released, if it has.
+// bump adds a bump to the release of this sequence, and reports whether there is one.
 func (s *sequence) bump(name string, a Arrow) bool {
 	of := s.released[a.To]
 	if of == 0 || len(a.Sites) == 0 {
 		return false
 	}
-	n := s.add(Step{Action: Moves, Repository: name, Component: a.Component, Version: s.steps[of-1].Version, Of: of, Places: len(a.Sites), After: []int{of}})
+	n := s.add(Task{
+		Action: Moves, Repository: name, Component: a.Component, Version: s.steps[of-1].Version,
+		Of: of, Places: len(a.Sites), After: []int{of},
+	})
 	s.bumps[name] = append(s.bumps[name], n)
 	s.unblocks(of, name)
 	return true
 }
 
-// unblocks notes that a repository waits for a release.
+// unblocks records that a repository waits for a release.
 func (s *sequence) unblocks(release int, name string) {
 	step := &s.steps[release-1]
 	if step.Repository != name && !slices.Contains(step.Unblocks, name) {
@@ -186,8 +194,8 @@ func (s *sequence) unblocks(release int, name string) {
 	}
 }
 
-// release comes after the repository's bumps and its release before, and after
-// those in lock step.
+// release adds a release after the repository's bumps, after its release before, and
+// after those in lock step.
 func (s *sequence) release(name string, version ref.Version) {
 	r := s.repositories[name]
 	after := slices.Clone(s.bumps[name])
@@ -198,5 +206,8 @@ func (s *sequence) release(name string, version ref.Version) {
 		}
 	}
 	s.versions[name] = version
-	s.released[name] = s.add(Step{Action: Releases, Repository: name, Component: cmp.Or(r.Component, name), Version: version.String(), After: after})
+	s.released[name] = s.add(Task{
+		Action: Releases, Repository: name, Component: cmp.Or(r.Component, name),
+		Version: version.String(), After: after,
+	})
 }

@@ -22,7 +22,7 @@ func version(t *testing.T, text string) ref.Version {
 	return v
 }
 
-// organise reads lines such as "a 2 → b@1x3 c@2 | k": repository a, whose newest
+// organise parses lines such as "a 2 → b@1x3 c@2 | k": repository a, whose newest
 // release is 2.0.0, refers to b at 1.0.0 in three places and to c, and is in lock
 // step after k.
 func organise(t *testing.T, lines ...string) []Repository {
@@ -63,7 +63,7 @@ func organise(t *testing.T, lines ...string) []Repository {
 	return all
 }
 
-func told(steps []Step) []string {
+func told(steps []Task) []string {
 	lines := []string{}
 	for _, s := range steps {
 		line := string(s.Action) + " " + strings.TrimPrefix(s.Repository, "o/")
@@ -100,9 +100,11 @@ func TestPending(t *testing.T) {
 			[]string{"bump a to b 2", "bump b to c 2", "release b after [2] for a", "bump a to b of 3 after [3]"}},
 		"nobody waits for it": {[]string{"a 1 → b@1", "b 2"}, []string{"bump a to b 2"}},
 		"a diamond": {[]string{"a 1 → b@1 c@1", "b 1 → d@1", "c 1 → d@1", "d 2"},
-			[]string{"bump b to d 2", "bump c to d 2", "release b after [1] for a", "release c after [2] for a", "bump a to b of 3 after [3]", "bump a to c of 4 after [4]"}},
+			[]string{"bump b to d 2", "bump c to d 2", "release b after [1] for a",
+				"release c after [2] for a", "bump a to b of 3 after [3]", "bump a to c of 4 after [4]"}},
 		"a cycle, staggered": {[]string{"a 1 → b@1 c@1", "b 1 → a@1x2", "c 2"},
-			[]string{"bump a to c 2", "release a after [1] against [b] for b", "bump b to a of 2 after [2]", "release b after [3] for a", "bump a to b of 4 after [4]"}},
+			[]string{"bump a to c 2", "release a after [1] against [b] for b",
+				"bump b to a of 2 after [2]", "release b after [3] for a", "bump a to b of 4 after [4]"}},
 		"in a cycle, what is behind goes first": {[]string{"a 1 → b@1", "b 2 → a@1x9"},
 			[]string{"bump a to b 2", "release a after [1] for b", "bump b to a of 2 after [2]"}},
 		"in lock step, the one after follows": {[]string{"k 3", "s 2 | k", "d 1 → s@2"},
@@ -130,10 +132,10 @@ func TestCycles(t *testing.T) {
 	for name, test := range map[string]struct{ lines, want []string }{
 		"none": {[]string{"a 1 → b@1", "b 1 → c@1", "c 1"}, nil},
 		"two": {[]string{"a 1 → b@1", "b 1 → a@1x2"},
-			[]string{"o/a o/b", "o/a → o/b late: it has the fewest references: 1 place, where others have 2",
+			[]string{"o/a o/b", "o/a → o/b late: it has the fewest references: 1 place, while others have 2",
 				"release a against [b] for b", "bump b to a of 1 after [1]", "release b after [2] for a", "bump a to b of 3 after [3]"}},
 		"equals": {[]string{"a 1 → b@1", "b 1 → a@1"},
-			[]string{"o/b o/a", "o/b → o/a late: it has the fewest references: 1 place, where others have 1; of equals, the last by name",
+			[]string{"o/b o/a", "o/b → o/a late: it has the fewest references: 1 place, while others have 1; of equals, the last by name",
 				"release b against [a] for a", "bump a to b of 1 after [1]", "release a after [2] for b", "bump b to a of 3 after [3]"}},
 		"behind": {[]string{"a 1 → b@1", "b 2 → a@1x2"},
 			[]string{"o/b o/a", "o/b → o/a late: nothing of it is behind, while others of the cycle are",
@@ -142,9 +144,9 @@ func TestCycles(t *testing.T) {
 			[]string{"o/k o/s", "o/k → o/s late: o/k is released in lock step before o/s",
 				"release k against [s] for s", "release s after [1] for k", "bump k to s of 2 after [2]"}},
 		"two cycles": {[]string{"a 1 → b@1", "b 1 → a@1", "c 1 → d@1", "d 1 → c@1x2 a@1"},
-			[]string{"o/b o/a", "o/b → o/a late: it has the fewest references: 1 place, where others have 1; of equals, the last by name",
+			[]string{"o/b o/a", "o/b → o/a late: it has the fewest references: 1 place, while others have 1; of equals, the last by name",
 				"release b against [a] for a", "bump a to b of 1 after [1]", "release a after [2] for b", "bump b to a of 3 after [3]",
-				"o/c o/d", "o/c → o/d late: it has the fewest references: 1 place, where others have 2",
+				"o/c o/d", "o/c → o/d late: it has the fewest references: 1 place, while others have 2",
 				"release c against [d] for d", "bump d to c of 1 after [1]", "release d after [2] for c", "bump c to d of 3 after [3]"}},
 	} {
 		var got []string
@@ -161,7 +163,7 @@ func TestCycles(t *testing.T) {
 	}
 }
 
-// model is the world as far as a sequence needs it.
+// model simulates the repositories and releases that a sequence needs.
 type model struct {
 	t        *testing.T
 	released map[string]int            // the newest release of each repository
@@ -186,8 +188,8 @@ func major(v string) (n int) {
 	return n
 }
 
-// do does a step, and says what is not allowed of it.
-func (m *model) do(all map[string]Repository, steps []Step, s Step) error {
+// do simulates a step, and returns an error if it is not possible.
+func (m *model) do(all map[string]Repository, steps []Task, s Task) error {
 	for _, n := range s.After {
 		if n >= s.Number {
 			return fmt.Errorf("step %d waits for step %d", s.Number, n)
@@ -222,12 +224,12 @@ func (m *model) do(all map[string]Repository, steps []Step, s Step) error {
 	v := major(s.Version)
 	if s.Of != 0 {
 		if steps[s.Of-1].Repository != to || !slices.Contains(s.After, s.Of) {
-			return fmt.Errorf("step %d bumps to what step %d does not release", s.Number, s.Of)
+			return fmt.Errorf("step %d bumps to a release of step %d, which releases nothing", s.Number, s.Of)
 		}
 		v = m.released[to]
 	}
 	if v > m.released[to] || v == 0 {
-		return fmt.Errorf("step %d bumps %s to %s %d, which nobody has released", s.Number, s.Repository, to, v)
+		return fmt.Errorf("step %d bumps %s to %s %d, which is not released", s.Number, s.Repository, to, v)
 	}
 	m.pins[s.Repository][to] = v
 	return nil
@@ -235,8 +237,8 @@ func (m *model) do(all map[string]Repository, steps []Step, s Step) error {
 
 var seed = flag.Uint64("seed", 0, "of one random organisation")
 
-// Whatever the repositories refer to: the steps, done one by one, are legal, and at the end
-// nothing is behind; and what is released has the newest of all but what is late in a cycle.
+// For any references, each step is possible after those before it, and at the end nothing is
+// behind. Each release has the newest of everything, except for late arrows of a cycle.
 func TestAnySequenceWorks(t *testing.T) {
 	t.Parallel()
 	seeds := []uint64{*seed}
@@ -267,7 +269,7 @@ func TestAnySequenceWorks(t *testing.T) {
 	}
 }
 
-func legal(t *testing.T, all []Repository, steps []Step) error {
+func legal(t *testing.T, all []Repository, steps []Task) error {
 	m, byName := newModel(t, all), newGraph(all).repositories
 	for _, s := range steps {
 		if err := m.do(byName, steps, s); err != nil {
@@ -277,7 +279,7 @@ func legal(t *testing.T, all []Repository, steps []Step) error {
 	return nil
 }
 
-func sound(t *testing.T, o order, all []Repository, steps []Step) error {
+func sound(t *testing.T, o order, all []Repository, steps []Task) error {
 	m := newModel(t, all)
 	for _, s := range steps {
 		if err := m.do(o.repositories, steps, s); err != nil {
@@ -306,7 +308,7 @@ func sound(t *testing.T, o order, all []Repository, steps []Step) error {
 	return unblocked(o, m, steps)
 }
 
-// needed: nothing is late that closes no circle with what is not.
+// needed checks that each late arrow closes a circle with arrows that are not late.
 func needed(o order) error {
 	next := map[string][]string{}
 	for _, l := range o.links {
@@ -322,20 +324,20 @@ func needed(o order) error {
 	return nil
 }
 
-// unblocked: what was bumped, and not late, and is referred to, was released with it.
-func unblocked(o order, m *model, steps []Step) error {
+// unblocked checks that a bumped repository with downstreams is released, unless the arrow is late.
+func unblocked(o order, m *model, steps []Task) error {
 	for _, s := range steps {
 		r := o.repositories[s.Repository]
 		i := slices.IndexFunc(r.Arrows, func(a Arrow) bool { return a.Component == s.Component })
 		referred := slices.ContainsFunc(o.links, func(l link) bool { return l.to == r.Name })
 		if s.Action == Moves && referred && !o.late(r.Name, r.Arrows[i].To) && m.shipped[r.Name] == nil {
-			return fmt.Errorf("step %d bumps %s, others refer to that, and nobody releases it", s.Number, s.Repository)
+			return fmt.Errorf("step %d bumps %s, others refer to that, and no step releases it", s.Number, s.Repository)
 		}
 	}
 	return nil
 }
 
-// random is an organisation of up to nine repositories; some are in lock step by twos.
+// random returns an organisation of up to nine repositories. Some pairs are in lock step.
 func random(r *rand.Rand) []string {
 	names := strings.Split("abcdefghi"[:1+r.IntN(9)], "")
 	newest := map[string]int{}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,42 +22,39 @@ import (
 	"github.com/kubestellar/actions/internal/tree"
 )
 
-// Bounds of what is read of a repository, which may be anybody's: bytes of its
-// delivery.yaml and of its tree, and components that it declares, each of whose
-// repositories is asked for its tags; and how many are looked at at one time.
+// The limits for one repository, which need not be trustworthy.
 const (
-	mostOfDelivery   = 256 << 10
-	mostOfTree       = 128 << 20
-	mostOfComponents = 100
-	atOnce           = 16
+	mostOfDelivery   = 256 << 10 // bytes of delivery.yaml
+	mostOfTree       = 128 << 20 // bytes of the tree
+	mostOfComponents = 100       // each costs a query of tags
+	atOnce           = 16        // repositories that are read at the same time
 )
 
-// Survey looks at repositories.
+// Survey reads repositories.
 //
-// Of the API it asks two things: the organisation's list, and whether a
-// repository has a delivery.yaml, both by ETag. All else comes by git, which
-// costs nothing of the API's limit: releases and the default branch by one
-// question, the tree of what declares anything by one fetch without history,
-// and by none where it was fetched before.
+// It sends two queries to the API, with ETags: the organisation's list, and whether a
+// repository has a delivery.yaml. Everything else comes by git, which does not count
+// against the API's limit. One query returns the releases and the default branch. One
+// fetch without history returns the tree, unless it is in the cache.
 type Survey struct {
 	Forge  *gh.Client
-	Git    git.Repo // in whose folder nothing lies
+	Git    git.Repo // in an empty folder
 	Server string   // https://github.com
 	Keeper gh.Keeper
 }
 
-// Plan is what was seen, and what follows from it.
+// Plan contains the repositories and the steps.
 type Plan struct {
-	Organisation string // "" where repositories were named
+	Organisation string // empty if repositories were named
 	Repositories []Repository
 	Without      []string // the repositories that have no delivery.yaml
 	LeftOut      []LeftOut
-	Steps        []Step
+	Steps        []Task
 	Cycles       []Cycle
 	Unchecked    []decide.Unchecked
 }
 
-// LeftOut is a repository that was not looked at on purpose.
+// LeftOut is a repository that was skipped on purpose.
 type LeftOut struct {
 	Repository string `json:"repository"`
 	Because    string `json:"because"`
@@ -80,25 +78,25 @@ func (s Survey) Organisation(ctx context.Context, name string) (*Plan, error) {
 			names = append(names, r.Name)
 		}
 	}
-	return p, s.plan(ctx, p, names, &look{})
+	return p, s.plan(ctx, p, names, &reading{})
 }
 
-// Repositories plans over those that are named.
+// Repositories plans over the named repositories.
 func (s Survey) Repositories(ctx context.Context, names []string) (*Plan, error) {
 	p := &Plan{}
-	return p, s.plan(ctx, p, slices.Compact(slices.Sorted(slices.Values(names))), &look{named: true})
+	return p, s.plan(ctx, p, slices.Compact(slices.Sorted(slices.Values(names))), &reading{named: true})
 }
 
-func (s Survey) plan(ctx context.Context, p *Plan, names []string, l *look) error {
+func (s Survey) plan(ctx context.Context, p *Plan, names []string, l *reading) error {
 	l.Survey, l.released = s, releases{}
-	each(names, func(name string) { l.at(ctx, name) })
-	each(l.unasked(), func(name string) { l.askReleases(ctx, name) })
+	each(names, func(name string) { l.repository(ctx, name) })
+	each(l.upstreams(), func(name string) { l.upstream(ctx, name) })
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	slices.Sort(l.without)
 	slices.SortFunc(l.open, func(a, b decide.Unchecked) int {
-		return strings.Compare(a.What+"\x00"+a.Because, b.What+"\x00"+b.Because)
+		return cmp.Or(strings.Compare(a.What, b.What), strings.Compare(a.Because, b.Because))
 	})
 	slices.SortFunc(l.declared, func(a, b declared) int { return strings.Compare(a.name, b.name) })
 	p.Without, p.Unchecked = l.without, l.open
@@ -108,39 +106,39 @@ func (s Survey) plan(ctx context.Context, p *Plan, names []string, l *look) erro
 	return nil
 }
 
-// each does something for each name, some at once.
+// each calls a function for each name, for several at the same time.
 func each(names []string, do func(string)) {
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for _, name := range names {
 		group.Go(func() error { do(name); return nil })
 	}
-	_ = group.Wait() // what goes wrong is noted where it does
+	_ = group.Wait() // the function records its own errors
 }
 
-// look gathers what is seen; its methods may be called at once.
-type look struct {
+// reading collects the repositories. Its methods may be called concurrently.
+type reading struct {
 	Survey
-	named bool // the repositories were not listed by their organisation
+	named bool // the repositories were named by the user
 
-	mu       sync.Mutex // guards all below
+	mu       sync.Mutex // guards the fields below
 	declared []declared
 	released releases
 	without  []string
 	open     []decide.Unchecked
 }
 
-func (l *look) note(f func()) {
+func (l *reading) record(f func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f()
 }
 
-func (l *look) opened(what string, err error) {
-	l.note(func() { l.open = append(l.open, decide.Unchecked{What: what, Because: shorten(err.Error())}) })
+func (l *reading) unchecked(what string, err error) {
+	l.record(func() { l.open = append(l.open, decide.Unchecked{What: what, Because: shorten(err.Error())}) })
 }
 
-// shorten keeps one line of what may be anybody's text.
+// shorten returns a text of others as one line of limited length.
 func shorten(text string) string {
 	const most = 500
 	text = strings.Join(strings.Fields(text), " ")
@@ -150,31 +148,31 @@ func shorten(text string) string {
 	return text
 }
 
-// at looks at one repository.
-func (l *look) at(ctx context.Context, name string) {
+// repository reads one repository.
+func (l *reading) repository(ctx context.Context, name string) {
 	d, unread, err := l.examine(ctx, name)
 	switch {
 	case errors.Is(err, errNone):
-		l.note(func() { l.without = append(l.without, name) })
+		l.record(func() { l.without = append(l.without, name) })
 		return
 	case err != nil:
-		l.opened(name, err)
+		l.unchecked(name, err)
 		return
 	}
-	l.note(func() { l.declared = append(l.declared, d) })
+	l.record(func() { l.declared = append(l.declared, d) })
 	for _, u := range unread {
-		l.opened(name+": "+u.File, errors.New(u.Because))
+		l.unchecked(name+": "+u.File, errors.New(u.Because))
 	}
 }
 
-// errNone says that a repository has no delivery.yaml.
+// errNone reports that a repository has no delivery.yaml.
 var errNone = errors.New("there is no " + delivery.FileName)
 
-func (l *look) examine(ctx context.Context, name string) (declared, []find.Unread, error) {
+func (l *reading) examine(ctx context.Context, name string) (declared, []find.Unread, error) {
 	if err := l.declares(ctx, name); err != nil {
 		return declared{}, nil, err
 	}
-	survey, err := l.ask(ctx, name)
+	survey, err := l.query(ctx, name)
 	if err != nil {
 		return declared{}, nil, err
 	}
@@ -190,9 +188,9 @@ func (l *look) examine(ctx context.Context, name string) (declared, []find.Unrea
 	return declared{name, file, find.Pins(found.References)}, found.Unread, err
 }
 
-// declares asks whether there is a delivery.yaml. What it says is read from the
-// tree, so that both are of one commit.
-func (l *look) declares(ctx context.Context, name string) error {
+// declares returns errNone if there is no delivery.yaml. Its content is read from the
+// tree, to be of the same commit.
+func (l *reading) declares(ctx context.Context, name string) error {
 	_, err := l.Forge.File(ctx, l.Keeper, name, delivery.FileName)
 	if !errors.Is(err, gh.ErrAbsent) {
 		return err
@@ -200,14 +198,14 @@ func (l *look) declares(ctx context.Context, name string) error {
 	if !l.named {
 		return errNone
 	}
-	// Nobody has said that this repository is there.
+	// The repository itself may be absent.
 	if _, err := l.Forge.DefaultBranch(ctx, name); err != nil {
 		return err
 	}
 	return errNone
 }
 
-// load reads what a repository declares, and holds it to being about itself.
+// load reads delivery.yaml, and checks that it is about this repository.
 func load(name string, tree fs.FS) (*delivery.File, error) {
 	data, err := fs.ReadFile(tree, delivery.FileName)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -217,33 +215,36 @@ func load(name string, tree fs.FS) (*delivery.File, error) {
 		return nil, err
 	}
 	if len(data) > mostOfDelivery {
-		return nil, fmt.Errorf("%s has %d bytes, which is more than is read: %d", delivery.FileName, len(data), mostOfDelivery)
+		return nil, fmt.Errorf("%s has %d bytes, want at most %d", delivery.FileName, len(data), mostOfDelivery)
 	}
 	file, err := delivery.Parse(delivery.FileName, data)
 	if err != nil {
 		return nil, err
 	}
 	if own := file.Own().Repository; !strings.EqualFold(own, name) {
-		return nil, fmt.Errorf("%s says that it is of %s: want the repository in which it lies; correct repository of %s there", delivery.FileName, own, file.Self)
+		return nil, fmt.Errorf("%s is about repository %s, want its own: correct repository of %s there",
+			delivery.FileName, own, file.Self)
 	}
 	if len(file.Components) > mostOfComponents {
-		return nil, fmt.Errorf("%s declares %d components, which is more than are asked for: %d", delivery.FileName, len(file.Components), mostOfComponents)
+		return nil, fmt.Errorf("%s declares %d components, want at most %d",
+			delivery.FileName, len(file.Components), mostOfComponents)
 	}
 	for _, component := range file.Names() {
 		if upstream := file.Components[component].Repository; !gh.IsRepository(upstream) {
-			return nil, fmt.Errorf("%s: repository of %s is %q, want owner/name", delivery.FileName, component, upstream)
+			return nil, fmt.Errorf("%s: repository of %s is %q, want owner/name",
+				delivery.FileName, component, upstream)
 		}
 	}
 	return file, nil
 }
 
-// unasked are the repositories that others refer to, and that were not asked
-// for their releases yet.
-func (l *look) unasked() []string {
+// upstreams returns the repositories that others refer to, if their releases are not
+// known yet.
+func (l *reading) upstreams() []string {
 	missing := map[string]string{}
 	for _, d := range l.declared {
 		for _, c := range d.file.Components {
-			if _, asked := l.released[fold(c.Repository)]; !asked {
+			if _, known := l.released[fold(c.Repository)]; !known {
 				missing[fold(c.Repository)] = c.Repository
 			}
 		}
@@ -255,32 +256,32 @@ func (l *look) unasked() []string {
 	return names
 }
 
-func (l *look) askReleases(ctx context.Context, name string) {
-	if _, err := l.ask(ctx, name); err != nil {
-		l.opened("the releases of "+name, err)
+func (l *reading) upstream(ctx context.Context, name string) {
+	if _, err := l.query(ctx, name); err != nil {
+		l.unchecked("the releases of "+name, err)
 	}
 }
 
-// ask asks a repository for its default branch and its releases.
-func (l *look) ask(ctx context.Context, name string) (git.Survey, error) {
+// query returns the default branch and the releases of a repository.
+func (l *reading) query(ctx context.Context, name string) (git.Survey, error) {
 	survey, err := l.Git.Survey(ctx, l.remote(name))
 	if err != nil {
 		return survey, fmt.Errorf("could not ask: %w", err)
 	}
-	l.note(func() { l.released[fold(name)] = survey.Versions })
+	l.record(func() { l.released[fold(name)] = survey.Versions })
 	return survey, nil
 }
 
-func (l *look) remote(name string) git.Remote { return git.Remote(l.Server + "/" + name) }
+func (l *reading) remote(name string) git.Remote { return git.Remote(l.Server + "/" + name) }
 
-// kept is a tree as it is kept.
+// kept is a tree in the cache.
 type kept struct {
 	Commit string
 	Files  map[string][]byte // the texts
 }
 
-// tree is the tree of a repository's commit: as it was kept, or fetched anew.
-func (l *look) tree(ctx context.Context, name, commit string) (fs.FS, error) {
+// tree returns the tree of a repository's commit, from the cache or by a fetch.
+func (l *reading) tree(ctx context.Context, name, commit string) (fs.FS, error) {
 	if commit == "" {
 		return nil, errors.New("its default branch has no commit")
 	}
@@ -312,8 +313,8 @@ func (k kept) tree() (fs.FS, error) {
 	return tree.New(files)
 }
 
-// fetch reads a commit's files by git, in a folder that goes away again.
-func (l *look) fetch(ctx context.Context, name, commit string) (files map[string][]byte, err error) {
+// fetch reads a commit's files by git, in a temporary folder.
+func (l *reading) fetch(ctx context.Context, name, commit string) (files map[string][]byte, err error) {
 	dir, err := os.MkdirTemp(l.Git.Dir, "fetch-*")
 	if err != nil {
 		return nil, err
@@ -328,7 +329,7 @@ func (l *look) fetch(ctx context.Context, name, commit string) (files map[string
 		return nil, err
 	}
 	if size > mostOfTree {
-		return nil, fmt.Errorf("its files have %d bytes, which is more than is read: %d", size, mostOfTree)
+		return nil, fmt.Errorf("its files have %d bytes, want at most %d", size, mostOfTree)
 	}
 	snapshot, err := repo.Snapshot(ctx, commit)
 	if err != nil {
@@ -338,8 +339,8 @@ func (l *look) fetch(ctx context.Context, name, commit string) (files map[string
 	return texts(snapshot)
 }
 
-// texts are the files of a tree in which anything could be found: a picture
-// would only fill the cache.
+// texts returns the files in which references are possible. Binary files would only
+// fill the cache.
 func texts(tree fs.FS) (map[string][]byte, error) {
 	names, err := find.Names(tree)
 	if err != nil {
@@ -348,7 +349,7 @@ func texts(tree fs.FS) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, name := range names {
 		if !fs.ValidPath(name) {
-			files[name] = nil // whoever looks for references says so
+			files[name] = nil // find reports the name
 			continue
 		}
 		info, err := fs.Lstat(tree, name)

@@ -23,7 +23,7 @@ import (
 	"github.com/kubestellar/actions/test/networktest/contract"
 )
 
-// place is an organisation in a world, and who surveys it.
+// place is an organisation on a fake GitHub, and its survey.
 type place struct {
 	*networktest.Network
 	t      testing.TB
@@ -55,7 +55,7 @@ func newPlace(t testing.TB) *place {
 
 func (p *place) env() []string { return append(p.Env(), "PATH="+os.Getenv("PATH")) }
 
-// repository makes one; see push.
+// repository creates a repository, see push.
 func (p *place) repository(name string, o forge.Repository, files map[string]string, tags ...string) {
 	p.t.Helper()
 	if err := p.Forge.CreateRepository(name, o); err != nil {
@@ -64,7 +64,7 @@ func (p *place) repository(name string, o forge.Repository, files map[string]str
 	p.push(name, files, tags...)
 }
 
-// push makes a commit of the files, alone, the tip of main, and tags it.
+// push makes the tip of main a commit with only these files, and tags it.
 func (p *place) push(name string, files map[string]string, tags ...string) {
 	p.t.Helper()
 	stream := "commit refs/heads/main\ncommitter T <t@example.invalid> 1 +0000\ndata 0\ndeleteall\n"
@@ -89,7 +89,7 @@ func (p *place) plan() *Plan {
 	return plan
 }
 
-// counts are the requests since the last count: "api 200", "git 200", and so on.
+// counts returns the number of requests since the last call, by "api 200", "git 200", and so on.
 func (p *place) counts() map[string]int {
 	all := p.Requests()
 	counts := map[string]int{}
@@ -104,7 +104,7 @@ func (p *place) counts() map[string]int {
 	return counts
 }
 
-// delivers is a delivery.yaml of org/self, which refers to others by NAME_VERSION.
+// delivers returns a delivery.yaml of org/self, with names NAME_VERSION of the others.
 func delivers(self string, others ...string) string {
 	text := fmt.Sprintf("version: 1\nself: %s\ncomponents:\n  %s: {repository: org/%s}\n", self, self, self)
 	for _, other := range others {
@@ -121,7 +121,7 @@ func behind(p *Plan) []string {
 	return lines
 }
 
-// Releases are ordered by their numbers, prereleases are taken where one is held, and what stays on purpose is counted.
+// Releases are ordered by their numbers. A prerelease is only for pins that have one. Pins that stay on purpose are counted.
 func TestBehind(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -147,7 +147,7 @@ func TestBehind(t *testing.T) {
 	}
 }
 
-// Two pages of repositories; what has not changed is neither sent nor fetched again.
+// With two pages of repositories, unchanged data is neither sent nor fetched again.
 func TestWhatHasNotChangedIsNotFetchedAgain(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -170,7 +170,8 @@ func TestWhatHasNotChangedIsNotFetchedAgain(t *testing.T) {
 		{"first", func() {}, map[string]int{"api 200": 4, "api 404": 127, "git 200": 4, "pack 200": 2}},
 		{"again", func() {}, map[string]int{"api 304": 4, "api 404": 127, "git 200": 2}},
 		{"one has moved", func() {
-			p.push("org/r003", map[string]string{"delivery.yaml": delivers("r003", "r104"), "f.sh": "# more\nR104_VERSION=1.0.0\n", "picture": "\x00" + strings.Repeat("x", 1<<20)})
+			p.push("org/r003", map[string]string{"delivery.yaml": delivers("r003", "r104"),
+				"f.sh": "# more\nR104_VERSION=1.0.0\n", "picture": "\x00" + strings.Repeat("x", 1<<20)})
 		}, map[string]int{"api 304": 4, "api 404": 127, "git 200": 3, "pack 200": 1}},
 		{"all that is kept is damaged", func() { p.damage() }, map[string]int{"api 200": 4, "api 404": 127, "git 200": 4, "pack 200": 2}},
 		{"a damaged entry was replaced", func() {}, map[string]int{"api 304": 4, "api 404": 127, "git 200": 2}},
@@ -185,7 +186,7 @@ func TestWhatHasNotChangedIsNotFetchedAgain(t *testing.T) {
 		if len(got.Without) != many-3 || len(got.LeftOut) != 1 || len(got.Unchecked) != 0 {
 			t.Errorf("%s: %d without, left out %v, unchecked %v", run.name, len(got.Without), got.LeftOut, got.Unchecked)
 		}
-		// Before the token is asked for, git tries without in this world: only what succeeded counts.
+		// git first tries without the token, so only successful requests count.
 		delete(counts, "git 401")
 		if diff := cmp.Diff(run.counts, counts); diff != "" {
 			t.Errorf("%s: %s", run.name, diff)
@@ -200,7 +201,7 @@ func TestWhatHasNotChangedIsNotFetchedAgain(t *testing.T) {
 	}
 }
 
-// kept is the size of the cache, in bytes.
+// kept returns the size of the cache, in bytes.
 func (p *place) kept() (size int64) {
 	entries, err := os.ReadDir(p.cache)
 	if err != nil {
@@ -216,7 +217,7 @@ func (p *place) kept() (size int64) {
 	return size
 }
 
-// damage flips a byte in the middle of all that is kept.
+// damage flips a byte in the middle of each file of the cache.
 func (p *place) damage() {
 	entries, err := os.ReadDir(p.cache)
 	if err != nil || len(entries) == 0 {
@@ -235,7 +236,7 @@ func (p *place) damage() {
 	}
 }
 
-// What cannot be read is said, one by one, and the others are told of.
+// Each unreadable repository is reported, and the plan contains the others.
 func TestUnchecked(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -247,7 +248,8 @@ func TestUnchecked(t *testing.T) {
 	p.repository("org/huge", forge.Repository{}, map[string]string{"delivery.yaml": delivers("huge") + strings.Repeat("# much\n", 60_000)})
 	p.repository("org/climber", forge.Repository{}, map[string]string{"delivery.yaml": strings.ReplaceAll(delivers("climber", "x"), "org/x", "org/..")})
 	p.repository("org/lost", forge.Repository{}, map[string]string{"delivery.yaml": delivers("lost", "gone"), "f.sh": "GONE_VERSION=1.0.0\n"})
-	p.repository("org/odd", forge.Repository{}, map[string]string{"delivery.yaml": delivers("odd", "up"), "a\x1b[31m.sh": "UP_VERSION=1.0.0\n", "\"\\377\"": ""})
+	p.repository("org/odd", forge.Repository{}, map[string]string{"delivery.yaml": delivers("odd", "up"),
+		"a\x1b[31m.sh": "UP_VERSION=1.0.0\n", "\"\\377\"": ""})
 	p.repository("org/refused", forge.Repository{}, map[string]string{"delivery.yaml": delivers("refused")})
 	p.repository("org/deaf", forge.Repository{}, map[string]string{"delivery.yaml": delivers("deaf")})
 	many := []string{}
@@ -267,9 +269,9 @@ func TestUnchecked(t *testing.T) {
 	got := p.plan()
 	want := map[string]string{
 		"org/broken":               "not readable as YAML",
-		"org/liar":                 "says that it is of org/good",
+		"org/liar":                 "is about repository org/good",
 		"org/folder":               "want a file",
-		"org/huge":                 "more than is read",
+		"org/huge":                 "bytes, want at most 262144",
 		"org/climber":              `repository of x is "org/..", want owner/name`,
 		"the releases of org/gone": "could not ask",
 		"org/refused":              "the token (GITHUB_TOKEN) lacks a right",
@@ -284,7 +286,7 @@ func TestUnchecked(t *testing.T) {
 		delete(want, o.What)
 	}
 	for what, because := range want {
-		t.Errorf("nothing is said of %q, want %q", what, because)
+		t.Errorf("no report of %q, want %q", what, because)
 	}
 	if diff := cmp.Diff([]string{"org/good up [1.0.0] → 1.1.0 (1, 0 left)", "org/odd up [1.0.0] → 1.1.0 (1, 0 left)"}, behind(got)); diff != "" {
 		t.Error(diff)
@@ -301,7 +303,7 @@ func TestUnchecked(t *testing.T) {
 	}
 }
 
-// A repository that is named, and not there, is not one without a delivery.yaml.
+// An absent repository that is named is not one without a delivery.yaml.
 func TestNamedRepositories(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -320,7 +322,7 @@ func TestNamedRepositories(t *testing.T) {
 	}
 	for _, r := range p.Requests() {
 		if strings.Contains(r.Path, "org/c") || strings.Contains(r.Path, "/orgs/") {
-			t.Errorf("asked for %s, which nobody named", r.Path)
+			t.Errorf("saw a query of %s, which is not named", r.Path)
 		}
 	}
 	if _, err := p.survey.Organisation(t.Context(), "nobody"); err == nil || !strings.Contains(err.Error(), "organisation nobody") {
@@ -328,7 +330,7 @@ func TestNamedRepositories(t *testing.T) {
 	}
 }
 
-// Two at once share the cache, and both say the same.
+// Two concurrent surveys share the cache, and have the same result.
 func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -358,13 +360,14 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 }
 
-// BenchmarkOrganisation surveys 200 repositories, 50 ms away, with nothing kept and with all.
+// BenchmarkOrganisation surveys 200 repositories at a latency of 50 ms, with an empty cache and with a full one.
 func BenchmarkOrganisation(b *testing.B) {
 	p := newPlace(b)
 	for i := range 200 {
 		name := fmt.Sprintf("r%03d", i)
 		other := fmt.Sprintf("r%03d", (i+1)%200)
-		p.repository("org/"+name, forge.Repository{}, map[string]string{"delivery.yaml": delivers(name, other), "f.sh": strings.ToUpper(other) + "_VERSION=1.0.0\n"}, "v1.0.0", "v1.0.1")
+		p.repository("org/"+name, forge.Repository{}, map[string]string{"delivery.yaml": delivers(name, other),
+			"f.sh": strings.ToUpper(other) + "_VERSION=1.0.0\n"}, "v1.0.0", "v1.0.1")
 	}
 	p.Intercept(func(networktest.Request) networktest.Fault { return networktest.Fault{Delay: 50 * time.Millisecond} })
 	for _, kept := range []bool{false, true} {

@@ -22,7 +22,8 @@ func (p *Plan) Text(w io.Writer) error {
 	if behind := p.Behind(); len(behind) > 0 {
 		t.line("\nbehind, and may be bumped now:")
 		for _, b := range behind {
-			t.line("  %s\t%s\t%s → %s\t%s%s", b.Repository, b.Component, strings.Join(b.From, ", "), b.Version, report.Count(b.Places, "place"), leftOf(b.Left))
+			t.line("  %s\t%s\t%s → %s\t%s%s", b.Repository, b.Component, strings.Join(b.From, ", "), b.Version,
+				report.Count(b.Places, "place"), leftOf(b.Left))
 		}
 	}
 	if len(p.Steps) > 0 {
@@ -41,7 +42,7 @@ func (p *Plan) Text(w io.Writer) error {
 	return errors.Join(t.Flush(), out.Flush())
 }
 
-// summary says how much was looked at.
+// summary returns the number of repositories, and of bumps.
 func (p *Plan) summary() string {
 	declaring, places := 0, 0
 	for _, r := range p.Repositories {
@@ -57,7 +58,8 @@ func (p *Plan) summary() string {
 	if len(behind) == 0 {
 		return counted + "; nothing is behind"
 	}
-	return fmt.Sprintf("%s; %s behind, in %s", counted, report.Count(len(behind), "thing"), report.Count(places, "place"))
+	return fmt.Sprintf("%s; %s behind, in %s",
+		counted, report.Count(len(behind), "thing"), report.Count(places, "place"))
 }
 
 func having(n int) string {
@@ -74,11 +76,10 @@ func leftOf(n int) string {
 	return fmt.Sprintf(", %d left on purpose", n)
 }
 
-// table prints lines, whose cells are what tabs separate.
+// table prints lines with cells that tabs separate.
 type table struct{ *tabwriter.Writer }
 
-// line prints one; what others have chosen, such as a file's name, stays in its
-// cell.
+// line prints a line. Tabs in values, such as a file's name, are escaped.
 func (t table) line(format string, args ...any) {
 	for i, arg := range args {
 		if text, ok := arg.(string); ok {
@@ -88,14 +89,14 @@ func (t table) line(format string, args ...any) {
 	fmt.Fprintf(t, format+"\n", args...)
 }
 
-func (t table) steps(steps []Step, indent string) {
+func (t table) steps(steps []Task, indent string) {
 	for _, s := range steps {
 		t.line("%s%d.\t%s\t%s", indent, s.Number, s.text(), s.when())
 	}
 }
 
-// text says what a step does.
-func (s Step) text() string {
+// text describes a step.
+func (s Task) text() string {
 	if s.Action == Releases {
 		text := "release " + s.Component
 		if s.Version != "" {
@@ -108,13 +109,13 @@ func (s Step) text() string {
 	}
 	to := s.Version
 	if to == "" {
-		to = fmt.Sprintf("what step %d releases", s.Of)
+		to = fmt.Sprintf("the release of step %d", s.Of)
 	}
 	return fmt.Sprintf("bump %s to %s in %s", s.Component, to, s.Repository)
 }
 
-// when says what a step waits for, and what waits for it.
-func (s Step) when() string {
+// when describes the steps that a step waits for, and the repositories that wait for it.
+func (s Task) when() string {
 	text := "now"
 	if len(s.After) > 0 {
 		text = "after " + strings.Trim(strings.ReplaceAll(fmt.Sprint(s.After), " ", ", "), "[]")
@@ -125,7 +126,7 @@ func (s Step) when() string {
 	return text
 }
 
-// cycle says who refers to whom, where, and how to get all of them up to date.
+// cycle prints the arrows of a cycle, and the steps that bring it up to date.
 func (t table) cycle(c Cycle) {
 	t.line("\ncycle: %s refer to each other:", strings.Join(c.Members, ", "))
 	for _, a := range c.Arrows {
@@ -142,7 +143,7 @@ func (t table) cycle(c Cycle) {
 	t.steps(c.Steps, "    ")
 }
 
-// sites are the first places of many.
+// sites returns the first places of many.
 func sites(all []string) string {
 	const most = 3
 	if len(all) <= most {
