@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// authority signs the hosts' certificates. Its key never leaves the process.
+// authority is a certificate authority for the hosts. Its key never leaves the process.
 type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-// newAuthority makes an authority and writes its certificate to path.
+// newAuthority returns a new authority, and writes its certificate to path.
 func newAuthority(path string) (*authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -41,7 +41,7 @@ func newAuthority(path string) (*authority, error) {
 	return &authority{cert: cert, key: key}, os.WriteFile(path, block, 0o644)
 }
 
-// leaf makes a certificate for host.
+// leaf returns a new certificate for host.
 func (a *authority) leaf(host string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -64,8 +64,8 @@ func (a *authority) pool() *x509.CertPool {
 	return pool
 }
 
-// certificate is valid around the real time, whatever Options.Now says, since clients check it
-// against their own clocks.
+// certificate returns a template that is valid now by the machine's clock, not by Options.Now,
+// because clients use their own clocks.
 func certificate(name string) *x509.Certificate {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {

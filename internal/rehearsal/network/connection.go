@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// connection is one connection of a client, from the accept at the proxy to its end. http.Server
-// forgets a connection that was hijacked, and may miss one that is accepted while it closes;
-// here none is lost, so a dead host is dead and a closed network holds nothing.
+// connection is one connection of a client, from accept to close. http.Server forgets hijacked
+// connections, and may miss one that it accepts while it closes. These are all tracked, so Down
+// and Close reach every one.
 type connection struct {
 	net.Conn
 	set  *connections
-	host string // "" until the client has said whom it wants
-	read []byte // what the proxy had read ahead
+	host string // "" until the client has asked for a host
+	read []byte // bytes that the proxy has read ahead
 }
 
 func (c *connection) Read(p []byte) (int, error) {
@@ -29,19 +29,19 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// reset closes so that the peer sees "connection reset" and no orderly end.
+// reset closes the connection with a TCP reset.
 func (c *connection) reset() {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok {
-		tcp.SetLinger(0) // best effort: without it the peer still sees an early end
+		tcp.SetLinger(0) // best effort: on an error the peer sees EOF
 	}
 	c.Conn.Close()
 }
 
-// connections holds all connections, which hosts are down, and how many requests are being handled.
+// connections tracks the connections, the hosts that are down, and the requests in progress.
 type connections struct {
 	mu       sync.Mutex
 	open     map[*connection]struct{}
-	dead     map[string]bool
+	dead     map[string]bool // hosts that are down
 	closed   bool
 	handling sync.WaitGroup
 }
@@ -67,7 +67,7 @@ func (s *connections) forget(c *connection) {
 	delete(s.open, c)
 }
 
-// assign gives the connection to host, unless that is down.
+// assign records the host of a connection. It reports false if the host is down.
 func (s *connections) assign(c *connection, host string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +101,7 @@ func (s *connections) up(host string) {
 	delete(s.dead, host)
 }
 
-// enter counts a request in; leave must follow if it says true.
+// enter counts a request, and must be followed by leave. It reports false after closeAll.
 func (s *connections) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +125,7 @@ func (s *connections) closeAll() {
 
 func (s *connections) wait() { s.handling.Wait() }
 
-// tracked is a listener whose connections are tracked.
+// tracked is a listener that tracks its connections.
 type tracked struct {
 	net.Listener
 	set *connections
@@ -139,7 +139,7 @@ func (t tracked) Accept() (net.Conn, error) {
 	return t.set.add(c), nil
 }
 
-// inbox is the listener of a host's server: it accepts what the proxy hands over.
+// inbox is the listener of a host's server. It accepts the connections that the proxy gives it.
 type inbox struct {
 	addr  net.Addr
 	given chan net.Conn
@@ -160,7 +160,7 @@ func (i *inbox) Accept() (net.Conn, error) {
 	}
 }
 
-// give hands a connection over, or closes it if nobody listens any more.
+// give passes a connection to the server, or closes it if the server has stopped.
 func (i *inbox) give(c net.Conn) {
 	select {
 	case i.given <- c:

@@ -11,20 +11,19 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/registry"
 )
 
-// The identity and the user name of the rehearsal. The mail address is in a domain that is
-// reserved and reaches nobody (RFC 2606).
+// The git identity and the user name of the rehearsal. RFC 2606 reserves the domain .invalid.
 const (
 	identityName  = "Rehearsal"
 	identityEmail = "rehearsal@example.invalid"
 	tokenUser     = "x-access-token"
 )
 
-// place is a file or folder of the environment.
+// place returns the path of a file or folder of the environment.
 func (n *Network) place(name string) string { return filepath.Join(n.dir, "home", name) }
 
-// Env is what a child process needs in its environment to run in this network, each "KEY=value".
-// PATH is not among it; and since HOME is a throwaway, a child that runs the go command needs
-// GOCACHE and GOMODCACHE from its caller, or starts with empty ones.
+// Env returns the environment variables of a child process that uses this network, without PATH.
+// HOME is a throwaway, so a child that runs the go command needs GOCACHE and GOMODCACHE, or starts
+// with empty caches.
 func (n *Network) Env() []string {
 	proxy := "http://" + n.Addr()
 	pem, none := filepath.Join(n.dir, "ca.pem"), n.place("no-certificates")
@@ -35,7 +34,8 @@ func (n *Network) Env() []string {
 		"NO_PROXY=", "no_proxy=",
 		"SSL_CERT_FILE=" + pem,
 		"SSL_CERT_DIR=" + none,
-		"GIT_SSL_CAINFO=" + pem, "GIT_SSL_CAPATH=" + none, // git with GnuTLS reads all of /etc/ssl/certs else, each time
+		"GIT_SSL_CAINFO=" + pem,
+		"GIT_SSL_CAPATH=" + none, // git with GnuTLS otherwise reads /etc/ssl/certs in each process
 		"CURL_CA_BUNDLE=" + pem,
 		"GIT_CONFIG_NOSYSTEM=1",
 		"GIT_CONFIG_GLOBAL=" + n.place("gitconfig"),
@@ -85,8 +85,9 @@ func (n *Network) dockerConfig() (string, error) {
 	return string(b), err
 }
 
-// gitConfig has a credential helper that only answers: git's own store would rewrite its file
-// after each use, and lose the token after one refusal. The transports that no proxy sees are off.
+// gitConfig returns a configuration with a read-only credential helper. git's own store rewrites
+// its file after each use, and loses the token after one refusal. Transports that bypass the proxy
+// are off.
 func (n *Network) gitConfig() string {
 	helper := fmt.Sprintf(`!f() { if test "$1" = get; then cat %s; fi; }; f`, shellQuote(n.place("credential")))
 	return fmt.Sprintf(`[user]

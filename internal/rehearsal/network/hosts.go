@@ -13,10 +13,10 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/registry"
 )
 
-// hosts are those that the proxy passes clients to.
+// hosts maps each host that the proxy connects clients to, to its listener.
 type hosts struct {
 	mu      sync.Mutex
-	inboxes map[string]*inbox
+	inboxes map[string]*inbox // by host
 }
 
 func newHosts() *hosts { return &hosts{inboxes: map[string]*inbox{}} }
@@ -34,18 +34,18 @@ func (h *hosts) find(host string) (*inbox, bool) {
 	return in, ok
 }
 
-// names are sorted.
+// names returns the hosts, sorted.
 func (h *hosts) names() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Sorted(maps.Keys(h.inboxes))
 }
 
-// dockerHub is one registry: references say docker.io, where no registry answers, while
-// go-containerregistry asks index.docker.io, and docker and containerd registry-1.docker.io.
+// dockerHub has the hosts of one registry. References name docker.io, where no registry answers:
+// go-containerregistry connects to index.docker.io, docker and containerd to registry-1.docker.io.
 var dockerHub = []string{"index.docker.io", "registry-1.docker.io"}
 
-// registryHosts are the hosts at which clients look for a registry; it is kept under the first.
+// registryHosts returns the hosts that clients of a registry connect to. The first is its key.
 func registryHosts(name string) []string {
 	if name == "docker.io" || slices.Contains(dockerHub, name) {
 		return dockerHub
@@ -55,10 +55,11 @@ func registryHosts(name string) []string {
 
 var hostPattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$`)
 
-// AddRegistry lets the network answer as one more registry, such as gcr.io; one that it has already
-// stays as it is. docker.io, index.docker.io and registry-1.docker.io are one registry. The
-// environment's docker configuration has no credentials for it, as a user has none; the token is
-// good. It returns an error if host is no host name, is one of the forge's, or the network is closed.
+// AddRegistry adds a registry, such as gcr.io, unless the network has it. docker.io,
+// index.docker.io and registry-1.docker.io are one registry. The main token is valid there, but
+// the environment's docker configuration contains no credentials for it, because a user has none.
+// It returns an error if host is not a host name, the forge answers as it, or the network is
+// closed.
 func (n *Network) AddRegistry(host string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -71,7 +72,7 @@ func (n *Network) AddRegistry(host string) error {
 	return n.openRegistry(host)
 }
 
-// createRegistry creates a registry that no client reaches yet; it is called with mu held.
+// createRegistry creates a registry without serving it. It is called with mu held.
 func (n *Network) createRegistry(name string) error {
 	host := registryHosts(name)[0]
 	switch {
@@ -94,7 +95,7 @@ func (n *Network) createRegistry(name string) error {
 	return nil
 }
 
-// openRegistry lets clients reach a registry, once; it is called with mu held.
+// openRegistry serves a registry, once. It is called with mu held.
 func (n *Network) openRegistry(name string) error {
 	hosts := registryHosts(name)
 	for _, host := range hosts {
@@ -114,12 +115,13 @@ func (n *Network) Registry(host string) (*registry.Registry, error) {
 	defer n.mu.Unlock()
 	r, ok := n.registries[registryHosts(host)[0]]
 	if !ok {
-		return nil, fmt.Errorf("unknown registry %q, want one of %s", host, strings.Join(slices.Sorted(maps.Keys(n.registries)), ", "))
+		known := strings.Join(slices.Sorted(maps.Keys(n.registries)), ", ")
+		return nil, fmt.Errorf("unknown registry %q, want one of %s", host, known)
 	}
 	return r, nil
 }
 
-// started are the servers so far; none is added once the network is closed.
+// started returns the servers so far. None is added when the network is closed.
 func (n *Network) started() []*http.Server {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -94,7 +94,8 @@ func claim(dir string) (string, error) {
 		return "", err
 	}
 	if len(entries) > 0 {
-		return "", fmt.Errorf("folder %s holds %q, want an empty folder; name another or empty it", dir, entries[0].Name())
+		return "", fmt.Errorf("folder %s contains %q, want an empty folder; name another or empty it",
+			dir, entries[0].Name())
 	}
 	return dir, nil
 }
@@ -102,7 +103,8 @@ func claim(dir string) (string, error) {
 func start(dir string, o Options) (*Network, error) {
 	o = o.withDefaults()
 	if o.Enterprise != "" && !hostPattern.MatchString(o.Enterprise) {
-		return nil, fmt.Errorf("host %q of an Enterprise server: want a host name in lower case, without a port", o.Enterprise)
+		return nil, fmt.Errorf("host %q of an Enterprise server: want a host name in lower case, without a port",
+			o.Enterprise)
 	}
 	listener, err := listen(o.Addr)
 	if err != nil {
@@ -173,7 +175,8 @@ func (o Options) withDefaults() Options {
 func listen(addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("address %s is taken by another process: stop that one, or name another port (port 0 takes a free one): %w", addr, err)
+		return nil, fmt.Errorf("address %s is taken by another process: stop it, or use another port "+
+			"(0 means a free one): %w", addr, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", addr, err)

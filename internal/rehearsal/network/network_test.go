@@ -64,14 +64,14 @@ func TestRefusalSaysWhichHostAndWhy(t *testing.T) {
 	}
 }
 
-func TestOnlyTheWorldsAuthorityIsTrusted(t *testing.T) {
+func TestOnlyTheNetworksAuthorityIsTrusted(t *testing.T) {
 	t.Parallel()
 	w, other := networktest.New(t, network.Options{}), networktest.New(t, network.Options{})
 	transport := other.Transport().(*http.Transport).Clone()
 	transport.Proxy = w.Transport().(*http.Transport).Proxy
 	defer transport.CloseIdleConnections()
 	if _, err := (&http.Client{Transport: transport}).Get("https://github.com/"); err == nil || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("another world's authority: %v, want a certificate error", err)
+		t.Errorf("another network's authority: %v, want a certificate error", err)
 	}
 }
 
@@ -80,7 +80,7 @@ func TestTakenPortIsNamed(t *testing.T) {
 	w := networktest.New(t, network.Options{})
 	_, err := networktest.Start(filepath.Join(t.TempDir(), "second"), network.Options{Addr: w.Addr()})
 	if err == nil || !strings.Contains(err.Error(), w.Addr()) || !strings.Contains(err.Error(), "another port") {
-		t.Errorf("second world on %s: %v, want an error that names the address and what to do", w.Addr(), err)
+		t.Errorf("second network on %s: %v, want an error that names the address and what to do", w.Addr(), err)
 	}
 }
 
@@ -88,7 +88,7 @@ func TestUsedFolderIsRefused(t *testing.T) {
 	t.Parallel()
 	w := networktest.New(t, network.Options{})
 	if _, err := networktest.Start(folderOf(w), network.Options{}); err == nil || !strings.Contains(err.Error(), "want an empty folder") {
-		t.Errorf("second world in one folder: %v, want an error", err)
+		t.Errorf("second network in one folder: %v, want an error", err)
 	}
 }
 
@@ -160,13 +160,13 @@ func TestManyConnectionsAtOnce(t *testing.T) {
 // TestCloseLeavesNothing runs alone: it counts the goroutines of the process.
 func TestCloseLeavesNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
-	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{})
+	w, err := networktest.Start(filepath.Join(t.TempDir(), "network"), network.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	clone := networktest.Seed(t, w, networktest.Repository, forge.Repository{})
 	networktest.CommitFile(t, w, clone, "a", "b")
-	half, err := net.Dial("tcp", w.Addr()) // says nothing
+	half, err := net.Dial("tcp", w.Addr()) // sends nothing
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,10 +185,10 @@ func TestCloseLeavesNothing(t *testing.T) {
 		t.Error(err)
 	}
 	if err := <-asking; err == nil {
-		t.Error("a request under way was answered by a closed world")
+		t.Error("a closed network answered a request in progress")
 	}
 	if _, err := net.Dial("tcp", w.Addr()); err == nil {
-		t.Error("the closed world listens")
+		t.Error("the closed network listens")
 	}
 	networktest.Until(t, "no goroutine is left over", func() bool { return runtime.NumGoroutine() <= before })
 	if err := w.Close(); err != nil {
@@ -215,7 +215,7 @@ func TestEnvironmentTrustsNothingElse(t *testing.T) {
 	}
 	for _, key := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "DOCKER_CONFIG", "GIT_CONFIG_GLOBAL"} {
 		if rel, err := filepath.Rel(folderOf(w), env[key]); err != nil || !filepath.IsLocal(rel) {
-			t.Errorf("%s is %q, want it inside the world's folder", key, env[key])
+			t.Errorf("%s is %q, want it inside the network's folder", key, env[key])
 		}
 	}
 	networktest.Seed(t, w, networktest.Repository, forge.Repository{Private: true}) // the odd token passes through git

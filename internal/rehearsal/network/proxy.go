@@ -16,7 +16,7 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/registry"
 )
 
-// proxy lets clients through to the hosts of the network, and to no other.
+// proxy connects clients to the hosts of the network, and refuses all others.
 type proxy struct {
 	connections *connections
 	refusals    *refusals
@@ -38,11 +38,12 @@ func (n *Network) open(further []string) error {
 			return err
 		}
 	}
-	n.serve(newServer(n.closed, &proxy{n.connections, n.refusals, n.hosts, &n.tunnels}), tracked{n.listener, n.connections})
+	front := newServer(n.closed, &proxy{n.connections, n.refusals, n.hosts, &n.tunnels})
+	n.serve(front, tracked{n.listener, n.connections})
 	return nil
 }
 
-// serveHost starts the server of a host; it is called with mu held.
+// serveHost starts the server of a host. It is called with mu held.
 func (n *Network) serveHost(host string, handler http.Handler) error {
 	cert, err := n.ca.leaf(host)
 	if err != nil {
@@ -66,8 +67,8 @@ func (n *Network) serve(s *http.Server, l net.Listener) {
 	}()
 }
 
-// newServer keeps quiet about broken connections: each of them is seen by its client, and the
-// network breaks connections on purpose.
+// newServer returns a server that logs no broken connections: the client sees each of them, and
+// tests break connections on purpose.
 func newServer(ctx context.Context, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:     h,
@@ -87,8 +88,8 @@ func (n *Network) newTransport(ca *authority) *http.Transport {
 	}
 }
 
-// Transport goes through the proxy and trusts the authority, for clients in this process. It
-// is the same one at each call, so connections are shared.
+// Transport returns a transport for clients in this process. It uses the proxy and trusts the
+// certificate authority. Each call returns the same one, so clients share connections.
 func (n *Network) Transport() http.RoundTripper { return n.transport }
 
 func (p *proxy) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
@@ -108,13 +109,14 @@ func (p *proxy) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	in, ok := p.hosts.find(host)
 	if !ok || port != "443" {
-		p.refuse(rw, net.JoinHostPort(host, port), "the rehearsal's network has only port 443 of "+strings.Join(p.hosts.names(), ", "))
+		known := strings.Join(p.hosts.names(), ", ")
+		p.refuse(rw, net.JoinHostPort(host, port), "the rehearsal's network has only port 443 of "+known)
 		return
 	}
 	p.pass(rw, host, in)
 }
 
-// pass hands the connection to the host's server, which speaks TLS on it.
+// pass passes the connection to the host's server, which speaks TLS on it.
 func (p *proxy) pass(rw http.ResponseWriter, host string, in *inbox) {
 	if p.connections.isDown(host) {
 		http.Error(rw, host+" is down", http.StatusBadGateway)
@@ -125,21 +127,21 @@ func (p *proxy) pass(rw http.ResponseWriter, host string, in *inbox) {
 		http.Error(rw, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	l := conn.(*connection)
-	if !p.connections.assign(l, host) {
-		l.reset()
-		l.Close()
+	c := conn.(*connection)
+	if !p.connections.assign(c, host) {
+		c.reset()
+		c.Close()
 		return
 	}
-	if l.read, err = buffered.Reader.Peek(buffered.Reader.Buffered()); err != nil {
-		l.Close()
+	if c.read, err = buffered.Reader.Peek(buffered.Reader.Buffered()); err != nil {
+		c.Close()
 		return
 	}
-	if _, err := io.WriteString(l, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
-		l.Close()
+	if _, err := io.WriteString(c, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+		c.Close()
 		return
 	}
-	in.give(l)
+	in.give(c)
 }
 
 func (p *proxy) refuse(rw http.ResponseWriter, host, why string) {
@@ -149,10 +151,10 @@ func (p *proxy) refuse(rw http.ResponseWriter, host, why string) {
 	http.Error(rw, fmt.Sprintf("refused %q: %s", host, why), http.StatusForbidden)
 }
 
-// Tunnel lets clients through to host:443 as to a server of the caller's at addr, which speaks
-// TLS under its own certificate; the network neither reads nor records what passes. It is for what
-// must be reached by a name that no name server here knows, such as a cluster's API server. It
-// returns an error if the network answers as that host itself.
+// Tunnel connects clients of host:443 to the caller's own server at addr, which speaks TLS with its
+// own certificate. The network neither reads nor records that traffic. It is for a server that
+// clients reach by a name without DNS, such as a cluster's API server. It returns an error if the
+// network itself answers as host.
 func (n *Network) Tunnel(host, addr string) error {
 	if _, taken := n.hosts.find(host); taken {
 		return fmt.Errorf("tunnelling to %s: the network answers as %s itself", addr, host)
@@ -161,7 +163,7 @@ func (n *Network) Tunnel(host, addr string) error {
 	return nil
 }
 
-// tunnel joins the client's connection with a new one to addr until either ends.
+// tunnel copies between the client's connection and a new one to addr until either ends.
 func (p *proxy) tunnel(rw http.ResponseWriter, host, addr string) {
 	far, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -182,14 +184,14 @@ func (p *proxy) tunnel(rw http.ResponseWriter, host, addr string) {
 		return
 	}
 	go func() {
-		io.Copy(near, far) // an end is an end, orderly or not
+		io.Copy(near, far) // an error ends the tunnel like EOF
 		near.Close()
 	}()
 	io.Copy(far, buffered)
 }
 
-// handle counts the requests under way, and passes them on. A client that leaves does not undo
-// its request.
+// handle returns a handler that counts the requests in progress. A client that disconnects does
+// not cancel its request.
 func (n *Network) handle(host string, next http.Handler) http.Handler {
 	next = n.wrap(n, host, next)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

@@ -25,7 +25,7 @@ func TestTunnel(t *testing.T) {
 	}
 	client := &http.Client{Transport: &http.Transport{
 		Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: w.Addr()}),
-		// The far server's own certificate is what the client sees; it is made out to this name.
+		// The client gets the certificate of the tunnel's server, which is for this name.
 		TLSClientConfig: &tls.Config{RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, ServerName: "example.com"},
 	}}
 	answer, err := client.Post("https://kubernetes.default.svc/", "text/plain", strings.NewReader("there and back"))
@@ -37,12 +37,12 @@ func TestTunnel(t *testing.T) {
 		t.Errorf("saw %q, %v", body, err)
 	}
 	if seen := w.Requests(); len(seen) > 0 {
-		t.Errorf("what passes a tunnel is not the world's to record, saw %v", seen)
+		t.Errorf("recorded %v, want nothing that passed through the tunnel", seen)
 	}
 	if _, err := client.Get("https://kubernetes.default.svc:8443/"); err == nil {
 		t.Error("another port than 443 was let through")
 	}
 	if err := w.Tunnel("ghcr.io", addr); err == nil {
-		t.Error("a host that the world answers as was given away")
+		t.Error("made a tunnel for a host that the network answers as")
 	}
 }

@@ -17,11 +17,11 @@ const (
 	actionPush = "push"
 )
 
-// grant is what a bearer token says. Clients see it as an opaque string.
+// grant is the content of a bearer token, which is opaque to clients.
 type grant struct {
-	// Known says that the token was given for good credentials.
+	// Known is true if the client had valid credentials.
 	Known bool `json:"k"`
-	// Scopes maps a repository to the actions that were asked for and granted.
+	// Scopes maps a repository to the actions requested and granted.
 	Scopes map[string][]string `json:"s"`
 }
 
@@ -29,7 +29,7 @@ func (g grant) allows(repository, action string) bool {
 	return slices.Contains(g.Scopes[repository], action)
 }
 
-// seal signs the grant together with the host, so a token of one registry is worth nothing at another.
+// seal returns a bearer token. It signs the host, too, so no other registry accepts the token.
 func (r *Registry) seal(g grant) (string, error) {
 	b, err := json.Marshal(g)
 	if err != nil {
@@ -59,11 +59,11 @@ func (r *Registry) sign(b []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// serveToken is the token endpoint. Only GET is served: the real ones do not all know the OAuth2
-// form of it, and clients fall back.
+// serveToken serves the token endpoint. It serves only GET, because some real registries do not
+// know the OAuth2 form, and clients fall back.
 func (r *Registry) serveToken(rw http.ResponseWriter, req *http.Request) *refusal {
 	if req.Method != http.MethodGet {
-		return &refusal{http.StatusMethodNotAllowed, "UNSUPPORTED", "ask for a token with GET"}
+		return &refusal{http.StatusMethodNotAllowed, "UNSUPPORTED", "request a token with GET"}
 	}
 	_, password, given := req.BasicAuth()
 	by, guest := r.guest(password)
@@ -100,16 +100,16 @@ func (r *Registry) answerToken(rw http.ResponseWriter, g grant) *refusal {
 		return internal(err)
 	}
 	rw.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(rw).Encode(map[string]string{"token": token}) // a client that has gone needs no answer
+	json.NewEncoder(rw).Encode(map[string]string{"token": token}) // an error means that the client has gone
 	return nil
 }
 
-// extend adds a scope, "repository:NAME:ACTION,ACTION", as far as the caller may have it; by are
-// the rights of a guest, or nil.
+// extend adds the permitted actions of a scope, "repository:NAME:ACTION,ACTION". The rights by are
+// those of a guest, or nil.
 func (r *Registry) extend(g *grant, by Rights, scope string) *refusal {
 	parts := strings.Split(scope, ":")
 	if len(parts) != 3 || parts[0] != "repository" {
-		return nil // such as registry:catalog:*, which nobody is given
+		return nil // such as registry:catalog:*, which is never granted
 	}
 	name := parts[1]
 	if by != nil {
@@ -131,7 +131,7 @@ func (r *Registry) extend(g *grant, by Rights, scope string) *refusal {
 	return nil
 }
 
-// granted returns those of the actions that a guest may take.
+// granted returns the actions that a guest may take.
 func (r *Registry) granted(by Rights, name string, actions []string) []string {
 	_, hidden := r.state(name)
 	pull, push := by(name)
@@ -146,7 +146,7 @@ func (r *Registry) state(repository string) (published, hidden bool) {
 	return r.published[repository], r.hidden[repository]
 }
 
-// serveBase answers the version check, which tells clients where to get tokens.
+// serveBase answers the version check, whose challenge names the token endpoint.
 func (r *Registry) serveBase(rw http.ResponseWriter, req *http.Request) *refusal {
 	if _, ok := r.unseal(bearer(req)); !ok {
 		return r.challenge(rw, "")
@@ -155,7 +155,7 @@ func (r *Registry) serveBase(rw http.ResponseWriter, req *http.Request) *refusal
 	return nil
 }
 
-// admit lets a request through to a repository, or says why not.
+// admit returns nil if the request may access the repository.
 func (r *Registry) admit(rw http.ResponseWriter, req *http.Request, repository string) *refusal {
 	action, scope := actionPull, actionPull
 	if req.Method != http.MethodGet && req.Method != http.MethodHead {
@@ -176,7 +176,8 @@ func (r *Registry) admit(rw http.ResponseWriter, req *http.Request, repository s
 
 func (r *Registry) admitPush(g grant, repository string) *refusal {
 	if !g.allows(repository, actionPush) {
-		return &refusal{http.StatusForbidden, "DENIED", "permission_denied: the token provided does not match expected scopes"}
+		return refuse(http.StatusForbidden, "DENIED",
+			"permission_denied: the token provided does not match expected scopes")
 	}
 	if r.pushDenied(repository) {
 		return &refusal{http.StatusForbidden, "DENIED", "permission_denied: write_package"}

@@ -15,8 +15,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// blobStore keeps blobs in files named by their hash, and remembers which repository has which:
-// in a real registry a blob of one repository is unknown in the next until it is pushed or mounted.
+// blobStore keeps blobs in files named by their hash, and the blobs of each repository. In a real
+// registry a blob is unknown to a second repository until it is pushed or mounted there.
 type blobStore struct {
 	dir string
 	mu  sync.Mutex
@@ -44,7 +44,7 @@ func (s *blobStore) link(repository string, h v1.Hash) {
 	s.has[repository][h] = true
 }
 
-// Stat is the blob's size in bytes, or registry.ErrNotFound.
+// Stat returns the blob's size in bytes, or registry.ErrNotFound.
 func (s *blobStore) Stat(_ context.Context, repository string, h v1.Hash) (int64, error) {
 	if !s.holds(repository, h) {
 		return 0, ggcr.ErrNotFound
@@ -56,7 +56,7 @@ func (s *blobStore) Stat(_ context.Context, repository string, h v1.Hash) (int64
 	return info.Size(), nil
 }
 
-// Get opens the blob, or returns registry.ErrNotFound.
+// Get opens the blob. It returns registry.ErrNotFound if the repository has none.
 func (s *blobStore) Get(_ context.Context, repository string, h v1.Hash) (io.ReadCloser, error) {
 	if !s.holds(repository, h) {
 		return nil, ggcr.ErrNotFound
@@ -66,7 +66,7 @@ func (s *blobStore) Get(_ context.Context, repository string, h v1.Hash) (io.Rea
 
 var errDigest = errors.New("digest does not match the content")
 
-// take moves a file into the store if its content has the hash.
+// take moves a file into the store after it has checked its hash.
 func (s *blobStore) take(repository, file string, h v1.Hash) error {
 	sum, err := hashFile(file)
 	if err != nil {

@@ -1,6 +1,6 @@
 package registry
 
-// What the tests need of the package's inside.
+// Internals for the tests.
 const TagsPage = tagsPage
 
 type Grant = grant

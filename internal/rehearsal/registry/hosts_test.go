@@ -49,7 +49,7 @@ func TestRegistriesThatAreNotNamedAreRefused(t *testing.T) {
 		networktest.Get(w, url)
 	}
 	if got := w.Refused(); !slices.Equal(got, []string{"gcr.io", "docker.io"}) {
-		t.Errorf("refused %q, want gcr.io and docker.io, where nobody's registry is", got)
+		t.Errorf("refused %q, want gcr.io and docker.io, which are not added", got)
 	}
 }
 
@@ -69,7 +69,7 @@ func TestAnAddedRegistryIsLikeTheOthers(t *testing.T) {
 	}
 	w.Registry("gcr.io").DenyPush("p/")
 	if err := remote.Write(mustRef(t, "gcr.io/p/b:1"), img, known(t, w)...); err == nil {
-		t.Error("pushed where nobody may")
+		t.Error("pushed to a repository that refuses pushes")
 	}
 	if err := w.Registry("gcr.io").DeleteManifest("p/a", "1"); err != nil {
 		t.Error(err)
@@ -91,7 +91,8 @@ func TestWrongRegistriesAreRefused(t *testing.T) {
 			t.Errorf("%q: %v, want an error with the name", host, err)
 		}
 	}
-	if _, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{Registries: []string{"no host"}}); err == nil || !strings.Contains(err.Error(), `"no host"`) {
+	_, err := networktest.Start(filepath.Join(t.TempDir(), "network"), network.Options{Registries: []string{"no host"}})
+	if err == nil || !strings.Contains(err.Error(), `"no host"`) {
 		t.Errorf("as an option: %v, want an error with the name", err)
 	}
 	if err := w.Close(); err != nil {

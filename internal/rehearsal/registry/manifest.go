@@ -2,7 +2,6 @@ package registry
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,18 +15,18 @@ import (
 )
 
 const (
-	maxManifest = 4 << 20 // bytes; the specification asks registries to take at least so much
-	tagsPage    = 100     // tags in one answer unless the client asks for another number
+	maxManifest = 4 << 20 // bytes; the minimum that the specification requires
+	tagsPage    = 100     // tags in one answer by default
 )
 
-// links are the parts of a manifest, image or index, that name other content.
+// links are the descriptors in a manifest of an image or index.
 type links struct {
 	Config    *v1.Descriptor  `json:"config"`
 	Layers    []v1.Descriptor `json:"layers"`
 	Manifests []v1.Descriptor `json:"manifests"`
 }
 
-// putManifest takes a manifest only if all that it names is in its repository.
+// putManifest stores a manifest if everything that it names is in its repository.
 func (r *Registry) putManifest(rw http.ResponseWriter, req *http.Request, t target) *refusal {
 	body, refused := readManifest(req, t)
 	if refused != nil {
@@ -51,11 +50,12 @@ func readManifest(req *http.Request, t target) ([]byte, *refusal) {
 	case err != nil:
 		return nil, &refusal{http.StatusBadRequest, "MANIFEST_INVALID", err.Error()}
 	case len(body) > maxManifest:
-		return nil, &refusal{http.StatusRequestEntityTooLarge, "SIZE_INVALID", fmt.Sprintf("manifest is larger than %d bytes", maxManifest)}
+		return nil, refuse(http.StatusRequestEntityTooLarge, "SIZE_INVALID",
+			"manifest is larger than %d bytes", maxManifest)
 	case !referencePattern.MatchString(t.name):
-		return nil, &refusal{http.StatusBadRequest, "TAG_INVALID", fmt.Sprintf("invalid reference %q", t.name)}
+		return nil, refuse(http.StatusBadRequest, "TAG_INVALID", "invalid reference %q", t.name)
 	case strings.HasPrefix(t.name, "sha256:") && t.name != digestOf(body):
-		return nil, &refusal{http.StatusBadRequest, "DIGEST_INVALID", fmt.Sprintf("saw %s, want %s", digestOf(body), t.name)}
+		return nil, refuse(http.StatusBadRequest, "DIGEST_INVALID", "saw %s, want %s", digestOf(body), t.name)
 	}
 	return body, nil
 }
@@ -79,44 +79,44 @@ func (r *Registry) checkLinks(repository string, body []byte) *refusal {
 	}
 	for _, d := range blobs {
 		if d.MediaType.IsDistributable() && !r.blobs.holds(repository, d.Digest) {
-			return &refusal{http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry: " + d.Digest.String()}
+			return refuse(http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry: %s", d.Digest)
 		}
 	}
 	for _, d := range l.Manifests {
 		if r.ask(http.MethodHead, repository, d.Digest.String()) != http.StatusOK {
-			return &refusal{http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN", "manifest unknown to registry: " + d.Digest.String()}
+			return refuse(http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN", "manifest unknown to registry: %s", d.Digest)
 		}
 	}
 	return nil
 }
 
-// ask puts a request about a manifest to the inner registry and tells the status.
+// ask sends a request about a manifest to the inner registry, and returns the status.
 func (r *Registry) ask(method, repository, ref string) int {
 	status, _ := r.read(method, "/v2/"+repository+"/manifests/"+ref)
 	return status
 }
 
-// read is a request to the inner registry that passes no network.
+// read sends a request to the inner registry in the process.
 func (r *Registry) read(method, path string) (int, []byte) {
-	req := (&http.Request{Method: method, URL: &url.URL{Path: path}, Header: http.Header{}, Body: http.NoBody}).WithContext(context.Background())
-	kept := &keep{header: http.Header{}}
-	r.inner.ServeHTTP(kept, req)
-	return kept.status, kept.body.Bytes()
+	req := &http.Request{Method: method, URL: &url.URL{Path: path}, Header: http.Header{}, Body: http.NoBody}
+	answer := &recorder{header: http.Header{}}
+	r.inner.ServeHTTP(answer, req)
+	return answer.status, answer.body.Bytes()
 }
 
-// keep is a ResponseWriter that keeps what it is given.
-type keep struct {
+// recorder is a ResponseWriter that keeps the answer.
+type recorder struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-func (k *keep) Header() http.Header         { return k.header }
-func (k *keep) Write(b []byte) (int, error) { return k.body.Write(b) }
-func (k *keep) WriteHeader(status int)      { k.status = status }
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
+func (r *recorder) WriteHeader(status int)      { r.status = status }
 
-// serveTags lists tags page by page with a Link to the next one, which the inner registry does
-// not; a client that ignores the link sees what it would miss.
+// serveTags lists tags in pages with a Link header, which the inner registry lacks. So a client
+// that ignores the header misses tags, as on real registries.
 func (r *Registry) serveTags(rw http.ResponseWriter, req *http.Request, t target) *refusal {
 	tags, refused := r.tags(t.repository)
 	if refused != nil {
@@ -134,11 +134,12 @@ func (r *Registry) serveTags(rw http.ResponseWriter, req *http.Request, t target
 		rw.Header().Set("Link", fmt.Sprintf(`</v2/%s/tags/list?%s>; rel="next"`, t.repository, next.Encode()))
 	}
 	rw.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(rw).Encode(map[string]any{"name": t.repository, "tags": page}) // a client that has gone needs no answer
+	// An error means that the client has gone.
+	json.NewEncoder(rw).Encode(map[string]any{"name": t.repository, "tags": page})
 	return nil
 }
 
-// tags are sorted; the list is empty, not nil, for a repository that has only digests.
+// tags returns the sorted tags, and an empty list, not nil, if a repository has only digests.
 func (r *Registry) tags(repository string) ([]string, *refusal) {
 	status, body := r.read(http.MethodGet, "/v2/"+repository+"/tags/list")
 	if status == http.StatusNotFound {
@@ -173,7 +174,7 @@ func (r *Registry) deleteManifest(repository, ref string) error {
 	}
 	for _, tag := range tags {
 		if _, body := r.read(http.MethodGet, "/v2/"+repository+"/manifests/"+tag); digestOf(body) == ref {
-			r.ask(http.MethodDelete, repository, tag) // it was there a moment ago; gone is as good
+			r.ask(http.MethodDelete, repository, tag) // a tag that is gone meanwhile is fine
 		}
 	}
 	return nil

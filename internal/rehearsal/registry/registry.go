@@ -1,4 +1,4 @@
-// Package registry is an OCI registry in the process, which behaves like ghcr.io or quay.io.
+// Package registry is a fake OCI registry that behaves like ghcr.io or quay.io.
 package registry
 
 import (
@@ -17,49 +17,49 @@ import (
 	ggcr "github.com/google/go-containerregistry/pkg/registry"
 )
 
-// Hosts of registries whose ways differ from those of others.
+// Hosts of registries that differ from a plain one.
 const (
 	GHCR = "ghcr.io"
 	Quay = "quay.io"
 )
 
-// manner is how a host differs from the others in what a client can see.
-type manner struct {
+// profile has the differences between hosts that a client can see.
+type profile struct {
 	host      string
 	tokenPath string
 	// badLogin answers a token request with wrong credentials.
 	badLogin refusal
-	// absent and private answer an anonymous token request for such a repository. Nil: the token
-	// is given without rights, and using it is answered with 401. On ghcr.io an anonymous client
-	// cannot tell an absent package from a forbidden one (ublue-os/cosmic#72), but does learn
-	// that one is private (openai/tunnel-client#75).
+	// absent and private answer an anonymous token request for such a repository. If they are
+	// nil, the client gets a token without rights, which is then answered with 401. On ghcr.io
+	// absent and forbidden packages look the same to an anonymous client (ublue-os/cosmic#72),
+	// but private ones do not (openai/tunnel-client#75).
 	absent, private *refusal
 }
 
 var (
-	mannerGHCR = manner{
+	profileGHCR = profile{
 		host:      GHCR,
 		tokenPath: "/token",
 		badLogin:  refusal{http.StatusForbidden, "DENIED", "denied"},
 		absent:    &refusal{http.StatusForbidden, "DENIED", "requested access to the resource is denied"},
 		private:   &refusal{http.StatusUnauthorized, "UNAUTHORIZED", "authentication required"},
 	}
-	mannerQuay = manner{
+	profileQuay = profile{
 		host:      Quay,
 		tokenPath: "/v2/auth",
 		badLogin:  refusal{http.StatusUnauthorized, "UNAUTHORIZED", "invalid username or password"},
 	}
 )
 
-// mannerOf is how a registry behaves; one of which nothing else is known behaves like quay.io.
-func mannerOf(host string) manner {
+// profileOf returns the profile of a host. Unknown registries behave like quay.io.
+func profileOf(host string) profile {
 	switch host {
 	case GHCR:
-		return mannerGHCR
+		return profileGHCR
 	case Quay:
-		return mannerQuay
+		return profileQuay
 	}
-	return manner{host: host, tokenPath: "/token", badLogin: mannerQuay.badLogin}
+	return profile{host: host, tokenPath: "/token", badLogin: profileQuay.badLogin}
 }
 
 // Rights returns what a caller may do with a repository.
@@ -69,11 +69,11 @@ type Rights = func(repository string) (pull, push bool)
 // reports false for an unknown password.
 type Guests func(password string) (rights Rights, valid bool)
 
-// Registry is an OCI registry. go-containerregistry's keeps the manifests and serves the blobs.
-// Around it are access control, uploads that go to disk instead of memory, blobs that belong to
-// the repository they were pushed to, and the checks of manifests that real registries make.
+// Registry is an OCI registry. It wraps go-containerregistry's, which keeps manifests and serves
+// blobs, and adds access control and the manifest checks of real registries. Uploads go to disk,
+// and a blob is known only in the repository that it was pushed to.
 type Registry struct {
-	manner
+	profile
 	key     []byte // signs the bearer tokens
 	blobs   *blobStore
 	uploads *uploads
@@ -87,8 +87,8 @@ type Registry struct {
 	denied    []string        // prefixes of repositories that cannot be pushed to
 }
 
-// New returns a registry that answers as host and keeps its blobs in dir. Token is the password
-// that may pull and push everywhere; guests, if not nil, checks all others.
+// New returns a registry that answers as host and keeps its blobs in dir. The password token may
+// pull and push everywhere. If guests is not nil, it checks all other passwords.
 func New(dir, host, token string, guests Guests) (*Registry, error) {
 	for _, sub := range []string{"blobs", "uploads"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
@@ -101,14 +101,14 @@ func New(dir, host, token string, guests Guests) (*Registry, error) {
 	}
 	blobs := newBlobStore(filepath.Join(dir, "blobs"))
 	return &Registry{
-		manner: mannerOf(host), token: token, key: key, blobs: blobs, guests: guests,
+		profile: profileOf(host), token: token, key: key, blobs: blobs, guests: guests,
 		uploads:   &uploads{dir: filepath.Join(dir, "uploads"), open: map[string]*upload{}},
 		inner:     ggcr.New(ggcr.WithBlobHandler(blobs), ggcr.Logger(log.New(io.Discard, "", 0))),
 		published: map[string]bool{}, hidden: map[string]bool{},
 	}, nil
 }
 
-// refusal is an error in the shape that the OCI distribution specification gives.
+// refusal is an error answer as in the OCI distribution specification.
 type refusal struct {
 	status        int
 	code, message string
@@ -121,28 +121,36 @@ func (e refusal) write(rw http.ResponseWriter) {
 	}
 	rw.Header().Set("Content-Type", "application/json")
 	rw.WriteHeader(e.status)
-	json.NewEncoder(rw).Encode(map[string][]item{"errors": {{e.code, e.message}}}) // a client that has gone needs no answer
+	// An error means that the client has gone.
+	json.NewEncoder(rw).Encode(map[string][]item{"errors": {{e.code, e.message}}})
+}
+
+func refuse(status int, code, format string, args ...any) *refusal {
+	return &refusal{status, code, fmt.Sprintf(format, args...)}
 }
 
 func internal(err error) *refusal {
 	return &refusal{http.StatusInternalServerError, "UNKNOWN", err.Error()}
 }
 
-// target is what a request to a registry is about.
+// target is the content that a request names.
 type target struct {
 	repository, kind, name string
 }
 
+const pathComponent = `[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*`
+
 var (
 	targetPattern     = regexp.MustCompile(`^/v2/(.+)/(blobs/uploads|blobs|manifests|tags)/([^/]*)$`)
-	repositoryPattern = regexp.MustCompile(`^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$`)
+	repositoryPattern = regexp.MustCompile(`^` + pathComponent + `(?:/` + pathComponent + `)*$`)
 	referencePattern  = regexp.MustCompile(`^(?:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|sha256:[0-9a-f]{64})$`)
 )
 
-// parseTarget knows no referrers: ghcr.io has none, and clients fall back to tags on 404.
+// parseTarget parses the path of a request. It rejects referrers, because ghcr.io has none and
+// clients fall back to tags on 404.
 func parseTarget(path string) (target, *refusal) {
 	if strings.HasSuffix(path, "/blobs/uploads") {
-		path += "/" // both forms are in use for the begin of an upload
+		path += "/" // clients begin uploads with either form
 	}
 	m := targetPattern.FindStringSubmatch(path)
 	if m == nil {
@@ -150,7 +158,7 @@ func parseTarget(path string) (target, *refusal) {
 	}
 	t := target{m[1], m[2], m[3]}
 	if !repositoryPattern.MatchString(t.repository) {
-		return target{}, &refusal{http.StatusBadRequest, "NAME_INVALID", fmt.Sprintf("invalid repository name %q", t.repository)}
+		return target{}, refuse(http.StatusBadRequest, "NAME_INVALID", "invalid repository name %q", t.repository)
 	}
 	return t, nil
 }
@@ -191,12 +199,12 @@ func (r *Registry) serveTarget(rw http.ResponseWriter, req *http.Request, t targ
 		r.inner.ServeHTTP(rw, req)
 		return nil
 	}
-	// ghcr.io deletes by its own API only; nothing here needs it from a client.
+	// ghcr.io deletes only by its own API.
 	return &refusal{http.StatusMethodNotAllowed, "UNSUPPORTED", "the operation is unsupported"}
 }
 
-// SetPrivate makes a repository private, which is pulled with credentials only, or public again.
-// Repositories are public at first.
+// SetPrivate makes a repository private, so that pulls need credentials, or public again.
+// Repositories are public by default.
 func (r *Registry) SetPrivate(repository string, private bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -42,7 +42,7 @@ func anonymous(w *networktest.Network) []remote.Option {
 
 func never(error) bool { return false }
 
-// known uses the docker configuration of the world's environment.
+// known returns options with the credentials of the network's docker configuration.
 func known(t *testing.T, w *networktest.Network) []remote.Option {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(variable(w, "DOCKER_CONFIG"), "config.json"))
@@ -504,7 +504,9 @@ func TestPackagesTakeAWorkflowsToken(t *testing.T) {
 	if err := writes("ghcr.io/o/a:1", "packages=write"); err != nil {
 		t.Errorf("with the permission: %v", err)
 	}
-	for at, permission := range map[string]string{"ghcr.io/o/a:2": "contents=write", "ghcr.io/o/a:3": "packages=read", "ghcr.io/other/a:1": "packages=write", "quay.io/o/a:1": "packages=write"} {
+	for at, permission := range map[string]string{
+		"ghcr.io/o/a:2": "contents=write", "ghcr.io/o/a:3": "packages=read", "ghcr.io/other/a:1": "packages=write", "quay.io/o/a:1": "packages=write",
+	} {
 		if err := writes(at, permission); err == nil {
 			t.Errorf("%s with %s was pushed", at, permission)
 		}

@@ -14,7 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// uploads are the blob uploads under way, each in a file of its own.
+// uploads are the blob uploads in progress, each in its own file.
 type uploads struct {
 	dir  string
 	mu   sync.Mutex
@@ -60,7 +60,7 @@ func (s *uploads) end(u *upload) {
 	delete(s.open, u.id)
 }
 
-// append writes body at the end. What came before a break stays, for the client to resume.
+// append appends body to the file. After a broken connection the client can resume.
 func (u *upload) append(body io.Reader) error {
 	f, err := os.OpenFile(u.path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
@@ -75,7 +75,7 @@ func (u *upload) location() string {
 	return "/v2/" + u.repository + "/blobs/uploads/" + u.id
 }
 
-// describe sets the headers that tell a client where it stands.
+// describe sets the headers that report the progress of an upload.
 func (u *upload) describe(h http.Header) {
 	h.Set("Location", u.location())
 	h.Set("Docker-Upload-UUID", u.id)
@@ -103,7 +103,7 @@ func (r *Registry) serveUpload(rw http.ResponseWriter, req *http.Request, t targ
 	return &refusal{http.StatusMethodNotAllowed, "UNSUPPORTED", "the operation is unsupported"}
 }
 
-// beginUpload starts an upload; a mount that works, or a digest with the whole blob, ends it at once.
+// beginUpload starts an upload. A successful mount, or a digest with the whole blob, also ends it.
 func (r *Registry) beginUpload(rw http.ResponseWriter, req *http.Request, t target) *refusal {
 	if req.Method != http.MethodPost {
 		return &refusal{http.StatusMethodNotAllowed, "UNSUPPORTED", "begin an upload with POST"}
@@ -125,7 +125,7 @@ func (r *Registry) beginUpload(rw http.ResponseWriter, req *http.Request, t targ
 	return u.answer(rw, http.StatusAccepted)
 }
 
-// mayMount wants the token to be good for the source too; without that the client has to upload.
+// mayMount reports whether the token permits to pull the source, without which the client uploads.
 func (r *Registry) mayMount(req *http.Request, from string, h v1.Hash) bool {
 	g, _ := r.unseal(bearer(req))
 	return g.allows(from, actionPull) && r.blobs.holds(from, h)
@@ -142,7 +142,8 @@ func (u *upload) patch(rw http.ResponseWriter, req *http.Request) *refusal {
 		var start, end int64
 		if _, err := fmt.Sscanf(span, "%d-%d", &start, &end); err != nil || start != u.size {
 			u.describe(rw.Header())
-			return &refusal{http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID", fmt.Sprintf("saw range %q, want it to begin at %d", span, u.size)}
+			return refuse(http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID",
+				"saw range %q, want it to begin at %d", span, u.size)
 		}
 	}
 	if err := u.append(req.Body); err != nil {
