@@ -10,8 +10,8 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Memo remembers what packages render to: a release looks at the same bytes
-// several times. Whoever takes a rendering from it does not change it.
+// Memo remembers the renderings of packages, because a release renders the same package several times. Callers must not
+// change a rendering that they get from it.
 type Memo struct{ known sync.Map }
 
 type memoKey struct {
@@ -20,22 +20,24 @@ type memoKey struct {
 	archive, set [sha256.Size]byte
 }
 
-// Archive is Chart for a package; what names it in messages. A nil Memo
-// remembers nothing.
-func (m *Memo) Archive(f *delivery.File, what string, archive []byte, own ref.Version, sets ...Values) (Rendering, error) {
-	key := memoKey{f, own.String(), sha256.Sum256(archive), sha256.Sum256(fmt.Append(nil, sets))} // maps are printed in order
+// Archive renders a package. Messages call it by the given name. A nil Memo remembers nothing.
+func (m *Memo) Archive(
+	f *delivery.File, name string, archive []byte, own ref.Version, sets ...Values,
+) (Rendering, error) {
+	// fmt prints maps in the order of their keys.
+	key := memoKey{f, own.String(), sha256.Sum256(archive), sha256.Sum256(fmt.Append(nil, sets))}
 	if m != nil {
 		if known, ok := m.known.Load(key); ok {
 			return known.(Rendering), nil
 		}
 	}
-	c, err := chart.LoadArchive(what, archive)
+	c, err := chart.LoadArchive(name, archive)
 	if err != nil {
 		return Rendering{}, err
 	}
-	to, err := Chart(f, c, own, sets...)
+	rendering, err := Chart(f, c, own, sets...)
 	if err == nil && m != nil {
-		m.known.Store(key, to)
+		m.known.Store(key, rendering)
 	}
-	return to, err
+	return rendering, err
 }

@@ -1,5 +1,4 @@
-// Package render tells what a chart comes to: what its rendered files name, and
-// what in them must never be published.
+// Package render renders charts, and finds the targets that the rendered files name and what must never be published.
 package render
 
 import (
@@ -18,25 +17,22 @@ import (
 	"github.com/kubestellar/actions/internal/resolve"
 )
 
-// Rendering is what a chart comes to with one set of values, or with several.
+// Rendering is the result of rendering a chart with one or more sets of values.
 type Rendering struct {
-	// Named are the things that have to be there, each with the first place
-	// that names it: what components declare, and every other image.
-	Named      resolve.Named
+	Named      resolve.Named // targets of components, and every other image
 	References []ref.Reference
-	// Findings are what must never be published: a placeholder, a variable, an
-	// image without a version.
+	// Findings report a placeholder, an unexpanded variable, or an image without a version.
 	Findings []decide.Finding
 }
 
-// Values are one set of values that a chart is rendered with.
+// Values is a set of values that a chart is rendered with.
 type Values struct {
-	Name string // of the file that holds them; "" are the chart's own
+	Name string // of the file; empty for the chart's own values
 	Set  map[string]any
 }
 
-// ReadValues reads the sets of values in the files that patterns match, after
-// the chart's own. A pattern that matches nothing is an error.
+// ReadValues returns the chart's own values, followed by those in the files that match the patterns. A pattern without
+// a match is an error.
 func ReadValues(tree fs.FS, patterns []string) ([]Values, error) {
 	all := []Values{{}}
 	for _, pattern := range patterns {
@@ -45,7 +41,8 @@ func ReadValues(tree fs.FS, patterns []string) ([]Values, error) {
 			return nil, outcome.Usagef("values %q: %w", pattern, err)
 		}
 		if len(names) == 0 {
-			return nil, outcome.Usagef("values %q match no file of the tree: correct them in %s, or write the file", pattern, delivery.FileName)
+			return nil, outcome.Usagef("values %q match no file of the tree: correct them in %s, or write the file",
+				pattern, delivery.FileName)
 		}
 		slices.Sort(names)
 		for _, name := range names {
@@ -63,13 +60,13 @@ func ReadValues(tree fs.FS, patterns []string) ([]Values, error) {
 	return all, nil
 }
 
-// Chart renders a chart with each set of values. own stands for placeholders.
-// A chart that does not render with one of them is an error.
+// Chart renders a chart with each set of values. Placeholders mean the version own. If the chart does not render with
+// one of the sets, that is an error.
 func Chart(f *delivery.File, c *chart.Chart, own ref.Version, sets ...Values) (Rendering, error) {
 	all := Rendering{Named: resolve.Named{}}
 	finder := find.New(f)
 	seen := map[string]bool{}
-	rendered := begin(c, sets)
+	rendered := renderAll(c, sets)
 	for i, values := range sets {
 		files, err := rendered[i]()
 		if err != nil && values.Name != "" {
@@ -91,8 +88,8 @@ func Chart(f *delivery.File, c *chart.Chart, own ref.Version, sets ...Values) (R
 	return all, nil
 }
 
-// begin renders with all sets of values at once, and gives what waits for each.
-func begin(c *chart.Chart, sets []Values) []func() (map[string]string, error) {
+// renderAll starts to render with all sets of values at once. Each returned function waits for one result.
+func renderAll(c *chart.Chart, sets []Values) []func() (map[string]string, error) {
 	var rendered []func() (map[string]string, error)
 	for _, values := range sets {
 		one := sync.OnceValues(func() (map[string]string, error) { return c.Render(values.Set) })
@@ -102,7 +99,7 @@ func begin(c *chart.Chart, sets []Values) []func() (map[string]string, error) {
 	return rendered
 }
 
-// add looks at one rendered file.
+// add adds the targets and findings of one rendered file.
 func (r *Rendering) add(f *delivery.File, finder *find.Finder, name, values, text string, own ref.Version) error {
 	references := finder.Text(name, []byte(text))
 	r.References = append(r.References, references...)

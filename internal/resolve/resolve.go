@@ -1,5 +1,5 @@
-// Package resolve turns references into targets, and defines how a target is queried: once, several at a time, and with
-// an answer that is present, absent or unknown. It makes no query itself.
+// Package resolve turns references into targets, and defines what a query of a target answers. The package lookup makes
+// the queries.
 package resolve
 
 import (
@@ -12,8 +12,8 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// Answer is the result of a query for a target. Err is nil if the target exists, wraps outcome.ErrAbsent if it does not,
-// and is any other error if that is not known.
+// Answer is the result of a query for a target. Err is nil if the target exists, and wraps outcome.ErrAbsent if it does
+// not. Any other error means that neither is known.
 type Answer struct {
 	Target
 	Digest   string

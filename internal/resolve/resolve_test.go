@@ -34,8 +34,10 @@ components:
 		{"up", "", "1.2.3", "value", "chart ghcr.io/o/up-chart:v1.2.3, image ghcr.io/o/up:1.2.3"},
 		{"up", "", "v1.2.3", "link", "git tag v1.2.3 of o/up"},
 		{"us", "app", "0.0.0-unstamped", "--version", "chart ghcr.io/o/app:v7.8.9"},
+		{"up", "module", "v1.2.3", "module", "module github.com/o/up@v1.2.3"},
 	} {
-		targets, err := Targets(f, ref.Reference{Component: test.component, Artifact: test.artifact, Written: test.written, Syntax: ref.Syntax(test.syntax)}, own)
+		r := ref.Reference{Component: test.component, Artifact: test.artifact, Written: test.written, Syntax: ref.Syntax(test.syntax)}
+		targets, err := Targets(f, r, own)
 		var got []string
 		for _, target := range targets {
 			got = append(got, target.String())
@@ -46,19 +48,49 @@ components:
 	}
 }
 
-type counting struct{ asked atomic.Int32 }
+type counting struct{ queries atomic.Int32 }
 
 func (c *counting) Resolve(_ context.Context, t Target) Answer {
-	c.asked.Add(1)
+	c.queries.Add(1)
 	return Answer{Target: t, Err: outcome.ErrAbsent}
 }
 
-func TestAllAsksOnceAndTableFirst(t *testing.T) {
+func TestAllQueriesOnceAndTableFirst(t *testing.T) {
 	t.Parallel()
-	asked := &counting{}
-	table := Table{Digests: map[string]string{"a:1": "sha256:x"}, Next: asked}
+	queried := &counting{}
+	table := Table{Digests: map[string]string{"a:1": "sha256:x"}, Next: queried}
 	answers := All(context.Background(), table, []Target{{At: "a", Tag: "1"}, {At: "b", Tag: "1"}, {At: "a", Tag: "1"}, {At: "b", Tag: "1"}})
-	if len(answers) != 2 || answers[0].Digest != "sha256:x" || !answers[1].Absent() || asked.asked.Load() != 1 {
-		t.Errorf("answers %+v, asked %d times", answers, asked.asked.Load())
+	if len(answers) != 2 || answers[0].Digest != "sha256:x" || !answers[1].Absent() || queried.queries.Load() != 1 {
+		t.Errorf("answers %+v, queried %d times", answers, queried.queries.Load())
+	}
+}
+
+// A target's text is part of messages, and its name is part of delivery.yaml.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		target    Target
+		text, url string
+	}{
+		{Target{Kind: GitTag, At: "o/up", Tag: "v1.2.3"}, "git tag v1.2.3 of o/up", ""},
+		{Target{Kind: Branch, At: "o/up", Tag: "release-1.2.3"}, "branch or tag release-1.2.3 of o/up", ""},
+		{Target{Kind: Image, At: "ghcr.io/o/up", Tag: "1.2.3"}, "image ghcr.io/o/up:1.2.3", ""},
+		{Target{Kind: Module, At: "github.com/o/up", Tag: "v1.2.3"}, "module github.com/o/up@v1.2.3", ""},
+		{Target{Kind: Blob, At: "o/up", Tag: "v1.2.3", Path: "a/b"}, "https://github.com/o/up/blob/v1.2.3/a/b", "https://ghe.example/o/up/blob/v1.2.3/a/b"},
+		{Target{Kind: Tree, At: "o/up", Tag: "v1.2.3", Path: "a"}, "https://github.com/o/up/tree/v1.2.3/a", "https://ghe.example/o/up/tree/v1.2.3/a"},
+		{Target{Kind: Raw, At: "o/up", Tag: "v1.2.3", Path: "a/b"},
+			"https://raw.githubusercontent.com/o/up/v1.2.3/a/b", "https://ghe.example/o/up/raw/v1.2.3/a/b"},
+		{Target{Kind: Asset, At: "o/up", Tag: "v1.2.3", Path: "x.tgz"},
+			"https://github.com/o/up/releases/download/v1.2.3/x.tgz", "https://ghe.example/o/up/releases/download/v1.2.3/x.tgz"},
+	} {
+		if got := test.target.String(); got != test.text {
+			t.Errorf("String returns %q, want %q", got, test.text)
+		}
+		if got := test.target.URL("https://ghe.example"); test.url != "" && got != test.url {
+			t.Errorf("URL returns %q, want %q", got, test.url)
+		}
+	}
+	if got := (Target{Kind: Chart, At: "ghcr.io/o/up", Tag: "1.2.3"}).Name(); got != "ghcr.io/o/up:1.2.3" {
+		t.Errorf("Name returns %q", got)
 	}
 }

@@ -27,7 +27,7 @@ const (
 	Tree   Kind = "tree"          // the page of a folder
 )
 
-// Target is something that can be published, and that references name. Many references may name the same target.
+// Target is something published that references name. Many references may name the same target.
 type Target struct {
 	Component string
 	Artifact  string // the key in delivery.yaml, empty if it is not declared there
@@ -115,8 +115,8 @@ func Sorted[V any](targets map[Target]V) []Target {
 	return slices.SortedFunc(maps.Keys(targets), func(a, b Target) int { return strings.Compare(a.String(), b.String()) })
 }
 
-// Targets returns what a reference names, at the version written there or, for a placeholder, at our own version. A
-// reference without an artifact names each image and chart of its component if it is a value, else the git tag.
+// Targets returns what a reference names, at the version written there. A placeholder means our own version. A value
+// without an artifact names each image and chart of its component. Other references without one name the git tag.
 func Targets(f *delivery.File, r ref.Reference, own ref.Version) ([]Target, error) {
 	version, err := r.Version()
 	if err != nil {
@@ -166,8 +166,8 @@ func published(c delivery.Component, r ref.Reference, version ref.Version) []Tar
 	return targets
 }
 
-// tagNamed returns the tag that a reference names. If it names an artifact, the tag is as written, because a wrong "v"
-// makes it another tag. Else, and for a placeholder, it is formed as the artifact declares its tags.
+// tagNamed returns the tag that a reference names. A reference to an artifact names the tag as written, because a wrong
+// "v" makes it another tag. Otherwise, and for a placeholder, the tag has the form that the artifact declares.
 func tagNamed(r ref.Reference, a delivery.Artifact, version ref.Version) string {
 	if r.Artifact == "" || isPlaceholder(r) {
 		return a.TagFor(version)
@@ -179,7 +179,7 @@ func tagNamed(r ref.Reference, a delivery.Artifact, version ref.Version) string 
 func atRef(repository string, r ref.Reference, version ref.Version) []Target {
 	t := GitTagOf(r.Component, repository, version)
 	if r.Syntax.NamesGitTag() && !isPlaceholder(r) {
-		t.Tag = r.Written // without its "v" it would be another tag
+		t.Tag = r.Written // as written, because a missing "v" makes it another tag
 	}
 	if r.Context.Prefix != "" {
 		t.Kind, t.Tag = Branch, r.Context.Prefix+r.Written
@@ -214,13 +214,14 @@ func isPlaceholder(r ref.Reference) bool {
 // Lockstep returns the images and charts, at our own version, of the components in lock step with ours.
 func Lockstep(f *delivery.File, own ref.Version) Named {
 	named := Named{}
+	place := Place{Text: delivery.FileName + " (lock step with " + f.Self + ")"}
 	for name, c := range f.Components {
 		if c.Lockstep != f.Self {
 			continue
 		}
 		for artifact, a := range c.Artifacts {
 			if a.Kind == delivery.Image || a.Kind == delivery.Chart {
-				named[Target{name, artifact, Kind(a.Kind), a.At, a.TagFor(own), ""}] = Place{Text: delivery.FileName + " (lock step with " + f.Self + ")"}
+				named[Target{name, artifact, Kind(a.Kind), a.At, a.TagFor(own), ""}] = place
 			}
 		}
 	}

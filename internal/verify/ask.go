@@ -19,12 +19,12 @@ import (
 type Asker struct {
 	File     *delivery.File
 	Resolver resolve.Resolver
-	// Charts fetches a chart's package. The targets that its rendering names are then queried as well. If it is nil,
+	// Charts fetches a chart's package, which is then rendered, and its targets are queried as well. If it is nil,
 	// charts are not rendered.
 	Charts func(ctx context.Context, at, tag string) (archive []byte, err error)
 	// Renderings remembers the renderings of packages; nil remembers nothing.
 	Renderings *render.Memo
-	// Own is the version that placeholders stand for. If it is zero, they are not queried, as it is not published yet.
+	// Own is the version that placeholders mean. If it is zero, nothing is queried for them.
 	Own      ref.Version
 	StandIns decide.StandIns
 }
@@ -53,8 +53,8 @@ func (a Asker) Ask(ctx context.Context, named resolve.Named) *Asked {
 	return asked
 }
 
-// charts returns the targets that the charts among the answers name when they are rendered with their own values, except
-// those queried already.
+// charts renders the charts among the answers with their own values, and returns the targets that they name and that
+// are not queried yet.
 func (a Asker) charts(ctx context.Context, asked *Asked, answers []resolve.Answer, named resolve.Named) resolve.Named {
 	next := resolve.Named{}
 	if a.Charts == nil {

@@ -50,7 +50,7 @@ func (a Asker) Check(ctx context.Context, references []ref.Reference, r *Result)
 	return nil
 }
 
-// published leaves out the placeholders if no version stands for them.
+// published returns the references without placeholders if no version of our own is given.
 func (a Asker) published(references []ref.Reference) []ref.Reference {
 	return slices.DeleteFunc(slices.Clone(references), func(r ref.Reference) bool {
 		v, err := r.Version()
@@ -58,9 +58,11 @@ func (a Asker) published(references []ref.Reference) []ref.Reference {
 	})
 }
 
-// Err returns the outcome of a result as an error. Findings have priority over unchecked things. Warnings are not errors.
+// Err returns the outcome of a result as an error. Findings have priority over unchecked things. Warnings do not count.
 func (r Result) Err(acceptStandIns bool) error {
-	open := slices.DeleteFunc(slices.Clone(r.Unchecked), func(u decide.Unchecked) bool { return u.StandIn && acceptStandIns })
+	open := slices.DeleteFunc(slices.Clone(r.Unchecked), func(u decide.Unchecked) bool {
+		return u.StandIn && acceptStandIns
+	})
 	switch errs := decide.Errors(r.Findings); {
 	case len(errs) > 0:
 		return findingsError{len(errs), len(r.Unchecked)}

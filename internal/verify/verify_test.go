@@ -134,7 +134,8 @@ func TestCheck(t *testing.T) {
 			want: "? image ghcr.io/o/up:1.2.3, named at f.sh:1:21: stand-in: made up\n",
 		},
 		"a stand-in, refused": {
-			published: &published{standIns: map[string]string{"ghcr.io/o/up:1.2.3": "made up"}}, standIns: decide.RefuseStandIns, text: image, code: outcome.Wrong,
+			published: &published{standIns: map[string]string{"ghcr.io/o/up:1.2.3": "made up"}},
+			standIns:  decide.RefuseStandIns, text: image, code: outcome.Wrong,
 			want: "f.sh:1:21: saw image ghcr.io/o/up:1.2.3, named at f.sh:1:21, which is a stand-in: made up, want the real artifact; " +
 				"stand-ins are only valid in a rehearsal (stand-in)\n",
 		},
@@ -153,8 +154,11 @@ func TestCheck(t *testing.T) {
 				"correct it or take it out (idle-excuse)\n",
 		},
 		"an image that a chart runs": {
-			published: &published{charts: map[string]string{"ghcr.io/o/chart:1.2.3": "ghcr.io/o/up:1.2.3"}, absent: map[string]bool{"ghcr.io/o/up:1.2.3": true}},
-			text:      chartLine, code: outcome.Wrong,
+			published: &published{
+				charts: map[string]string{"ghcr.io/o/chart:1.2.3": "ghcr.io/o/up:1.2.3"},
+				absent: map[string]bool{"ghcr.io/o/up:1.2.3": true},
+			},
+			text: chartLine, code: outcome.Wrong,
 			want: "f.sh:1:48: saw image ghcr.io/o/up:1.2.3, named at the rendering of chart ghcr.io/o/chart:1.2.3, named at f.sh:1:48, which does not exist, " +
 				"want a published version; publish it first, or name a version that exists (exists)\n",
 		},
@@ -214,7 +218,7 @@ func TestQueriesOnce(t *testing.T) {
 	}
 }
 
-// A placeholder is queried only if a version stands for it.
+// A placeholder is queried only if a version of our own is given.
 func TestPlaceholders(t *testing.T) {
 	t.Parallel()
 	own, err := ref.ParseVersion("4.5.6")
