@@ -8,7 +8,7 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Left is a pin that a bump leaves as it is.
+// Left is a pin that a bump does not move, with the reason.
 type Left struct {
 	ref.Reference
 	Because string
@@ -25,9 +25,8 @@ type Move struct {
 	AllowDowngrade bool
 }
 
-// Bump plans the edits that move a component's pins to a version, and says of
-// every other pin why it stays. Pins that hold the version already are in
-// neither list.
+// Bump returns the edits that move a component's pins to a version, and the pins that stay, with the reasons. A pin
+// that has the version already is in neither list.
 func Bump(f *delivery.File, pins []ref.Reference, move Move) (edits []Edit, left []Left) {
 	current := map[string]ref.Version{}
 	if !move.From.IsZero() {
@@ -45,7 +44,12 @@ func Bump(f *delivery.File, pins []ref.Reference, move Move) (edits []Edit, left
 		case because != "":
 			left = append(left, Left{v.Reference, because})
 		default:
-			edits = append(edits, Edit{Reference: v.Reference, To: v.Spell(move.Version), WantsDigest: wantsDigest(f, v.Reference), Behind: v.Lags()})
+			edits = append(edits, Edit{
+				Reference:   v.Reference,
+				To:          v.Spell(move.Version),
+				WantsDigest: wantsDigest(f, v.Reference),
+				Behind:      v.Lags(),
+			})
 		}
 	}
 	return edits, left
@@ -53,7 +57,7 @@ func Bump(f *delivery.File, pins []ref.Reference, move Move) (edits []Edit, left
 
 var regularName = regexp.MustCompile(`(?i)regular`)
 
-// stays is the reason why a pin is not moved, or "".
+// stays returns the reason why a pin is not moved, or "".
 func stays(f *delivery.File, v Verdict, version ref.Version, move Move) string {
 	prerelease := !version.IsZero() && move.Version.Prerelease() != ""
 	switch {
@@ -62,13 +66,14 @@ func stays(f *delivery.File, v Verdict, version ref.Version, move Move) string {
 	case version.IsZero():
 		return ""
 	case !move.From.IsZero() && version.Compare(move.From) != 0:
-		return fmt.Sprintf("holds another version than %s", move.From)
+		return fmt.Sprintf("has another version than %s", move.From)
 	case version.Compare(move.Version) > 0 && !move.AllowDowngrade:
 		return "is newer already"
 	case prerelease && regularName.MatchString(v.Context.Name):
 		return "follows regular releases only"
 	case prerelease && version.Prerelease() == "" && !f.Components[move.Component].Prereleases:
-		return fmt.Sprintf("holds a release, and %s is a prerelease: set prereleases for %s in %s to take it", move.Version, move.Component, delivery.FileName)
+		return fmt.Sprintf("has a release, and %s is a prerelease: set prereleases for %s in %s to accept it",
+			move.Version, move.Component, delivery.FileName)
 	}
 	return ""
 }

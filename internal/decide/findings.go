@@ -6,14 +6,13 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// Findings stop a command that would change something: things that are wrong,
-// each with its place.
+// Findings is an error of one or more findings.
 type Findings struct{ List []Finding }
 
-// Code of findings.
+// Code returns outcome.Wrong.
 func (f *Findings) Code() outcome.Code { return outcome.Wrong }
 
-// Found is an error of these findings, nil if there are none.
+// Found returns the findings as an error, or nil if there are none.
 func Found(list []Finding) error {
 	if len(list) == 0 {
 		return nil
@@ -22,7 +21,10 @@ func Found(list []Finding) error {
 }
 
 func (f *Findings) Error() string {
-	text := fmt.Sprintf("%d found wrong", len(f.List))
+	text := "1 finding"
+	if len(f.List) > 1 {
+		text = fmt.Sprintf("%d findings", len(f.List))
+	}
 	for _, finding := range f.List {
 		text += "\n  " + finding.String()
 	}

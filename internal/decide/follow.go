@@ -10,25 +10,21 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Verdict says of a pin whether it follows its component's releases.
+// Verdict is the decision whether a pin follows its component's releases.
 type Verdict struct {
 	ref.Reference
-	// Because is the reason why the pin stays as it is, "" where it follows.
-	Because string
-	// Current is the version that the pins which follow agree on, or should;
-	// zero where the component has none.
-	Current ref.Version
+	Because string      // why the pin stays as it is; empty if it follows
+	Current ref.Version // that all pins that follow should have; zero if none follows
 }
 
-// Lags tells whether a pin that follows is behind the others.
+// Lags reports whether a pin follows and is behind the others.
 func (v Verdict) Lags() bool {
 	version, err := v.Version()
 	return v.Because == "" && err == nil && !v.Current.IsZero() && version.Compare(v.Current) < 0
 }
 
-// Follow decides for each pin whether it is meant to follow its component's
-// newest release. current says of components which version that is now, where
-// it is known; else it is the newest that a pin holds.
+// Follow decides for each pin whether it follows its component's newest release. current holds the newest releases that
+// are known. For other components, the newest version of a pin counts.
 func Follow(f *delivery.File, pins []ref.Reference, current map[string]ref.Version) []Verdict {
 	verdicts := make([]Verdict, len(pins))
 	newest, usual := map[string]ref.Version{}, votes{}
@@ -72,7 +68,7 @@ var testData = regexp.MustCompile(`_test\.go$|(?:^|/)testdata/`)
 
 var stableName = regexp.MustCompile(`(?i)stable`)
 
-// staysAlways is the reason why a pin stays whatever its version is, or "".
+// staysAlways returns the reason why a pin stays at any version, or "".
 func staysAlways(r ref.Reference) string {
 	c := r.Context
 	for _, reason := range []struct {
@@ -81,17 +77,17 @@ func staysAlways(r ref.Reference) string {
 	}{
 		{r.Excused != "", "excused: " + r.Excused},
 		{strings.HasPrefix(strings.TrimPrefix(r.Written, "v"), "0.0.0"), "a placeholder"},
-		{c.Encoded, "inside base64 data: change what that was made from"},
+		{c.Encoded, "inside base64 data: change the source of the data"},
 		{c.History, "a text about the past"},
 		{c.Bound, "a bound: moving it is a decision of its own"},
 		{c.Example, "an example"},
-		{c.Output, "what a command once printed"},
+		{c.Output, "pasted output of a command"},
 		{c.Fixed, "a link to a given release"},
 		{c.Listed, "one of several versions in a list"},
-		{c.Checksum, "a checksum stands beside it, which would no longer fit"},
+		{c.Checksum, "has a checksum beside it, which would no longer match"},
 		{stableName.MatchString(c.Name), "marks a release that was chosen as stable"},
-		{c.Script, "what a script prints or compares: often a bound"},
-		{r.Syntax == ref.Prose, "told in a text: declare a pattern for it if it is to follow"},
+		{c.Script, "printed or compared by a script: often a bound"},
+		{r.Syntax == ref.Prose, "in prose: declare a pattern for it to make it follow"},
 		{testData.MatchString(r.File), "test data"},
 	} {
 		if reason.holds {
@@ -101,17 +97,15 @@ func staysAlways(r ref.Reference) string {
 	return ""
 }
 
-// surroundings are what the pins around one say about it.
+// surroundings describes the pins around a pin.
 type surroundings struct {
-	// kept are the files, each with a component, that hold the component's
-	// current version.
+	// kept has the pairs of a file and a component of which the file has the current version.
 	kept   map[[2]string]bool
 	scopes map[string]*scope
 	usual  votes
 }
 
-// votes count the places, documents left out, that hold a version: by component
-// and version.
+// votes counts the places of each component and version, except those in documents.
 type votes map[string]map[string]int
 
 func (v votes) count(r ref.Reference, version ref.Version) {
@@ -124,7 +118,7 @@ func (v votes) count(r ref.Reference, version ref.Version) {
 	v[r.Component][version.String()]++
 }
 
-// has tells whether no other version is held by more places than a pin's.
+// has reports whether no other version of the component has more places than a pin's version.
 func (v votes) has(r ref.Reference) bool {
 	version, err := r.Version()
 	mine := v[r.Component][version.String()]
@@ -141,27 +135,27 @@ func (v votes) has(r ref.Reference) bool {
 
 var upgradeName = regexp.MustCompile(`(?i)upgrade|migrat|compat`)
 
-// isNamedAfter tells whether a file is about upgrades, or has the release that
-// a pin holds in its own name, by MAJOR.MINOR.
+// isNamedAfter reports whether a file's name is about upgrades, or contains the pin's version as MAJOR.MINOR.
 func isNamedAfter(file string, r ref.Reference) bool {
 	base := path.Base(file)
 	parts := strings.SplitN(strings.TrimPrefix(r.Plain(), "v"), ".", 3)
-	return upgradeName.MatchString(base) || len(parts) == 3 && slices.Contains(numbersIn.FindAllString(base, -1), parts[0]+"."+parts[1])
+	return upgradeName.MatchString(base) ||
+		len(parts) == 3 && slices.Contains(numbersIn.FindAllString(base, -1), parts[0]+"."+parts[1])
 }
 
 var numbersIn = regexp.MustCompile(`[0-9]+\.[0-9]+`)
 
-// isCurrent tells whether a pin holds what the others agree on.
+// isCurrent reports whether a pin has the current version.
 func (v Verdict) isCurrent() bool {
 	version, err := v.Version()
 	return err == nil && !v.Current.IsZero() && version.Compare(v.Current) == 0
 }
 
-// scope is what belongs together: a job, or a file.
+// scope describes the pins of a workflow's job, or of a file.
 type scope struct {
-	behind    map[string]bool // components
-	upToDate  bool            // some pin is
-	ownBehind bool            // a pin of our own component is behind
+	behind    map[string]bool // the components with a pin that lags
+	upToDate  bool            // a pin does not lag
+	ownBehind bool            // a pin of our own component lags
 }
 
 func survey(f *delivery.File, all []Verdict) surroundings {
@@ -186,30 +180,28 @@ func survey(f *delivery.File, all []Verdict) surroundings {
 	return s
 }
 
-// staysBehind is the reason why a pin that is behind the others was probably
-// left there on purpose, or "".
+// staysBehind returns the reason why a pin that lags was probably left behind on purpose, or "".
 func (s surroundings) staysBehind(v Verdict) string {
 	switch {
 	case v.Syntax == ref.Matched:
-		return "" // somebody has declared that it is to be followed
+		return "" // delivery.yaml declares that it follows
 	case v.Context.Comment:
 		return "commented out, and behind"
 	case isNamedAfter(v.File, v.Reference):
-		return "belongs to the release or the upgrade that the file is named after"
+		return "belongs to the release or upgrade in the name of the file"
 	case v.Context.Document && !s.kept[[2]string{v.File, v.Component}] && !s.usual.has(v.Reference):
 		return "a document that names an older release"
 	case s.testsOldRelease(v.Context.Scope):
-		return "belongs to an older release, as all in " + v.Context.Scope
+		return "belongs to an older release, like everything in " + v.Context.Scope
 	}
 	return ""
 }
 
-// testsOldRelease tells whether what belongs together is held at an older
-// release as a whole: a job of a workflow that pins an older release of this
-// repository's own component, or in which three components or more are all
-// behind. A script that is behind as a whole was rather forgotten.
+// testsOldRelease reports whether a workflow's job tests an older release: it pins an older release of our own
+// component, or three or more components, all of which lag. A script that lags as a whole was probably forgotten.
 func (s surroundings) testsOldRelease(name string) bool {
 	here := s.scopes[name]
 	const several = 3
-	return here != nil && strings.Contains(name, "#") && (here.ownBehind || len(here.behind) >= several && !here.upToDate)
+	return here != nil && strings.Contains(name, "#") &&
+		(here.ownBehind || len(here.behind) >= several && !here.upToDate)
 }

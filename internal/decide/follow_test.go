@@ -8,7 +8,7 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// pin is a pin of a component; more says in what surroundings it stands.
+// pin returns a pin of a component, changed by more.
 func pin(component, written string, more ...func(*ref.Reference)) ref.Reference {
 	r := at("deploy.sh", component, "", written)
 	r.Syntax = ref.Value
@@ -33,8 +33,7 @@ func job(name string) func(*ref.Reference) {
 
 func excused(r *ref.Reference) { r.Excused = "history" }
 
-// Each case moves the first pin, of component up, to 1.2.0 among others, and
-// says why it stays; "" is where it moves.
+// Each case moves the first pin, of component up, to 1.2.0, or has the reason why it stays.
 func TestBumpStays(t *testing.T) {
 	t.Parallel()
 	document := ref.Context{Document: true}
@@ -44,47 +43,101 @@ func TestBumpStays(t *testing.T) {
 		move   Move
 		stays  string
 	}{
-		"current":                         {first: pin("up", "1.1.0")},
-		"with a v":                        {first: pin("up", "v1.1.0")},
-		"missed before":                   {first: pin("up", "1.0.0"), others: []ref.Reference{pin("up", "1.1.0")}},
-		"excused":                         {first: pin("up", "1.1.0", excused), stays: "excused: history"},
-		"a placeholder":                   {first: pin("up", "0.0.0-dev"), stays: "a placeholder"},
-		"base64":                          {first: pin("up", "1.1.0", in(ref.Context{Encoded: true})), stays: "inside base64"},
-		"release notes":                   {first: pin("up", "1.1.0", in(ref.Context{History: true})), stays: "about the past"},
-		"a lower bound":                   {first: pin("up", "1.1.0", in(ref.Context{Bound: true})), stays: "a bound"},
-		"an example":                      {first: pin("up", "1.1.0", in(ref.Context{Example: true})), stays: "an example"},
-		"pasted output":                   {first: pin("up", "1.1.0", in(ref.Context{Output: true})), stays: "once printed"},
-		"a link to a release":             {first: pin("up", "v1.1.0", in(ref.Context{Fixed: true})), stays: "a link"},
-		"one of several":                  {first: pin("up", "1.1.0", in(ref.Context{Listed: true})), stays: "several"},
-		"a checksum beside it":            {first: pin("up", "1.1.0", in(ref.Context{Checksum: true})), stays: "checksum"},
-		"what a script compares":          {first: pin("up", "v1.1.0", in(ref.Context{Script: true})), stays: "often a bound"},
-		"a chosen stable release":         {first: pin("up", "1.1.0", in(ref.Context{Name: "STABLE_RELEASE"})), stays: "stable"},
-		"newer":                           {first: pin("up", "1.3.0"), stays: "newer already"},
-		"newer, and asked for":            {first: pin("up", "1.3.0"), move: Move{AllowDowngrade: true}},
-		"not the one asked for":           {first: pin("up", "1.1.0"), move: Move{From: version("1.0.0")}, stays: "another version than 1.0.0"},
-		"the one asked for":               {first: pin("up", "1.0.0", in(document)), others: []ref.Reference{pin("up", "1.1.0")}, move: Move{From: version("1.0.0")}},
-		"a comment that is current":       {first: pin("up", "1.1.0", in(ref.Context{Comment: true}))},
-		"a comment that is behind":        {first: pin("up", "1.0.0", in(ref.Context{Comment: true})), others: []ref.Reference{pin("up", "1.1.0")}, stays: "commented out"},
-		"a document that is current":      {first: pin("up", "1.1.0", in(document))},
-		"a document that is behind":       {first: pin("up", "1.0.0", in(document)), others: []ref.Reference{pin("up", "1.1.0", of("x"))}, stays: "a document"},
-		"a place missed in a document":    {first: pin("up", "1.0.0", in(document)), others: []ref.Reference{pin("up", "1.1.0", in(document))}},
-		"prose":                           {first: pin("up", "1.1.0", by(ref.Prose), in(document)), others: []ref.Reference{pin("up", "1.1.0")}, stays: "told in a text"},
-		"test data":                       {first: pin("up", "1.1.0", of("x/testdata/y.yaml")), stays: "test data"},
-		"what is declared, though behind": {first: pin("up", "1.0.0", by(ref.Matched), in(document)), others: []ref.Reference{pin("up", "1.1.0", of("x"))}},
-		"a job missed before":             {first: pin("up", "1.0.0", job("test")), others: []ref.Reference{pin("up", "1.1.0"), pin("twin", "2.0.0", job("other")), pin("twin", "2.1.0")}},
-		"a job at an older own release":   {first: pin("up", "1.0.0", job("old")), others: []ref.Reference{pin("up", "1.1.0"), pin("twin", "2.0.0", job("old")), pin("twin", "2.1.0")}, stays: "belongs to an older release, as all in ci.yml#old"},
-		"a job at an older own release, but current": {first: pin("up", "1.1.0", job("old")), others: []ref.Reference{pin("twin", "2.0.0", job("old")), pin("twin", "2.1.0")}},
-		"a file with three behind": {first: pin("up", "1.0.0", of("old.sh")), others: []ref.Reference{pin("up", "1.1.0"), pin("us", "0.1.0", of("old.sh")), pin("us", "0.2.0"),
-			pin("twin", "2.0.0", of("old.sh")), pin("twin", "2.1.0")}},
-		"a file named after its release": {first: pin("up", "1.0.0", of("release-1.0.sh")), others: []ref.Reference{pin("up", "1.1.0")}, stays: "named after"},
-		"a file about an upgrade":        {first: pin("up", "1.0.0", of("upgrade.sh")), others: []ref.Reference{pin("up", "1.1.0")}, stays: "named after"},
-		"a document, and one place that is newer": {first: pin("up", "1.0.0", in(document)), others: []ref.Reference{pin("up", "1.1.0", of("go.mod")),
-			pin("up", "1.0.0", of("a")), pin("up", "1.0.0", of("b"))}},
-		"a file with two behind":                   {first: pin("up", "1.0.0", of("late.sh")), others: []ref.Reference{pin("up", "1.1.0"), pin("twin", "2.0.0", of("late.sh")), pin("twin", "2.1.0")}},
-		"our own chart, behind":                    {first: pin("up", "0.1.0", by(ref.ChartVersion)), others: []ref.Reference{pin("up", "1.1.0")}, stays: "publishing sets"},
-		"a release, and a prerelease is asked for": {first: pin("up", "1.1.0"), move: Move{Version: version("1.2.0-rc1")}, stays: "set prereleases for up"},
-		"a prerelease for a prerelease":            {first: pin("up", "1.2.0-rc9"), move: Move{Version: version("1.2.0-rc10")}},
-		"a regular release's name": {first: pin("up", "1.2.0-rc1", in(ref.Context{Name: "latest_regular_release"})), move: Move{Version: version("1.2.0-rc2")},
+		"current":                 {first: pin("up", "1.1.0")},
+		"with a v":                {first: pin("up", "v1.1.0")},
+		"missed before":           {first: pin("up", "1.0.0"), others: []ref.Reference{pin("up", "1.1.0")}},
+		"excused":                 {first: pin("up", "1.1.0", excused), stays: "excused: history"},
+		"a placeholder":           {first: pin("up", "0.0.0-dev"), stays: "a placeholder"},
+		"base64":                  {first: pin("up", "1.1.0", in(ref.Context{Encoded: true})), stays: "inside base64"},
+		"release notes":           {first: pin("up", "1.1.0", in(ref.Context{History: true})), stays: "about the past"},
+		"a lower bound":           {first: pin("up", "1.1.0", in(ref.Context{Bound: true})), stays: "a bound"},
+		"an example":              {first: pin("up", "1.1.0", in(ref.Context{Example: true})), stays: "an example"},
+		"pasted output":           {first: pin("up", "1.1.0", in(ref.Context{Output: true})), stays: "pasted output"},
+		"a link to a release":     {first: pin("up", "v1.1.0", in(ref.Context{Fixed: true})), stays: "a link"},
+		"one of several":          {first: pin("up", "1.1.0", in(ref.Context{Listed: true})), stays: "several"},
+		"a checksum beside it":    {first: pin("up", "1.1.0", in(ref.Context{Checksum: true})), stays: "checksum"},
+		"compared by a script":    {first: pin("up", "v1.1.0", in(ref.Context{Script: true})), stays: "often a bound"},
+		"a chosen stable release": {first: pin("up", "1.1.0", in(ref.Context{Name: "STABLE_RELEASE"})), stays: "stable"},
+		"newer":                   {first: pin("up", "1.3.0"), stays: "newer already"},
+		"newer, and asked for":    {first: pin("up", "1.3.0"), move: Move{AllowDowngrade: true}},
+		"not the one asked for":   {first: pin("up", "1.1.0"), move: Move{From: version("1.0.0")}, stays: "has another version than 1.0.0"},
+		"the one asked for": {
+			first:  pin("up", "1.0.0", in(document)),
+			others: []ref.Reference{pin("up", "1.1.0")},
+			move:   Move{From: version("1.0.0")},
+		},
+		"a comment that is current": {first: pin("up", "1.1.0", in(ref.Context{Comment: true}))},
+		"a comment that is behind": {
+			first:  pin("up", "1.0.0", in(ref.Context{Comment: true})),
+			others: []ref.Reference{pin("up", "1.1.0")},
+			stays:  "commented out",
+		},
+		"a document that is current": {first: pin("up", "1.1.0", in(document))},
+		"a document that is behind": {
+			first:  pin("up", "1.0.0", in(document)),
+			others: []ref.Reference{pin("up", "1.1.0", of("x"))},
+			stays:  "a document",
+		},
+		"a place missed in a document": {first: pin("up", "1.0.0", in(document)), others: []ref.Reference{pin("up", "1.1.0", in(document))}},
+		"prose": {
+			first:  pin("up", "1.1.0", by(ref.Prose), in(document)),
+			others: []ref.Reference{pin("up", "1.1.0")},
+			stays:  "in prose",
+		},
+		"test data":               {first: pin("up", "1.1.0", of("x/testdata/y.yaml")), stays: "test data"},
+		"declared, though behind": {first: pin("up", "1.0.0", by(ref.Matched), in(document)), others: []ref.Reference{pin("up", "1.1.0", of("x"))}},
+		"a job missed before": {
+			first:  pin("up", "1.0.0", job("test")),
+			others: []ref.Reference{pin("up", "1.1.0"), pin("twin", "2.0.0", job("other")), pin("twin", "2.1.0")},
+		},
+		"a job at an older own release": {
+			first:  pin("up", "1.0.0", job("old")),
+			others: []ref.Reference{pin("up", "1.1.0"), pin("twin", "2.0.0", job("old")), pin("twin", "2.1.0")},
+			stays:  "belongs to an older release, like everything in ci.yml#old",
+		},
+		"a job at an older own release, but current": {
+			first:  pin("up", "1.1.0", job("old")),
+			others: []ref.Reference{pin("twin", "2.0.0", job("old")), pin("twin", "2.1.0")},
+		},
+		"a file with three behind": {
+			first:  pin("up", "1.0.0", of("old.sh")),
+			others: []ref.Reference{
+				pin("up", "1.1.0"), pin("us", "0.1.0", of("old.sh")), pin("us", "0.2.0"),
+				pin("twin", "2.0.0", of("old.sh")), pin("twin", "2.1.0"),
+			},
+		},
+		"a file named after its release": {
+			first:  pin("up", "1.0.0", of("release-1.0.sh")),
+			others: []ref.Reference{pin("up", "1.1.0")},
+			stays:  "in the name of the file",
+		},
+		"a file about an upgrade": {
+			first:  pin("up", "1.0.0", of("upgrade.sh")),
+			others: []ref.Reference{pin("up", "1.1.0")},
+			stays:  "in the name of the file",
+		},
+		"a document, and one place that is newer": {
+			first:  pin("up", "1.0.0", in(document)),
+			others: []ref.Reference{pin("up", "1.1.0", of("go.mod")), pin("up", "1.0.0", of("a")), pin("up", "1.0.0", of("b"))},
+		},
+		"a file with two behind": {
+			first:  pin("up", "1.0.0", of("late.sh")),
+			others: []ref.Reference{pin("up", "1.1.0"), pin("twin", "2.0.0", of("late.sh")), pin("twin", "2.1.0")},
+		},
+		"our own chart, behind": {
+			first:  pin("up", "0.1.0", by(ref.ChartVersion)),
+			others: []ref.Reference{pin("up", "1.1.0")},
+			stays:  "publishing sets",
+		},
+		"a release, and a prerelease is asked for": {
+			first: pin("up", "1.1.0"),
+			move:  Move{Version: version("1.2.0-rc1")},
+			stays: "set prereleases for up",
+		},
+		"a prerelease for a prerelease": {first: pin("up", "1.2.0-rc9"), move: Move{Version: version("1.2.0-rc10")}},
+		"a regular release's name": {
+			first: pin("up", "1.2.0-rc1", in(ref.Context{Name: "latest_regular_release"})),
+			move:  Move{Version: version("1.2.0-rc2")},
 			stays: "regular releases only"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,10 +182,15 @@ func TestPrereleasesWhereAllowed(t *testing.T) {
 	}
 }
 
-// The version that a place already has is no edit, unless a digest is wanted.
+// A place that has the version already is edited only to add a digest.
 func TestBumpAddsDigests(t *testing.T) {
 	t.Parallel()
-	f, err := delivery.Parse("delivery.yaml", []byte("version: 1\nself: us\ncomponents:\n  us: {repository: o/us}\n  up: {repository: o/up, digests: true, artifacts: {image: {kind: image, at: ghcr.io/o/up}}}\n"))
+	f, err := delivery.Parse("delivery.yaml", []byte(`version: 1
+self: us
+components:
+  us: {repository: o/us}
+  up: {repository: o/up, digests: true, artifacts: {image: {kind: image, at: ghcr.io/o/up}}}
+`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,13 +11,12 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Edge says that one artifact refers to another at a version.
+// Edge is a reference of one artifact to another at a version.
 type Edge struct{ From, To, Version string }
 
-// Edges of the graph: from the artifact whose source holds a reference, or
-// from the repository itself, to what the reference names. Where one place of
-// a source names the version of a whole component, and others use that for an
-// artifact of it, the edge leads to the artifact.
+// Edges returns the edges of the graph, sorted. An edge leads from the artifact whose source has a reference, or from
+// the component itself, to the target. If one place of a source names the version of a whole component, and others use
+// it for an artifact, the edge leads to the artifact.
 func Edges(f *delivery.File, found []ref.Reference, own ref.Version) []Edge {
 	set := map[Edge]bool{}
 	for _, r := range found {
@@ -49,8 +48,8 @@ func edge(f *delivery.File, r ref.Reference, own ref.Version) Edge {
 	return e
 }
 
-// wholeOf is the edge from the same source to the component that e leads to
-// an artifact of; of several versions, the first in the order of edges.
+// wholeOf returns the edge from the same source to the component of e's artifact. Of several versions, it is the first
+// in the order of edges.
 func wholeOf(set map[Edge]bool, e Edge) (whole Edge, found bool) {
 	component, _, ofArtifact := strings.Cut(e.To, "/")
 	for other := range set {
@@ -64,12 +63,12 @@ func wholeOf(set map[Edge]bool, e Edge) (whole Edge, found bool) {
 	return whole, found
 }
 
-// reaches tells whether an edge says no more than another one does: it leads
-// to a component to whose artifacts others lead, or has no version where one
-// has.
+// reaches reports whether an edge adds nothing to the others: one leads to an artifact of its component, or has the
+// version that it lacks.
 func reaches(all []Edge, e Edge) bool {
 	return slices.ContainsFunc(all, func(o Edge) bool {
-		return o.From == e.From && (strings.HasPrefix(o.To, e.To+"/") || o.To == e.To && e.Version == "" && o.Version != "")
+		return o.From == e.From &&
+			(strings.HasPrefix(o.To, e.To+"/") || o.To == e.To && e.Version == "" && o.Version != "")
 	})
 }
 
@@ -77,7 +76,7 @@ func compareEdges(a, b Edge) int {
 	return strings.Compare(a.From+"\x00"+a.To+"\x00"+a.Version, b.From+"\x00"+b.To+"\x00"+b.Version)
 }
 
-// sourceOf is the artifact that a file is the source of, or the component.
+// sourceOf returns the artifact of ours whose source has a file, or our component.
 func sourceOf(f *delivery.File, file string) string {
 	own := f.Own()
 	for _, name := range own.ArtifactNames() {
@@ -89,7 +88,7 @@ func sourceOf(f *delivery.File, file string) string {
 	return f.Self
 }
 
-// Mermaid draws the edges.
+// Mermaid returns the edges as a Mermaid flowchart.
 func Mermaid(edges []Edge) string {
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
@@ -112,16 +111,16 @@ func Mermaid(edges []Edge) string {
 	return b.String()
 }
 
-// Order sorts names so that each stands after all that it needs; a cycle is
-// an error that names its members. needs[x] lists what x needs; names outside
-// the list are no concern.
+// Order sorts names so that each follows those that it needs. needs[x] lists what x needs. Names that are not in the
+// list are ignored. A cycle is an error that names its members.
 func Order(names []string, needs map[string][]string) ([]string, error) {
 	var ordered, onPath []string
 	done := map[string]bool{}
 	var visit func(string) error
 	visit = func(name string) error {
 		if i := slices.Index(onPath, name); i >= 0 {
-			return fmt.Errorf("these need each other, so none can be published first: %s", strings.Join(append(onPath[i:], name), " → "))
+			return fmt.Errorf("these need each other, so none can be published first: %s",
+				strings.Join(append(onPath[i:], name), " → "))
 		}
 		if done[name] || !slices.Contains(names, name) {
 			return nil

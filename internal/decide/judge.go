@@ -28,8 +28,8 @@ func Unanswered(list []Unchecked) error {
 	return errors.Join(errs...)
 }
 
-// Required returns the targets that must exist: those of the pins in a tree, except the excused ones and those in a text
-// about the past, an example or pasted output.
+// Required returns the targets of the pins in a tree. It omits excused pins, and those in a text about the past, an
+// example or pasted output.
 func Required(f *delivery.File, references []ref.Reference, own ref.Version) (resolve.Named, error) {
 	named := resolve.Named{}
 	for _, v := range Follow(f, find.Pins(references), nil) {
@@ -86,7 +86,7 @@ func (e *Excuses) Idle() []Finding {
 			findings = append(findings, Finding{
 				Rule: "idle-excuse", File: delivery.FileName, Line: x.Line, Column: 1,
 				Saw:  fmt.Sprintf("an entry of ignore for target %q, which nothing names", x.Target),
-				Want: "an excuse for something", Help: "correct it or take it out",
+				Want: "an excuse for something", Help: "correct or remove it",
 			})
 		}
 	}
@@ -102,23 +102,24 @@ const (
 	RefuseStandIns
 )
 
-// Judge returns a finding for each target that does not exist, and lists those that could not be checked.
-func Judge(answers []resolve.Answer, named resolve.Named, standIns StandIns) (findings []Finding, unchecked []Unchecked) {
+// Judge returns a finding for each target that does not exist, and the targets that could not be checked.
+func Judge(
+	answers []resolve.Answer, named resolve.Named, standIns StandIns,
+) (findings []Finding, unchecked []Unchecked) {
 	what := func(a resolve.Answer) string { return fmt.Sprintf("%s, named at %s", a.Target, named[a.Target]) }
 	add := func(a resolve.Answer, rule, saw, want, help string) {
-		at := named[a.Target]
-		findings = append(findings, Finding{
-			Rule: rule, File: at.File, Line: at.Line, Column: at.Column, Component: a.Component, Saw: what(a) + saw, Want: want, Help: help,
-		})
+		at := ref.Reference{Site: named[a.Target].Site, Component: a.Component}
+		findings = append(findings, At(at, rule, what(a)+", which "+saw, want, help))
 	}
 	for _, a := range answers {
 		switch {
 		case a.Absent():
-			add(a, "exists", ", which does not exist", "a published version", "publish it first, or name a version that exists")
+			add(a, "exists", "does not exist", "a published version", "publish it first, or name a version that exists")
 		case a.Err != nil:
 			unchecked = append(unchecked, Unchecked{What: what(a), Because: a.Err.Error()})
 		case a.StandIn != "" && standIns == RefuseStandIns:
-			add(a, "stand-in", ", which is a stand-in: "+a.StandIn, "the real artifact", "stand-ins are only valid in a rehearsal")
+			add(a, "stand-in", "is a stand-in: "+a.StandIn, "the real artifact",
+				"stand-ins are only valid in a rehearsal")
 		case a.StandIn != "":
 			unchecked = append(unchecked, Unchecked{What: what(a), Because: "stand-in: " + a.StandIn, StandIn: true})
 		}
@@ -126,9 +127,11 @@ func Judge(answers []resolve.Answer, named resolve.Named, standIns StandIns) (fi
 	return findings, unchecked
 }
 
-// Mismatched returns a finding for each pin whose digest or commit is not that of the version beside it. The digest of a
-// stand-in says nothing. answers are those for the targets of the pins.
-func Mismatched(f *delivery.File, references []ref.Reference, own ref.Version, answers map[resolve.Target]resolve.Answer) []Finding {
+// Mismatched returns a finding for each pin whose digest or commit is not that of the version beside it, according to
+// the answers. The digest of a stand-in is ignored.
+func Mismatched(
+	f *delivery.File, references []ref.Reference, own ref.Version, answers map[resolve.Target]resolve.Answer,
+) []Finding {
 	var findings []Finding
 	for _, r := range find.Pins(references) {
 		if r.Lock == nil || r.Excused != "" {
@@ -141,7 +144,7 @@ func Mismatched(f *delivery.File, references []ref.Reference, own ref.Version, a
 		a, asked := answers[targets[0]]
 		if want := LockOf(r, a); asked && a.Err == nil && a.StandIn == "" && want != "" && want != r.Lock.Written {
 			findings = append(findings, At(r, "digest", fmt.Sprintf("%s beside %s", r.Lock.Written, r.Written), want,
-				"the two name different things: ghhelper bump moves both together"))
+				"they name different artifacts: ghhelper bump moves both together"))
 		}
 	}
 	return Weigh(f, findings)

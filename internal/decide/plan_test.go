@@ -58,7 +58,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// What our chart depends on is pinned by digest, at the version that it names.
+// A chart that ours depends on is pinned by digest, at the version that Chart.yaml names.
 func TestADependencyIsRecorded(t *testing.T) {
 	t.Parallel()
 	pin := "ghcr.io/o/up:v1.2.3@sha256:" + strings.Repeat("0", 64)
@@ -91,7 +91,12 @@ func TestADependencyIsRecorded(t *testing.T) {
 func TestStampKeepsTheV(t *testing.T) {
 	t.Parallel()
 	v, _ := ref.ParseVersion("1.2.3")
-	edits := Stamp(file(t), []ref.Reference{at("f", "us", "app", "v0.0.0-unstamped"), at("f", "twin", "image", "0.0.0-unstamped"), at("f", "up", "", "0.0.0-unstamped"), at("f", "us", "app", "1.0.0")}, v)
+	edits := Stamp(file(t), []ref.Reference{
+		at("f", "us", "app", "v0.0.0-unstamped"),
+		at("f", "twin", "image", "0.0.0-unstamped"),
+		at("f", "up", "", "0.0.0-unstamped"),
+		at("f", "us", "app", "1.0.0"),
+	}, v)
 	if len(edits) != 2 || edits[0].To != "v1.2.3" || edits[1].To != "1.2.3" {
 		t.Errorf("planned %+v", edits)
 	}
@@ -115,7 +120,10 @@ func TestEdges(t *testing.T) {
 	use.Use = true
 	chart := at("app/templates/y.yaml", "up", "chart", "v{{ .Values.UP }}")
 	chart.Use = true
-	got := Mermaid(Edges(file(t), []ref.Reference{at("app/values.yaml", "up", "", "2.0.0"), use, chart, at("README.md", "us", "app", "0.0.0-unstamped"), at("app/Chart.yaml", "us", "app", "0.0.0-unstamped")}, v))
+	got := Mermaid(Edges(file(t), []ref.Reference{
+		at("app/values.yaml", "up", "", "2.0.0"), use, chart,
+		at("README.md", "us", "app", "0.0.0-unstamped"), at("app/Chart.yaml", "us", "app", "0.0.0-unstamped"),
+	}, v))
 	want := `flowchart LR
   n0["us"]
   n1["us/app"]
@@ -130,7 +138,7 @@ func TestEdges(t *testing.T) {
 	}
 }
 
-// Each of these was released by somebody once.
+// Each of these has been released.
 func TestRendered(t *testing.T) {
 	t.Parallel()
 	for text, rule := range map[string]string{

@@ -12,17 +12,19 @@ import (
 	"github.com/kubestellar/actions/internal/resolve"
 )
 
-// An image in a rendered manifest, as a plain, quoted or list value.
+// imageLine matches an image in a rendered manifest, as a plain, quoted or list value.
 var imageLine = regexp.MustCompile(`(?m)^[ \t-]*image:[ \t]*["']?([^\s"']+)`)
 
-// Rendered are the findings in a chart's rendered file: a placeholder that
-// survived, an image without a version, one called latest, one whose variable
-// was never expanded. All of these have been released by people.
+// Rendered returns the findings in a rendered file of a chart: a placeholder, and an image without a version, at
+// latest, or with an unexpanded variable. Each of these has been released.
 func Rendered(name, text string, found []ref.Reference) []Finding {
 	var findings []Finding
 	add := func(offset int, rule, saw, want string) {
 		line := 1 + strings.Count(text[:offset], "\n")
-		findings = append(findings, Finding{Rule: rule, File: name, Line: line, Column: 1, Saw: saw, Want: want, Help: "correct the chart's template or values"})
+		findings = append(findings, Finding{
+			Rule: rule, File: name, Line: line, Column: 1,
+			Saw: saw, Want: want, Help: "correct the chart's template or values",
+		})
 	}
 	if i := strings.Index(text, ref.Placeholder); i >= 0 {
 		add(i, "placeholder-survives", ref.Placeholder, "the version that is released")
@@ -41,7 +43,7 @@ func Rendered(name, text string, found []ref.Reference) []Finding {
 	return findings
 }
 
-// badImage says what an image reference should be like, or "".
+// badImage returns what an image reference lacks, or "".
 func badImage(image string) string {
 	_, last, _ := cutLast(image, "/")
 	name, tag, tagged := strings.Cut(last, ":")
@@ -64,12 +66,13 @@ func Images(f *delivery.File, file, text string, named resolve.Named) {
 		written := text[m[2]:m[3]]
 		image, err := name.ParseReference(written)
 		if err != nil || badImage(written) != "" {
-			continue // Rendered tells of it
+			continue // Rendered reports it
 		}
 		at := image.Context().Name()
 		if _, _, declared := f.Locate(at); !declared {
 			line := 1 + strings.Count(text[:m[2]], "\n")
-			named.Add(resolve.Target{Kind: resolve.Image, At: at, Tag: image.Identifier()}, resolve.Place{Text: fmt.Sprintf("%s:%d", file, line)})
+			target := resolve.Target{Kind: resolve.Image, At: at, Tag: image.Identifier()}
+			named.Add(target, resolve.Place{Text: fmt.Sprintf("%s:%d", file, line)})
 		}
 	}
 }

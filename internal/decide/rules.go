@@ -12,7 +12,7 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Finding is one thing that is wrong at one place.
+// Finding is something wrong at one place.
 type Finding struct {
 	Rule      string `json:"rule"`
 	File      string `json:"file,omitempty"`
@@ -22,7 +22,7 @@ type Finding struct {
 	Saw       string `json:"saw"`
 	Want      string `json:"want"`
 	Help      string `json:"help"`
-	// Warning says that delivery.yaml has the rule only warn.
+	// Warning is set if delivery.yaml has the rule only warn.
 	Warning bool `json:"warning,omitempty"`
 }
 
@@ -34,12 +34,15 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%ssaw %s, want %s; %s (%s)", where, f.Saw, f.Want, f.Help, f.Rule)
 }
 
-// At makes a finding at a reference's place.
+// At returns a finding at a reference's place.
 func At(r ref.Reference, rule, saw, want, help string) Finding {
-	return Finding{Rule: rule, File: r.File, Line: r.Line, Column: r.Column, Component: r.Component, Saw: saw, Want: want, Help: help}
+	return Finding{
+		Rule: rule, File: r.File, Line: r.Line, Column: r.Column, Component: r.Component,
+		Saw: saw, Want: want, Help: help,
+	}
 }
 
-// Check applies the rules that need nothing but what was found in the tree.
+// Check applies the rules that need only the references found in the tree.
 func Check(f *delivery.File, found find.Found) []Finding {
 	var findings []Finding
 	for _, v := range Follow(f, find.Pins(found.References), nil) {
@@ -59,11 +62,13 @@ func Check(f *delivery.File, found find.Found) []Finding {
 		}
 	}
 	for _, r := range found.Suspects {
-		findings = append(findings, At(r, "looks-like", fmt.Sprintf("%s behind a name of %s", r.Written, r.Component), "a form that is found, or an excuse",
+		findings = append(findings, At(r, "looks-like",
+			fmt.Sprintf("%s behind a name of %s", r.Written, r.Component), "a known form, or an excuse",
 			"declare a name or a pattern for it in "+delivery.FileName+", or excuse it"))
 	}
 	for _, idle := range found.Idle {
-		findings = append(findings, Finding{Rule: "idle-excuse", File: idle.File, Line: idle.Line, Column: idle.Column, Saw: idle.What, Want: "an excuse for something", Help: "correct it or take it out"})
+		findings = append(findings, At(ref.Reference{Site: idle.Site}, "idle-excuse",
+			idle.What, "an excuse for something", "correct or remove it"))
 	}
 	slices.SortStableFunc(findings, compareFindings)
 	return Weigh(f, findings)
@@ -73,8 +78,7 @@ func compareFindings(a, b Finding) int {
 	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 }
 
-// Weigh marks as warnings the findings of rules that delivery.yaml has only
-// warn.
+// Weigh marks the findings of rules that only warn according to delivery.yaml, and returns all findings.
 func Weigh(f *delivery.File, findings []Finding) []Finding {
 	for i, finding := range findings {
 		findings[i].Warning = f.Rules[finding.Rule].Level == delivery.Warn
@@ -82,42 +86,44 @@ func Weigh(f *delivery.File, findings []Finding) []Finding {
 	return findings
 }
 
-// Errors are the findings that are no warnings.
+// Errors returns the findings that are not warnings.
 func Errors(findings []Finding) []Finding {
 	return slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool { return f.Warning })
 }
 
-// isPlaceholder tells whether a pin holds what git holds for our next version.
+// isPlaceholder reports whether a pin has the placeholder instead of a version.
 func isPlaceholder(r ref.Reference) bool {
 	return strings.TrimPrefix(r.Written, "v") == ref.Placeholder
 }
 
-// selfReference: git holds no version of our own component, but a placeholder.
-// What stays as it is, such as a link to an older release, says nothing of the
-// next.
+// selfReference checks that pins of our own component have the placeholder, and only those. Pins that do not follow,
+// such as a link to an older release, may name a version.
 func selfReference(f *delivery.File, v Verdict) []Finding {
 	switch own, placeholder := f.IsOwn(v.Component), isPlaceholder(v.Reference); {
 	case own && !placeholder && v.Because == "":
-		return []Finding{At(v.Reference, "self-reference", fmt.Sprintf("%s %s", v.Component, v.Written), ref.Placeholder,
-			"git holds no version of what this repository releases: the release stamps it")}
+		return []Finding{At(v.Reference, "self-reference",
+			fmt.Sprintf("%s %s", v.Component, v.Written), ref.Placeholder,
+			"git has no version of a component that this repository releases: the release stamps it")}
 	case !own && placeholder:
-		return []Finding{At(v.Reference, "placeholder", fmt.Sprintf("%s %s", v.Component, v.Written), "a published version",
+		return []Finding{At(v.Reference, "placeholder",
+			fmt.Sprintf("%s %s", v.Component, v.Written), "a published version",
 			"only our own component is stamped; this one needs a real version")}
 	}
 	return nil
 }
 
-// agreement: the pins that follow a component's releases hold one version.
+// agreement checks that the pins that follow a component's releases have the same version.
 func agreement(f *delivery.File, v Verdict) []Finding {
 	if !v.Lags() || f.IsOwn(v.Component) && f.Rules["self-reference"].Level != delivery.Warn {
 		return nil
 	}
-	return []Finding{At(v.Reference, "agreement", fmt.Sprintf("%s %s", v.Component, v.Written), v.Spell(v.Current)+", as other places have it",
-		fmt.Sprintf("move it by ghhelper bump %s %s, or excuse it if it is to stay", v.Component, v.Current))}
+	return []Finding{At(v.Reference, "agreement",
+		fmt.Sprintf("%s %s", v.Component, v.Written), v.Spell(v.Current)+", as in other places",
+		fmt.Sprintf("move it with ghhelper bump %s %s, or excuse it", v.Component, v.Current))}
 }
 
-// fittingV: the version has a "v" exactly where the artifact's tag has one, and
-// always where a git tag is named.
+// fittingV checks that the version has a "v" if the artifact's tag has one or if the place names a git tag, and no "v"
+// otherwise.
 func fittingV(f *delivery.File, r ref.Reference) []Finding {
 	artifact, known := f.Components[r.Component].Artifacts[r.Artifact]
 	named := artifact.HasV()
@@ -146,22 +152,24 @@ func orDefault(tag string) string {
 	return tag
 }
 
-// wantsDigest tells whether a pin lacks the digest that its component asks for.
+// wantsDigest reports whether a pin lacks the digest that its component requires.
 func wantsDigest(f *delivery.File, r ref.Reference) bool {
 	c := f.Components[r.Component]
-	return c.Digests && r.Lock == nil && r.Syntax == ref.Tag && c.Artifacts[r.Artifact].Kind == delivery.Image && !isPlaceholder(r)
+	return c.Digests && r.Lock == nil && !isPlaceholder(r) &&
+		r.Syntax == ref.Tag && c.Artifacts[r.Artifact].Kind == delivery.Image
 }
 
-// digestWanted: where a component asks for digests, its images have one.
+// digestWanted checks that the images of a component have a digest if the component requires it.
 func digestWanted(f *delivery.File, v Verdict) []Finding {
 	if v.Because != "" || !wantsDigest(f, v.Reference) {
 		return nil
 	}
-	return []Finding{At(v.Reference, "digest", v.Written+" without a digest", v.Written+"@sha256:…", "ghhelper bump adds it, as "+v.Component+" asks for in "+delivery.FileName)}
+	return []Finding{At(v.Reference, "digest", v.Written+" without a digest", v.Written+"@sha256:…",
+		"ghhelper bump adds it: "+v.Component+" requires digests in "+delivery.FileName)}
 }
 
-// recorded: the charts that ours depend on are pinned by digest. Helm's own
-// files name them by tags, and Chart.lock has a digest of those names alone.
+// recorded checks that delivery.yaml has a digest for each chart that ours depend on. Helm's own files name those
+// charts by tag: the digest in Chart.lock is only that of the names.
 func recorded(f *delivery.File, r ref.Reference) []Finding {
 	artifact, ours := f.ChartAt(path.Dir(r.File))
 	chart := f.Components[r.Component].Artifacts[r.Artifact]
@@ -174,24 +182,28 @@ func recorded(f *delivery.File, r ref.Reference) []Finding {
 	case err != nil:
 		return []Finding{At(r, "agreement", r.Written, "the version that "+delivery.FileName+" records", err.Error())}
 	case digest == "":
-		return []Finding{At(r, "dependency", r.Written+" without a digest", pin, "write it under dependencies of "+artifact+" in "+delivery.FileName+": a chart's tag may be another chart tomorrow")}
+		return []Finding{At(r, "dependency", r.Written+" without a digest", pin,
+			"write it under dependencies of "+artifact+" in "+delivery.FileName+": the tag of a chart can move")}
 	}
 	return nil
 }
 
-// moving: nothing names what may be something else tomorrow.
+// moving checks that a place does not name a tag that moves, such as latest.
 func moving(r ref.Reference) []Finding {
 	if !r.Moving || r.Context.Document {
 		return nil
 	}
-	return []Finding{At(r, "latest", fmt.Sprintf("%s at %s", r.Component, r.Written), "a version", "name the version that was tried: this one may be another tomorrow")}
+	return []Finding{At(r, "latest", fmt.Sprintf("%s at %s", r.Component, r.Written), "a version",
+		"name the version that you tested: "+r.Written+" moves")}
 }
 
-// unexpanded: where nothing expands variables, none stands.
+// unexpanded checks that a file in which helm expands no variables has none.
 func unexpanded(r ref.Reference) []Finding {
 	base := path.Base(r.File)
-	if !r.Use || !strings.HasPrefix(strings.TrimPrefix(r.Written, "v"), "$") || base != "Chart.yaml" && base != "values.yaml" {
+	if !r.Use || base != "Chart.yaml" && base != "values.yaml" ||
+		!strings.HasPrefix(strings.TrimPrefix(r.Written, "v"), "$") {
 		return nil
 	}
-	return []Finding{At(r, "unexpanded", r.Written, "a version", "helm expands no variables here: it would be published as it stands")}
+	return []Finding{At(r, "unexpanded", r.Written, "a version",
+		"helm expands no variables here: the text would be published as written")}
 }

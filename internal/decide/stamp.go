@@ -1,5 +1,5 @@
-// Package decide decides. It takes references, answers and rules, gives ordered
-// changes and findings, and does no IO.
+// Package decide holds the decisions: which pins follow, what an answer means, what an edit changes. It takes
+// references, answers and rules, and returns edits and findings. It does no IO.
 package decide
 
 import (
@@ -9,21 +9,16 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Edit puts another version in the place of a reference's own.
+// Edit replaces the version of a reference.
 type Edit struct {
 	ref.Reference
-	To string
-	// LockTo is the digest or commit of the new version, where one stands
-	// beside the old.
-	LockTo string
-	// WantsDigest says that a digest is to stand beside the version.
-	WantsDigest bool
-	// Behind says that the place held an older version than the others.
-	Behind bool
+	To          string
+	LockTo      string // the digest or commit of the new version, if one is beside the old version
+	WantsDigest bool   // a digest must be added beside the version
+	Behind      bool   // the place had an older version than the others
 }
 
-// Stamp plans the edits that put a version in the place of every placeholder
-// for our own component and those in lock step with it.
+// Stamp returns the edits that replace each placeholder for our own component, and for those in lock step with it.
 func Stamp(f *delivery.File, found []ref.Reference, version ref.Version) []Edit {
 	var edits []Edit
 	for _, r := range found {

@@ -112,7 +112,9 @@ func (n Named) Refer(f *delivery.File, r ref.Reference, own ref.Version) error {
 
 // Sorted returns the targets that are the keys of a map, in the order of their texts.
 func Sorted[V any](targets map[Target]V) []Target {
-	return slices.SortedFunc(maps.Keys(targets), func(a, b Target) int { return strings.Compare(a.String(), b.String()) })
+	return slices.SortedFunc(maps.Keys(targets), func(a, b Target) int {
+		return strings.Compare(a.String(), b.String())
+	})
 }
 
 // Targets returns what a reference names, at the version written there. A placeholder means our own version. A value

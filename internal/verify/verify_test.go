@@ -146,12 +146,12 @@ func TestCheck(t *testing.T) {
 		"an idle excuse": {
 			config: "ignore: [{target: 'ghcr.io/o/up:9.9.9', because: x}]\n", text: image, code: outcome.Wrong,
 			want: "delivery.yaml:10:1: saw an entry of ignore for target \"ghcr.io/o/up:9.9.9\", which nothing names, want an excuse for something; " +
-				"correct it or take it out (idle-excuse)\n",
+				"correct or remove it (idle-excuse)\n",
 		},
 		"an idle excuse that only warns": {
 			config: "ignore: [{target: 'ghcr.io/o/up:9.9.9', because: x}]\nrules: {idle-excuse: {level: warn, because: x}}\n", text: image,
 			want: "delivery.yaml:10:1: saw an entry of ignore for target \"ghcr.io/o/up:9.9.9\", which nothing names, want an excuse for something; " +
-				"correct it or take it out (idle-excuse)\n",
+				"correct or remove it (idle-excuse)\n",
 		},
 		"an image that a chart runs": {
 			published: &published{
@@ -184,7 +184,7 @@ func TestCheck(t *testing.T) {
 		},
 		"a digest of another image": {
 			published: &published{digest: "sha256:1"}, text: "image: ghcr.io/o/up:1.2.3@" + digest + "\n", code: outcome.Wrong,
-			want: "f.sh:1:21: saw " + digest + " beside 1.2.3, want sha256:1; the two name different things: ghhelper bump moves both together (digest)\n",
+			want: "f.sh:1:21: saw " + digest + " beside 1.2.3, want sha256:1; they name different artifacts: ghhelper bump moves both together (digest)\n",
 		},
 		"the digest of a stand-in": {
 			published: &published{digest: "sha256:1", standIns: map[string]string{"ghcr.io/o/up:1.2.3": "made up"}},

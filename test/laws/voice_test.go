@@ -35,7 +35,6 @@ var unfinished = []string{
 	"hack/bench",
 	"internal/apply",
 	"internal/bump",
-	"internal/decide",
 	"internal/find",
 	"internal/gh",
 	"internal/oci",
