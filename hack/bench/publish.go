@@ -107,7 +107,7 @@ func staged(dir string, w *networktest.Network) (git.Repo, error) {
 	ctx := context.Background()
 	r := &rehearsal.Rehearsal{Repo: git.Repo{Dir: ".", Env: os.Environ()}, Config: delivery.FileName, File: file, Version: version, Out: io.Discard, Now: time.Now}
 	here := git.Repo{Dir: filepath.Join(dir, "clone")}
-	if here.Env, err = r.Stage(ctx, w.Network, here.Dir); err != nil {
+	if here.Env, err = r.Prepare(ctx, w.Network, here.Dir); err != nil {
 		return here, err
 	}
 	return here, tagged(ctx, here, version.Tag())

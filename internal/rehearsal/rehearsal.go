@@ -1,5 +1,5 @@
-// Package rehearsal releases a repository's HEAD in a world of its own on
-// loopback: the real commands, the real goreleaser, real git, real pushes.
+// Package rehearsal releases a repository's HEAD into a fake network on loopback. The commands,
+// goreleaser, git and the pushes are real.
 package rehearsal
 
 import (
@@ -30,73 +30,75 @@ import (
 
 // Rehearsal is one rehearsed release.
 type Rehearsal struct {
-	Repo    git.Repo       // whose HEAD is released
-	Config  string         // the delivery.yaml in it
-	File    *delivery.File // what that says at HEAD
+	Repo    git.Repo       // the repository whose HEAD is released
+	Config  string         // the path of its delivery.yaml
+	File    *delivery.File // its delivery.yaml at HEAD
 	Version ref.Version
-	// Executable is this program: the release is a process of its own, in the
-	// world's environment, as it would be in the real one.
+	// Executable is this program. It runs the release as a process of its own, in the network's
+	// environment.
 	Executable string
-	// Upstream is whose release arrives here after our own; nil is the first
-	// that can be made up. OnlyUpstream leaves out our own release.
+	// Upstream is the upstream release that arrives after the repository's own release. If it is
+	// nil, Run chooses one. OnlyUpstream skips the repository's own release.
 	Upstream     *Upstream
 	OnlyUpstream bool
-	// Without names stand-ins (location:tag) to be withheld.
+	// Without has the stand-ins (location:tag) to withhold.
 	Without []string
-	// Addr is where the world listens; "" is any free port of 127.0.0.1.
+	// Addr is the address that the network listens on. Empty means any free port of 127.0.0.1.
 	Addr string
-	// ReportDir receives report.md and report.json.
+	// ReportDir is the folder for report.md and report.json.
 	ReportDir string
-	// Verbose shows what goreleaser says while it builds.
+	// Verbose shows goreleaser's output while it builds.
 	Verbose bool
 	Out     io.Writer
 	Now     func() time.Time
-	// Kept is called with the world up after the release, if it is not nil;
-	// the world ends when it returns.
+	// Kept, if not nil, is called after the release, before the network is closed.
 	Kept func(context.Context, Kept)
 }
 
-// Kept is a network that stays up for a person to look around in.
+// Kept is a running network after a rehearsed release.
 type Kept struct {
 	Network *network.Network
-	Exports []string // what a person's shell must set to be in it
-	Env     []string // the whole environment of a process in it
+	Exports []string // environment variables for a person's shell
+	Env     []string // whole environment for a process
 	Failed  bool     // the release failed
 	Addr    string
 	Charts  []string // location:tag
 	Source  string   // URL of the repository
 }
 
-// FailedError says that the release did not succeed in the rehearsal; the
-// release has said why. Exit is its exit code.
+// FailedError is the failure of the rehearsed release, which has printed the cause.
 type FailedError struct{ Exit int }
 
-// Code is that of the release; a release that was killed has none.
+// Code returns the exit code of the release, or outcome.Unchecked if it was killed.
 func (e *FailedError) Code() outcome.Code { return codeOf(e.Exit) }
 
 func (e *FailedError) Error() string {
 	return fmt.Sprintf("the rehearsed release failed with exit code %d, see above", e.Exit)
 }
 
-// Run rehearses. The report is nil where the release did not come to one.
+// Run rehearses. The report is nil if the release ended without one.
 func (r *Rehearsal) Run(ctx context.Context) (*report.Report, error) {
 	if host, _, err := net.SplitHostPort(r.Addr); r.Addr != "" && (err != nil || !isLoopback(host)) {
-		return nil, outcome.Usagef("--addr %q is no loopback address with a port: want one such as 127.0.0.1:8080, since the world holds the user's commit and asks nobody for a name", r.Addr)
+		return nil, outcome.Usagef("--addr %q is not a loopback address with a port: "+
+			"want one such as 127.0.0.1:8080, "+
+			"because the fake network serves your commit", r.Addr)
 	}
 	if runtime.GOOS != "linux" {
-		return nil, outcome.Usagef("a rehearsal runs on Linux only, this is %s: elsewhere Go's programs take no authority from SSL_CERT_FILE (golang/go#77865), and would refuse the world; use a Linux machine or container", runtime.GOOS)
+		return nil, outcome.Usagef("a rehearsal runs only on Linux, this is %s: "+
+			"elsewhere Go programs ignore SSL_CERT_FILE (golang/go#77865) and refuse the fake network; "+
+			"use a Linux machine or container", runtime.GOOS)
 	}
 	dir, err := os.MkdirTemp("", "ghhelper-rehearsal-*")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	w, err := network.Start(filepath.Join(dir, "world"), network.Options{Addr: r.Addr})
+	n, err := network.Start(filepath.Join(dir, "network"), network.Options{Addr: r.Addr})
 	if err != nil {
 		return nil, outcome.As(outcome.Usage, err)
 	}
-	defer w.Close()
-	return r.in(ctx, w, filepath.Join(dir, "clone"))
+	defer n.Close()
+	return r.runIn(ctx, n, filepath.Join(dir, "clone"))
 }
 
 func isLoopback(host string) bool {
@@ -104,36 +106,37 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// in tells the whole story of a rehearsal.
-func (r *Rehearsal) in(ctx context.Context, w *network.Network, clone string) (*report.Report, error) {
+// runIn runs all steps of a rehearsal in a network.
+func (r *Rehearsal) runIn(ctx context.Context, n *network.Network, clone string) (*report.Report, error) {
 	log := &report.Log{Out: r.Out, Now: r.Now}
-	made, here, err := r.scene(ctx, log, w, clone)
+	made, here, err := r.prepare(ctx, log, n, clone)
 	if err != nil {
 		return nil, err
 	}
-	rep, err := r.acts(ctx, log, made, here)
-	if refused := w.Refused(); len(refused) > 0 {
-		fmt.Fprintf(r.Out, "refused: the world has no %s; something asked for it\n", strings.Join(refused, ", "))
+	rep, err := r.releases(ctx, log, made, here)
+	if refused := n.Refused(); len(refused) > 0 {
+		fmt.Fprintf(r.Out, "refused: the fake network has no %s; a program asked for it\n", strings.Join(refused, ", "))
 	}
 	if rep != nil && r.Kept != nil && ctx.Err() == nil {
-		r.Kept(ctx, r.kept(w, r.File, here.Env, err != nil))
+		r.Kept(ctx, r.kept(n, r.File, here.Env, err != nil))
 	}
 	return rep, err
 }
 
-// Stage sets a rehearsal's scene in a world of the caller's, who acts in it: a
-// clone, and a stand-in for all that others publish. It gives the environment of
-// a process there.
-func (r *Rehearsal) Stage(ctx context.Context, w *network.Network, clone string) (env []string, err error) {
-	_, here, err := r.scene(ctx, &report.Log{Out: r.Out, Now: r.Now}, w, clone)
+// Prepare prepares a network for a release by the caller. It clones the repository, and makes
+// stand-ins for everything that others publish. It returns the environment for the release.
+func (r *Rehearsal) Prepare(ctx context.Context, n *network.Network, clone string) (env []string, err error) {
+	_, here, err := r.prepare(ctx, &report.Log{Out: r.Out, Now: r.Now}, n, clone)
 	return here.Env, err
 }
 
-func (r *Rehearsal) scene(ctx context.Context, log *report.Log, w *network.Network, clone string) (made *maker, here git.Repo, err error) {
-	if err := log.Step("world", func() (string, error) { return r.found(ctx, w) }); err != nil {
+func (r *Rehearsal) prepare(
+	ctx context.Context, log *report.Log, n *network.Network, clone string,
+) (made *maker, here git.Repo, err error) {
+	if err := log.Step("network", func() (string, error) { return r.pushHead(ctx, n) }); err != nil {
 		return nil, here, err
 	}
-	here = git.Repo{Dir: clone, Env: r.env(w)}
+	here = git.Repo{Dir: clone, Env: r.env(n)}
 	if err := log.Step("clone", func() (string, error) { return r.clone(ctx, here) }); err != nil {
 		return nil, here, err
 	}
@@ -141,14 +144,16 @@ func (r *Rehearsal) scene(ctx context.Context, log *report.Log, w *network.Netwo
 		return nil, here, err
 	}
 	err = log.Step("stand-ins", func() (did string, err error) {
-		made, did, err = r.standIns(ctx, w, r.File, clone)
+		made, did, err = r.standIns(ctx, n, r.File, clone)
 		return did, err
 	})
 	return made, here, err
 }
 
-// acts are what is rehearsed: the release, and that of an upstream's arrival.
-func (r *Rehearsal) acts(ctx context.Context, log *report.Log, made *maker, here git.Repo) (rep *report.Report, err error) {
+// releases runs the release, and the arrival of an upstream's.
+func (r *Rehearsal) releases(
+	ctx context.Context, log *report.Log, made *maker, here git.Repo,
+) (rep *report.Report, err error) {
 	if !r.OnlyUpstream {
 		if rep, err = r.release(ctx, here.Dir, here.Env); err != nil || rep == nil {
 			return rep, err
@@ -162,10 +167,10 @@ func (r *Rehearsal) acts(ctx context.Context, log *report.Log, made *maker, here
 	return rep, r.arrival(ctx, log, made, second, *upstream)
 }
 
-// found makes the repository's own place in the world, from HEAD.
-func (r *Rehearsal) found(ctx context.Context, w *network.Network) (string, error) {
+// pushHead creates the repository on the forge, with HEAD as its main.
+func (r *Rehearsal) pushHead(ctx context.Context, n *network.Network) (string, error) {
 	name := r.File.Own().Repository
-	if err := w.Forge.CreateRepository(name, forge.Repository{}); err != nil {
+	if err := n.Forge.CreateRepository(name, forge.Repository{}); err != nil {
 		return "", err
 	}
 	shallow, err := r.Repo.Run(ctx, "rev-parse", "--is-shallow-repository")
@@ -173,17 +178,20 @@ func (r *Rehearsal) found(ctx context.Context, w *network.Network) (string, erro
 		return "", err
 	}
 	if shallow == "true" {
-		return "", outcome.Usagef("this clone is shallow, and a release needs the history: git fetch --unshallow (in a workflow: fetch-depth: 0)")
+		return "", outcome.Usagef("this clone is shallow, and a release needs the history: " +
+			"git fetch --unshallow (in a workflow: fetch-depth: 0)")
 	}
 	dirty, err := r.Repo.Dirty(ctx)
 	if err != nil {
 		return "", err
 	}
 	if len(dirty) > 0 {
-		fmt.Fprintf(r.Out, "note: %d changed or untracked files are not part of HEAD and so not rehearsed\n", len(dirty))
+		fmt.Fprintf(r.Out, "note: %d changed or untracked files are not part of HEAD, so not rehearsed\n", len(dirty))
 	}
-	_, err = r.Repo.Run(ctx, "-c", "push.gpgSign=false", "-c", "protocol.file.allow=always", "push", "--no-follow-tags", "--quiet", "--no-verify", w.Forge.RepositoryDir(name), "+HEAD:refs/heads/main", "refs/tags/*:refs/tags/*")
-	return "ghcr.io, quay.io and github.com answer on " + w.Addr(), err
+	_, err = r.Repo.Run(ctx, "-c", "push.gpgSign=false", "-c", "protocol.file.allow=always",
+		"push", "--no-follow-tags", "--quiet", "--no-verify", n.Forge.RepositoryDir(name),
+		"+HEAD:refs/heads/main", "refs/tags/*:refs/tags/*")
+	return "ghcr.io, quay.io and github.com answer on " + n.Addr(), err
 }
 
 func (r *Rehearsal) clone(ctx context.Context, here git.Repo) (string, error) {
@@ -196,7 +204,7 @@ func (r *Rehearsal) clone(ctx context.Context, here git.Repo) (string, error) {
 	return name + " at " + commit, err
 }
 
-// modules brings the Go modules that the build needs while there is a network.
+// modules downloads the Go modules of the build from the real network.
 func (r *Rehearsal) modules(ctx context.Context, clone string) (string, error) {
 	if _, err := os.Stat(filepath.Join(clone, "go.mod")); err != nil {
 		return "no go.mod", nil
@@ -208,10 +216,10 @@ func (r *Rehearsal) modules(ctx context.Context, clone string) (string, error) {
 	outside := *r
 	outside.Repo.Env = append(slices.Clone(r.Repo.Env), "GOTOOLCHAIN="+toolchain)
 	_, err = outside.goCommand(ctx, clone, "mod", "download")
-	return "toolchain " + toolchain + " and all modules are here; from now on nothing is fetched", err
+	return "toolchain " + toolchain + " and all modules are here; nothing is downloaded from now on", err
 }
 
-// goCommand runs go in the user's own environment, outside the world.
+// goCommand runs go in the user's own environment, outside of the fake network.
 func (r *Rehearsal) goCommand(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	return goCommand(ctx, r.Repo.Env, dir, args...)
 }
@@ -225,23 +233,24 @@ func goCommand(ctx context.Context, env []string, dir string, args ...string) ([
 		return nil, outcome.Usagef("no go command found on PATH: install Go, see go.mod for the version")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("go %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()+string(out)))
+		said := strings.TrimSpace(stderr.String() + string(out))
+		return nil, fmt.Errorf("go %s: %w: %s", strings.Join(args, " "), err, said)
 	}
 	return out, nil
 }
 
-// kept variables of the user's environment: where programs and caches are.
+// keptVariables are the variables of the user's environment that locate programs and caches.
 var keptVariables = []string{"PATH", "TMPDIR", "LANG", "TERM", "GOROOT"}
 
-// env is the whole environment of a process in the world.
-func (r *Rehearsal) env(w *network.Network) []string {
-	env := w.Env()
+// env returns the whole environment of a process that uses the network.
+func (r *Rehearsal) env(n *network.Network) []string {
+	env := n.Env()
 	for _, entry := range r.Repo.Env {
 		if name, _, _ := strings.Cut(entry, "="); slices.Contains(keptVariables, name) {
 			env = append(env, entry)
 		}
 	}
-	// Without a go command there are no caches; what needs one says so itself.
+	// Without a go command there are no caches. A step that needs go reports that itself.
 	for _, name := range []string{"GOPATH", "GOMODCACHE", "GOCACHE"} {
 		if out, err := r.goCommand(context.Background(), "", "env", name); err == nil {
 			env = append(env, name+"="+strings.TrimSpace(string(out)))
@@ -250,7 +259,7 @@ func (r *Rehearsal) env(w *network.Network) []string {
 	return append(env, "GOPROXY="+r.moduleCache(), "GOSUMDB=off", "GOTELEMETRY=off")
 }
 
-// moduleCache is a GOPROXY that has just the modules that are here:
+// moduleCache returns a GOPROXY that serves only the modules in the module cache:
 // https://go.dev/ref/mod#module-cache
 func (r *Rehearsal) moduleCache() string {
 	out, err := r.goCommand(context.Background(), "", "env", "GOMODCACHE")
@@ -260,7 +269,7 @@ func (r *Rehearsal) moduleCache() string {
 	return "file://" + filepath.ToSlash(filepath.Join(strings.TrimSpace(string(out)), "cache", "download"))
 }
 
-// release runs the release as a user would.
+// release runs `ghhelper release`.
 func (r *Rehearsal) release(ctx context.Context, clone string, env []string) (*report.Report, error) {
 	dir, err := os.MkdirTemp("", "ghhelper-report-*")
 	if err != nil {
@@ -290,14 +299,17 @@ func (r *Rehearsal) release(ctx context.Context, clone string, env []string) (*r
 		return rep, nil
 	}
 	if ctx.Err() != nil {
-		return rep, errors.New("interrupted; the world is gone, and nothing else was touched")
+		return rep, errors.New("interrupted; the fake network is gone, and nothing else was changed")
 	}
 	return rep, &FailedError{exit.ExitCode()}
 }
 
-func (r *Rehearsal) kept(w *network.Network, file *delivery.File, env []string, failed bool) Kept {
-	k := Kept{Network: w, Exports: w.Env(), Env: env, Failed: failed, Addr: w.Addr(), Source: "https://github.com/" + file.Own().Repository}
+func (r *Rehearsal) kept(n *network.Network, file *delivery.File, env []string, failed bool) Kept {
 	own := file.Own()
+	k := Kept{
+		Network: n, Exports: n.Env(), Env: env, Failed: failed, Addr: n.Addr(),
+		Source: "https://github.com/" + own.Repository,
+	}
 	for _, name := range own.OfKind(delivery.Chart) {
 		a := own.Artifacts[name]
 		k.Charts = append(k.Charts, a.At+":"+a.TagFor(r.Version))
@@ -305,7 +317,7 @@ func (r *Rehearsal) kept(w *network.Network, file *delivery.File, env []string, 
 	return k
 }
 
-// registryOf is the edge to the world's registries, with the right to push.
-func registryOf(w *network.Network) *oci.Registry {
-	return &oci.Registry{Keychain: tokenKeychain(w.Token()), Transport: w.Transport()}
+// registryOf returns a client of the network's registries that may push.
+func registryOf(n *network.Network) *oci.Registry {
+	return &oci.Registry{Keychain: tokenKeychain(n.Token()), Transport: n.Transport()}
 }

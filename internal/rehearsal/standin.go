@@ -41,10 +41,15 @@ type keychain struct{ authn.Authenticator }
 
 func (k keychain) Resolve(authn.Resource) (authn.Authenticator, error) { return k.Authenticator, nil }
 
-// standIns makes, for everything that the tree refers to and others publish,
-// something with its name, version and labels, and says so at each one.
-func (r *Rehearsal) standIns(ctx context.Context, w *network.Network, file *delivery.File, clone string) (*maker, string, error) {
-	maker := &maker{Rehearsal: r, world: w, file: file, registry: registryOf(w), commits: map[string]string{}, made: map[resolve.Target]bool{}}
+// standIns makes a stand-in with the right name, version and labels for everything that the tree
+// refers to and others publish. It prints a line for each.
+func (r *Rehearsal) standIns(
+	ctx context.Context, n *network.Network, file *delivery.File, clone string,
+) (*maker, string, error) {
+	maker := &maker{
+		Rehearsal: r, network: n, file: file, registry: registryOf(n),
+		commits: map[string]string{}, made: map[resolve.Target]bool{},
+	}
 	references, err := findIn(ctx, file, git.Repo{Dir: clone, Env: r.Repo.Env})
 	if err != nil {
 		return nil, "", err
@@ -64,7 +69,7 @@ func (r *Rehearsal) standIns(ctx context.Context, w *network.Network, file *deli
 	if err := maker.ownPackages(ctx); err != nil {
 		return nil, "", err
 	}
-	return maker, fmt.Sprintf("%d, for what others publish", len(maker.made)), r.withhold(w, maker.made)
+	return maker, fmt.Sprintf("%d, for artifacts that others publish", len(maker.made)), r.withhold(n, maker.made)
 }
 
 func findIn(ctx context.Context, file *delivery.File, repo git.Repo) ([]ref.Reference, error) {
@@ -79,17 +84,17 @@ func findIn(ctx context.Context, file *delivery.File, repo git.Repo) ([]ref.Refe
 // maker makes stand-ins.
 type maker struct {
 	*Rehearsal
-	world    *network.Network
+	network  *network.Network
 	file     *delivery.File
 	registry *oci.Registry
 	commits  map[string]string // repository → the commit of all its tags
 	made     map[resolve.Target]bool
-	// references of the tree for which all is made.
+	// references are those of the tree.
 	references []ref.Reference
 }
 
-// repositories of the other components and of the downstreams, each with one
-// commit, which holds the files among the targets.
+// repositories creates the repositories of the other components and of the downstreams. Each has one
+// commit with the files among the targets.
 func (m *maker) repositories(ctx context.Context, targets []resolve.Target) error {
 	own := m.file.Own().Repository
 	names := slices.Clone(m.file.Downstreams)
@@ -101,7 +106,7 @@ func (m *maker) repositories(ctx context.Context, targets []resolve.Target) erro
 		if name == own {
 			continue
 		}
-		if err := m.world.Forge.CreateRepository(name, forge.Repository{}); err != nil {
+		if err := m.network.Forge.CreateRepository(name, forge.Repository{}); err != nil {
 			return err
 		}
 		commit, err := m.commit(ctx, name, filesOf(name, targets))
@@ -113,7 +118,8 @@ func (m *maker) repositories(ctx context.Context, targets []resolve.Target) erro
 	return nil
 }
 
-// filesOf are the files of a repository that targets name; in a folder, any.
+// filesOf returns the files of a repository that targets name. A target that is a folder gets one
+// file.
 func filesOf(repository string, targets []resolve.Target) []git.File {
 	var files []git.File
 	for _, t := range targets {
@@ -130,14 +136,15 @@ func filesOf(repository string, targets []resolve.Target) []git.File {
 	return files
 }
 
-// commit makes the one commit of a stand-in repository; it is the same in
-// every rehearsal.
+// commit creates the one commit of a stand-in repository, which is the same in every rehearsal.
 func (m *maker) commit(ctx context.Context, repository string, files []git.File) (string, error) {
 	const when = "2000-01-01T00:00:00Z"
-	who := []string{"GIT_AUTHOR_NAME=stand-in", "GIT_AUTHOR_EMAIL=stand-in@rehearsal.invalid", "GIT_AUTHOR_DATE=" + when,
-		"GIT_COMMITTER_NAME=stand-in", "GIT_COMMITTER_EMAIL=stand-in@rehearsal.invalid", "GIT_COMMITTER_DATE=" + when}
-	repo := git.Repo{Dir: m.world.Forge.RepositoryDir(repository), Env: append(m.env(m.world), who...)}
-	const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904" // git knows it without its being stored
+	who := []string{
+		"GIT_AUTHOR_NAME=stand-in", "GIT_AUTHOR_EMAIL=stand-in@rehearsal.invalid", "GIT_AUTHOR_DATE=" + when,
+		"GIT_COMMITTER_NAME=stand-in", "GIT_COMMITTER_EMAIL=stand-in@rehearsal.invalid", "GIT_COMMITTER_DATE=" + when,
+	}
+	repo := git.Repo{Dir: m.network.Forge.RepositoryDir(repository), Env: append(m.env(m.network), who...)}
+	const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904" // built into git
 	commit, err := repo.Run(ctx, "commit-tree", "-m", "Stand in for "+repository, emptyTree)
 	if err != nil {
 		return "", err
@@ -151,7 +158,7 @@ func (m *maker) commit(ctx context.Context, repository string, files []git.File)
 	return commit, err
 }
 
-// all makes the targets, and then what those refer to in turn.
+// all makes stand-ins for the targets, and for the targets that those refer to.
 func (m *maker) all(ctx context.Context, targets []resolve.Target) error {
 	excuses := decide.Excuses{File: m.file}
 	for len(targets) > 0 {
@@ -194,33 +201,40 @@ func (m *maker) one(ctx context.Context, target resolve.Target) ([]resolve.Targe
 	return nil, nil
 }
 
-// branch puts a branch on the stand-in repository's commit.
+// branch creates a branch at the stand-in repository's commit.
 func (m *maker) branch(ctx context.Context, target resolve.Target) error {
-	repo := git.Repo{Dir: m.world.Forge.RepositoryDir(target.At), Env: m.env(m.world)}
+	repo := git.Repo{Dir: m.network.Forge.RepositoryDir(target.At), Env: m.env(m.network)}
 	_, err := repo.Run(ctx, "update-ref", "refs/heads/"+target.Tag, m.commits[target.At])
 	return err
 }
 
-// foreign makes an image that no component declares, which a chart runs.
+// foreign makes an image that a chart runs and no component declares.
 func (m *maker) foreign(ctx context.Context, target resolve.Target) error {
 	host, _, _ := strings.Cut(target.At, "/")
-	if err := m.world.AddRegistry(host); err != nil {
+	if err := m.network.AddRegistry(host); err != nil {
 		return err
 	}
 	if strings.HasPrefix(target.Tag, "sha256:") {
-		return nil // nothing but the image itself has its digest
+		return nil // only the image itself has its digest
 	}
 	return m.image(ctx, target)
 }
 
+// client returns a client of the network's forge.
+func (m *maker) client() (*gh.Client, error) {
+	return gh.New(gh.Options{
+		Token: m.network.Token(), TokenName: "the rehearsal's token", Transport: m.network.Transport(),
+	})
+}
+
 // asset publishes a release with a file of that name.
 func (m *maker) asset(ctx context.Context, target resolve.Target) error {
-	forge, err := gh.New(gh.Options{Token: m.world.Token(), TokenName: "the world's token", Transport: m.world.Transport()})
+	forge, err := m.client()
 	if err != nil {
 		return err
 	}
 	m.say(target)
-	file := filepath.Join(m.world.Forge.RepositoryDir(target.At), "stand-in")
+	file := filepath.Join(m.network.Forge.RepositoryDir(target.At), "stand-in")
 	if err := os.WriteFile(file, []byte("stand-in\n"), 0o600); err != nil {
 		return err
 	}
@@ -234,7 +248,7 @@ func (m *maker) asset(ctx context.Context, target resolve.Target) error {
 	return forge.Publish(ctx, target.At, release.ID, ref.Version{})
 }
 
-// releaseOf is the release of the target's tag, made as a draft if need be.
+// releaseOf returns the release of the target's tag, and creates a draft if there is none.
 func releaseOf(ctx context.Context, forge *gh.Client, target resolve.Target, commit string) (*gh.Release, error) {
 	there, err := forge.Releases(ctx, target.At, target.Tag)
 	if err == nil && len(there) == 0 {
@@ -249,14 +263,14 @@ func releaseOf(ctx context.Context, forge *gh.Client, target resolve.Target, com
 	return there[0], nil
 }
 
-// gitTag puts the version's tag on the stand-in repository's commit.
+// gitTag creates the version's tag at the stand-in repository's commit.
 func (m *maker) gitTag(ctx context.Context, target resolve.Target) error {
 	version, err := ref.ParseVersion(target.Tag)
 	if err != nil {
 		return err
 	}
 	repository := m.file.Components[target.Component].Repository
-	repo := git.Repo{Dir: m.world.Forge.RepositoryDir(repository), Env: m.env(m.world)}
+	repo := git.Repo{Dir: m.network.Forge.RepositoryDir(repository), Env: m.env(m.network)}
 	_, err = repo.Run(ctx, "update-ref", "refs/tags/"+version.Tag(), m.commits[repository])
 	return err
 }
@@ -271,14 +285,13 @@ func (m *maker) labels(target resolve.Target, why string) map[string]string {
 	}
 }
 
-// image pushes an image for each declared platform that holds nothing but its
-// labels.
+// image pushes an image for each declared platform that contains only labels.
 func (m *maker) image(ctx context.Context, target resolve.Target) error {
 	platforms := m.file.Components[target.Component].Artifacts[target.Artifact].Platforms
 	if len(platforms) == 0 {
 		platforms = []string{"linux/amd64", "linux/arm64"}
 	}
-	labels := m.labels(target, "made by the rehearsal, holds nothing")
+	labels := m.labels(target, "made by the rehearsal, contains nothing")
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, platform := range platforms {
 		os, arch, _ := strings.Cut(platform, "/")
@@ -286,10 +299,12 @@ func (m *maker) image(ctx context.Context, target resolve.Target) error {
 		if err != nil {
 			return err
 		}
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: os, Architecture: arch}}})
+		described := v1.Descriptor{Platform: &v1.Platform{OS: os, Architecture: arch}}
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: described})
 	}
 	m.say(target)
-	annotated, ok := mutate.Annotations(index, labels).(v1.ImageIndex) // whoever asks only for the index sees them, too
+	// The annotations show the labels to clients that read only the index.
+	annotated, ok := mutate.Annotations(index, labels).(v1.ImageIndex)
 	if !ok {
 		return errors.New("annotating an index: no index came back")
 	}
@@ -297,12 +312,12 @@ func (m *maker) image(ctx context.Context, target resolve.Target) error {
 	return err
 }
 
-// ownPackages makes the packages that a release publishes to as they are in
-// reality, where others came before it: there already, and public. A new one
-// would be private, which the release refuses.
+// ownPackages creates the public packages that the release publishes to, as if earlier releases had
+// made them. A new package would be private, which the release refuses.
 func (m *maker) ownPackages(ctx context.Context) error {
 	own := m.file.Own()
-	earlier, err := labelled("linux", "amd64", map[string]string{oci.KeyStandIn: "made by the rehearsal, for earlier releases"})
+	labels := map[string]string{oci.KeyStandIn: "made by the rehearsal, for earlier releases"}
+	earlier, err := labelled("linux", "amd64", labels)
 	if err != nil {
 		return err
 	}
@@ -316,7 +331,9 @@ func (m *maker) ownPackages(ctx context.Context) error {
 }
 
 func labelled(os, arch string, labels map[string]string) (v1.Image, error) {
-	config := &v1.ConfigFile{OS: os, Architecture: arch, RootFS: v1.RootFS{Type: "layers"}, Config: v1.Config{Labels: labels}}
+	config := &v1.ConfigFile{
+		OS: os, Architecture: arch, RootFS: v1.RootFS{Type: "layers"}, Config: v1.Config{Labels: labels},
+	}
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	return mutate.ConfigFile(image, config)
 }
@@ -325,8 +342,8 @@ func (m *maker) say(target resolve.Target) {
 	fmt.Fprintf(m.Out, "  stand-in for %s\n", target)
 }
 
-// chart pushes a chart: the real one's files where a Go module of the
-// component holds them, else one that runs the component's images.
+// chart pushes a chart. If a Go module of the component contains the real chart, it is that one, and
+// otherwise a minimal one that runs the component's images.
 func (m *maker) chart(ctx context.Context, target resolve.Target) ([]resolve.Target, error) {
 	c, why, err := m.standInChart(ctx, target)
 	if err != nil {
@@ -374,10 +391,10 @@ func (m *maker) minimalChart(target resolve.Target) (*chart.Chart, error) {
 	return chart.Load(target.String(), files)
 }
 
-// withhold takes away what the caller wants to see missed.
-func (r *Rehearsal) withhold(w *network.Network, made map[resolve.Target]bool) error {
+// withhold deletes the stand-ins that Without names.
+func (r *Rehearsal) withhold(n *network.Network, made map[resolve.Target]bool) error {
 	for _, name := range r.Without {
-		if err := withholdOne(w, made, name); err != nil {
+		if err := withholdOne(n, made, name); err != nil {
 			return err
 		}
 		fmt.Fprintf(r.Out, "  withheld %s\n", name)
@@ -385,16 +402,16 @@ func (r *Rehearsal) withhold(w *network.Network, made map[resolve.Target]bool) e
 	return nil
 }
 
-func withholdOne(w *network.Network, made map[resolve.Target]bool, name string) error {
+func withholdOne(n *network.Network, made map[resolve.Target]bool, name string) error {
 	named := func(t resolve.Target) bool { return t.At+":"+t.Tag == name }
 	targets := slices.DeleteFunc(slices.Collect(maps.Keys(made)), func(t resolve.Target) bool { return !named(t) })
 	if len(targets) == 0 {
 		return outcome.Usagef("--without %s: no stand-in has that name; the stand-ins are listed above", name)
 	}
 	host, repository, _ := strings.Cut(targets[0].At, "/")
-	reg, err := w.Registry(host)
+	registry, err := n.Registry(host)
 	if err != nil {
 		return err
 	}
-	return reg.DeleteManifest(repository, targets[0].Tag)
+	return registry.DeleteManifest(repository, targets[0].Tag)
 }

@@ -26,28 +26,27 @@ type Upstream struct {
 	Version   ref.Version
 }
 
-// upstream is whose release arrives: the one asked for, else the next release
-// of the first component of which the rehearsal can make up a chart. Without
-// one it is nil.
+// upstream returns the upstream release that arrives: the one asked for, or the next release of the
+// first component with a chart that a stand-in can replace. It returns nil if there is none.
 func (r *Rehearsal) upstream(made *maker) (*Upstream, error) {
 	if r.Upstream != nil {
 		return r.Upstream, nil
 	}
 	for _, v := range decide.Follow(r.File, find.Pins(made.references), nil) {
 		c := r.File.Components[v.Component]
-		if v.Because == "" && !r.File.IsOwn(v.Component) && len(c.OfKind(delivery.Chart)) > 0 && len(c.OfKind(delivery.Module)) == 0 {
+		canStandIn := len(c.OfKind(delivery.Chart)) > 0 && len(c.OfKind(delivery.Module)) == 0
+		if v.Because == "" && !r.File.IsOwn(v.Component) && canStandIn {
 			return &Upstream{v.Component, v.Current.Next()}, nil
 		}
 	}
 	return nil, nil
 }
 
-// arrival has an upstream publish a release and tell us, and does what the
-// receiving workflow does: it opens a pull request, which is shown, merged, and
-// followed by verify.
+// arrival publishes a release of an upstream, which notifies this repository. Then it does the steps
+// of the receiving workflow: it opens a pull request, shows and merges it, and runs verify.
 func (r *Rehearsal) arrival(ctx context.Context, log *report.Log, made *maker, here git.Repo, up Upstream) error {
 	fmt.Fprintf(r.Out, "\n%s %s arrives\n", up.Component, up.Version)
-	forge, err := gh.New(gh.Options{Token: made.world.Token(), TokenName: "the world's token", Transport: made.world.Transport()})
+	forge, err := made.client()
 	if err != nil {
 		return err
 	}
@@ -59,9 +58,12 @@ func (r *Rehearsal) arrival(ctx context.Context, log *report.Log, made *maker, h
 		{"upstream", func() (string, error) { return r.publishUpstream(ctx, made, forge, up) }},
 		{"clone", func() (string, error) { return r.clone(ctx, here) }},
 		{"receive", func() (string, error) { return r.receive(ctx, made, here) }},
-		{"merge", func() (string, error) { return r.merge(ctx, forge, here, own, r.File.Bumps.BranchFor(up.Component)) }},
+		{"merge", func() (string, error) {
+			return r.merge(ctx, forge, here, own, r.File.Bumps.BranchFor(up.Component))
+		}},
 		{"verify", func() (string, error) {
-			return "no findings; what rests on stand-ins is not proven", r.ghhelper(ctx, here, "verify", "--config", r.Config, "--accept-stand-ins")
+			return "no findings; what rests on stand-ins is not proven",
+				r.ghhelper(ctx, here, "verify", "--config", r.Config, "--accept-stand-ins")
 		}},
 	} {
 		if err := log.Step(step.name, step.do); err != nil {
@@ -71,7 +73,8 @@ func (r *Rehearsal) arrival(ctx context.Context, log *report.Log, made *maker, h
 	return nil
 }
 
-// publishUpstream makes stand-ins for what the release publishes, and tells us.
+// publishUpstream makes stand-ins for the artifacts of the release, and dispatches the event to this
+// repository.
 func (r *Rehearsal) publishUpstream(ctx context.Context, made *maker, forge *gh.Client, up Upstream) (string, error) {
 	c, err := r.File.Component(up.Component)
 	if err != nil {
@@ -80,7 +83,9 @@ func (r *Rehearsal) publishUpstream(ctx context.Context, made *maker, forge *gh.
 	targets := []resolve.Target{resolve.GitTagOf(up.Component, c.Repository, up.Version)}
 	for _, name := range c.ArtifactNames() {
 		if a := c.Artifacts[name]; a.Kind == delivery.Image || a.Kind == delivery.Chart {
-			targets = append(targets, resolve.Target{Component: up.Component, Artifact: name, Kind: resolve.Kind(a.Kind), At: a.At, Tag: a.TagFor(up.Version)})
+			targets = append(targets, resolve.Target{
+				Component: up.Component, Artifact: name, Kind: resolve.Kind(a.Kind), At: a.At, Tag: a.TagFor(up.Version),
+			})
 		}
 	}
 	if err := made.all(ctx, targets); err != nil {
@@ -88,13 +93,14 @@ func (r *Rehearsal) publishUpstream(ctx context.Context, made *maker, forge *gh.
 	}
 	event := gh.NewEvent(up.Component, up.Version.String())
 	own := r.File.Own().Repository
-	return fmt.Sprintf("%s published %s and told %s", c.Repository, up.Version, own), forge.Dispatch(ctx, own, event)
+	did := fmt.Sprintf("%s published %s and notified %s", c.Repository, up.Version, own)
+	return did, forge.Dispatch(ctx, own, event)
 }
 
-// receive does what the receiving workflow does with the event: it takes the
-// two words of it as words, and leaves it to bump to find out what is true.
+// receive handles the event like the receiving workflow. It passes the component and the version to
+// bump, which checks everything itself.
 func (r *Rehearsal) receive(ctx context.Context, made *maker, here git.Repo) (string, error) {
-	events := made.world.Forge.Dispatches(r.File.Own().Repository)
+	events := made.network.Forge.Dispatches(r.File.Own().Repository)
 	if len(events) == 0 {
 		return "", errors.New("no event has arrived")
 	}
@@ -102,18 +108,21 @@ func (r *Rehearsal) receive(ctx context.Context, made *maker, here git.Repo) (st
 	if err := json.Unmarshal(events[len(events)-1].ClientPayload, &event); err != nil {
 		return "", fmt.Errorf("reading the event: %w", err)
 	}
-	return "bump took the component and the version as words, and proposed what it saw for itself",
-		r.ghhelper(ctx, here, "bump", "--config", r.Config, "--accept-stand-ins", "--pull-request", "--", event.Component, event.Version)
+	return "bump read the component and the version from the event, and checked the release itself",
+		r.ghhelper(ctx, here, "bump", "--config", r.Config, "--accept-stand-ins", "--pull-request",
+			"--", event.Component, event.Version)
 }
 
-// merge shows what was proposed, and merges it.
-func (r *Rehearsal) merge(ctx context.Context, forge *gh.Client, here git.Repo, repository, branch string) (string, error) {
+// merge prints the diff of the pull request, and merges it.
+func (r *Rehearsal) merge(
+	ctx context.Context, forge *gh.Client, here git.Repo, repository, branch string,
+) (string, error) {
 	pull, err := forge.OpenPull(ctx, repository, branch)
 	if err != nil {
 		return "", err
 	}
 	if pull == nil {
-		return "", outcome.Wrongf("there is no pull request from %s: nothing was to be moved", branch)
+		return "", outcome.Wrongf("there is no pull request from %s: bump had nothing to move", branch)
 	}
 	if _, err := here.Run(ctx, "fetch", "--quiet", "origin", branch); err != nil {
 		return "", err
@@ -130,7 +139,7 @@ func (r *Rehearsal) merge(ctx context.Context, forge *gh.Client, here git.Repo, 
 	return fmt.Sprintf("pull request %d: %s", pull.Number, pull.URL), err
 }
 
-// ghhelper runs this program in a clone, in the world.
+// ghhelper runs this program in a clone, with the network's environment.
 func (r *Rehearsal) ghhelper(ctx context.Context, here git.Repo, args ...string) error {
 	cmd := exec.CommandContext(ctx, r.Executable, args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = here.Dir, here.Env, r.Out, r.Out
@@ -139,12 +148,13 @@ func (r *Rehearsal) ghhelper(ctx context.Context, here git.Repo, args ...string)
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return outcome.As(codeOf(exit.ExitCode()), fmt.Errorf("ghhelper %s failed with exit code %d, see above", args[0], exit.ExitCode()))
+		err = fmt.Errorf("ghhelper %s failed with exit code %d, see above", args[0], exit.ExitCode())
+		return outcome.As(codeOf(exit.ExitCode()), err)
 	}
 	return err
 }
 
-// codeOf is a child's exit code as our own; one that was killed has none.
+// codeOf returns the exit code for that of a child process. A killed child has none.
 func codeOf(exit int) outcome.Code {
 	if exit == int(outcome.Wrong) || exit == int(outcome.Usage) {
 		return outcome.Code(exit)
