@@ -109,7 +109,7 @@ func (r *Releaser) attach(ctx context.Context, release *gh.Release, file gorelea
 	}
 	if !release.Draft {
 		return fmt.Errorf(
-			"release %s is published without the asset %s: nothing is added to a published release; take the next version",
+			"release %s is published without the asset %s: a published release never changes; take the next version",
 			release.URL, file.Name)
 	}
 	return r.Forge.Upload(ctx, repository, release.ID, file.Name, file.Path)

@@ -14,13 +14,12 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// A host dies at a request of the release: before it is done, or after it is
-// done with its answer lost. It comes back, the release is run again, and the
-// world must end as if nothing had happened: nothing twice, nothing lost.
+// A host dies at a request of the release: before it is processed, or after it, with the
+// answer lost. The host comes back, and the release runs again. Everything must then be as
+// after a release without a fault.
 //
-// The requests are those of a recording. At requests that only read, the world
-// is the same as at the next one that has an effect, so those are left to
-// FAULTS=all, which CI sets.
+// The requests are those of a recording. A request that only reads finds the same state as
+// the next one with an effect, so only FAULTS=all, which CI sets, includes it.
 func TestAHostDiesAtEachRequest(t *testing.T) {
 	t.Parallel()
 	recording := newStage(t)
@@ -46,10 +45,10 @@ func dies(t *testing.T, i int, at networktest.Request, done bool, want string) {
 		s := newStage(t)
 		fired := s.killAt(len(s.Requests())+1+i, done)
 		rep, err := s.release("0.2.0")
-		told := err != nil || len(rep.Unchecked) > 0
-		// Where only the answer was lost, a client may have tried again.
-		if fired() && !done && !told || told && !fired() {
-			t.Fatalf("the host died: %t, and the release said: %v, open: %+v", fired(), err, rep.Unchecked)
+		reported := err != nil || len(rep.Unchecked) > 0
+		// If only the answer was lost, a client may have tried again.
+		if fired() && !done && !reported || reported && !fired() {
+			t.Fatalf("the host died: %t, and the release ended with %v, unchecked: %+v", fired(), err, rep.Unchecked)
 		}
 		s.noHalfRelease(want)
 		s.revive()
@@ -57,12 +56,12 @@ func dies(t *testing.T, i int, at networktest.Request, done bool, want string) {
 			t.Fatalf("after the host came back: %v", err)
 		}
 		if diff := cmp.Diff(want, s.state()); diff != "" {
-			t.Errorf("the world did not end as undisturbed (-want +got):\n%s", diff)
+			t.Errorf("the state differs from that without a fault (-want +got):\n%s", diff)
 		}
 	})
 }
 
-// killAt has the host of the nth request die at it.
+// killAt stops the host of the nth request at that request.
 func (s *stage) killAt(n int, done bool) (fired func() bool) {
 	var died atomic.Bool
 	s.Intercept(func(r networktest.Request) networktest.Fault {
@@ -86,15 +85,19 @@ func (s *stage) revive() {
 	}
 }
 
-// finals are the final names of the release as state writes them, in the order
-// in which they may become visible: the image, the chart that runs it, the chart
-// that installs that one, and the GitHub release.
-var finals = []string{"ghcr.io/example/tiny:0.2.0 ", "ghcr.io/example/charts/zeta-chart:0.2.0 ", "ghcr.io/example/charts/edge-chart:v0.2.0 ", "release v0.2.0 draft=false"}
+// finals are the final names of the release in the form of state. They may become visible
+// in this order: the image, the chart that runs it, the chart that installs the first
+// chart, and the GitHub release.
+var finals = []string{
+	"ghcr.io/example/tiny:0.2.0 ",
+	"ghcr.io/example/charts/zeta-chart:0.2.0 ",
+	"ghcr.io/example/charts/edge-chart:v0.2.0 ",
+	"release v0.2.0 draft=false",
+}
 
-// noHalfRelease: if anything can be seen under a final name, then all that the
-// release consists of is there, with the digests of the whole one: images and
-// charts under their staging names, and the assets. And nothing can be seen
-// before what it needs.
+// noHalfRelease checks that a final name is only visible if every part of the release
+// exists with the right digest: the staged images and charts, and the assets. An artifact
+// must not be visible before the artifacts that it needs.
 func (s *stage) noHalfRelease(whole string) {
 	s.t.Helper()
 	s.revive()
@@ -119,7 +122,7 @@ func (s *stage) noHalfRelease(whole string) {
 	}
 }
 
-// visible is how many of the final names can be seen; each needs all before it.
+// visible returns the number of visible final names. Each needs all before it.
 func (s *stage) visible(there []string) int {
 	s.t.Helper()
 	seen := 0
@@ -128,14 +131,14 @@ func (s *stage) visible(there []string) int {
 			continue
 		}
 		if seen < i {
-			s.t.Errorf("%q is visible, and one before it is not:\n%s", name, strings.Join(there, "\n"))
+			s.t.Errorf("%q is visible, but one before it is not:\n%s", name, strings.Join(there, "\n"))
 		}
 		seen++
 	}
 	return seen
 }
 
-// What GitHub shows of the public release lags behind its answer.
+// GitHub's list shows the public release some seconds after its answer.
 func TestAReleaseThatShowsLate(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -157,6 +160,6 @@ func TestAReleaseThatShowsLate(t *testing.T) {
 		return networktest.Fault{}
 	})
 	if _, err := s.release("0.2.0"); err != nil || late.Load() < 3 {
-		t.Errorf("after %d looks: %v", late.Load(), err)
+		t.Errorf("after %d queries: %v", late.Load(), err)
 	}
 }

@@ -35,8 +35,7 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// stage is a world with everything that the tiny repository needs, and a
-// clone of it.
+// stage is a network with everything that the tiny repository needs, and a clone of it.
 type stage struct {
 	*networktest.Network
 	t     *testing.T
@@ -48,11 +47,10 @@ const (
 	needed = "v0.2.0" // the lock-step component's tag
 )
 
-// packages are what the tiny repository has published to before, as in
-// reality: a new one would be private.
+// packages are the packages of earlier releases. A new package would be private.
 var packages = []string{"ghcr.io/example/tiny", "ghcr.io/example/charts/zeta-chart", "ghcr.io/example/charts/edge-chart"}
 
-// newStage is a world in which the tiny repository can be released as 0.2.0.
+// newStage returns a stage on which the tiny repository can be released as 0.2.0.
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	dir := t.TempDir()
@@ -68,7 +66,9 @@ func newStage(t *testing.T) *stage {
 	}
 	s.seed(filepath.Join(dir, "seed"))
 	engine := s.commitIn("example/engine", needed)
-	s.place("quay.io/example/engine", "0.2.0", map[string]string{oci.KeyRevision: engine, oci.KeyVersion: "0.2.0", oci.KeySource: "https://github.com/example/engine"})
+	s.place("quay.io/example/engine", "0.2.0", map[string]string{
+		oci.KeyRevision: engine, oci.KeyVersion: "0.2.0", oci.KeySource: "https://github.com/example/engine",
+	})
 	s.place("quay.io/example/tool", "v1.4.0", nil)
 	for _, at := range packages {
 		s.place(at, "0.1.0", nil)
@@ -91,7 +91,7 @@ func (s *stage) git(dir string, args ...string) string {
 	return out
 }
 
-// seed pushes the tiny repository's files as main; always as one same commit.
+// seed pushes the tiny repository's files as main, always as the same commit.
 func (s *stage) seed(dir string) {
 	s.t.Helper()
 	s.must(os.CopyFS(dir, os.DirFS("testdata/tiny")))
@@ -120,7 +120,7 @@ func (s *stage) change(file, old, replacement string) {
 	s.git(s.clone.Dir, "push", "--quiet", "origin", "main")
 }
 
-// commitIn gives a repository its first commit and a tag on it.
+// commitIn creates the first commit of a repository, and a tag on it.
 func (s *stage) commitIn(repository, tag string) string {
 	s.t.Helper()
 	dir := s.Forge.RepositoryDir(repository)
@@ -143,12 +143,12 @@ func (s *stage) registry() *oci.Registry {
 	return &oci.Registry{Keychain: testkit.Login(s.Token()), Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
 }
 
-// anybody looks without credentials.
-func (s *stage) anybody() *oci.Registry {
+// public queries without credentials.
+func (s *stage) public() *oci.Registry {
 	return &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
 }
 
-// release runs the train over the clone as it is now.
+// release releases the current commit of the clone.
 func (s *stage) release(version string) (*report.Report, error) {
 	s.t.Helper()
 	return s.releaser(version).Release(context.Background())
@@ -167,18 +167,19 @@ func (s *stage) releaser(version string) *release.Releaser {
 	forge, err := gh.New(gh.Options{Token: s.Token(), Transport: s.Transport(), Wait: testkit.NoWait})
 	s.must(err)
 	return &release.Releaser{
-		Repo: s.clone, Commit: commit, Tree: tree, File: file, Version: v, Registry: s.registry(), Public: s.anybody(), Forge: forge, Downstreams: forge, Server: "https://github.com",
+		Repo: s.clone, Commit: commit, Tree: tree, File: file, Version: v, Registry: s.registry(), Public: s.public(),
+		Forge: forge, Downstreams: forge, Server: "https://github.com",
 		Goreleaser: goreleaser.Program{Command: testkit.Tool(s.t, "goreleaser"), Dir: s.clone.Dir, Env: s.clone.Env},
 		Log:        &report.Log{Out: io.Discard, Now: time.Now},
 	}
 }
 
-// state is everything that anybody can see of the world, and drafts.
+// state returns everything that is public, and the drafts.
 func (s *stage) state() string {
 	s.t.Helper()
 	var b strings.Builder
 	fmt.Fprintln(&b, s.git(s.Forge.RepositoryDir(owned), "for-each-ref", "--format=%(refname) %(objecttype) %(*objectname)", "refs/tags"))
-	for _, repository := range []string{"ghcr.io/example/tiny", "ghcr.io/example/charts/zeta-chart", "ghcr.io/example/charts/edge-chart", "ghcr.io/kubestellar/actions/base"} {
+	for _, repository := range append(slices.Clone(packages), "ghcr.io/kubestellar/actions/base") {
 		b.WriteString(s.tags(repository))
 	}
 	for _, r := range s.releases() {

@@ -11,13 +11,13 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 )
 
-// private: everybody can see the packages that these artifacts of ours go to.
-// One that is private stays so, and one that does not exist yet will be: ghcr.io
-// and quay.io make new packages private, and have no request that opens one.
+// private returns a finding for each package of these artifacts that is not public. A private
+// package stays private, and a new one will be: ghcr.io and quay.io create private
+// packages, and their APIs cannot make a package public.
 // https://docs.github.com/en/packages/learn-github-packages/configuring-a-packages-access-control-and-visibility
 func (r *Releaser) private(ctx context.Context, artifacts []string) ([]decide.Finding, error) {
 	if r.AllowPrivate {
-		return nil, nil // prove says what nobody else can see
+		return nil, nil // prove lists the private packages
 	}
 	var findings []decide.Finding
 	var errs []error
@@ -26,19 +26,24 @@ func (r *Releaser) private(ctx context.Context, artifacts []string) ([]decide.Fi
 		if at == "" {
 			continue
 		}
-		saw, help, err := r.hidden(ctx, at)
+		saw, help, err := r.visibility(ctx, at)
 		errs = append(errs, err)
 		if saw != "" {
-			findings = append(findings, decide.Finding{Rule: "private-package", Component: r.File.Self, Saw: saw, Want: "a package that everybody can pull",
-				Help: help + "; with --allow-private the release goes on, and says at its end what nobody else can see"})
+			findings = append(findings, decide.Finding{
+				Rule:      "private-package",
+				Component: r.File.Self,
+				Saw:       saw,
+				Want:      "a public package",
+				Help:      help + "; with --allow-private the release continues, and lists private packages at the end",
+			})
 		}
 	}
 	return findings, errors.Join(errs...)
 }
 
-// hidden says how it is that nobody else can see a package, and what is to be
-// done. Where everybody can, it says nothing.
-func (r *Releaser) hidden(ctx context.Context, at string) (saw, help string, err error) {
+// visibility returns why a package is not public, and what to do. It returns "" for a public
+// package.
+func (r *Releaser) visibility(ctx context.Context, at string) (saw, help string, err error) {
 	public, err := r.Public.Sight(ctx, at)
 	if err != nil || public == oci.Visible {
 		return "", "", err
@@ -48,13 +53,15 @@ func (r *Releaser) hidden(ctx context.Context, at string) (saw, help string, err
 	case err != nil:
 		return "", "", err
 	case ours == oci.Visible:
-		return "package " + at + ", which is private", "an administrator of the package must make it public, in " + settings(at), nil
+		return "package " + at + ", which is private",
+			"an administrator of the package must make it public, in " + settings(at), nil
 	case ours == oci.Absent:
 		return "no package " + at + " yet, and a new one will be private",
-			"push anything to it once, by hand or with --allow-private; then an administrator of the package must make it public, in " + settings(at), nil
+			"push anything to it once, manually or with --allow-private; " +
+				"then an administrator of the package must make it public, in " + settings(at), nil
 	}
-	return "", "", fmt.Errorf("looking for %s: could not ask whether everybody can see it: it does not exist, or is private, and the credentials for %s do not reach it",
-		at, registryOf(at))
+	return "", "", fmt.Errorf("looking for %s: could not check whether it is public: "+
+		"it does not exist, or is private and the credentials for %s have no access", at, registryOf(at))
 }
 
 func registryOf(at string) string {
@@ -62,13 +69,14 @@ func registryOf(at string) string {
 	return host
 }
 
-// settings is where a package is made public.
+// settings returns the page on which a package is made public.
 func settings(at string) string {
 	host, path, _ := strings.Cut(at, "/")
 	owner, name, _ := strings.Cut(path, "/")
 	switch host {
 	case "ghcr.io":
-		return fmt.Sprintf("https://github.com/orgs/%s/packages/container/%s/settings (users/ in place of orgs/ for a user's)", owner, url.PathEscape(name))
+		const page = "https://github.com/orgs/%s/packages/container/%s/settings (users/ instead of orgs/ for a user's)"
+		return fmt.Sprintf(page, owner, url.PathEscape(name))
 	case "quay.io":
 		return fmt.Sprintf("https://quay.io/repository/%s?tab=settings", path)
 	}

@@ -57,7 +57,7 @@ func (r *Releaser) awaitPublic(ctx context.Context, publishErr error) (*gh.Relea
 
 // immutability describes whether GitHub protects a public release from changes. The
 // repository's setting applies to releases that are published after it is turned on.
-// https://docs.github.com/en/code-security/supply-chain-security/understanding-your-software-supply-chain/immutable-releases
+// docs.github.com/en/code-security/supply-chain-security/understanding-your-software-supply-chain/immutable-releases
 func (r *Releaser) immutability(release *gh.Release) string {
 	switch {
 	case release.Immutable:

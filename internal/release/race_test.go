@@ -28,8 +28,7 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// second is another clone of the same commit in the same world, as of another
-// runner.
+// second returns another clone of the same commit, as another runner has it.
 func (s *stage) second() *stage {
 	s.t.Helper()
 	other := &stage{s.Network, s.t, git.Repo{Dir: filepath.Join(s.t.TempDir(), "clone"), Env: s.clone.Env}}
@@ -50,15 +49,15 @@ func (s *stage) atOnce(run func(*release.Releaser, context.Context) (*report.Rep
 	return errs
 }
 
-// Two runners release one commit at once. Their bytes are equal, and so
-// registries end with one set of artifacts, whoever comes first, and there is one
-// public release. GitHub has no compare-and-swap, so this may happen:
-//   - a runner finds an asset that the other one is replacing in the draft that
-//     both fill: it fails and says so; run again, it is done;
-//   - the draft becomes public while the other runner's goreleaser is about to
-//     look for it: that makes a second draft, which stays and is in nobody's way;
-//   - both look for the dispatch before either has sent it: it is sent twice,
-//     which a receiver must bear.
+// Two runners release one commit at once. They build the same bytes, so the registries end
+// with one set of artifacts, and there is one public release. GitHub has no
+// compare-and-swap, so each of these may happen:
+//   - A runner finds an asset that the other one is replacing in the draft. It fails, and
+//     another run succeeds.
+//   - The draft becomes public just before the other runner's goreleaser looks for it.
+//     goreleaser creates a second draft, which stays and does no harm.
+//   - Both look for the dispatch before one has sent it. It is sent twice, and receivers
+//     must accept that.
 func TestTwoReleasesAtOnce(t *testing.T) {
 	t.Parallel()
 	undisturbed := newStage(t)
@@ -69,7 +68,8 @@ func TestTwoReleasesAtOnce(t *testing.T) {
 	s := newStage(t)
 	errs := s.atOnce((*release.Releaser).Release)
 	for _, err := range errs {
-		if step := failedStep(err); err != nil && step != "build" && step != "stage" && step != "check" && step != "publish" && step != "prove" {
+		steps := []string{"build", "stage", "check", "publish", "prove"}
+		if step := failedStep(err); err != nil && !slices.Contains(steps, step) {
 			t.Errorf("failed at %q: %v", step, err)
 		}
 	}
@@ -78,14 +78,14 @@ func TestTwoReleasesAtOnce(t *testing.T) {
 	}
 	got := secondDraft.ReplaceAllString(strings.Replace(s.state(), "2 dispatches", "1 dispatches", 1), "")
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the world did not end as with one runner (-want +got):\n%s\nafter %v", diff, errors.Join(errs[:]...))
+		t.Errorf("the state differs from that with one runner (-want +got):\n%s\nafter %v", diff, errors.Join(errs[:]...))
 	}
 }
 
 var secondDraft = regexp.MustCompile(`(?m)^release v0\.2\.0 draft=true\n(  .*\n)*`)
 
-// Both find no release and make a draft each; one counts, and the other is
-// taken away by who has made it.
+// Both find no release, and each creates a draft. One counts, and the other is deleted by
+// the runner that created it.
 func TestTwoDraftsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -94,7 +94,7 @@ func TestTwoDraftsAtOnce(t *testing.T) {
 	drafts.Add(2)
 	s.Intercept(func(r networktest.Request) networktest.Fault {
 		if r.Method == http.MethodPost && r.Host == "api.github.com" && strings.HasSuffix(r.Path, "/releases") {
-			if made.Add(1) <= 2 { // goreleaser may make one more, see above
+			if made.Add(1) <= 2 { // goreleaser may create one more, see above
 				drafts.Done()
 				drafts.Wait()
 			}
@@ -106,7 +106,7 @@ func TestTwoDraftsAtOnce(t *testing.T) {
 		return r.Method == http.MethodDelete && strings.Contains(r.Path, "/releases/") && !strings.Contains(r.Path, "/assets/")
 	})
 	if !deleted {
-		t.Errorf("no draft was taken away, after %v", errors.Join(errs[:]...))
+		t.Errorf("no draft was deleted, after %v", errors.Join(errs[:]...))
 	}
 	for _, err := range errs {
 		if err != nil && strings.Contains(err.Error(), "drafts") {
@@ -115,7 +115,7 @@ func TestTwoDraftsAtOnce(t *testing.T) {
 	}
 }
 
-// Registries alone need no more: both succeed, with one set of charts.
+// Two runners publish only charts at once. Both succeed, with one set of charts.
 func TestTwoPublishAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -134,9 +134,9 @@ func TestTwoPublishAtOnce(t *testing.T) {
 	}
 }
 
-// Somebody else pushes other bytes by the final name after we have: the release
-// stops there, and says who won.
-func TestSomebodyElseWins(t *testing.T) {
+// Another program pushes other bytes to a final tag after the release did. The release stops
+// there, and reports the other image.
+func TestAnotherPushWins(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	var mu sync.Mutex
@@ -148,7 +148,7 @@ func TestSomebodyElseWins(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if pushed && theirs == "" { // we are about to read back
+		if pushed && theirs == "" { // the release reads it back next
 			s.Intercept(nil)
 			theirs = s.overwrite(repository+":"+tag, strings.Repeat("0123456789", 4))
 		}
@@ -164,14 +164,15 @@ func TestSomebodyElseWins(t *testing.T) {
 		t.Errorf("got %+v, want theirs, %s", conflict, theirs)
 	}
 	if strings.Contains(s.state(), "edge-chart:v0.2.0 ") || strings.Contains(s.state(), "draft=false") {
-		t.Errorf("the release went on:\n%s", s.state())
+		t.Errorf("the release continued:\n%s", s.state())
 	}
 }
 
-// overwrite pushes an image without looking, as docker and helm do.
+// overwrite pushes an image without a check of the tag, as docker and helm do.
 func (s *stage) overwrite(at, revision string) string {
 	s.t.Helper()
-	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{Labels: map[string]string{oci.KeyRevision: revision}}})
+	config := v1.Config{Labels: map[string]string{oci.KeyRevision: revision}}
+	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: config})
 	s.must(err)
 	to, err := name.ParseReference(at)
 	s.must(err)

@@ -11,8 +11,8 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// What an undisturbed release asks of the world, in its order.
-func TestWhatAReleaseWrites(t *testing.T) {
+// The order of the requests of a release without a fault.
+func TestRequestsOfARelease(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	before := len(s.Requests())
@@ -20,13 +20,13 @@ func TestWhatAReleaseWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	requests := s.Requests()[before:]
-	t.Run("nothing by its final name before all is staged", func(t *testing.T) { finalLast(t, requests) })
-	t.Run("all is read back before anything has its final name", func(t *testing.T) { readBack(t, requests, s.state()) })
-	t.Run("no tag but those of the release", func(t *testing.T) { onlyItsTags(t, requests) })
+	t.Run("no final name before everything is staged", func(t *testing.T) { finalLast(t, requests) })
+	t.Run("everything is read back before the first final name", func(t *testing.T) { readBack(t, requests, s.state()) })
+	t.Run("only the tags of the release", func(t *testing.T) { onlyItsTags(t, requests) })
 }
 
-// The end of all writes are the final names, in their order, the release and
-// the dispatch: so all that is staged was written before.
+// The last writes are the final names in their order, the release and the dispatch.
+// Everything is staged before.
 func finalLast(t *testing.T, requests []networktest.Request) {
 	var writes []string
 	for _, r := range requests {
@@ -49,7 +49,7 @@ func finalLast(t *testing.T, requests []networktest.Request) {
 	}
 	for _, staged := range writes[:begin] {
 		if isFinal(staged[strings.LastIndex(staged, "/")+1:]) {
-			t.Errorf("%s, before all was staged", staged)
+			t.Errorf("%s, before everything was staged", staged)
 		}
 	}
 	if begin < 20 {
@@ -59,8 +59,7 @@ func finalLast(t *testing.T, requests []networktest.Request) {
 
 func isFinal(tag string) bool { return tag == "0.2.0" || tag == "v0.2.0" }
 
-// Before the first final name, each image and chart was asked for by its
-// digest.
+// Before the first final name, each image and chart is fetched by its digest.
 func readBack(t *testing.T, requests []networktest.Request, state string) {
 	first := slices.IndexFunc(requests, func(r networktest.Request) bool {
 		_, tag, isTag := manifest(r)
@@ -82,7 +81,7 @@ func readBack(t *testing.T, requests []networktest.Request, state string) {
 
 var manifestPath = regexp.MustCompile(`^/v2/(.+)/manifests/([^/]+)$`)
 
-// manifest is the repository and the reference of a request for a manifest.
+// manifest returns the repository and the reference of a request for a manifest.
 func manifest(r networktest.Request) (repository, reference string, ok bool) {
 	m := manifestPath.FindStringSubmatch(r.Path)
 	if m == nil {
@@ -91,7 +90,7 @@ func manifest(r networktest.Request) (repository, reference string, ok bool) {
 	return r.Host + "/" + m[1], m[2], true
 }
 
-// No tag that moves is pushed, latest least of all, nor any that is not ours.
+// Only tags of this release are pushed, and none that moves, such as latest.
 func onlyItsTags(t *testing.T, requests []networktest.Request) {
 	ours := regexp.MustCompile(`^(sha256:[0-9a-f]{64}|staging-0\.2\.0-[0-9a-f]{12}(-[0-9a-f]{12})?|base-[0-9a-f]{64}|v?0\.2\.0)$`)
 	pushed := map[string]bool{}
@@ -105,7 +104,9 @@ func onlyItsTags(t *testing.T, requests []networktest.Request) {
 		}
 		pushed[fmt.Sprintf("%s:%.4s", repository, reference)] = true
 	}
-	for _, want := range []string{"ghcr.io/example/tiny:0.2.", "ghcr.io/example/tiny:stag", "ghcr.io/example/charts/edge-chart:v0.2", "ghcr.io/kubestellar/actions/base:base"} {
+	for _, want := range []string{
+		"ghcr.io/example/tiny:0.2.", "ghcr.io/example/tiny:stag", "ghcr.io/example/charts/edge-chart:v0.2", "ghcr.io/kubestellar/actions/base:base",
+	} {
 		if !pushed[want] {
 			t.Errorf("no push of %s… in the recording, which has %v", want, pushed)
 		}

@@ -15,14 +15,14 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// logins are passwords by registry.
+// logins are the passwords by registry.
 type logins map[string]string
 
 func (l logins) Resolve(at authn.Resource) (authn.Authenticator, error) {
 	return &authn.Basic{Username: "u", Password: l[at.RegistryStr()]}, nil
 }
 
-// docker writes the logins as docker keeps them, which goreleaser reads.
+// docker writes the logins into docker's configuration, which goreleaser reads.
 func (l logins) docker(s *stage) {
 	s.t.Helper()
 	type entry struct {
@@ -37,7 +37,7 @@ func (l logins) docker(s *stage) {
 	s.must(os.WriteFile(filepath.Join(s.variable("DOCKER_CONFIG"), "config.json"), data, 0o600))
 }
 
-// variable is one of the clone's environment.
+// variable returns a variable of the clone's environment.
 func (s *stage) variable(name string) string {
 	s.t.Helper()
 	for _, entry := range s.clone.Env {
@@ -49,8 +49,8 @@ func (s *stage) variable(name string) string {
 	return ""
 }
 
-// An image at one registry and charts at another, each with a credential that
-// the other one refuses.
+// The image is in one registry and the charts are in another. Each registry refuses the
+// credentials of the other.
 func TestReleaseToTwoRegistries(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -67,7 +67,7 @@ func TestReleaseToTwoRegistries(t *testing.T) {
 		"ghcr.io/example/charts/zeta-chart": {"quay.io": "of-quay", "ghcr.io": "of-quay"},
 	} {
 		if _, err := s.releaseAs(wrong); failedStep(err) != "preflight" || !strings.Contains(err.Error(), "no right to push to "+name) {
-			t.Errorf("with the credential of the other: %v, want no right to push to %s", err, name)
+			t.Errorf("with the credentials of the other: %v, want no right to push to %s", err, name)
 		}
 	}
 	rep, err := s.releaseAs(right)
@@ -81,7 +81,7 @@ func TestReleaseToTwoRegistries(t *testing.T) {
 	}
 	for _, name := range []string{"quay.io/example/tiny:0.2.0", "ghcr.io/example/charts/zeta-chart:0.2.0"} {
 		if !mentions(rep, name) {
-			t.Errorf("the report does not tell of %s", name)
+			t.Errorf("the report lacks %s", name)
 		}
 	}
 }
@@ -94,13 +94,12 @@ func (s *stage) releaseAs(l logins) (*report.Report, error) {
 	return releaser.Release(context.Background())
 }
 
-// What pushes the images must have the right to, and not only who promotes
-// them.
+// goreleaser's own credentials must allow it to push the images.
 func TestTheBuilderMayPush(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	releaser := s.releaser("0.2.0")
-	releaser.BuilderRegistry = s.anybody()
+	releaser.BuilderRegistry = s.public()
 	_, err := releaser.Release(context.Background())
 	const want = "goreleaser, which does not read helm's credentials: no right to push to ghcr.io/example/tiny"
 	if failedStep(err) != "preflight" || !strings.Contains(err.Error(), want) {

@@ -93,7 +93,8 @@ func (r *Releaser) release(ctx context.Context, rep *report.Report, dir string) 
 	if err != nil {
 		return err
 	}
-	if err := r.Log.Step("sign", func() (string, error) { return r.sign(ctx, artifacts, staged.files, rep) }); err != nil {
+	err = r.Log.Step("sign", func() (string, error) { return r.sign(ctx, artifacts, staged.files, rep) })
+	if err != nil {
 		return err
 	}
 	if err := r.Log.Step("promote", func() (string, error) { return r.promote(ctx, artifacts) }); err != nil {

@@ -31,9 +31,11 @@ func TestReleaseAndAgain(t *testing.T) {
 			t.Errorf("%s: %s: %s", a.Name, a.State, a.How)
 		}
 	}
-	for _, name := range []string{"ghcr.io/example/tiny:0.2.0", "ghcr.io/example/charts/zeta-chart:0.2.0", "ghcr.io/example/charts/edge-chart:v0.2.0", "release asset hook.yaml"} {
+	for _, name := range []string{
+		"ghcr.io/example/tiny:0.2.0", "ghcr.io/example/charts/zeta-chart:0.2.0", "ghcr.io/example/charts/edge-chart:v0.2.0", "release asset hook.yaml",
+	} {
 		if !mentions(rep, name) {
-			t.Errorf("the report does not tell of %s", name)
+			t.Errorf("the report lacks %s", name)
 		}
 	}
 	before := s.state()
@@ -41,13 +43,13 @@ func TestReleaseAndAgain(t *testing.T) {
 		t.Fatalf("after the release:\n%s", before)
 	}
 	if !strings.Contains(before, "kubestellar/actions/base:base-") || strings.Contains(before, ":sha256-") {
-		t.Errorf("tags of the form that names referrers:\n%s", before)
+		t.Errorf("tags of the form for referrers:\n%s", before)
 	}
 	if _, err := s.release("0.2.0"); err != nil {
 		t.Fatalf("the second run: %v", err)
 	}
 	if after := s.state(); after != before {
-		t.Errorf("the second run changed the world:\n%s\nwas:\n%s", after, before)
+		t.Errorf("the second run changed something:\n%s\nwas:\n%s", after, before)
 	}
 }
 
@@ -68,13 +70,13 @@ func failedStep(err error) string {
 	return ""
 }
 
-// Each case breaks one thing. The release must stop at the step that can know
-// of it, say so, and leave nothing under a final name.
+// Each case breaks one thing. The release must stop at the step that can find it, report
+// it, and leave nothing under a final name.
 func TestReleaseStops(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		wrong      func(*stage)
-		step, says string
+		step, text string
 		code       outcome.Code
 	}{
 		"the lock-step image is missing": {func(s *stage) { s.withhold("quay.io", "example/engine", "0.2.0") },
@@ -102,11 +104,12 @@ func TestReleaseStops(t *testing.T) {
 		"a chart with a v too many": {func(s *stage) { s.change("app-chart/templates/deployment.yaml", "engine:{{", "engine:v{{") },
 			"stamp", "quay.io/example/engine:v0.2.0", outcome.Wrong},
 		"charts that need each other": {func(s *stage) {
-			s.change("app-chart/templates/deployment.yaml", "      - name: engine", "        args: [\"oci://ghcr.io/example/charts/edge-chart\", \"--version\", \"v{{ .Chart.AppVersion }}\"]\n      - name: engine")
+			args := `        args: ["oci://ghcr.io/example/charts/edge-chart", "--version", "v{{ .Chart.AppVersion }}"]`
+			s.change("app-chart/templates/deployment.yaml", "      - name: engine", args+"\n      - name: engine")
 		}, "stamp", "none can be published first", outcome.Unchecked},
 		"source that does not compile": {func(s *stage) { s.change("main.go", "println", "printin") },
 			"build", "undefined: printin", outcome.Wrong},
-		"an image that does not say its commit": {func(s *stage) { s.change(".goreleaser.yaml", "revision: \"{{ .FullCommit }}\"", "revision: unknown") },
+		"an image without its commit": {func(s *stage) { s.change(".goreleaser.yaml", "revision: \"{{ .FullCommit }}\"", "revision: unknown") },
 			"check", `label org.opencontainers.image.revision of linux/amd64 is "unknown", want "`, outcome.Wrong},
 		"a declared image and no goreleaser configuration": {func(s *stage) {
 			s.git(s.clone.Dir, "rm", "--quiet", ".goreleaser.yaml")
@@ -115,13 +118,15 @@ func TestReleaseStops(t *testing.T) {
 		"an image without a declared platform": {func(s *stage) { s.change("delivery.yaml", "[linux/amd64]", "[linux/amd64, linux/s390x]") },
 			"check", "linux/s390x is missing; it has linux/amd64", outcome.Wrong},
 		"a private package": {func(s *stage) { s.Registry("ghcr.io").SetPrivate("example/charts/edge-chart", true) },
-			"preflight", "saw package ghcr.io/example/charts/edge-chart, which is private, want a package that everybody can pull; an administrator of the package must make it public, in https://github.com/orgs/example/packages/container/charts%2Fedge-chart/settings", outcome.Wrong},
+			"preflight", "saw package ghcr.io/example/charts/edge-chart, which is private, want a public package; " +
+				"an administrator of the package must make it public, in " +
+				"https://github.com/orgs/example/packages/container/charts%2Fedge-chart/settings", outcome.Wrong},
 		"a package that does not exist yet": {func(s *stage) { s.change("delivery.yaml", "charts/edge-chart,", "charts/fresh-chart,") },
 			"preflight", "saw no package ghcr.io/example/charts/fresh-chart yet, and a new one will be private, want", outcome.Wrong},
 		"a package at quay.io that does not exist yet": {func(s *stage) {
 			s.change("delivery.yaml", "ghcr.io/example/charts/edge-chart,", "quay.io/example/fresh-chart,")
 		}, "preflight", "make it public, in https://quay.io/repository/example/fresh-chart?tab=settings", outcome.Wrong},
-		"a package that nobody could be asked for": {func(s *stage) {
+		"a package that cannot be queried": {func(s *stage) {
 			s.Intercept(func(r networktest.Request) networktest.Fault {
 				if r.Path == "/v2/example/charts/edge-chart/tags/list" {
 					return networktest.Fault{Status: 500}
@@ -152,7 +157,8 @@ func TestReleaseStops(t *testing.T) {
 		"an image that is pushed by no tag of its own": {func(s *stage) {
 			s.change(".goreleaser.yaml", `    tags: ["staging-{{ .Env.STAGE }}"]
 `, "")
-		}, "preflight", `kos[0] pushes the tags latest, want only the staging tag, which is promoted once everything is checked: write tags: ["staging-{{ .Env.STAGE }}"]`, outcome.Usage},
+		}, "preflight", "kos[0] pushes the tags latest, want only the staging tag, " +
+			`which is promoted once everything is checked: write tags: ["staging-{{ .Env.STAGE }}"]`, outcome.Usage},
 		"an image that is pushed by its final name": {func(s *stage) {
 			s.change(".goreleaser.yaml", `"staging-{{ .Env.STAGE }}"`, `"{{ .Version }}"`)
 		}, "preflight", `kos[0] pushes the tags {{ .Version }}, want`, outcome.Usage},
@@ -179,11 +185,12 @@ changelog:`)
 			test.wrong(s)
 			before := len(s.Requests())
 			rep, err := s.release("0.2.0")
-			if failedStep(err) != test.step || !strings.Contains(err.Error(), test.says) || outcome.Of(err) != test.code {
-				t.Fatalf("stopped at %q with code %d, want %q with %d, saying %q:\n%v", failedStep(err), outcome.Of(err), test.step, test.code, test.says, err)
+			if failedStep(err) != test.step || !strings.Contains(err.Error(), test.text) || outcome.Of(err) != test.code {
+				t.Fatalf("stopped at %q with code %d, want %q with %d and the text %q:\n%v",
+					failedStep(err), outcome.Of(err), test.step, test.code, test.text, err)
 			}
 			if rep.Failed != test.step {
-				t.Errorf("the report says that %q failed", rep.Failed)
+				t.Errorf("in the report, %q failed, want %q", rep.Failed, test.step)
 			}
 			s.nothingPublic()
 			if test.step == "preflight" || test.step == "stamp" {
@@ -193,26 +200,26 @@ changelog:`)
 	}
 }
 
-// nothingPushed: no manifest, no tag and no release was written since so many
-// requests.
+// nothingPushed checks that no manifest, tag or release was written by the requests from
+// before on.
 func (s *stage) nothingPushed(before int) {
 	s.t.Helper()
 	for _, r := range s.Requests()[before:] {
-		// Who asks for the right to push begins an upload, and gives it up.
+		// The check of the right to push begins an upload, and cancels it.
 		asks := strings.Contains(r.Path, "/blobs/uploads/") && (r.Method == http.MethodPost || r.Method == http.MethodDelete)
 		if r.Effect && !asks {
-			s.t.Errorf("%s %s%s, though the preflight failed", r.Method, r.Host, r.Path)
+			s.t.Errorf("%s %s%s, although the preflight failed", r.Method, r.Host, r.Path)
 		}
 	}
 }
 
-// withhold takes a stand-in away.
+// withhold deletes an image from its registry.
 func (s *stage) withhold(host, repository, tag string) {
 	s.t.Helper()
 	s.must(s.Registry(host).DeleteManifest(repository, tag))
 }
 
-// moveTag does what nobody may do: it puts a tag on another commit.
+// moveTag moves a tag to another commit, which is never allowed.
 func (s *stage) moveTag(repository, tag string) {
 	s.t.Helper()
 	dir := s.Forge.RepositoryDir(repository)
@@ -220,7 +227,7 @@ func (s *stage) moveTag(repository, tag string) {
 	s.git(dir, "update-ref", "refs/tags/"+tag, other)
 }
 
-// nothingPublic: the one thing under a final name is what a case put there.
+// nothingPublic checks that no final name is visible, except the one that a case created.
 func (s *stage) nothingPublic() {
 	s.t.Helper()
 	public := 0
@@ -237,7 +244,7 @@ func (s *stage) nothingPublic() {
 	}
 }
 
-// In a clone whose origin is a fork, the declared repository is what counts.
+// A clone of a fork releases the declared repository, not its origin.
 func TestReleaseFromAForksClone(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -252,14 +259,14 @@ func TestReleaseFromAForksClone(t *testing.T) {
 		t.Errorf("the tag is on %s, want %s", got, want)
 	}
 	if tags := s.git(s.Forge.RepositoryDir(owned), "tag", "--list"); tags != "v0.2.0" {
-		t.Errorf("tags %q, want v0.2.0 alone", tags)
+		t.Errorf("tags %q, want only v0.2.0", tags)
 	}
 	if tags := s.git(s.Forge.RepositoryDir("somebody/tiny"), "tag", "--list"); tags != "" {
 		t.Errorf("the fork got the tags %q", tags)
 	}
 }
 
-// What git ignores is no part of a chart, whatever lies in the work tree.
+// A chart does not contain files that git ignores.
 func TestReleaseHoldsOnlyWhatIsCommitted(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -279,7 +286,7 @@ func TestReleaseHoldsOnlyWhatIsCommitted(t *testing.T) {
 	}
 }
 
-// A package that only its publisher sees is not proven to anybody.
+// A private package is not proven, because it cannot be queried without credentials.
 func TestReleaseOfAPrivatePackage(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -300,25 +307,27 @@ func TestReleaseOfAPrivatePackage(t *testing.T) {
 	}
 }
 
-// Charts alone, of a tag whose images are published: the same stages.
+// Publish releases only charts, for a tag whose images are published.
 func TestPublish(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	head := s.git(s.clone.Dir, "rev-parse", "HEAD")
-	if _, err := s.releaser("0.2.0").Publish(context.Background()); failedStep(err) != "preflight" || !strings.Contains(err.Error(), "has no tag v0.2.0: charts are published of a tag, so push it first") {
+	_, err := s.releaser("0.2.0").Publish(context.Background())
+	if failedStep(err) != "preflight" || !strings.Contains(err.Error(), "has no tag v0.2.0: charts are published from a tag, so push it first") {
 		t.Errorf("without the tag: %v", err)
 	}
 	s.git(s.clone.Dir, "tag", "v0.2.0")
 	s.git(s.clone.Dir, "push", "--quiet", "origin", "v0.2.0")
 	s.place("ghcr.io/example/tiny", "0.2.0", map[string]string{oci.KeyRevision: "another"})
-	if _, err := s.releaser("0.2.0").Publish(context.Background()); failedStep(err) != "stage" || !strings.Contains(err.Error(), `ghcr.io/example/tiny:0.2.0 with revision "another", want revision `+head) {
+	_, err = s.releaser("0.2.0").Publish(context.Background())
+	if failedStep(err) != "stage" || !strings.Contains(err.Error(), `ghcr.io/example/tiny:0.2.0 with revision "another", want revision `+head) {
 		t.Errorf("with an image of another commit: %v", err)
 	}
 	s.withhold("ghcr.io", "example/tiny", "0.2.0")
 	s.place("ghcr.io/example/tiny", "0.2.0", map[string]string{oci.KeyRevision: head})
-	asksBriefly := s.releaser("0.2.0")
-	asksBriefly.Lookup.Brief = true // as the command does: what it looks at then lacks an image's labels
-	rep, err := asksBriefly.Publish(context.Background())
+	brief := s.releaser("0.2.0")
+	brief.Lookup.Brief = true // as the command does; its answers lack an image's labels
+	rep, err := brief.Publish(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,9 +27,9 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// beCosign has this test's program take cosign's place: a keyless signature
-// takes a certificate of Fulcio, which a machine without a network cannot have.
-// Its value says what to do, and its file is where it notes how it was called.
+// beCosign is the variable that makes the test program a stand-in for cosign. A keyless
+// signature needs a certificate from Fulcio, and tests have no network. The value is the
+// behaviour: sign, fail or idle. NOTES is the file for the arguments and environment.
 const beCosign = "BE_COSIGN"
 
 func TestMain(m *testing.M) {
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
-// called is how a stand-in for cosign was called.
+// called is a call of the stand-in for cosign.
 type called struct{ Args, Env []string }
 
 func cosign(how string) int {
@@ -74,7 +74,7 @@ func appendTo(path string, line []byte) error {
 	return err
 }
 
-// signs lets a bundle refer to an artifact, with docker's credentials, as cosign does.
+// signs pushes a bundle that refers to an artifact, with docker's credentials, as cosign does.
 func signs(reference string) error {
 	ref, err := name.NewDigest(reference)
 	if err != nil {
@@ -99,7 +99,7 @@ func signs(reference string) error {
 	return remote.Write(ref.Digest(digest.String()), image, options...)
 }
 
-// signer is the stand-in for cosign, in the world's environment.
+// signer returns the stand-in for cosign, and a function that returns its calls.
 func (s *stage) signer(how string) (release.Signer, func() []called) {
 	s.t.Helper()
 	notes := filepath.Join(s.t.TempDir(), "notes")
@@ -120,7 +120,7 @@ func (s *stage) signer(how string) (release.Signer, func() []called) {
 	}
 }
 
-// did is what a step says that it did.
+// did returns the result that a step printed.
 func did(rep *report.Report, step string) string {
 	for _, s := range rep.Steps {
 		if s.Name == step {
@@ -130,8 +130,8 @@ func did(rep *report.Report, step string) string {
 	return ""
 }
 
-// What is signed is signed by digest, before it has its final name; and again,
-// where a release is run again.
+// Artifacts are signed by digest, before they have their final names. Another run of the
+// release signs them again.
 func TestSignedByCosign(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -152,8 +152,9 @@ func TestSignedByCosign(t *testing.T) {
 	rep, err := releaser.Release(context.Background())
 	s.must(err)
 	s.Intercept(nil)
-	if got := did(rep, "sign"); !strings.HasPrefix(got, "cosign signed 3 artifacts by digest; not signed: ") || !strings.HasSuffix(got, "assets, which are in no registry") {
-		t.Errorf("the step says %q", got)
+	if got := did(rep, "sign"); !strings.HasPrefix(got, "cosign signed 3 artifacts by digest; not signed: ") ||
+		!strings.HasSuffix(got, "assets, which are in no registry") {
+		t.Errorf("the step printed %q", got)
 	}
 	var want []string
 	for _, a := range rep.Artifacts[:3] {
@@ -164,8 +165,8 @@ func TestSignedByCosign(t *testing.T) {
 		}
 	}
 	for _, c := range calls() {
-		what, _ := strings.CutPrefix(strings.Join(c.Args, " "), "sign --yes ")
-		if !slices.Contains(want, what) {
+		reference, _ := strings.CutPrefix(strings.Join(c.Args, " "), "sign --yes ")
+		if !slices.Contains(want, reference) {
 			t.Errorf("cosign was called with %q, want sign --yes and one of %q", c.Args, want)
 		}
 		if !slices.Contains(c.Env, "DOCKER_CONFIG="+valueOf(s.clone.Env, "DOCKER_CONFIG")) {
@@ -180,7 +181,7 @@ func TestSignedByCosign(t *testing.T) {
 	}
 	releaser.Signer, _ = s.signer("idle")
 	if _, err := releaser.Release(context.Background()); failedStep(err) != "sign" {
-		t.Errorf("the signatures of a run before passed for new ones: %v", err)
+		t.Errorf("signatures of an earlier run were accepted as new ones: %v", err)
 	}
 }
 
@@ -193,12 +194,12 @@ func valueOf(env []string, name string) string {
 	return ""
 }
 
-// A signature that fails, or that the registry does not have, stops a release
-// while nobody can see it.
+// If a signature fails, or the registry does not have it, the release stops before anything
+// is public.
 func TestNotSignedByCosign(t *testing.T) {
 	t.Parallel()
 	for how, test := range map[string]struct {
-		says string
+		text string
 		code outcome.Code
 	}{
 		"fail": {"cosign sign: exit status 1; the end of its output:\ngetting signer: no identity token", outcome.Unchecked},
@@ -210,7 +211,8 @@ func TestNotSignedByCosign(t *testing.T) {
 			releaser := s.releaser("0.2.0")
 			releaser.Signer, _ = s.signer(how)
 			_, err := releaser.Release(context.Background())
-			if failedStep(err) != "sign" || !strings.Contains(err.Error(), test.says) || outcome.Of(err) != test.code || !strings.Contains(err.Error(), "signing ghcr.io/example/tiny@sha256:") {
+			if failedStep(err) != "sign" || outcome.Of(err) != test.code || !strings.Contains(err.Error(), test.text) ||
+				!strings.Contains(err.Error(), "signing ghcr.io/example/tiny@sha256:") {
 				t.Errorf("code %d: %v", outcome.Of(err), err)
 			}
 			s.nothingPublic()
@@ -218,7 +220,7 @@ func TestNotSignedByCosign(t *testing.T) {
 	}
 }
 
-// What is not signed is said so, and listed for who attests.
+// Without a signer, the artifacts are listed for actions/attest.
 func TestSubjects(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -227,7 +229,7 @@ func TestSubjects(t *testing.T) {
 	rep, err := releaser.Release(context.Background())
 	s.must(err)
 	if got := did(rep, "sign"); got != "not signed: for a reason" {
-		t.Errorf("the step says %q", got)
+		t.Errorf("the step printed %q", got)
 	}
 	var want []string
 	for _, a := range rep.Artifacts {
@@ -249,37 +251,38 @@ func TestSubjects(t *testing.T) {
 	}
 }
 
-// GitHub says of a release whether it will keep it, and never lets go of its
-// tag's name.
+// The step reports whether GitHub protects the release from changes.
 func TestImmutableRelease(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	rep, err := s.release("0.2.0")
 	s.must(err)
 	if got := did(rep, "publish"); !strings.Contains(got, "; not immutable: for the next release, turn on ") {
-		t.Errorf("the step says %q", got)
+		t.Errorf("the step printed %q", got)
 	}
 	s.must(s.Forge.SetImmutable(owned, true))
 	rep, err = s.release("0.2.0")
 	s.must(err)
 	if got := did(rep, "publish"); !strings.Contains(got, "is already public; not immutable") {
-		t.Errorf("of what was published before, the step says %q", got)
+		t.Errorf("of a release that was already public, the step printed %q", got)
 	}
 }
 
-func TestImmutableReleaseIsGoneForEver(t *testing.T) {
+// After an immutable release is deleted, its tag can never be used again.
+func TestDeletedImmutableRelease(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.must(s.Forge.SetImmutable(owned, true))
 	rep, err := s.release("0.2.0")
 	s.must(err)
 	if got := did(rep, "publish"); !strings.HasSuffix(got, "; GitHub keeps it immutable") {
-		t.Errorf("the step says %q", got)
+		t.Errorf("the step printed %q", got)
 	}
 	s.deleteRelease()
 	before := len(s.Requests())
 	_, err = s.release("0.2.0")
-	if failedStep(err) != "publish" || outcome.Of(err) != outcome.Wrong || !strings.Contains(err.Error(), "tag_name was used by an immutable release") || !strings.Contains(err.Error(), "take the next version") {
+	if failedStep(err) != "publish" || outcome.Of(err) != outcome.Wrong ||
+		!strings.Contains(err.Error(), "tag_name was used by an immutable release") || !strings.Contains(err.Error(), "take the next version") {
 		t.Errorf("saw code %d, %v", outcome.Of(err), err)
 	}
 	tries := 0
@@ -293,7 +296,7 @@ func TestImmutableReleaseIsGoneForEver(t *testing.T) {
 	}
 }
 
-// deleteRelease does what only an owner may do.
+// deleteRelease deletes the release, as an owner can.
 func (s *stage) deleteRelease() {
 	s.t.Helper()
 	for _, r := range s.releases() {

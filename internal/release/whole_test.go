@@ -24,10 +24,10 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// bin is where the tests put what they build.
+// bin is the folder for programs that the tests build.
 var bin string
 
-// run runs the tests with such a folder.
+// run creates that folder, and runs the tests.
 func run(m *testing.M) (code int) {
 	var err error
 	if bin, err = os.MkdirTemp("", "ghhelper-test-*"); err != nil {
@@ -37,7 +37,7 @@ func run(m *testing.M) (code int) {
 	return m.Run()
 }
 
-// program is ghhelper, built once for all tests.
+// program builds ghhelper, once for all tests.
 var program = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(bin, "ghhelper")
 	out, err := exec.Command("go", "build", "-o", path, "github.com/kubestellar/actions/cmd/ghhelper").CombinedOutput()
@@ -47,15 +47,14 @@ var program = sync.OnceValues(func() (string, error) {
 	return path, err
 })
 
-// whole is a stage on which the whole train is run, by processes: the release,
-// its dispatch, and the downstream's bump.
+// whole is a stage for a release, its dispatch and the downstream's bump, each as a process.
 type whole struct {
 	*stage
 	consumer git.Repo
-	group    atomic.Int64 // of the process that runs
+	group    atomic.Int64 // the process group of the running process
 	extra    []string     // environment
-	said     strings.Builder
-	temp     string // where processes put what is temporary
+	output   strings.Builder
+	temp     string // the processes' folder for temporary files
 }
 
 const (
@@ -90,41 +89,42 @@ func newWhole(t *testing.T) *whole {
 	return w
 }
 
-// ride runs the train: the release, and what a receiving workflow does with each
-// event that has come, which is to take two words of it.
+// ride runs the release, and then a bump for each dispatched event, as a receiving workflow
+// does.
 func (w *whole) ride() error {
 	if err := w.process(w.clone.Dir, "release", "0.2.0", "--report", filepath.Join(w.temp, "report"), "--verbose"); err != nil {
 		return err
 	}
 	for _, event := range w.Forge.Dispatches(consumer) {
-		var said gh.Event
-		w.must(json.Unmarshal(event.ClientPayload, &said))
-		if err := w.process(w.consumer.Dir, "bump", "--pull-request", "--", said.Component, said.Version); err != nil {
+		var payload gh.Event
+		w.must(json.Unmarshal(event.ClientPayload, &payload))
+		if err := w.process(w.consumer.Dir, "bump", "--pull-request", "--", payload.Component, payload.Version); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// process runs ghhelper with all that it starts in a group of its own.
+// process runs ghhelper in a process group of its own.
 func (w *whole) process(dir string, args ...string) error {
 	path, err := program()
 	w.must(err)
 	cmd := exec.Command(path, args...)
-	cmd.Dir, cmd.Env, cmd.SysProcAttr = dir, slices.Concat(w.clone.Env, []string{"TMPDIR=" + w.temp}, w.extra), &syscall.SysProcAttr{Setpgid: true}
+	cmd.Dir, cmd.Env = dir, slices.Concat(w.clone.Env, []string{"TMPDIR=" + w.temp}, w.extra)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out := new(strings.Builder)
 	cmd.Stdout, cmd.Stderr = out, out
 	w.must(cmd.Start())
 	w.group.Store(int64(cmd.Process.Pid))
 	err = cmd.Wait()
-	w.said.WriteString(out.String())
+	w.output.WriteString(out.String())
 	if err != nil {
 		return fmt.Errorf("ghhelper %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return nil
 }
 
-// A moment is when the process dies, seen from a request.
+// A moment is the time at which the process dies, relative to a request.
 type moment string
 
 const (
@@ -133,8 +133,7 @@ const (
 	answerLost moment = "after it with the answer lost"
 )
 
-// killAt kills the process, and all that it has started, at the nth request with
-// an effect.
+// killAt kills the process group at the nth request with an effect.
 func (w *whole) killAt(n int, when moment) (killed func() bool) {
 	var seen atomic.Int64
 	var died atomic.Bool
@@ -145,7 +144,7 @@ func (w *whole) killAt(n int, when moment) (killed func() bool) {
 	w.Intercept(func(r networktest.Request) networktest.Fault {
 		switch {
 		case died.Load():
-			return networktest.Fault{CutBefore: true} // it was on its way
+			return networktest.Fault{CutBefore: true} // it was already sent
 		case seen.Load() > int64(n): // the next one, of any kind
 			kill()
 			return networktest.Fault{CutBefore: true}
@@ -163,26 +162,25 @@ func (w *whole) killAt(n int, when moment) (killed func() bool) {
 	return died.Load
 }
 
-// end is all that anybody can see of the world, the downstream included.
+// end returns the state of the registries and GitHub, including the downstream.
 func (w *whole) end() string {
 	w.t.Helper()
 	var b strings.Builder
 	b.WriteString(w.state())
 	fmt.Fprintln(&b, w.git(w.Forge.RepositoryDir(consumer), "for-each-ref", "--format=%(refname) %(tree) %(contents:subject)"))
 	for _, p := range w.Forge.PullRequests(consumer) {
-		p.HeadSHA = "" // which comes of the time, too
+		p.HeadSHA = "" // it depends on the time
 		fmt.Fprintf(&b, "%+v\n", p)
 	}
 	return b.String()
 }
 
-// The process dies at each request with an effect of the whole train: before it,
-// after it, and after it with the answer lost. Everything is started again, and
-// must end as if nothing had happened: nothing twice, nothing lost, and no half
-// release in between.
+// The process dies at each request with an effect: before it, after it, and after it with
+// the answer lost. Everything runs again. The state must then be as after a run without a
+// fault, and in between there must be no incomplete release.
 //
-// The requests are those of a recording. CI takes all three moments; else it is
-// the worst of them alone.
+// The requests are those of a recording. CI tests all three moments, otherwise only the
+// last is tested.
 func TestTheProcessDiesAtEachEffect(t *testing.T) {
 	t.Parallel()
 	recording := newWhole(t)
@@ -204,7 +202,7 @@ func TestTheProcessDiesAtEachEffect(t *testing.T) {
 	for i, request := range effects {
 		for _, when := range moments {
 			if when == afterIt && i == len(effects)-1 {
-				continue // there is no request by which to see that it is over
+				continue // no later request shows that it is over
 			}
 			name := fmt.Sprintf("%03d %s %s%s, %s", i, request.Method, request.Host, request.Path, when)
 			t.Run(strings.ReplaceAll(name, "/", "|"), func(t *testing.T) {
@@ -222,15 +220,15 @@ func TestTheProcessDiesAtEachEffect(t *testing.T) {
 				}
 				w.noSecret()
 				if diff := cmp.Diff(want, w.end()); diff != "" {
-					t.Errorf("the world did not end as undisturbed (-want +got):\n%s\nbefore: %v", diff, died)
+					t.Errorf("the state differs from that without a fault (-want +got):\n%s\nbefore: %v", diff, died)
 				}
 			})
 		}
 	}
 }
 
-// forms are the texts by which a token can be known: itself and, wherever it
-// stands in what is encoded, its Base64, which Basic authentication uses.
+// forms returns the texts that reveal a token: the token, and its Base64 form at each offset,
+// because Basic authentication encodes it.
 func forms(token string) []string {
 	all := []string{token}
 	for before := range 3 {
@@ -240,43 +238,45 @@ func forms(token string) []string {
 	return all
 }
 
-// noSecret: the token is in nothing that was printed, written or left behind; of
-// these, a process that was killed leaves the most.
+// noSecret checks that the token was not printed, written or left behind. A killed process
+// leaves the most files.
 func (w *whole) noSecret() {
 	w.t.Helper()
 	searched := 0
-	look := func(what string, data []byte) {
+	search := func(name string, data []byte) {
 		searched++
 		for _, form := range forms(w.Token()) {
 			if i := bytes.Index(data, []byte(form)); i >= 0 {
-				w.t.Errorf("%s holds the token: …%s…", what, data[max(0, i-80):i])
+				w.t.Errorf("%s contains the token: …%s…", name, data[max(0, i-80):i])
 			}
 		}
 	}
-	look("what was printed", []byte(w.said.String()))
+	search("the output", []byte(w.output.String()))
 	for _, dir := range []string{w.temp, w.clone.Dir, w.consumer.Dir} {
 		w.must(filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || !entry.Type().IsRegular() {
 				return err
 			}
 			data, err := os.ReadFile(path)
-			look(path, data)
+			search(path, data)
 			return err
 		}))
 	}
 	for _, p := range w.Forge.PullRequests(consumer) {
-		look("the pull request", []byte(p.Title+p.Body+strings.Join(p.Comments, "")))
+		search("the pull request", []byte(p.Title+p.Body+strings.Join(p.Comments, "")))
 	}
 	if searched < 50 {
-		w.t.Fatalf("only %d things were searched", searched)
+		w.t.Fatalf("only %d texts were searched", searched)
 	}
 }
 
-// Everything with a known token, all traces on, and everything searched: also
-// where a host refuses the token, or fails.
-func TestTheTokenIsNowhere(t *testing.T) {
+// The token is not revealed even with all traces on, or if a host refuses it or fails.
+func TestTheTokenIsNotRevealed(t *testing.T) {
 	t.Parallel()
-	traces := []string{"GIT_TRACE=1", "GIT_TRACE_CURL=1", "GIT_CURL_VERBOSE=1", "GIT_TRACE_PACKET=1", "GIT_TRACE_REDACT=0", "GODEBUG=http2debug=2", "RUNNER_DEBUG=1", "ACTIONS_STEP_DEBUG=true"}
+	traces := []string{
+		"GIT_TRACE=1", "GIT_TRACE_CURL=1", "GIT_CURL_VERBOSE=1", "GIT_TRACE_PACKET=1", "GIT_TRACE_REDACT=0",
+		"GODEBUG=http2debug=2", "RUNNER_DEBUG=1", "ACTIONS_STEP_DEBUG=true",
+	}
 	refusals := map[string]networktest.Fault{
 		"refused": {Status: http.StatusUnauthorized, Header: http.Header{"Www-Authenticate": {`Basic realm="x"`}}, Body: `{"message":"Bad credentials"}`},
 		"denied":  {Status: http.StatusForbidden, Body: `{"message":"Resource not accessible by integration"}`},
@@ -285,7 +285,8 @@ func TestTheTokenIsNowhere(t *testing.T) {
 	t.Run("undisturbed", func(t *testing.T) {
 		t.Parallel()
 		w := newWhole(t)
-		w.extra = append(traces, "GITHUB_ACTIONS=true", "GITHUB_STEP_SUMMARY="+filepath.Join(w.temp, "summary.md"), "GITHUB_OUTPUT="+filepath.Join(w.temp, "output"))
+		w.extra = append(traces, "GITHUB_ACTIONS=true",
+			"GITHUB_STEP_SUMMARY="+filepath.Join(w.temp, "summary.md"), "GITHUB_OUTPUT="+filepath.Join(w.temp, "output"))
 		w.must(w.ride())
 		w.noSecret()
 	})
@@ -296,13 +297,13 @@ func TestTheTokenIsNowhere(t *testing.T) {
 				w := newWhole(t)
 				w.extra = append(traces, "GITHUB_ACTIONS=true")
 				w.Intercept(func(r networktest.Request) networktest.Fault {
-					if r.Host == host && (r.Effect || host == "github.com") { // git reads alone
+					if r.Host == host && (r.Effect || host == "github.com") { // git only reads
 						return fault
 					}
 					return networktest.Fault{}
 				})
 				if err := w.ride(); err == nil {
-					t.Error("nothing went wrong")
+					t.Error("there was no error")
 				}
 				w.noSecret()
 			})
