@@ -48,7 +48,7 @@ func (r *Releaser) BaseImages() ([]string, error) {
 
 // Build only builds the commit, into a staging tag and a draft.
 func (r *Releaser) Build(ctx context.Context) (goreleaser.Results, error) {
-	rev, err := r.look(ctx)
+	rev, err := r.inspect(ctx)
 	if err != nil {
 		return goreleaser.Results{}, err
 	}
@@ -75,7 +75,7 @@ func (r *Releaser) build(ctx context.Context, rev revision) (goreleaser.Results,
 	stage := goreleaser.Stage{GitTag: r.Version.Tag(), Name: r.stageName(rev), Public: !release.Draft}
 	built, err := r.Goreleaser.Stage(ctx, config, stage)
 	if err == nil {
-		err = r.declaredImages(slices.Collect(maps.Keys(built.Images)))
+		err = r.checkDeclared(slices.Collect(maps.Keys(built.Images)))
 	}
 	return built, fmt.Sprintf("goreleaser built %s and %s",
 		report.Count(len(built.Images), "image"), report.Count(len(built.Files), "file")), err
@@ -83,7 +83,7 @@ func (r *Releaser) build(ctx context.Context, rev revision) (goreleaser.Results,
 
 // checkBase checks that a base image is named by digest and exists. ghhelper's own base
 // image may be absent if it can be pushed.
-func (r *Releaser) mayBase(ctx context.Context, base string) error {
+func (r *Releaser) checkBase(ctx context.Context, base string) error {
 	at, digest, pinned := strings.Cut(base, "@")
 	if !pinned {
 		return outcome.Usagef("%s: base_image %q is not named by digest: write it as %s@sha256:…",
@@ -127,9 +127,9 @@ func ourBase(digest string) (v1.ImageIndex, error) {
 	return ours, nil
 }
 
-// declaredImages checks that goreleaser builds the images that delivery.yaml declares, and
+// checkDeclared checks that goreleaser builds the images that delivery.yaml declares, and
 // no others.
-func (r *Releaser) declaredImages(built []string) error {
+func (r *Releaser) checkDeclared(built []string) error {
 	own := r.File.Own()
 	var errs []error
 	declared := map[string]bool{}

@@ -45,7 +45,7 @@ func (r *Releaser) checkCharts(
 	return artifacts, did, err
 }
 
-// images returns the built images. declaredImages has checked that none is missing.
+// images returns the built images. checkDeclared has checked that none is missing.
 func (r *Releaser) images(built goreleaser.Results) []promotion {
 	var all []promotion
 	for _, name := range r.File.Own().OfKind(delivery.Image) {

@@ -21,30 +21,29 @@ import (
 	"github.com/kubestellar/actions/internal/verify"
 )
 
-// revision is what preflight learnt of the commit that is released.
+// revision is the commit to release, as preflight found it.
 type revision struct {
-	commit string
-	time   time.Time
-	found  find.Found
-	// named are the targets outside this release that it refers to. standIns are those among them that are stand-ins.
-	named    resolve.Named
-	standIns []decide.Unchecked
+	commit   string
+	time     time.Time
+	found    find.Found
+	named    resolve.Named      // the targets outside this release
+	standIns []decide.Unchecked // the stand-ins among them
 }
 
-// rights tells whether all may be written that a run writes, and seen by those
-// whom it is for.
+// rights checks that a run may write everything that it writes. It returns findings for
+// packages that are not public.
 type rights func(context.Context) ([]decide.Finding, error)
 
-// preflight asks everything that can be asked before anything is changed, and
-// reports all that is wrong, not the first.
+// preflight checks everything that can be checked before anything is changed, and reports
+// all findings.
 func (r *Releaser) preflight(ctx context.Context, rights rights) (revision, string, error) {
 	var state, private []decide.Finding
 	var stateErr, rightsErr error
-	var group sync.WaitGroup // each asks somebody else
-	group.Go(func() { state, stateErr = r.gitState(ctx, r.Commit) })
+	var group sync.WaitGroup // each queries another server
+	group.Go(func() { state, stateErr = r.checkGit(ctx, r.Commit) })
 	group.Go(func() { private, rightsErr = rights(ctx) })
 	defer group.Wait()
-	rev, err := r.look(ctx)
+	rev, err := r.inspect(ctx)
 	if err != nil {
 		return rev, "", err
 	}
@@ -52,11 +51,12 @@ func (r *Releaser) preflight(ctx context.Context, rights rights) (revision, stri
 	group.Wait()
 	findings = slices.Concat(decide.Errors(decide.Check(r.File, rev.found)), findings, state, private)
 	err = errors.Join(decide.Found(findings), err, stateErr, rightsErr)
-	return rev, fmt.Sprintf("%s, %s seen; tree, tag and rights are in order", report.Count(len(find.Pins(rev.found.References)), "reference"), report.Count(len(rev.named), "target")), err
+	return rev, fmt.Sprintf("%s, %s seen; tree, tag and rights are in order",
+		report.Count(len(find.Pins(rev.found.References)), "reference"), report.Count(len(rev.named), "target")), err
 }
 
-// look reads the commit that is checked out.
-func (r *Releaser) look(ctx context.Context) (revision, error) {
+// inspect finds the references in the commit.
+func (r *Releaser) inspect(ctx context.Context) (revision, error) {
 	at, err := r.Repo.CommitTime(ctx, r.Commit)
 	if err != nil {
 		return revision{commit: r.Commit}, err
@@ -65,20 +65,24 @@ func (r *Releaser) look(ctx context.Context) (revision, error) {
 	return revision{commit: r.Commit, time: at, found: found}, err
 }
 
-// mayRelease: everything that a release writes may be written, and there is
-// what builds it.
+// mayRelease checks the rights for everything that a release writes, and that the commit can
+// be built.
 func (r *Releaser) mayRelease(ctx context.Context) ([]decide.Finding, error) {
 	own := r.File.Own()
 	private, err := r.private(ctx, own.ArtifactNames())
-	rights := []error{err, r.mayPush(ctx, own.ArtifactNames()), r.Forge.CheckWrite(ctx, own.Repository), r.mayBuild(ctx)}
-	for _, downstream := range r.File.Downstreams {
-		rights = append(rights, r.Downstreams.CheckWrite(ctx, downstream))
+	errs := []error{
+		err,
+		r.mayPush(ctx, own.ArtifactNames()),
+		r.Forge.CheckWrite(ctx, own.Repository),
+		r.mayBuild(ctx),
 	}
-	return private, errors.Join(rights...)
+	for _, downstream := range r.File.Downstreams {
+		errs = append(errs, r.Downstreams.CheckWrite(ctx, downstream))
+	}
+	return private, errors.Join(errs...)
 }
 
-// mayPublishCharts is mayRelease for the charts alone, which need no build and
-// tell nobody.
+// mayPublishCharts is mayRelease for the charts, which need no build and no dispatch.
 func (r *Releaser) mayPublishCharts(ctx context.Context) ([]decide.Finding, error) {
 	charts := r.File.Own().OfKind(delivery.Chart)
 	var private []decide.Finding
@@ -88,13 +92,14 @@ func (r *Releaser) mayPublishCharts(ctx context.Context) ([]decide.Finding, erro
 	group.Go(func() { pushErr = r.mayPush(ctx, charts) })
 	tagged, err := r.remoteTag(ctx)
 	if err == nil && tagged == "" {
-		err = outcome.Wrongf("%s has no tag %s: charts are published of a tag, so push it first", r.File.Own().Repository, r.Version.Tag())
+		err = outcome.Wrongf("%s has no tag %s: charts are published from a tag, so push it first",
+			r.File.Own().Repository, r.Version.Tag())
 	}
 	group.Wait()
 	return private, errors.Join(err, privateErr, pushErr)
 }
 
-// remoteTag is the commit of this version's tag in the repository, "" without one.
+// remoteTag returns the commit of this version's tag in the repository, "" if there is none.
 func (r *Releaser) remoteTag(ctx context.Context) (string, error) {
 	answer := r.recent.Resolve(ctx, resolve.GitTagOf(r.File.Self, r.File.Own().Repository, r.Version))
 	if answer.Absent() {
@@ -103,30 +108,30 @@ func (r *Releaser) remoteTag(ctx context.Context) (string, error) {
 	return answer.Revision, answer.Err
 }
 
-// mayBuild: the builder's configuration fits delivery.yaml, its commands are
-// there, and so is what the images are built on, or it may be pushed.
+// mayBuild checks everything that would make the build fail after several minutes:
+// goreleaser's configuration, its commands, and the base images.
 func (r *Releaser) mayBuild(ctx context.Context) error {
 	config, err := goreleaser.Load(r.Tree)
 	if err != nil {
 		return err
 	}
 	if config == nil {
-		return r.declaredImages(nil)
+		return r.checkDeclared(nil)
 	}
-	errs := []error{r.Goreleaser.Check(config), config.CheckStaged(), r.declaredImages(config.Images())}
+	errs := []error{r.Goreleaser.Check(config), config.CheckStaged(), r.checkDeclared(config.Images())}
 	for _, base := range config.BaseImages() {
-		errs = append(errs, r.mayBase(ctx, base))
+		errs = append(errs, r.checkBase(ctx, base))
 	}
 	return errors.Join(errs...)
 }
 
-// gitState: the tree is clean, the tag free or on this commit, the commit on
-// main or a release branch.
-func (r *Releaser) gitState(ctx context.Context, commit string) ([]decide.Finding, error) {
+// checkGit checks that the tree is clean, that the tag is free or on this commit, and that
+// the commit is on main or a release branch.
+func (r *Releaser) checkGit(ctx context.Context, commit string) ([]decide.Finding, error) {
 	var dirty []string
 	var branch, here, remote string
 	errs := make([]error, 4)
-	var group sync.WaitGroup // each waits for a git of its own
+	var group sync.WaitGroup // each runs its own git process
 	group.Go(func() { dirty, errs[0] = r.Repo.Dirty(ctx, r.Untracked...) })
 	group.Go(func() { branch, errs[1] = r.Repo.ReleasedFrom(ctx, r.remote(), commit) })
 	group.Go(func() { here, errs[2] = r.Repo.LocalTag(ctx, r.Version.Tag()) })
@@ -136,12 +141,12 @@ func (r *Releaser) gitState(ctx context.Context, commit string) ([]decide.Findin
 	if branch == "" && errs[1] == nil {
 		findings = append(findings, decide.OffBranch(commit, r.File.Own().Repository))
 	}
-	moves := decide.TagStays(r.Version, commit, map[string]string{"here": here, "at " + r.File.Own().Repository: remote})
-	return append(findings, moves...), errors.Join(errs...)
+	tags := map[string]string{"here": here, "at " + r.File.Own().Repository: remote}
+	return append(findings, decide.TagStays(r.Version, commit, tags)...), errors.Join(errs...)
 }
 
-// references checks that everything the tree refers to outside this release, and everything in lock step with it, is
-// published.
+// references checks that everything the tree refers to outside this release, and everything
+// in lock step with it, is published.
 func (r *Releaser) references(ctx context.Context, rev *revision) ([]decide.Finding, error) {
 	others := slices.DeleteFunc(slices.Clone(rev.found.References), func(reference ref.Reference) bool {
 		return reference.Component == r.File.Self
@@ -161,9 +166,11 @@ func (r *Releaser) references(ctx context.Context, rev *revision) ([]decide.Find
 	return append(asked.Findings, wrong...), errors.Join(err, tagErr)
 }
 
-// ask queries targets, without rendering the charts among them. It returns the accepted stand-ins apart from the
-// rest that could not be checked, which is an error.
-func (r *Releaser) ask(ctx context.Context, named resolve.Named, by resolve.Resolver) (*verify.Asked, []decide.Unchecked, error) {
+// ask queries targets, without rendering the charts among them. It returns the accepted
+// stand-ins. Any other target that could not be checked is an error.
+func (r *Releaser) ask(
+	ctx context.Context, named resolve.Named, by resolve.Resolver,
+) (*verify.Asked, []decide.Unchecked, error) {
 	policy := decide.RefuseStandIns
 	if r.AcceptStandIns {
 		policy = decide.ListStandIns
@@ -180,8 +187,8 @@ func (r *Releaser) ask(ctx context.Context, named resolve.Named, by resolve.Reso
 	return asked, standIns, decide.Unanswered(open)
 }
 
-// mayPush: each place that these artifacts of ours go to may be pushed to by
-// who pushes there.
+// mayPush checks the right to push each of these artifacts. Images are pushed with the
+// credentials of goreleaser.
 func (r *Releaser) mayPush(ctx context.Context, artifacts []string) error {
 	errs := make([]error, len(artifacts))
 	var group sync.WaitGroup

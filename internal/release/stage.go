@@ -18,26 +18,33 @@ import (
 	"github.com/kubestellar/actions/internal/resolve"
 )
 
-// stamped are the copies of charts and hooks.
+// stamped contains the stamped copies of charts and hooks.
 type stamped struct {
 	charts   []chart // in the order in which they may be published
 	hooks    []apply.Stamped
-	standIns []decide.Unchecked // that only renderings of the charts name
+	standIns []decide.Unchecked // the stand-ins that only the charts' renderings name
 }
 
-// chart is a stamped chart and where it goes.
+// chart is a stamped chart, with the location and tag that it is published under.
 type chart struct {
 	apply.Stamped
 	at, tag string
-	named   resolve.Named // by its renderings
+	named   resolve.Named // the targets in its renderings
 }
 
-// stamp writes the stamped copies of charts and hooks, and looks whether what
-// the charts render to is published, as far as others publish it: a tag is
-// burned if that shows only after it.
+// stamp writes the stamped copies of charts and hooks. It also checks that the charts'
+// renderings refer to nothing unpublished outside this release: found after the tag step,
+// that would cost a version.
 func (r *Releaser) stamp(ctx context.Context, rev revision, dir string) (stamped, string, error) {
-	stamper := apply.Stamper{Tree: r.Tree, File: r.File, Version: r.Version, Time: rev.time, Fetch: r.Registry.Chart, AcceptStandIns: r.AcceptStandIns, Recorded: true}
-	copies, err := stamper.Stamp(ctx, dir)
+	copies, err := apply.Stamper{
+		Tree:           r.Tree,
+		File:           r.File,
+		Version:        r.Version,
+		Time:           rev.time,
+		Fetch:          r.Registry.Chart,
+		AcceptStandIns: r.AcceptStandIns,
+		Recorded:       true,
+	}.Stamp(ctx, dir)
 	if err != nil {
 		return stamped{}, "", err
 	}
@@ -55,10 +62,11 @@ func (r *Releaser) stamp(ctx context.Context, rev revision, dir string) (stamped
 	if done.standIns, err = r.requirePublished(ctx, r.elsewhere(rev, done.charts), r.recent); err != nil {
 		return done, "", err
 	}
-	return done, fmt.Sprintf("%s in copies of %s; what the renderings of %s name is published", report.Count(edits, "place"), report.Count(len(copies), "source"), report.Count(len(done.charts), "chart")), nil
+	return done, fmt.Sprintf("%s in copies of %s; everything in the renderings of %s is published",
+		report.Count(edits, "place"), report.Count(len(copies), "source"), report.Count(len(done.charts), "chart")), nil
 }
 
-// staged is what nobody can see by its final name yet.
+// staged contains the artifacts that do not have their final names yet.
 type staged struct {
 	charts []stagedChart
 	files  []goreleaser.File // all assets of the release
@@ -71,8 +79,10 @@ type stagedChart struct {
 }
 
 // stage pushes the charts, and adds the hooks to the draft release.
-func (r *Releaser) stage(ctx context.Context, rev revision, done stamped, built goreleaser.Results) (staged, string, error) {
-	charts, said, err := r.stageCharts(ctx, rev, done, built)
+func (r *Releaser) stage(
+	ctx context.Context, rev revision, done stamped, built goreleaser.Results,
+) (staged, string, error) {
+	charts, did, err := r.stageCharts(ctx, rev, done, built)
 	if err != nil {
 		return staged{}, "", err
 	}
@@ -80,13 +90,15 @@ func (r *Releaser) stage(ctx context.Context, rev revision, done stamped, built 
 	if err != nil {
 		return staged{}, "", err
 	}
-	return staged{charts, slices.Concat(built.Files, hooks)}, said + "; " + report.Count(len(hooks), "more asset") + " in the release's draft", nil
+	did += "; " + report.Count(len(hooks), "more asset") + " in the release's draft"
+	return staged{charts, slices.Concat(built.Files, hooks)}, did, nil
 }
 
-// stageCharts pushes the charts to the staging tag, by dependency: each only
-// after everything that its rendering refers to was seen, in the world or
-// among what this release has staged.
-func (r *Releaser) stageCharts(ctx context.Context, rev revision, done stamped, built goreleaser.Results) ([]stagedChart, string, error) {
+// stageCharts pushes the charts to the staging tag in the order of their dependencies. First
+// it checks that everything in a chart's renderings is published or already staged.
+func (r *Releaser) stageCharts(
+	ctx context.Context, rev revision, done stamped, built goreleaser.Results,
+) ([]stagedChart, string, error) {
 	table := r.imageTable(built)
 	var charts []stagedChart
 	for _, c := range done.charts {
@@ -104,10 +116,10 @@ func (r *Releaser) stageCharts(ctx context.Context, rev revision, done stamped, 
 		table[c.at+":"+c.tag] = digest
 		charts = append(charts, stagedChart{c, digest})
 	}
-	return charts, report.Count(len(charts), "chart") + ", each after what it refers to was seen", nil
+	return charts, report.Count(len(charts), "chart") + ", each after everything that it refers to", nil
 }
 
-// imageTable are the final names of the staged images.
+// imageTable returns the digests of the staged images by their final names.
 func (r *Releaser) imageTable(built goreleaser.Results) map[string]string {
 	table := map[string]string{}
 	for _, a := range r.File.Own().Artifacts {
@@ -118,8 +130,7 @@ func (r *Releaser) imageTable(built goreleaser.Results) map[string]string {
 	return table
 }
 
-// orderCharts renders the charts and sorts them so that each follows those
-// that it refers to.
+// orderCharts renders the charts, and sorts each after the charts that it refers to.
 func (r *Releaser) orderCharts(copies []apply.Stamped) ([]chart, error) {
 	needs := map[string][]string{}
 	byName := map[string]chart{}
@@ -146,7 +157,7 @@ func (r *Releaser) orderCharts(copies []apply.Stamped) ([]chart, error) {
 	return charts, err
 }
 
-// allRendered is rendered for several charts.
+// allRendered calls rendered for several charts.
 func (r *Releaser) allRendered(charts []apply.Stamped) ([]resolve.Named, error) {
 	named, errs := make([]resolve.Named, len(charts)), make([]error, len(charts))
 	var group sync.WaitGroup
@@ -157,8 +168,8 @@ func (r *Releaser) allRendered(charts []apply.Stamped) ([]resolve.Named, error) 
 	return named, errors.Join(errs...)
 }
 
-// rendered is what a chart names when it is rendered with its own values and
-// those that it is tested with. What must never be in a rendering is a finding.
+// rendered returns the targets in a chart's renderings, with its own values and its test
+// values. A reference that must never be in a rendering is a finding.
 func (r *Releaser) rendered(s apply.Stamped) (resolve.Named, error) {
 	sets, err := render.ReadValues(r.Tree, r.File.Own().Artifacts[s.Artifact].Values)
 	if err != nil {
@@ -179,7 +190,8 @@ func (r *Releaser) rendered(s apply.Stamped) (resolve.Named, error) {
 	return named, decide.Found(findings)
 }
 
-// elsewhere returns the targets outside this release that the charts name and preflight has not checked.
+// elsewhere returns the targets outside this release that the charts name, except those that
+// preflight has checked.
 func (r *Releaser) elsewhere(rev revision, charts []chart) resolve.Named {
 	named := resolve.Named{}
 	for _, c := range charts {
@@ -192,18 +204,22 @@ func (r *Releaser) elsewhere(rev revision, charts []chart) resolve.Named {
 	return named
 }
 
-// requirePublished checks that the targets exist, except the ignored ones, and that images of ours were built from this
-// commit. It returns the accepted stand-ins.
-func (r *Releaser) requirePublished(ctx context.Context, named resolve.Named, by resolve.Resolver) ([]decide.Unchecked, error) {
+// requirePublished checks that the targets exist, except the ignored ones, and that images of
+// ours were built from this commit. It returns the accepted stand-ins.
+func (r *Releaser) requirePublished(
+	ctx context.Context, named resolve.Named, by resolve.Resolver,
+) ([]decide.Unchecked, error) {
 	asked, standIns, err := r.ask(ctx, named, by)
 	others, revisionErr := r.ownRevisions(ctx, asked.Answers)
 	return standIns, errors.Join(decide.Found(append(asked.Findings, others...)), err, revisionErr)
 }
 
-// ownRevisions: an image of ours that is published already, and that a chart
-// of this release runs, was built from this commit. Each is asked for its labels,
-// which the answers need not have: those of its platforms are not in its manifest.
-func (r *Releaser) ownRevisions(ctx context.Context, answers map[resolve.Target]resolve.Answer) ([]decide.Finding, error) {
+// ownRevisions checks that images of ours that are already published were built from this
+// commit. It queries their labels, because an answer may lack them: the labels of platforms
+// are not in the manifest.
+func (r *Releaser) ownRevisions(
+	ctx context.Context, answers map[resolve.Target]resolve.Answer,
+) ([]decide.Finding, error) {
 	var findings []decide.Finding
 	var errs []error
 	for _, target := range resolve.Sorted(answers) {
@@ -214,15 +230,19 @@ func (r *Releaser) ownRevisions(ctx context.Context, answers map[resolve.Target]
 		d, err := r.Registry.Describe(ctx, a.At, a.Digest)
 		errs = append(errs, err)
 		if revision := d.Labels[oci.KeyRevision]; err == nil && revision != r.Commit {
-			findings = append(findings, decide.Finding{Rule: "revision", Component: a.Component, Saw: fmt.Sprintf("%s with revision %q", a.Target, revision),
-				Want: "revision " + r.Commit, Help: "the image of this version was built from another commit"})
+			findings = append(findings, decide.Finding{
+				Rule:      "revision",
+				Component: a.Component,
+				Saw:       fmt.Sprintf("%s with revision %q", a.Target, revision),
+				Want:      "revision " + r.Commit,
+				Help:      "the image of this version was built from another commit",
+			})
 		}
 	}
 	return findings, errors.Join(errs...)
 }
 
-// stageHooks adds what goreleaser does not know, the stamped hooks, to the
-// draft release.
+// stageHooks uploads the stamped hooks, which goreleaser does not know, into the draft release.
 func (r *Releaser) stageHooks(ctx context.Context, hooks []apply.Stamped) ([]goreleaser.File, error) {
 	if len(hooks) == 0 {
 		return nil, nil

@@ -40,7 +40,6 @@ var unfinished = []string{
 	"internal/oci",
 	"internal/prove",
 	"internal/rehearsal",
-	"internal/release",
 	"internal/report",
 	"internal/tag",
 	"test/actions",
