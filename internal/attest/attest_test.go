@@ -386,8 +386,8 @@ func TestCouldNotCheck(t *testing.T) {
 		"gh prints something else": {func(s *scene) { s.v.Command = testkit.Tool(s.t, "true") }, "printed 0 entries of JSON"},
 		"GitHub forbids":           {answer("api.github.com", "/attestations/", 403), "looking for attestations in GitHub: "},
 		"GitHub fails":             {answer("api.github.com", "/attestations/", 500), "looking for attestations in GitHub: "},
-		"GitHub's store fails":     {answer(store, "/attestations/", 500), "the store of bundles, " + store + ", answered 500"},
-		"GitHub's store has other": {answer(store, "/attestations/", 204), "the store of bundles, " + store + ", answered 204"},
+		"GitHub's store fails":     {answer(store, "/attestations/", 500), "the storage host " + store + " answered 500"},
+		"GitHub's store has other": {answer(store, "/attestations/", 204), "the storage host " + store + " answered 204"},
 		"the manifest is away":     {func(s *scene) { s.must(s.Registry("ghcr.io").DeleteManifest("o/app", s.digest)) }, "not found in the registry"},
 	} {
 		t.Run(name, func(t *testing.T) {

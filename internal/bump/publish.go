@@ -117,7 +117,7 @@ func (a *attempt) openPull(ctx context.Context, tree, commit string) (*gh.Pull, 
 	if !errors.Is(err, gh.ErrConflict) {
 		return pull, err
 	}
-	other, readErr := a.Forge.MadePull(ctx, a.Repository, a.branchName())
+	other, readErr := a.Forge.WaitForPull(ctx, a.Repository, a.branchName())
 	if other == nil && readErr == nil {
 		readErr = a.stillThere(ctx, commit)
 	}

@@ -19,12 +19,12 @@ type Document struct {
 
 // Result is the result of one receiver.
 type Result struct {
-	Receiver string   `json:"receiver"`
-	Status   Status   `json:"state"` // empty if it was not notified
-	Run      *gh.Run  `json:"run,omitempty"`
-	Pull     *gh.Led  `json:"pull_request,omitempty"`
-	Notes    []string `json:"notes,omitempty"`
-	Error    string   `json:"error,omitempty"`
+	Receiver string      `json:"receiver"`
+	Status   Status      `json:"state"` // empty if it was not notified
+	Run      *gh.Run     `json:"run,omitempty"`
+	Pull     *gh.RunPull `json:"pull_request,omitempty"`
+	Notes    []string    `json:"notes,omitempty"`
+	Error    string      `json:"error,omitempty"`
 }
 
 // Announce checks a receiver, notifies it, and follows its run for the duration

@@ -68,7 +68,7 @@ func (a *Announcer) eventName() string {
 
 // find returns the run that shows that a receiver was notified, or nil.
 func (a *Announcer) find(ctx context.Context, receiver string) (*gh.Run, error) {
-	return a.Forge.Told(ctx, receiver, a.eventName(), a.Event.ID, a.Since)
+	return a.Forge.FindRun(ctx, receiver, a.eventName(), a.Event.ID, a.Since)
 }
 
 // Notify sends the event to a receiver, unless a run shows that it has it.

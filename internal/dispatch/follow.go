@@ -22,7 +22,7 @@ const (
 // Followed is the result of a run.
 type Followed struct {
 	Run  gh.Run
-	Pull *gh.Led // the pull request that it opened or updated, nil if there is none
+	Pull *gh.RunPull // the pull request that it opened or updated, nil if there is none
 }
 
 // Follow follows the run of a notified receiver to its end, for the duration of
@@ -78,7 +78,7 @@ func (w *watch) appears(ctx context.Context, sent Notification) (gh.Run, error) 
 // ends waits until the run has ended, and reports each change.
 func (w *watch) ends(ctx context.Context, id int64) (gh.Run, error) {
 	w.pause = 0
-	query := w.Forge.MadeRun
+	query := w.Forge.WaitForRun
 	for {
 		run, err := query(ctx, w.receiver, id)
 		query = w.Forge.Run
@@ -129,7 +129,7 @@ func (w *watch) reportChanges(ctx context.Context, run gh.Run) error {
 }
 
 // pull returns the pull request that bump opened or updated, or nil.
-func (a *Announcer) pull(ctx context.Context, receiver string, run gh.Run) (*gh.Led, error) {
+func (a *Announcer) pull(ctx context.Context, receiver string, run gh.Run) (*gh.RunPull, error) {
 	branches, err := a.branches(ctx, receiver)
 	if err != nil {
 		return nil, err

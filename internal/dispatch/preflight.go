@@ -99,7 +99,7 @@ func (a *Announcer) checkWorkflow(ctx context.Context, receiver string) ([]strin
 		Help: fmt.Sprintf("add %s to %s of %s, with run-name: ${{ inputs.id }}", at, a.Ref, receiver)}
 	file, err := a.read(ctx, receiver, at, a.Ref)
 	if errors.Is(err, gh.ErrAbsent) {
-		if err := a.Forge.Reaches(ctx, receiver); err != nil {
+		if err := a.Forge.CheckAccess(ctx, receiver); err != nil {
 			return nil, nil, err
 		}
 		finding.Saw = fmt.Sprintf("no %s at %s of %s", at, a.Ref, receiver)

@@ -13,7 +13,7 @@ func TestSummaryOnlyShows(t *testing.T) {
 	const evil = "a\"]\n  x[\"y|`<script>](javascript:x)\x1b\r"
 	result := func(text string) string {
 		return Document{Component: "app", Version: "1.0.0", Receivers: []Result{
-			{Receiver: text, Status: Sent, Run: &gh.Run{ID: 7, URL: text, Status: text}, Pull: &gh.Led{Number: 8, URL: text, State: text}},
+			{Receiver: text, Status: Sent, Run: &gh.Run{ID: 7, URL: text, Status: text}, Pull: &gh.RunPull{Number: 8, URL: text, State: text}},
 			{Receiver: text, Error: text},
 		}}.Markdown()
 	}

@@ -15,25 +15,26 @@ import (
 	"github.com/google/go-github/v62/github"
 )
 
-// Workflow is a workflow of a repository, as GitHub lists it.
+// Workflow is a workflow of a repository.
 type Workflow struct {
-	Path  string // of its file
+	Path  string // the workflow's file
 	State string
 }
 
-// Active tells whether the workflow is enabled.
+// Active reports whether the workflow is enabled.
 func (w Workflow) Active() bool { return w.State == "active" }
 
-// Workflows are those of a repository's default branch.
+// Workflows returns the workflows on a repository's default branch.
 func (c *Client) Workflows(ctx context.Context, repository string) ([]Workflow, error) {
 	return within[Workflow](ctx, c, "repos/"+repository+"/actions/workflows?per_page=100", "workflows")
 }
 
-// maxFile is the size in bytes above which GitHub's JSON leaves a file's content
-// out: https://docs.github.com/en/rest/repos/contents#get-repository-content
+// maxFile is the largest file in bytes whose content GitHub includes in JSON.
+// https://docs.github.com/en/rest/repos/contents#get-repository-content
 const maxFile = 1 << 20
 
-// ReadFile is a file of a repository at a ref, "" for the default branch.
+// ReadFile returns the content of a repository's file at a ref, or on the default
+// branch if ref is empty.
 func (c *Client) ReadFile(ctx context.Context, repository, path, ref string) ([]byte, error) {
 	at := "repos/" + repository + "/contents/" + (&url.URL{Path: path}).EscapedPath()
 	if ref != "" {
@@ -47,13 +48,13 @@ func (c *Client) ReadFile(ctx context.Context, repository, path, ref string) ([]
 		return nil, err
 	}
 	if file.Type != "file" || file.Encoding != "base64" || file.Size > maxFile {
-		return nil, fmt.Errorf("reading %s of %s: it is a %s of %d bytes in encoding %q, want a file of at most %d bytes in base64", path, repository, file.Type, file.Size, file.Encoding, maxFile)
+		return nil, fmt.Errorf("reading %s of %s: saw a %s of %d bytes in encoding %q, "+
+			"want a file of at most %d bytes in base64", path, repository, file.Type, file.Size, file.Encoding, maxFile)
 	}
 	return base64.StdEncoding.DecodeString(strings.ReplaceAll(file.Content, "\n", ""))
 }
 
-// Run is a run of a workflow. Of one that has only been started no more may be
-// known than its ID.
+// Run is a run of a workflow. Just after its start, only its ID may be known.
 type Run struct {
 	ID         int64     `json:"id"`
 	URL        string    `json:"html_url"`
@@ -63,13 +64,13 @@ type Run struct {
 	Created    time.Time `json:"created_at,omitzero"`
 }
 
-// State is what the run came to or, while it is not over, where it is.
+// State returns the run's conclusion, or its status if it has not completed.
 func (r Run) State() string { return cmp.Or(r.Conclusion, r.Status) }
 
-// Completed tells whether the run has come to its end.
+// Completed reports whether the run has completed.
 func (r Run) Completed() bool { return r.Status == "completed" }
 
-// Succeeded tells whether the run has come to a good end.
+// Succeeded reports whether the run has completed without a failure.
 func (r Run) Succeeded() bool {
 	return r.Completed() && (r.Conclusion == "success" || r.Conclusion == "neutral" || r.Conclusion == "skipped")
 }
@@ -82,14 +83,14 @@ type Job struct {
 	Conclusion string `json:"conclusion"`
 }
 
-// State is as that of a run.
+// State returns the job's conclusion, or its status if it has not completed.
 func (j Job) State() string { return cmp.Or(j.Conclusion, j.Status) }
 
-// Told looks for the newest run by which a receiver shows the event's ID: it
-// sets its run-name to it, and so GitHub shows it as the run's title. The event
-// is repository_dispatch or workflow_dispatch. Runs from before since are not
-// looked at; without it, the newest hundred are. nil without such a run.
-func (c *Client) Told(ctx context.Context, repository, event, id string, since time.Time) (*Run, error) {
+// FindRun returns the newest run that was started by an event with this ID, or nil. The
+// receiving workflow sets its run-name to the ID, and GitHub shows that as the run's
+// title. The event is repository_dispatch or workflow_dispatch. FindRun searches the
+// runs created after since, or the newest hundred if since is zero.
+func (c *Client) FindRun(ctx context.Context, repository, event, id string, since time.Time) (*Run, error) {
 	query := url.Values{"event": {event}, "per_page": {"100"}}
 	if !since.IsZero() {
 		query.Set("created", ">="+since.UTC().Format(time.RFC3339))
@@ -112,16 +113,16 @@ func (c *Client) Told(ctx context.Context, repository, event, id string, since t
 	return nil, nil
 }
 
-// Run looks at a run.
+// Run returns a run.
 func (c *Client) Run(ctx context.Context, repository string, id int64) (*Run, error) {
 	var run Run
 	err := c.get(ctx, fmt.Sprintf("repos/%s/actions/runs/%d", repository, id), &run)
 	return &run, err
 }
 
-// MadeRun is Run for one that has just been started: what GitHub shows lags some
-// seconds behind.
-func (c *Client) MadeRun(ctx context.Context, repository string, id int64) (run *Run, err error) {
+// WaitForRun returns a run that has just been started. It retries, because GitHub shows
+// new objects some seconds late.
+func (c *Client) WaitForRun(ctx context.Context, repository string, id int64) (run *Run, err error) {
 	_, looked := c.look(ctx, func(ctx context.Context) (bool, error) {
 		run, err = c.Run(ctx, repository, id)
 		if errors.Is(err, ErrAbsent) {
@@ -132,15 +133,15 @@ func (c *Client) MadeRun(ctx context.Context, repository string, id int64) (run 
 	return run, cmp.Or(looked, err)
 }
 
-// Jobs are the jobs of a run, at its latest attempt.
+// Jobs returns the jobs in the latest attempt of a run.
 func (c *Client) Jobs(ctx context.Context, repository string, run int64) ([]Job, error) {
-	return within[Job](ctx, c, fmt.Sprintf("repos/%s/actions/runs/%d/jobs?filter=latest&per_page=100", repository, run), "jobs")
+	path := fmt.Sprintf("repos/%s/actions/runs/%d/jobs?filter=latest&per_page=100", repository, run)
+	return within[Job](ctx, c, path, "jobs")
 }
 
-// DispatchWorkflow starts a workflow, called by its file's name, at a branch or
-// tag, with the event as its inputs. It tells the run's ID where the server does:
-// github.com does so if it is asked to, an Enterprise server before 3.21 refuses
-// the very question, and then the answer is 0.
+// DispatchWorkflow starts the workflow in a file on a branch or tag, with the event as
+// its inputs. It returns the run's ID, or 0 if the server does not return it: Enterprise
+// servers before 3.21 refuse to.
 // https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event
 func (c *Client) DispatchWorkflow(ctx context.Context, repository, file, ref string, e Event) (run int64, err error) {
 	path := "repos/" + repository + "/actions/workflows/" + url.PathEscape(file) + "/dispatches"
@@ -148,7 +149,7 @@ func (c *Client) DispatchWorkflow(ctx context.Context, repository, file, ref str
 		run, err = c.startWorkflow(ctx, path, ref, e)
 		return err
 	}, func(ctx context.Context) (bool, error) {
-		shown, err := c.Told(ctx, repository, "workflow_dispatch", e.ID, time.Time{})
+		shown, err := c.FindRun(ctx, repository, "workflow_dispatch", e.ID, time.Time{})
 		if shown != nil {
 			run = shown.ID
 		}
@@ -170,42 +171,46 @@ func (c *Client) startWorkflow(ctx context.Context, path, ref string, e Event) (
 		Run int64 `json:"workflow_run_id"`
 	}
 	err := c.post(ctx, path, ask, &answer)
-	if refusesDetails(err) { // so nothing has been started
+	if refusesDetails(err) { // then the server has started nothing
 		ask.Details = false
 		err = c.post(ctx, path, ask, &answer)
 	}
 	return answer.Run, err
 }
 
-// refusesDetails tells whether a server does not know the key return_run_details.
+// refusesDetails reports whether the server does not support return_run_details.
 func refusesDetails(err error) bool {
 	var answer *github.ErrorResponse
 	if !errors.As(err, &answer) {
 		return false
 	}
 	status := answer.Response.StatusCode
-	return (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) && strings.Contains(answer.Error(), "return_run_details")
+	return (status == http.StatusBadRequest || status == http.StatusUnprocessableEntity) &&
+		strings.Contains(answer.Error(), "return_run_details")
 }
 
-// Led is a pull request that a run has led to.
-type Led struct {
+// RunPull is a pull request that a run opened or updated.
+type RunPull struct {
 	Number int    `json:"number"`
 	URL    string `json:"html_url"`
 	State  string `json:"state"` // open or merged
 }
 
-// PullSince is the pull request from a branch of the repository itself, open or
-// merged, that was updated last, if that was not before since; nil without one.
-func (c *Client) PullSince(ctx context.Context, repository, branch string, since time.Time) (*Led, error) {
+// PullSince returns the open or merged pull request from a branch of the repository that
+// was updated last, or nil if no update was after since.
+func (c *Client) PullSince(ctx context.Context, repository, branch string, since time.Time) (*RunPull, error) {
 	var pulls []struct {
-		Led
+		RunPull
 		Updated  time.Time  `json:"updated_at"`
 		MergedAt *time.Time `json:"merged_at"`
 		Head     struct{ Ref string }
 	}
 	err := c.asOwner(ctx, repository, func(owner string) error {
 		pulls = nil
-		query := url.Values{"state": {"all"}, "head": {owner + ":" + branch}, "sort": {"updated"}, "direction": {"desc"}, "per_page": {"100"}}
+		query := url.Values{
+			"state": {"all"}, "head": {owner + ":" + branch},
+			"sort": {"updated"}, "direction": {"desc"}, "per_page": {"100"},
+		}
 		return c.get(ctx, "repos/"+repository+"/pulls?"+query.Encode(), &pulls)
 	})
 	if err != nil {
@@ -216,34 +221,34 @@ func (c *Client) PullSince(ctx context.Context, repository, branch string, since
 			p.State = "merged"
 		}
 		if p.Head.Ref == branch && !p.Updated.Before(since) && p.State != "closed" {
-			return &p.Led, nil
+			return &p.RunPull, nil
 		}
 	}
 	return nil, nil
 }
 
-// Event is the repository_dispatch that tells a downstream of a release. What
-// it says is a hint: the receiver resolves all of it for itself.
+// Event is the payload of the repository_dispatch that notifies a downstream of a
+// release. The receiver does not trust it, and checks the release itself.
 type Event struct {
 	Component string `json:"component"`
 	Version   string `json:"version"`
-	// ID is what the receiving workflow puts in its run-name, so that the
-	// sender can find the run: GitHub's answer names none.
+	// ID is the run-name that the receiving workflow sets. The sender finds the run by
+	// it, because GitHub's response contains no run.
 	ID string `json:"id"`
 }
 
-// EventType is the type of the dispatch that a release sends.
+// EventType is the type of the repository_dispatch event that a release sends.
 const EventType = "upstream-released"
 
-// NewEvent tells of a release. Its ID is the same on every try of one release,
-// so that a receiver that was told is not told again.
+// NewEvent returns the event for a release. Its ID is the same in each attempt, which
+// prevents notifying a receiver twice.
 func NewEvent(component, version string) Event {
 	return Event{component, version, component + " " + version}
 }
 
-// Dispatch sends the event to a repository. Where nobody knows whether it has
-// come, a run that shows the event's ID tells; without any it is sent again, which
-// a receiver must bear.
+// Dispatch sends the event to a repository. If the response was lost, it searches for a
+// run with the event's ID, and sends the event again if there is none. Receivers must
+// therefore accept an event twice.
 func (c *Client) Dispatch(ctx context.Context, repository string, e Event) error {
 	payload, err := json.Marshal(e)
 	if err != nil {
@@ -252,10 +257,11 @@ func (c *Client) Dispatch(ctx context.Context, repository string, e Event) error
 	owner, name := split(repository)
 	message := json.RawMessage(payload)
 	err = c.write(ctx, func() error {
-		_, _, err := c.api.Repositories.Dispatch(ctx, owner, name, github.DispatchRequestOptions{EventType: EventType, ClientPayload: &message})
+		options := github.DispatchRequestOptions{EventType: EventType, ClientPayload: &message}
+		_, _, err := c.api.Repositories.Dispatch(ctx, owner, name, options)
 		return err
 	}, func(ctx context.Context) (bool, error) {
-		run, err := c.Told(ctx, repository, "repository_dispatch", e.ID, time.Time{})
+		run, err := c.FindRun(ctx, repository, "repository_dispatch", e.ID, time.Time{})
 		return run != nil, err
 	})
 	if err != nil {
@@ -264,26 +270,25 @@ func (c *Client) Dispatch(ctx context.Context, repository string, e Event) error
 	return nil
 }
 
-// CheckState is what a check has come to.
+// CheckState is the state of a check.
 type CheckState int
 
 // The states of a check.
 const (
 	Green   CheckState = iota
-	Running            // it has not come to its end
+	Running            // not completed
 	Failed
 )
 
-// Check is a check run or a status on a commit: both are what GitHub calls a
-// status check.
+// Check is a check run or a commit status, which GitHub both calls status checks.
 type Check struct {
 	Name  string
 	State CheckState
-	Saw   string // GitHub's own word, such as in_progress or timed_out
-	URL   string // the page that tells more, or ""
+	Saw   string // the state in GitHub's terms, such as in_progress or timed_out
+	URL   string // the page with details, or ""
 }
 
-// Checks are the latest of each check run and status on a commit.
+// Checks returns the latest check runs and statuses of a commit.
 func (c *Client) Checks(ctx context.Context, repository, commit string) ([]Check, error) {
 	runs, err := within[struct {
 		Name, Status, Conclusion string
@@ -310,12 +315,13 @@ func (c *Client) Checks(ctx context.Context, repository, commit string) ([]Check
 	return all, nil
 }
 
-// Dispatched are the ids of the runs on a commit that were started by hand or by an event
-// from outside.
-func (c *Client) Dispatched(ctx context.Context, repository, commit string) ([]int64, error) {
+// DispatchedRuns returns the IDs of the runs on a commit that were started by hand or by
+// repository_dispatch.
+func (c *Client) DispatchedRuns(ctx context.Context, repository, commit string) ([]int64, error) {
 	var all []int64
 	for _, event := range []string{"repository_dispatch", "workflow_dispatch"} {
-		runs, err := within[struct{ ID int64 }](ctx, c, "repos/"+repository+"/actions/runs?head_sha="+commit+"&event="+event+"&per_page=100", "workflow_runs")
+		path := "repos/" + repository + "/actions/runs?head_sha=" + commit + "&event=" + event + "&per_page=100"
+		runs, err := within[struct{ ID int64 }](ctx, c, path, "workflow_runs")
 		if err != nil {
 			return nil, err
 		}
@@ -326,8 +332,9 @@ func (c *Client) Dispatched(ctx context.Context, repository, commit string) ([]i
 	return all, nil
 }
 
-// stateOfRun is green for what GitHub lets a pull request be merged with:
-// https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/collaborating-on-repositories-with-code-quality-features/about-status-checks
+// stateOfRun returns the state of a check run. Green are the conclusions with which
+// GitHub allows a merge.
+// https://docs.github.com/en/github/collaborating-with-issues-and-pull-requests/about-status-checks
 func stateOfRun(status, conclusion string) (CheckState, string) {
 	switch {
 	case status != "completed":
@@ -348,9 +355,9 @@ func stateOfStatus(state string) CheckState {
 	return Failed
 }
 
-// Required are the checks that rulesets demand of a branch. Those of classic
-// branch protection are not among them: few tokens may read these.
-func (c *Client) Required(ctx context.Context, repository, branch string) ([]string, error) {
+// RequiredChecks returns the checks that rulesets require for a branch. It does not
+// include classic branch protection, which few tokens can read.
+func (c *Client) RequiredChecks(ctx context.Context, repository, branch string) ([]string, error) {
 	type rule struct {
 		Type       string
 		Parameters struct {
@@ -367,14 +374,14 @@ func (c *Client) Required(ctx context.Context, repository, branch string) ([]str
 	return names, err
 }
 
-// Merged is the commit that a merge commit brought to its branch, "" for any
-// other commit. It is asked for here since a workflow's clone lacks parents.
-func (c *Client) Merged(ctx context.Context, repository, commit string) (string, error) {
+// MergedCommit returns the commit that a merge commit merged into its branch, or "" for
+// other commits. A workflow's shallow clone cannot answer this.
+func (c *Client) MergedCommit(ctx context.Context, repository, commit string) (string, error) {
 	var answer struct {
 		Parents []struct{ SHA string }
 	}
 	err := c.get(ctx, "repos/"+repository+"/commits/"+commit, &answer)
-	const merge = 2 // where it was merged into, and what was merged
+	const merge = 2 // the branch's previous commit, and the merged one
 	if err != nil || len(answer.Parents) != merge {
 		return "", err
 	}

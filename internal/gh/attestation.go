@@ -12,24 +12,22 @@ import (
 	"github.com/klauspost/compress/snappy"
 )
 
-// Bounds of what is read of attestations: bytes of one bundle, unpacked, and
-// bundles of one digest.
 const (
-	maxBundle  = 16 << 20
-	maxBundles = 1000
+	maxBundle  = 16 << 20 // bytes of one unpacked bundle
+	maxBundles = 1000     // bundles of one digest
 )
 
-// attestation is one item of GitHub's list. Since July 2026 a bundle is not in
-// the list but at an address, where it is packed (aaif-goose/goose#10557);
-// Enterprise servers may give either.
+// attestation is one item of GitHub's list. Since July 2026, the list contains the URL
+// of a compressed bundle instead of the bundle (aaif-goose/goose#10557). Enterprise
+// servers may return either.
 type attestation struct {
 	Bundle json.RawMessage `json:"bundle"`
 	URL    string          `json:"bundle_url"`
 }
 
-// Attestations are the Sigstore bundles that GitHub holds for what a repository
-// made with this digest, "sha256:…", each as JSON. None, and a server that knows
-// no attestations, is an empty list; an error means that it could not be asked.
+// Attestations returns the Sigstore bundles that GitHub stores for a repository's
+// artifact with a digest ("sha256:…"), each as JSON. The list is empty if there are
+// none, or if the server does not support attestations.
 // https://docs.github.com/en/rest/repos/attestations
 func (c *Client) Attestations(ctx context.Context, repository, digest string) ([][]byte, error) {
 	type page struct{ Attestations []attestation }
@@ -49,25 +47,26 @@ func (c *Client) Attestations(ctx context.Context, repository, digest string) ([
 			bundles = append(bundles, bundle)
 		}
 		if len(bundles) > maxBundles {
-			return nil, fmt.Errorf("reading attestations of %s: %s holds more than %d, which is more than are read", digest, repository, maxBundles)
+			return nil, fmt.Errorf("reading attestations of %s: %s has more than %d, which is the limit",
+				digest, repository, maxBundles)
 		}
 	}
 	return bundles, nil
 }
 
-// bundle is in the list, or at the address that the list gives.
+// bundle returns the bundle in an item, or the one at the item's URL.
 func (c *Client) bundle(ctx context.Context, a attestation) ([]byte, error) {
 	if len(a.Bundle) > 0 && !bytes.Equal(a.Bundle, []byte("null")) {
 		return a.Bundle, nil
 	}
 	if a.URL == "" {
-		return nil, errors.New("could not ask: GitHub gave neither the bundle nor its address")
+		return nil, errors.New("could not ask: GitHub returned neither the bundle nor its URL")
 	}
 	return c.fetchBundle(ctx, a.URL)
 }
 
-// fetchBundle goes without the token: the address is signed, and is not of
-// GitHub's API but of whatever stores things for it.
+// fetchBundle downloads a bundle without the token, because the URL is signed and not
+// on the API's host.
 func (c *Client) fetchBundle(ctx context.Context, address string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -79,7 +78,7 @@ func (c *Client) fetchBundle(ctx context.Context, address string) ([]byte, error
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("could not ask: the store of bundles, %s, answered %s", req.URL.Host, res.Status)
+		return nil, fmt.Errorf("could not ask: the storage host %s answered %s", req.URL.Host, res.Status)
 	}
 	packed, err := io.ReadAll(io.LimitReader(res.Body, maxBundle+1))
 	if err != nil {
@@ -88,13 +87,13 @@ func (c *Client) fetchBundle(ctx context.Context, address string) ([]byte, error
 	return unpack(packed)
 }
 
-// unpack undoes snappy's block format, unless what came is JSON as it is. Of the
-// two, snappy is tried first: a short text that is packed can look like JSON
-// with blanks before it, while no JSON text looks packed.
+// unpack decodes snappy's block format, or returns data if it is plain JSON. It tries
+// snappy first: short compressed data can look like JSON with leading blanks, but no
+// JSON looks compressed.
 func unpack(data []byte) ([]byte, error) {
 	size, err := snappy.DecodedLen(data)
 	if err == nil && (size > maxBundle || len(data) > maxBundle) && !json.Valid(data) {
-		return nil, fmt.Errorf("could not read the bundle of %d bytes: it is larger than %d", size, maxBundle)
+		return nil, fmt.Errorf("could not read the bundle: it has %d bytes, want at most %d", size, maxBundle)
 	}
 	if err == nil && size <= maxBundle {
 		if unpacked, err := snappy.Decode(nil, data); err == nil {
@@ -102,7 +101,7 @@ func unpack(data []byte) ([]byte, error) {
 		}
 	}
 	if !json.Valid(data) {
-		return nil, errors.New("could not read the bundle, which is neither JSON nor packed by snappy")
+		return nil, errors.New("could not read the bundle: it is neither JSON nor compressed with snappy")
 	}
 	return data, nil
 }

@@ -15,7 +15,7 @@ import (
 
 const digest = "sha256:982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1"
 
-// More than a page of them, in the order in which they were given.
+// More than a page of attestations, in their original order.
 func TestAttestations(t *testing.T) {
 	t.Parallel()
 	w, c := start(t, forge.Repository{})
@@ -42,7 +42,7 @@ func TestAttestations(t *testing.T) {
 	}
 }
 
-// The forms in which GitHub has given its answer, or might.
+// The forms of GitHub's response, past and possible.
 func TestAttestationsAnswers(t *testing.T) {
 	t.Parallel()
 	at := `{"attestations":[{"bundle":null,"bundle_url":"https://github.com/bundles/o/app/1.json.sn?sig=secret"}]}`
@@ -51,15 +51,15 @@ func TestAttestationsAnswers(t *testing.T) {
 		status       int // of the bundle
 		want, says   string
 	}{
-		"an empty list":                {list: `{"attestations":[]}`},
-		"a bundle in the list":         {list: `{"attestations":[{"bundle":{"a":1}}]}`, want: `{"a":1}`},
-		"neither bundle nor address":   {list: `{"attestations":[{"bundle":null}]}`, says: "GitHub gave neither the bundle nor its address"},
-		"a packed bundle":              {list: at, bundle: string(snappy.Encode(nil, []byte(`{"a":2}`))), want: `{"a":2}`},
-		"a bundle that is not packed":  {list: at, bundle: `{"a":3}`, want: `{"a":3}`},
-		"neither packed nor JSON":      {list: at, bundle: "\xff\xff\xff\xff\xff\xff", says: "neither JSON nor packed by snappy"},
-		"packed, and too large":        {list: at, bundle: "\xff\xff\xff\x7f\x00", says: "it is larger than"},
-		"an address that has gone":     {list: at, bundle: "x", status: http.StatusForbidden, says: "the store of bundles, github.com, answered 403"},
-		"an address that is not heard": {list: strings.ReplaceAll(at, "github.com", "elsewhere.example"), says: "could not ask"},
+		"an empty list":                   {list: `{"attestations":[]}`},
+		"a bundle in the list":            {list: `{"attestations":[{"bundle":{"a":1}}]}`, want: `{"a":1}`},
+		"neither bundle nor address":      {list: `{"attestations":[{"bundle":null}]}`, says: "GitHub returned neither the bundle nor its URL"},
+		"a packed bundle":                 {list: at, bundle: string(snappy.Encode(nil, []byte(`{"a":2}`))), want: `{"a":2}`},
+		"a bundle that is not packed":     {list: at, bundle: `{"a":3}`, want: `{"a":3}`},
+		"neither packed nor JSON":         {list: at, bundle: "\xff\xff\xff\xff\xff\xff", says: "neither JSON nor compressed with snappy"},
+		"packed, and too large":           {list: at, bundle: "\xff\xff\xff\x7f\x00", says: "bytes, want at most"},
+		"an address that has gone":        {list: at, bundle: "x", status: http.StatusForbidden, says: "the storage host github.com answered 403"},
+		"an address that does not answer": {list: strings.ReplaceAll(at, "github.com", "elsewhere.example"), says: "could not ask"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,5 +1,4 @@
-// Package gh is the edge to GitHub's REST API; it is the only importer of
-// go-github.
+// Package gh calls GitHub's REST API. It is the only package that imports go-github.
 package gh
 
 import (
@@ -16,38 +15,36 @@ import (
 	"github.com/google/go-github/v62/github"
 )
 
-// Client talks to one GitHub: github.com, or an Enterprise server.
+// Client is a client of github.com or an Enterprise server.
 type Client struct {
 	api   *github.Client
-	plain *http.Client // without the token, for where GitHub redirects to
+	plain *http.Client // sends no token, for redirects to other hosts
 	wire  *transport
 	token string // the name of the token, for messages
 }
 
-// Options say where and as whom to call.
+// Options configure a Client.
 type Options struct {
-	// APIURL is GITHUB_API_URL as workflows have it; "" is github.com's.
+	// APIURL is the API's base URL, as in GITHUB_API_URL. Empty means github.com.
 	APIURL string
-	// Token is the bearer token; "" calls anonymously. TokenName is where it
-	// comes from, for messages.
+	// Token is the bearer token. Empty makes requests without one. TokenName is the
+	// token's source, for messages.
 	Token, TokenName string
-	// Transport carries the requests; nil is http.DefaultTransport.
+	// Transport sends the requests. Nil means http.DefaultTransport.
 	Transport http.RoundTripper
 
-	// Now tells the time, by which writes are paced; nil paces none.
+	// Now returns the time, for pacing writes. Nil disables pacing.
 	Now func() time.Time
-	// Wait passes a time before something is tried or looked for again; nil is
-	// web.Wait.
+	// Wait sleeps before retries. Nil means web.Wait.
 	Wait func(ctx context.Context, d time.Duration) error
-	// Random is from 0 to 1, and spreads the waits of many; nil is
-	// rand.Float64.
+	// Random returns a number from 0 to 1, for jitter. Nil means rand.Float64.
 	Random func() float64
-	// Longest is what one request waits in all before it is given up, Slow what
-	// one answer may take; 0 is 5 minutes, and 1.
+	// Longest is the maximum total wait of one request (default 5 minutes). Slow is the
+	// maximum duration of one response (default 1 minute).
 	Longest, Slow time.Duration
 }
 
-// New makes a client; only a malformed APIURL is an error.
+// New returns a client. The only possible error is a malformed APIURL.
 func New(o Options) (*Client, error) {
 	wire := newTransport(o)
 	api := github.NewClient(&http.Client{Transport: wire, CheckRedirect: stay})
@@ -61,36 +58,38 @@ func New(o Options) (*Client, error) {
 	return &Client{api, &http.Client{Transport: newTransport(anonymous)}, wire, o.TokenName}, nil
 }
 
-// stay leaves redirects to the transport.
+// stay disables redirects in net/http, because the transport handles them.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// address sets where the API is, and where it takes uploads.
+// address sets the base URLs of the API and of uploads.
 func address(api *github.Client, apiURL string) error {
 	text := strings.TrimRight(apiURL, "/")
 	if text == "" || text == "https://api.github.com" {
 		return nil
 	}
 	base, err := url.Parse(text + "/")
-	if err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" || base.Scheme != "https" && base.Scheme != "http" {
-		return fmt.Errorf("GITHUB_API_URL %s is no URL of an API, want one such as https://api.github.com or https://HOST/api/v3", shown(base, text))
+	if err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" ||
+		base.Scheme != "https" && base.Scheme != "http" {
+		return fmt.Errorf("GITHUB_API_URL %s is not the URL of an API, "+
+			"want one such as https://api.github.com or https://HOST/api/v3", shown(base, text))
 	}
 	api.BaseURL, api.UploadURL = base, uploads(*base)
 	return nil
 }
 
-// shown is a URL for a message; what cannot be read may hold a password.
+// shown returns a URL for a message, without passwords.
 func shown(u *url.URL, text string) string {
 	if u != nil {
 		return strconv.Quote(u.Redacted())
 	}
 	if strings.Contains(text, "@") {
-		return "(not shown, it may hold a password)"
+		return "(not shown, because it may contain a password)"
 	}
 	return strconv.Quote(text)
 }
 
-// uploads is where releases take assets: beside the API of an Enterprise server,
-// and at a host of its own where the API has one.
+// uploads returns the base URL for uploading assets. It is a host of its own if the
+// API has one, and otherwise a path on the Enterprise server.
 // https://docs.github.com/en/enterprise-server/rest/releases/assets
 func uploads(base url.URL) *url.URL {
 	if rest, ok := strings.CutPrefix(base.Host, "api."); ok {
@@ -101,18 +100,18 @@ func uploads(base url.URL) *url.URL {
 	return &base
 }
 
-// split cuts "owner/name".
+// split returns the owner and the name of a repository.
 func split(repository string) (owner, name string) {
 	owner, name, _ = strings.Cut(repository, "/")
 	return owner, name
 }
 
-// CheckWrite tells whether the token may write to a repository.
+// CheckWrite returns an error if the token cannot write to a repository.
 func (c *Client) CheckWrite(ctx context.Context, repository string) error {
 	owner, name := split(repository)
 	repo, _, err := c.api.Repositories.Get(ctx, owner, name)
 	if err != nil {
-		return c.explain("looking at "+repository, err)
+		return c.explain("reading the permissions on "+repository, err)
 	}
 	if repo.GetPermissions()["push"] {
 		return nil
@@ -120,17 +119,20 @@ func (c *Client) CheckWrite(ctx context.Context, repository string) error {
 	reached, err := c.installation(ctx)
 	switch {
 	case err != nil:
-		return fmt.Errorf("no right to write to %s: give a %s that has contents: write there", repository, c.token)
+		return fmt.Errorf("no permission to write to %s: use a token (%s) with contents: write there",
+			repository, c.token)
 	case !slices.ContainsFunc(reached, func(name string) bool { return strings.EqualFold(name, repo.GetFullName()) }):
-		return fmt.Errorf("no right to write to %s: the token (%s) is an App's or a workflow's own, and reaches %s: give an App's that is installed there",
+		return fmt.Errorf("no permission to write to %s: the token (%s) is from an App or a workflow and only has "+
+			"access to %s: use a token of an App that is installed there",
 			repository, c.token, cmp.Or(strings.Join(reached, ", "), "no repository"))
 	}
 	return nil
 }
 
-// installation are the repositories that an App's token reaches, or a workflow's, which
-// is one. Those are told that they may not push whatever they may do, and only they may
-// ask; what they lack shows at the first write. An error is another kind of token's.
+// installation returns the repositories that the token of an App or a workflow has
+// access to. It returns an error for other kinds of tokens. For Apps and workflows,
+// GitHub always reports that they cannot push, so missing permissions only show at the
+// first write.
 // https://docs.github.com/en/rest/apps/installations
 func (c *Client) installation(ctx context.Context) ([]string, error) {
 	all, err := within[struct {

@@ -54,8 +54,8 @@ func client(t *testing.T, w *networktest.Network, token, url string) *gh.Client 
 	return c
 }
 
-// A release from its draft to the public, by github.com's addresses and by an
-// Enterprise server's.
+// A release from the draft to its publication, on github.com and on an Enterprise
+// server.
 func TestRelease(t *testing.T) {
 	t.Parallel()
 	for name, url := range map[string]string{"github.com": "", "Enterprise": "https://github.com/api/v3"} {
@@ -108,7 +108,7 @@ func release(t *testing.T, c *gh.Client) {
 	}
 	asset, _ := public[0].Asset("new.txt")
 	const sum = "sha256:982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1"
-	for _, known := range []string{asset.Digest, ""} { // as told, and where the server tells none
+	for _, known := range []string{asset.Digest, ""} { // with and without the server's digest
 		asset.Digest = known
 		if digest, err := c.AssetDigest(ctx, repository, asset); err != nil || digest != sum {
 			t.Errorf("the asset's digest: %s, %v", digest, err)
@@ -121,13 +121,13 @@ func TestDispatchIsSeenAgain(t *testing.T) {
 	ctx := context.Background()
 	w, c := start(t, forge.Repository{})
 	event := gh.NewEvent("us", "1.0.0")
-	if run, err := c.Told(ctx, repository, "repository_dispatch", event.ID, time.Time{}); run != nil || err != nil {
+	if run, err := c.FindRun(ctx, repository, "repository_dispatch", event.ID, time.Time{}); run != nil || err != nil {
 		t.Fatalf("before: %v, %v", run, err)
 	}
 	if err := c.Dispatch(ctx, repository, event); err != nil {
 		t.Fatal(err)
 	}
-	if run, err := c.Told(ctx, repository, "repository_dispatch", event.ID, time.Now().Add(-time.Hour)); run == nil || run.Title != event.ID || err != nil {
+	if run, err := c.FindRun(ctx, repository, "repository_dispatch", event.ID, time.Now().Add(-time.Hour)); run == nil || run.Title != event.ID || err != nil {
 		t.Errorf("after: %v, %v", run, err)
 	}
 	got := w.Forge.Dispatches(repository)
@@ -151,7 +151,7 @@ func TestCheckWrite(t *testing.T) {
 		t.Errorf("a wrong token: %v", err)
 	}
 	_, reader := start(t, forge.Repository{Rights: "read"})
-	if err := reader.CheckWrite(ctx, repository); err == nil || !strings.Contains(err.Error(), "no right to write to o/app") {
+	if err := reader.CheckWrite(ctx, repository); err == nil || !strings.Contains(err.Error(), "no permission to write to o/app") {
 		t.Errorf("a token that may only read: %v", err)
 	}
 	if err := w.Forge.CreateRepository("o/other", forge.Repository{}); err != nil {
@@ -163,9 +163,11 @@ func TestCheckWrite(t *testing.T) {
 	}
 	workflow := client(t, w, secret, "")
 	if err := workflow.CheckWrite(ctx, repository); err != nil {
-		t.Errorf("a workflow's token, which is told of no rights: %v", err)
+		t.Errorf("a workflow's token, for which GitHub reports no permissions: %v", err)
 	}
-	if err := workflow.CheckWrite(ctx, "o/other"); err == nil || !strings.Contains(err.Error(), "no right to write to o/other: the token (X_TOKEN) is an App's or a workflow's own, and reaches o/app: give an App's") {
+	err = workflow.CheckWrite(ctx, "o/other")
+	const want = "no permission to write to o/other: the token (X_TOKEN) is from an App or a workflow and only has access to o/app: use a token"
+	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("a workflow's token, elsewhere: %v", err)
 	}
 	w.Intercept(func(networktest.Request) networktest.Fault { return networktest.Fault{Status: http.StatusBadGateway} })
@@ -174,7 +176,7 @@ func TestCheckWrite(t *testing.T) {
 	}
 }
 
-func TestNewRefusesWhatIsNoURL(t *testing.T) {
+func TestNewRefusesInvalidURLs(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"api.github.com", "://", "https://"} {
 		if _, err := gh.New(gh.Options{APIURL: url}); err == nil || !strings.Contains(err.Error(), "GITHUB_API_URL") {
@@ -202,7 +204,7 @@ func TestMakesImmutable(t *testing.T) {
 	}
 }
 
-// What an immutable release had is gone for ever: no later try does better.
+// Errors about an immutable release are final: retries cannot succeed.
 func TestImmutableIsFinal(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

@@ -11,20 +11,20 @@ import (
 	"github.com/google/go-github/v62/github"
 )
 
-// File is one file of a tree to be made. Content is put there as it is; without
-// it, ID names a blob that the repository has, and without both the file goes.
+// File is a change of one file in a tree. With Content, the file gets that content. With
+// ID, it is an existing blob. With neither, the file is deleted.
 type File struct {
-	Name, Mode string // mode as git writes it: 100644, 100755, 120000, 160000
+	Name, Mode string // git's mode: 100644, 100755, 120000 or 160000
 	Content    []byte
 	ID         string
 }
 
-// treeEntries is how many files GitHub takes in one request for a tree.
+// treeEntries is the maximum number of files in one request for a tree.
 // https://docs.github.com/en/rest/git/trees#create-a-tree
 const treeEntries = 100
 
-// CreateTree makes a tree of another one with some files changed, and tells its
-// id. A tree that is there already is the same one.
+// CreateTree creates a tree from a base tree with some files changed, and returns its
+// ID. Creating a tree that already exists returns the same ID.
 func (c *Client) CreateTree(ctx context.Context, repository, base string, files []File) (id string, err error) {
 	owner, name := split(repository)
 	for len(files) > 0 {
@@ -40,7 +40,7 @@ func (c *Client) CreateTree(ctx context.Context, repository, base string, files 
 			return err
 		})
 		if err != nil {
-			return "", c.explain(fmt.Sprintf("making a tree of %s", repository), err)
+			return "", c.explain("creating a tree in "+repository, err)
 		}
 		base = tree.GetSHA()
 	}
@@ -72,13 +72,16 @@ func (c *Client) entries(ctx context.Context, repository string, files []File) (
 	return entries, nil
 }
 
-// isText tells whether content may stand in a request for a tree as it is: JSON
-// holds no other bytes than those of UTF-8.
+// isText reports whether content can be in a request for a tree: JSON only contains
+// UTF-8.
 func isText(content []byte) bool { return utf8.Valid(content) }
 
 func (c *Client) createBlob(ctx context.Context, repository string, f File) (id string, err error) {
 	owner, name := split(repository)
-	blob := &github.Blob{Content: github.String(base64.StdEncoding.EncodeToString(f.Content)), Encoding: github.String("base64")}
+	blob := &github.Blob{
+		Content:  github.String(base64.StdEncoding.EncodeToString(f.Content)),
+		Encoding: github.String("base64"),
+	}
 	var made *github.Blob
 	err = c.twice(func() (err error) {
 		made, _, err = c.api.Git.CreateBlob(ctx, owner, name, blob)
@@ -90,18 +93,18 @@ func (c *Client) createBlob(ctx context.Context, repository string, f File) (id 
 	return made.GetSHA(), nil
 }
 
-// Commit is a commit that GitHub made.
+// Commit is a commit that GitHub created.
 type Commit struct {
 	ID string
-	// Author is the identity that the token stands for: Name <mail>.
+	// Author is the token's identity, as Name <mail>.
 	Author string
-	// Verified tells whether GitHub signed it, and Reason what GitHub says of its
-	// signature: https://docs.github.com/en/rest/git/commits#create-a-commit
+	// Verified is set if GitHub signed the commit. Reason is GitHub's explanation.
+	// https://docs.github.com/en/rest/git/commits#create-a-commit
 	Verified bool
 	Reason   string
 }
 
-// Signature is the commit's signature in words.
+// Signature describes the commit's signature.
 func (c Commit) Signature() string {
 	if c.Verified {
 		return "signed by GitHub (" + c.Reason + ")"
@@ -109,8 +112,8 @@ func (c Commit) Signature() string {
 	return "not signed (" + c.Reason + ")"
 }
 
-// CreateCommit makes a commit, which is on no branch yet. No author is given:
-// GitHub then takes the identity that acts, and signs for it if that is a bot.
+// CreateCommit creates a commit that is not on a branch yet. It sets no author: GitHub
+// then uses the token's identity, and signs the commit if that is a bot.
 func (c *Client) CreateCommit(ctx context.Context, repository, message, tree string, parents []string) (Commit, error) {
 	owner, name := split(repository)
 	commit := &github.Commit{Message: &message, Tree: &github.Tree{SHA: &tree}}
@@ -123,44 +126,46 @@ func (c *Client) CreateCommit(ctx context.Context, repository, message, tree str
 		return err
 	})
 	if err != nil {
-		return Commit{}, c.explain("making a commit in "+repository, err)
+		return Commit{}, c.explain("creating a commit in "+repository, err)
 	}
 	who := made.GetAuthor()
 	author := fmt.Sprintf("%s <%s>", who.GetName(), who.GetEmail())
 	if who.GetEmail() == "" || strings.ContainsAny(author, "\r\n") {
-		return Commit{}, fmt.Errorf("making a commit in %s: GitHub says that its author is %q, want Name <mail>", repository, author)
+		return Commit{}, fmt.Errorf("creating a commit in %s: saw the author %q, want Name <mail>", repository, author)
 	}
-	return Commit{made.GetSHA(), author, made.GetVerification().GetVerified(), made.GetVerification().GetReason()}, nil
+	verification := made.GetVerification()
+	return Commit{made.GetSHA(), author, verification.GetVerified(), verification.GetReason()}, nil
 }
 
-// CreateBranch makes a branch on a commit. One that is there already is a conflict.
+// CreateBranch creates a branch on a commit. It fails with ErrConflict if the branch
+// already exists.
 func (c *Client) CreateBranch(ctx context.Context, repository, branch, commit string) error {
 	owner, name := split(repository)
 	ref := reference(branch, commit)
 	err := c.write(ctx, func() error {
 		_, _, err := c.api.Git.CreateRef(ctx, owner, name, ref)
 		return err
-	}, c.stands(repository, branch, commit))
+	}, c.isOn(repository, branch, commit))
 	if err != nil {
-		return c.explain(fmt.Sprintf("making branch %s of %s", branch, repository), err)
+		return c.explain(fmt.Sprintf("creating branch %s of %s", branch, repository), err)
 	}
 	return nil
 }
 
-// MoveBranch moves a branch to a commit, which is a conflict if that would drop a
-// commit from the branch.
+// MoveBranch fast-forwards a branch to a commit. It fails with ErrConflict if commits on
+// the branch would be lost.
 func (c *Client) MoveBranch(ctx context.Context, repository, branch, commit string) error {
-	err := c.write(ctx, c.moves(ctx, repository, branch, commit, false), c.stands(repository, branch, commit))
+	err := c.write(ctx, c.moves(ctx, repository, branch, commit, false), c.isOn(repository, branch, commit))
 	return c.explainMove(repository, branch, err)
 }
 
-// ForceBranch moves a branch to a commit from wherever it is: GitHub drops what
-// is there. So it is tried once: who knows where the branch was must look again
-// before it is repeated, since somebody may have pushed to it meanwhile.
+// ForceBranch moves a branch to a commit and drops other commits from it. It sends only
+// one request. Before a retry, callers must read the branch again, because commits may
+// have been pushed to it.
 func (c *Client) ForceBranch(ctx context.Context, repository, branch, commit string) error {
 	err := c.moves(ctx, repository, branch, commit, true)()
 	if isUncertain(err) {
-		seen, looked := c.look(ctx, c.stands(repository, branch, commit))
+		seen, looked := c.look(ctx, c.isOn(repository, branch, commit))
 		if seen {
 			return nil
 		}
@@ -188,8 +193,8 @@ func reference(branch, commit string) *github.Reference {
 	return &github.Reference{Ref: github.String("refs/heads/" + branch), Object: &github.GitObject{SHA: &commit}}
 }
 
-// stands looks whether a branch is on a commit.
-func (c *Client) stands(repository, branch, commit string) func(context.Context) (bool, error) {
+// isOn returns a function that reports whether a branch is on a commit.
+func (c *Client) isOn(repository, branch, commit string) func(context.Context) (bool, error) {
 	return func(ctx context.Context) (bool, error) {
 		var ref struct {
 			Object struct{ SHA string }
@@ -204,19 +209,19 @@ func (c *Client) stands(repository, branch, commit string) func(context.Context)
 
 // Tag is a tag of a repository.
 type Tag struct {
-	Object string // that the tag names: the tag's own object, or the commit
-	Commit string // that it leads to
-	Tagger string // the name of who made it; "" of a lightweight tag
+	Object string // the hash of the tag object, or of the commit for a lightweight tag
+	Commit string // the tagged commit
+	Tagger string // the tagger's name; "" for a lightweight tag
 }
 
-// Annotated tells whether the tag has an object of its own.
+// Annotated reports whether the tag is an annotated tag.
 func (t Tag) Annotated() bool { return t.Object != t.Commit }
 
-// workflowIdentity is who the token of a workflow acts as, on every server.
+// workflowIdentity is the user of a workflow's own token, on every server.
 const workflowIdentity = "github-actions[bot]"
 
-// ByWorkflow tells whether a workflow's own token has made the tag. Such a tag
-// starts no workflow:
+// ByWorkflow reports whether the tag was created with a workflow's own token. Such a tag
+// starts no workflow.
 // https://docs.github.com/en/actions/how-tos/write-workflows/choose-when-workflows-run/trigger-a-workflow
 func (t Tag) ByWorkflow() bool { return t.Tagger == workflowIdentity }
 
@@ -233,14 +238,14 @@ type tagObject struct {
 	} `json:"tagger"`
 }
 
-// Tag looks for a tag of a repository; nil without one.
+// Tag returns a tag of a repository, or nil if it does not exist.
 func (c *Client) Tag(ctx context.Context, repository, name string) (*Tag, error) {
 	var ref struct {
 		Object gitObject `json:"object"`
 	}
 	err := c.get(ctx, "repos/"+repository+"/git/ref/tags/"+name, &ref)
 	if errors.Is(err, ErrAbsent) {
-		return nil, c.Reaches(ctx, repository)
+		return nil, c.CheckAccess(ctx, repository)
 	}
 	if err != nil {
 		return nil, err
@@ -248,9 +253,9 @@ func (c *Client) Tag(ctx context.Context, repository, name string) (*Tag, error)
 	return c.followed(ctx, repository, name, ref.Object)
 }
 
-// MadeTag is Tag for one that has just been made: what GitHub shows lags some
-// seconds behind.
-func (c *Client) MadeTag(ctx context.Context, repository, name string) (tag *Tag, err error) {
+// WaitForTag returns a tag that has just been created. It retries, because GitHub shows
+// new objects some seconds late.
+func (c *Client) WaitForTag(ctx context.Context, repository, name string) (tag *Tag, err error) {
 	_, err = c.look(ctx, func(ctx context.Context) (bool, error) {
 		tag, err = c.Tag(ctx, repository, name)
 		return tag != nil, err
@@ -258,9 +263,9 @@ func (c *Client) MadeTag(ctx context.Context, repository, name string) (tag *Tag
 	return tag, err
 }
 
-// followed dereferences what a tag names, down to its commit.
+// followed dereferences a tag to its commit.
 func (c *Client) followed(ctx context.Context, repository, name string, at gitObject) (*Tag, error) {
-	const deepest = 5 // a tag may name a tag; nobody has a reason for more
+	const deepest = 5 // tags of tags are possible, but rare
 	tag := &Tag{Object: at.SHA}
 	for range deepest {
 		if at.Type != "tag" {
@@ -273,29 +278,29 @@ func (c *Client) followed(ctx context.Context, repository, name string, at gitOb
 		at, tag.Tagger = object.Object, object.Tagger.Name
 	}
 	if at.Type != "commit" {
-		return nil, fmt.Errorf("reading tag %s of %s: it leads to a %s, want a commit", name, repository, at.Type)
+		return nil, fmt.Errorf("reading tag %s of %s: saw a tag of a %s, want a commit", name, repository, at.Type)
 	}
 	tag.Commit = at.SHA
 	return tag, nil
 }
 
-// CreateTag makes an annotated tag on a commit. Its tagger is who the token acts
-// as: none is given, so that GitHub writes the account's own name and address. A
-// tag that is there is never moved: GitHub refuses.
+// CreateTag creates an annotated tag on a commit. It sets no tagger: GitHub then writes
+// the name and address of the token's account. GitHub refuses to move an existing tag.
 func (c *Client) CreateTag(ctx context.Context, repository, name, commit, message string) error {
 	object := map[string]string{"tag": name, "message": message, "object": commit, "type": "commit"}
 	err := c.write(ctx, func() error {
-		var made tagObject // one that no ref names is nothing, and GitHub collects it
+		var made tagObject // GitHub collects tag objects without a ref
 		if err := c.post(ctx, "repos/"+repository+"/git/tags", object, &made); err != nil {
 			return err
 		}
-		return c.post(ctx, "repos/"+repository+"/git/refs", map[string]string{"ref": "refs/tags/" + name, "sha": made.SHA}, nil)
+		ref := map[string]string{"ref": "refs/tags/" + name, "sha": made.SHA}
+		return c.post(ctx, "repos/"+repository+"/git/refs", ref, nil)
 	}, func(ctx context.Context) (bool, error) {
 		there, err := c.Tag(ctx, repository, name)
 		return there != nil && there.Commit == commit, err
 	})
 	if err != nil {
-		return c.explain(fmt.Sprintf("making tag %s of %s", name, repository), err)
+		return c.explain(fmt.Sprintf("creating tag %s of %s", name, repository), err)
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func keeper(t *testing.T) (cache.Dir, string) {
 	return c, dir
 }
 
-// answers counts the API's answers since the last count, by their status.
+// answers counts the API's responses since the last count, by their status.
 func answers(w *networktest.Network, from *int) map[int]int {
 	all := w.Requests()
 	counts := map[int]int{}
@@ -37,7 +37,7 @@ func answers(w *networktest.Network, from *int) map[int]int {
 	return counts
 }
 
-// All pages of the list, and nothing of them twice.
+// All pages of the list are read, without duplicates.
 func TestRepositories(t *testing.T) {
 	t.Parallel()
 	w, c := start(t, forge.Repository{})
@@ -71,7 +71,7 @@ func TestRepositories(t *testing.T) {
 	}
 }
 
-// damage cuts the last byte off all that is kept.
+// damage cuts the last byte off each cached entry.
 func damage(t *testing.T, dir string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -96,11 +96,11 @@ func TestRepositoriesRefuses(t *testing.T) {
 	kept, _ := keeper(t)
 	next := http.Header{"Link": {`<https://api.github.com/orgs/org/repos?page=2>; rel="next"`}}
 	for body, want := range map[string]string{
-		`{"message":"hello"}`:                                  `no list of them`,
-		`[{"full_name":"../../etc"}]`:                          `names one "../../etc", want owner/name`,
-		`[{"full_name":"o/.."}]`:                               `names one "o/.."`,
-		`[{"full_name":"-x/y"}]`:                               `names one "-x/y"`,
-		`[{"full_name":"o/r"}]`:                                `there are more than 10000`, // an endless list
+		`{"message":"hello"}`:                                  `response is not a list`,
+		`[{"full_name":"../../etc"}]`:                          `saw the name "../../etc", want owner/name`,
+		`[{"full_name":"o/.."}]`:                               `saw the name "o/.."`,
+		`[{"full_name":"-x/y"}]`:                               `saw the name "-x/y"`,
+		`[{"full_name":"o/r"}]`:                                `there are more than the limit of 10000`, // an endless list
 		`[` + strings.Repeat(" ", 9<<20) + `]`:                 `larger than`,
 		`[{"full_name":"o/` + strings.Repeat("r", 300) + `"}]`: `want owner/name`,
 	} {
@@ -153,11 +153,11 @@ func TestFile(t *testing.T) {
 	}
 	w.Down("api.github.com")
 	if _, err := c.File(t.Context(), kept, repository, "delivery.yaml"); err == nil || errors.Is(err, gh.ErrAbsent) {
-		t.Errorf("nobody answers, and the file is %v", err)
+		t.Errorf("the host is down, and the file is %v", err)
 	}
 }
 
-// push makes a commit of the files, alone, the tip of main.
+// push makes a commit with only these files the tip of main.
 func push(t *testing.T, w *networktest.Network, files map[string]string) {
 	t.Helper()
 	bare := git.Repo{Dir: w.Forge.RepositoryDir(repository), Env: append(w.Env(), "PATH="+os.Getenv("PATH"))}

@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// maxPages bounds every list: at 100 a page, ten thousand.
+// maxPages is the maximum length of a list: ten thousand items at 100 a page.
 const maxPages = 100
 
-// pages reads a list page by page to its end, each page as a T. It ends with the
-// first error. A list that GitHub shows in part only is an error.
+// pages returns an iterator over all pages of a list, each decoded into a T. It stops at
+// the first error. A list that GitHub shows only in part is an error.
 // https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
 func pages[T any](ctx context.Context, c *Client, path string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
@@ -31,11 +31,11 @@ func pages[T any](ctx context.Context, c *Client, path string) iter.Seq2[T, erro
 			}
 		}
 		var none T
-		yield(none, fmt.Errorf("reading %s: it has more than %d pages, which is more than are read", path, maxPages))
+		yield(none, fmt.Errorf("reading %s: it has more pages than the limit of %d", path, maxPages))
 	}
 }
 
-// list is all items of a list whose pages are arrays.
+// list returns all items of a list whose pages are arrays.
 func list[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 	var all []T
 	for page, err := range pages[[]T](ctx, c, path) {
@@ -47,7 +47,7 @@ func list[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 	return all, nil
 }
 
-// read is get that tells the answer's header.
+// read is get, and returns the header of the response.
 func (c *Client) read(ctx context.Context, path string, out any) (http.Header, error) {
 	req, err := c.api.NewRequest(http.MethodGet, path, nil)
 	if err != nil {
@@ -62,11 +62,12 @@ func (c *Client) read(ctx context.Context, path string, out any) (http.Header, e
 
 var nextLink = regexp.MustCompile(`<([^>]*)>\s*;[^,]*\brel="?next"?`)
 
-// nextPage is the address of the next page, which must be GitHub's own; "" after
-// the last one.
+// nextPage returns the URL of the next page, or "" after the last one. The URL must be
+// on GitHub's own host.
 func (c *Client) nextPage(header http.Header, path string) (string, error) {
 	if sso := header.Get(headerSSO); strings.HasPrefix(sso, "partial-results") {
-		return "", fmt.Errorf("reading %s: GitHub shows a part only, without the organisations that the token (%s) is not authorized for by single sign-on", path, c.token)
+		return "", fmt.Errorf("reading %s: the list is incomplete, because the token (%s) is not authorized for the "+
+			"single sign-on of all organisations: authorize it", path, c.token)
 	}
 	found := nextLink.FindStringSubmatch(strings.Join(header.Values("Link"), ", "))
 	if found == nil {
@@ -74,12 +75,12 @@ func (c *Client) nextPage(header http.Header, path string) (string, error) {
 	}
 	next, err := url.Parse(found[1])
 	if err != nil || originOf(next) != originOf(c.api.BaseURL) || next.User != nil {
-		return "", fmt.Errorf("reading %s: GitHub names a next page that is not at %s", path, c.api.BaseURL.Host)
+		return "", fmt.Errorf("reading %s: the next page is on another host, want %s", path, c.api.BaseURL.Host)
 	}
 	return next.String(), nil
 }
 
-// within reads all of a list whose pages hold it in a field, beside its length.
+// within returns all items of a list whose pages are objects with the items in a field.
 func within[T any](ctx context.Context, c *Client, path, field string) ([]T, error) {
 	var all []T
 	for page, err := range pages[map[string]json.RawMessage](ctx, c, path) {
@@ -88,15 +89,14 @@ func within[T any](ctx context.Context, c *Client, path, field string) ([]T, err
 		}
 		var some []T
 		if err := json.Unmarshal(page[field], &some); err != nil {
-			return nil, fmt.Errorf("reading %s: its %q is no list: %w", path, field, err)
+			return nil, fmt.Errorf("reading %s: the field %q is not a list: %w", path, field, err)
 		}
 		all = append(all, some...)
 	}
 	return all, nil
 }
 
-// post asks for something that has an effect. An answer without a body leaves
-// out as it is.
+// post sends a POST request. A response without a body leaves out unchanged.
 func (c *Client) post(ctx context.Context, path string, body, out any) error {
 	req, err := c.api.NewRequest(http.MethodPost, path, body)
 	if err == nil {

@@ -11,25 +11,26 @@ import (
 // Pull is a pull request.
 type Pull struct {
 	Number      int
-	URL         string // the page
-	Head        string // the commit of its branch
+	URL         string // the web page
+	Head        string // the commit at the tip of its branch
 	Open        bool
 	Merged      bool
 	Title, Body string
 	Labels      []string
 }
 
-// Proposal is a pull request to be.
+// Proposal describes a pull request to open.
 type Proposal struct{ Title, Body, Head, Base string }
 
-// Pulls are the pull requests from a branch of the repository itself, open or
-// not, the newest first.
+// Pulls returns the open and closed pull requests from a branch of the repository, the
+// newest first.
 func (c *Client) Pulls(ctx context.Context, repository, branch string) ([]*Pull, error) {
 	owner, name := split(repository)
 	var list []*github.PullRequest
 	err := c.asOwner(ctx, repository, func(head string) (err error) {
 		list, _, err = c.api.PullRequests.List(ctx, owner, name, &github.PullRequestListOptions{
-			State: "all", Head: head + ":" + branch, Sort: "created", Direction: "desc", ListOptions: github.ListOptions{PerPage: 100},
+			State: "all", Head: head + ":" + branch, Sort: "created", Direction: "desc",
+			ListOptions: github.ListOptions{PerPage: 100},
 		})
 		return err
 	})
@@ -43,8 +44,7 @@ func (c *Client) Pulls(ctx context.Context, repository, branch string) ([]*Pull,
 	return pulls, nil
 }
 
-// OpenPull finds the open pull request from a branch of the repository itself;
-// nil if there is none.
+// OpenPull returns the open pull request from a branch of the repository, or nil.
 func (c *Client) OpenPull(ctx context.Context, repository, branch string) (*Pull, error) {
 	all, err := c.Pulls(ctx, repository, branch)
 	if i := slices.IndexFunc(all, func(p *Pull) bool { return p.Open }); i >= 0 {
@@ -53,9 +53,9 @@ func (c *Client) OpenPull(ctx context.Context, repository, branch string) (*Pull
 	return nil, err
 }
 
-// MadePull is OpenPull for one that GitHub says is there: what it shows lags some
-// seconds behind.
-func (c *Client) MadePull(ctx context.Context, repository, branch string) (pull *Pull, err error) {
+// WaitForPull returns an open pull request that has just been opened. It retries,
+// because GitHub shows new objects some seconds late.
+func (c *Client) WaitForPull(ctx context.Context, repository, branch string) (pull *Pull, err error) {
 	_, err = c.look(ctx, func(ctx context.Context) (bool, error) {
 		pull, err = c.OpenPull(ctx, repository, branch)
 		return pull != nil, err
@@ -63,22 +63,22 @@ func (c *Client) MadePull(ctx context.Context, repository, branch string) (pull 
 	return pull, err
 }
 
-// Discussed tells whether people have said something in a pull request. What
-// bots say does not count.
+// Discussed reports whether a pull request has comments by people, not only by bots.
 func (c *Client) Discussed(ctx context.Context, repository string, number int) (bool, error) {
 	owner, name := split(repository)
 	pull, _, err := c.api.PullRequests.Get(ctx, owner, name, number)
 	if err != nil {
-		return false, c.explain(fmt.Sprintf("looking at pull request %d of %s", number, repository), err)
+		return false, c.explain(fmt.Sprintf("reading pull request %d of %s", number, repository), err)
 	}
 	if pull.GetReviewComments() > 0 || pull.GetComments() == 0 {
 		return pull.GetReviewComments() > 0, nil
 	}
 	comments, err := c.comments(ctx, repository, number)
-	return slices.ContainsFunc(comments, func(c *github.IssueComment) bool { return c.GetUser().GetType() != "Bot" }), err
+	byPerson := func(c *github.IssueComment) bool { return c.GetUser().GetType() != "Bot" }
+	return slices.ContainsFunc(comments, byPerson), err
 }
 
-// comments are all of a pull request.
+// comments returns all comments of a pull request.
 func (c *Client) comments(ctx context.Context, repository string, number int) ([]*github.IssueComment, error) {
 	owner, name := split(repository)
 	var all []*github.IssueComment
@@ -100,7 +100,8 @@ func (c *Client) CreatePull(ctx context.Context, repository string, p Proposal) 
 	owner, name := split(repository)
 	var open *Pull
 	err := c.write(ctx, func() error {
-		made, _, err := c.api.PullRequests.Create(ctx, owner, name, &github.NewPullRequest{Title: &p.Title, Body: &p.Body, Head: &p.Head, Base: &p.Base})
+		pull := &github.NewPullRequest{Title: &p.Title, Body: &p.Body, Head: &p.Head, Base: &p.Base}
+		made, _, err := c.api.PullRequests.Create(ctx, owner, name, pull)
 		if err == nil {
 			open = pullOf(made)
 		}
@@ -115,14 +116,14 @@ func (c *Client) CreatePull(ctx context.Context, repository string, p Proposal) 
 	return open, nil
 }
 
-// EditPull gives a pull request another title and text.
+// EditPull changes the title and text of a pull request.
 func (c *Client) EditPull(ctx context.Context, repository string, number int, title, body string) (*Pull, error) {
 	return asPull(c.patchPull(ctx, repository, number, &github.PullRequest{Title: &title, Body: &body}))
 }
 
-// ClosePull closes a pull request, with the reason as a comment of its own, which
-// is not made twice. What GitHub shows lags behind what was written, and its answer
-// to a write does not: so first the title is written as it is.
+// ClosePull comments on a pull request, unless that comment already exists, and closes
+// it. It writes the unchanged title first: GitHub's response to a write is current,
+// while its responses to reads can be some seconds old.
 func (c *Client) ClosePull(ctx context.Context, repository string, p *Pull, because string) (*Pull, error) {
 	now, err := c.patchPull(ctx, repository, p.Number, &github.PullRequest{Title: &p.Title})
 	if err != nil || now.GetState() == "closed" {
@@ -134,8 +135,8 @@ func (c *Client) ClosePull(ctx context.Context, repository string, p *Pull, beca
 	return asPull(c.patchPull(ctx, repository, p.Number, &github.PullRequest{State: github.String("closed")}))
 }
 
-// comment says something once in a pull request that has so many comments, of which
-// not all may be shown yet.
+// comment adds a comment to a pull request, unless it already exists. The pull request
+// has known comments, but GitHub may not show all of them yet.
 func (c *Client) comment(ctx context.Context, repository string, number, known int, text string) error {
 	there, all := false, false
 	read := func(ctx context.Context) error {
@@ -161,7 +162,9 @@ func (c *Client) comment(ctx context.Context, repository string, number, known i
 	return nil
 }
 
-func (c *Client) patchPull(ctx context.Context, repository string, number int, edit *github.PullRequest) (*github.PullRequest, error) {
+func (c *Client) patchPull(
+	ctx context.Context, repository string, number int, edit *github.PullRequest,
+) (*github.PullRequest, error) {
 	owner, name := split(repository)
 	var edited *github.PullRequest
 	err := c.twice(func() (err error) {
@@ -174,8 +177,8 @@ func (c *Client) patchPull(ctx context.Context, repository string, number int, e
 	return edited, nil
 }
 
-// AddLabels gives a pull request labels, which are made where the repository has
-// none of that name.
+// AddLabels adds labels to a pull request. GitHub creates the labels that the repository
+// does not have.
 func (c *Client) AddLabels(ctx context.Context, repository string, number int, labels []string) error {
 	owner, name := split(repository)
 	err := c.twice(func() error {
@@ -188,11 +191,12 @@ func (c *Client) AddLabels(ctx context.Context, repository string, number int, l
 	return nil
 }
 
-// MergePull merges a pull request whose head is still the commit that p says.
+// MergePull merges a pull request if its head is still p.Head.
 func (c *Client) MergePull(ctx context.Context, repository string, p *Pull) error {
 	owner, name := split(repository)
 	err := c.write(ctx, func() error {
-		_, _, err := c.api.PullRequests.Merge(ctx, owner, name, p.Number, "", &github.PullRequestOptions{SHA: p.Head, MergeMethod: "merge"})
+		options := &github.PullRequestOptions{SHA: p.Head, MergeMethod: "merge"}
+		_, _, err := c.api.PullRequests.Merge(ctx, owner, name, p.Number, "", options)
 		return err
 	}, func(ctx context.Context) (bool, error) {
 		now, _, err := c.api.PullRequests.Get(ctx, owner, name, p.Number)
@@ -204,12 +208,12 @@ func (c *Client) MergePull(ctx context.Context, repository string, p *Pull) erro
 	return nil
 }
 
-// DefaultBranch is the branch that a repository's pull requests are for.
+// DefaultBranch returns the name of a repository's default branch.
 func (c *Client) DefaultBranch(ctx context.Context, repository string) (string, error) {
 	owner, name := split(repository)
 	repo, _, err := c.api.Repositories.Get(ctx, owner, name)
 	if err != nil {
-		return "", c.explain("looking at "+repository, err)
+		return "", c.explain("reading the default branch of "+repository, err)
 	}
 	return repo.GetDefaultBranch(), nil
 }
@@ -222,8 +226,15 @@ func asPull(p *github.PullRequest, err error) (*Pull, error) {
 }
 
 func pullOf(p *github.PullRequest) *Pull {
-	pull := &Pull{Number: p.GetNumber(), URL: p.GetHTMLURL(), Head: p.GetHead().GetSHA(), Open: p.GetState() == "open",
-		Merged: p.MergedAt != nil, Title: p.GetTitle(), Body: p.GetBody()}
+	pull := &Pull{
+		Number: p.GetNumber(),
+		URL:    p.GetHTMLURL(),
+		Head:   p.GetHead().GetSHA(),
+		Open:   p.GetState() == "open",
+		Merged: p.MergedAt != nil,
+		Title:  p.GetTitle(),
+		Body:   p.GetBody(),
+	}
 	for _, l := range p.Labels {
 		pull.Labels = append(pull.Labels, l.GetName())
 	}

@@ -14,9 +14,9 @@ import (
 
 const maxRedirects = 5
 
-// follow goes where GitHub redirects to, with the same method and body: net/http
-// would make a GET of a POST. It stays on the host; what leads to another one is
-// the answer, for the caller to judge.
+// follow sends a request and follows redirects with the same method and body, while
+// net/http would turn a POST into a GET. It returns redirects to other hosts to the
+// caller.
 // https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects
 func (t *transport) follow(req *http.Request) (*http.Response, error) {
 	for range maxRedirects {
@@ -39,10 +39,12 @@ func (t *transport) follow(req *http.Request) (*http.Response, error) {
 	return nil, fmt.Errorf("%s %s: GitHub redirects more than %d times", req.Method, req.URL.Path, maxRedirects)
 }
 
-// redirects are the answers that keep the method.
-var redirects = []int{http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect}
+// redirects are the status codes of redirects that GitHub uses for every method.
+var redirects = []int{
+	http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect,
+}
 
-// onward is where an answer redirects to on the same host; nil if nowhere.
+// onward returns the target of a redirect on the same host, or nil.
 func onward(req *http.Request, res *http.Response) *url.URL {
 	if !slices.Contains(redirects, res.StatusCode) {
 		return nil
@@ -54,10 +56,10 @@ func onward(req *http.Request, res *http.Response) *url.URL {
 	return to
 }
 
-// originOf is the scheme, host and port.
+// originOf returns the scheme, host and port of a URL.
 func originOf(u *url.URL) string { return strings.ToLower(u.Scheme + "://" + u.Host) }
 
-// moved are the repositories, as they were asked for, that have another name.
+// moved is the set of requested repositories that have been renamed, by their old names.
 type moved struct {
 	mu    sync.Mutex
 	names map[string]bool
@@ -90,12 +92,12 @@ func (m *moved) has(repository string) bool {
 	return m.names[repository]
 }
 
-// asOwner asks by a repository's owner. Where that shows that the repository has
-// been renamed, it asks again by the owner that it has now: GitHub leads to it, but
-// what a query says of the old owner fits nothing there.
-func (c *Client) asOwner(ctx context.Context, repository string, ask func(owner string) error) error {
+// asOwner runs a query whose parameters contain the repository's owner. If the
+// repository turns out to have another owner now, it repeats the query with that owner:
+// GitHub redirects the path, but not the parameters.
+func (c *Client) asOwner(ctx context.Context, repository string, query func(owner string) error) error {
 	owner, _ := split(repository)
-	if err := ask(owner); err != nil || !c.wire.moved.has(repository) {
+	if err := query(owner); err != nil || !c.wire.moved.has(repository) {
 		return err
 	}
 	full, err := c.fullName(ctx, repository)
@@ -103,12 +105,12 @@ func (c *Client) asOwner(ctx context.Context, repository string, ask func(owner 
 		return err
 	}
 	if now, _ := split(full); now != owner {
-		return ask(now)
+		return query(now)
 	}
 	return nil
 }
 
-// fullName is the name that GitHub has for a repository now.
+// fullName returns the current name of a repository.
 func (c *Client) fullName(ctx context.Context, repository string) (string, error) {
 	var now struct {
 		FullName string `json:"full_name"`
@@ -117,8 +119,8 @@ func (c *Client) fullName(ctx context.Context, repository string) (string, error
 	return now.FullName, err
 }
 
-// Renamed are the repositories that GitHub knew by another name, of those that
-// were asked for until now: old name → new name.
+// Renamed returns the requested repositories that have been renamed, and maps their old
+// names to the new ones.
 func (c *Client) Renamed(ctx context.Context) (map[string]string, error) {
 	names := map[string]string{}
 	for _, old := range c.wire.moved.all() {

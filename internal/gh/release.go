@@ -24,31 +24,30 @@ type Release struct {
 	ID    int64  `json:"id"`
 	Tag   string `json:"tag_name"`
 	Draft bool   `json:"draft"`
-	// Target is the commit or branch that the release was made for.
+	// Target is the commit or branch that the release was created for.
 	Target string `json:"target_commitish"`
-	// Immutable: GitHub changes neither its tag nor its assets any more.
+	// Immutable is set if GitHub no longer allows changes of its tag and assets.
 	Immutable bool      `json:"immutable"`
 	URL       string    `json:"html_url"`
-	Published time.Time `json:"published_at"` // zero of a draft
+	Published time.Time `json:"published_at"` // zero for a draft
 	Assets    []Asset   `json:"assets"`
 }
 
-// Asset is one file of a release. go-github v62 knows no digests, so the
-// shape is our own.
+// Asset is one file of a release. go-github v62 has no field for the digest.
 type Asset struct {
 	ID     int64  `json:"id"`
 	Name   string `json:"name"`
 	Size   int64  `json:"size"`
 	State  string `json:"state"`
-	Digest string `json:"digest"` // "sha256:…"; "" on servers that tell none
+	Digest string `json:"digest"` // "sha256:…", or "" on servers that do not return it
 }
 
-// Complete tells whether the asset's upload came to its end. One that broke
-// off keeps its name in the state "starter":
+// Complete reports whether the asset's upload has completed. An interrupted upload
+// occupies its name, with the state "starter".
 // https://docs.github.com/en/rest/releases/assets#upload-a-release-asset
 func (a Asset) Complete() bool { return a.State == "uploaded" }
 
-// Asset finds an asset of the release by its name.
+// Asset returns the release's asset with a name, and reports whether it exists.
 func (r *Release) Asset(name string) (Asset, bool) {
 	for _, a := range r.Assets {
 		if a.Name == name {
@@ -58,8 +57,8 @@ func (r *Release) Asset(name string) (Asset, bool) {
 	return Asset{}, false
 }
 
-// Releases lists the releases of a tag: the published one first, if there is
-// one, then drafts. No release is an empty list.
+// Releases returns the releases of a tag: the published one first, if there is one, and
+// then drafts.
 func (c *Client) Releases(ctx context.Context, repository, tag string) ([]*Release, error) {
 	var found []*Release
 	published, err := c.Release(ctx, repository, tag)
@@ -73,13 +72,13 @@ func (c *Client) Releases(ctx context.Context, repository, tag string) ([]*Relea
 	return append(found, drafts...), err
 }
 
-// Release is the published release of a tag, nil without one. Anybody can see
-// those of a public repository.
+// Release returns the published release of a tag, or nil. Those of public repositories
+// are visible without a token.
 func (c *Client) Release(ctx context.Context, repository, tag string) (*Release, error) {
 	var published Release
 	err := c.get(ctx, fmt.Sprintf("repos/%s/releases/tags/%s", repository, tag), &published)
 	if errors.Is(err, ErrAbsent) {
-		return nil, c.Reaches(ctx, repository)
+		return nil, c.CheckAccess(ctx, repository)
 	}
 	if err != nil {
 		return nil, err
@@ -87,14 +86,15 @@ func (c *Client) Release(ctx context.Context, repository, tag string) (*Release,
 	return &published, nil
 }
 
-// Reaches tells whether a repository can be seen at all: GitHub hides what a
-// token does not reach behind the answer that there is no such thing.
-func (c *Client) Reaches(ctx context.Context, repository string) error {
+// CheckAccess returns an error if a repository is not visible. GitHub answers 404 for
+// objects in repositories to which the token has no access.
+func (c *Client) CheckAccess(ctx context.Context, repository string) error {
 	var answer struct{}
 	return c.get(ctx, "repos/"+repository, &answer)
 }
 
-// drafts are only in the list of all releases: they have no tag yet.
+// drafts returns the drafts for a tag. They are only in the list of all releases,
+// because their tag does not exist yet.
 func (c *Client) drafts(ctx context.Context, repository, tag string) ([]*Release, error) {
 	all, err := list[*Release](ctx, c, "repos/"+repository+"/releases?per_page=100")
 	return slices.DeleteFunc(all, func(r *Release) bool { return !r.Draft || r.Tag != tag }), err
@@ -105,13 +105,13 @@ func (c *Client) get(ctx context.Context, path string, out any) error {
 	return err
 }
 
-// CreateDraft makes an empty draft for a tag on a commit, and tells its ID. Its
-// name is the tag, by which goreleaser finds it and fills it. GitHub makes as many
-// as it is asked for, and so a draft that is seen after a lost answer may be
-// another runner's: that is Uncertain still, and Releases has it.
+// CreateDraft creates an empty draft for a tag on a commit, and returns its ID. Its name
+// is the tag, because goreleaser finds drafts by name. GitHub allows several drafts for
+// a tag. So a draft that exists after a lost response may be another runner's, and the
+// result is Uncertain.
 func (c *Client) CreateDraft(ctx context.Context, repository, tag, commit string) (int64, error) {
 	owner, repo := split(repository)
-	draft := &github.RepositoryRelease{TagName: github.String(tag), Name: github.String(tag), TargetCommitish: github.String(commit), Draft: github.Bool(true)}
+	draft := &github.RepositoryRelease{TagName: &tag, Name: &tag, TargetCommitish: &commit, Draft: github.Bool(true)}
 	var made *github.RepositoryRelease
 	var lost error
 	err := c.write(ctx, func() (err error) {
@@ -123,13 +123,13 @@ func (c *Client) CreateDraft(ctx context.Context, repository, tag, commit string
 		return len(there) > 0, err
 	})
 	if err = cmp.Or(err, lost); err != nil {
-		return 0, c.explain("making a draft release of "+repository, err)
+		return 0, c.explain("creating a draft release of "+repository, err)
 	}
 	return made.GetID(), nil
 }
 
-// DeleteDraft takes an empty draft away again. It is for its maker: GitHub
-// deletes a public release as readily.
+// DeleteDraft deletes an empty draft. Only pass the ID of a draft that the caller
+// created: GitHub would also delete a public release.
 func (c *Client) DeleteDraft(ctx context.Context, repository string, id int64) error {
 	owner, repo := split(repository)
 	err := c.write(ctx, func() error {
@@ -146,7 +146,7 @@ func releasePath(repository string, id int64) string {
 	return fmt.Sprintf("repos/%s/releases/%d", repository, id)
 }
 
-// absent looks whether there is nothing at a path any more.
+// absent returns a function that reports whether a path answers 404.
 func (c *Client) absent(path string) func(context.Context) (bool, error) {
 	return func(ctx context.Context) (bool, error) {
 		var answer struct{}
@@ -158,7 +158,7 @@ func (c *Client) absent(path string) func(context.Context) (bool, error) {
 	}
 }
 
-// Upload adds a file to a release under a name.
+// Upload uploads a file to a release under a name.
 func (c *Client) Upload(ctx context.Context, repository string, release int64, name, path string) error {
 	repeated := false
 	err := c.write(ctx, func() error {
@@ -176,7 +176,7 @@ func (c *Client) Upload(ctx context.Context, repository string, release int64, n
 	return nil
 }
 
-// upload sends the file, which can be opened again if it must be sent again.
+// upload sends the file. GetBody allows sending it again after a redirect.
 func (c *Client) upload(ctx context.Context, repository string, release int64, name, path string) error {
 	file, err := os.Open(path)
 	if err != nil {
@@ -197,15 +197,16 @@ func (c *Client) upload(ctx context.Context, repository string, release int64, n
 	return err
 }
 
-// asset looks for an asset of a release that may be a draft.
+// asset returns the asset with a name of a release or draft, and reports whether it
+// exists.
 func (c *Client) asset(ctx context.Context, repository string, release int64, name string) (Asset, bool, error) {
 	assets, err := list[Asset](ctx, c, releasePath(repository, release)+"/assets?per_page=100")
 	found, ok := (&Release{Assets: assets}).Asset(name)
 	return found, ok, err
 }
 
-// holds tells whether a release has a file under a name, whole. Other bytes under
-// that name are another's.
+// holds reports whether a release has the complete file under a name. It returns an
+// error if the asset has other bytes.
 func (c *Client) holds(ctx context.Context, repository string, release int64, name, path string) (bool, error) {
 	asset, ok, err := c.asset(ctx, repository, release, name)
 	if err != nil || !ok || !asset.Complete() {
@@ -217,12 +218,13 @@ func (c *Client) holds(ctx context.Context, repository string, release int64, na
 	}
 	digest, err := c.AssetDigest(ctx, repository, asset)
 	if want := fmt.Sprintf("sha256:%x", sha256.Sum256(data)); err == nil && digest != want {
-		err = outcome.Wrongf("release asset %s has the digest %s, want %s: somebody else uploads it, too", name, digest, want)
+		err = outcome.Wrongf("release asset %s has the digest %s, want %s: another process also uploads it",
+			name, digest, want)
 	}
 	return err == nil, err
 }
 
-// clear takes away what an upload that broke off has left: it keeps the name.
+// clear deletes the asset of an interrupted upload, which would occupy the name.
 func (c *Client) clear(ctx context.Context, repository string, release int64, name string) error {
 	asset, ok, err := c.asset(ctx, repository, release, name)
 	if err != nil || !ok || asset.Complete() {
@@ -231,7 +233,7 @@ func (c *Client) clear(ctx context.Context, repository string, release int64, na
 	return c.DeleteAsset(ctx, repository, asset.ID)
 }
 
-// DeleteAsset takes a file from a release that is still a draft.
+// DeleteAsset deletes an asset of a draft.
 func (c *Client) DeleteAsset(ctx context.Context, repository string, asset int64) error {
 	owner, repo := split(repository)
 	err := c.write(ctx, func() error {
@@ -248,8 +250,8 @@ func assetPath(repository string, id int64) string {
 	return fmt.Sprintf("repos/%s/releases/assets/%d", repository, id)
 }
 
-// AssetDigest is the SHA-256 of an asset's bytes, as GitHub tells it or, where
-// it tells none, of the bytes that it serves.
+// AssetDigest returns the SHA-256 of an asset. It downloads the asset if the server does
+// not return digests.
 func (c *Client) AssetDigest(ctx context.Context, repository string, a Asset) (string, error) {
 	if a.Digest != "" {
 		return a.Digest, nil
@@ -261,13 +263,12 @@ func (c *Client) AssetDigest(ctx context.Context, repository string, a Asset) (s
 	return fmt.Sprintf("sha256:%x", hash.Sum(nil)), nil
 }
 
-// maxAsset bounds what is downloaded of one asset, in bytes: GitHub takes no
-// larger one.
+// maxAsset is the maximum size of an asset in bytes, which is GitHub's limit.
 // https://docs.github.com/en/repositories/releasing-projects-on-github/about-releases#storage-and-bandwidth-quotas
 const maxAsset = 2 << 30
 
-// Download writes an asset's bytes. What has been written before an error counts
-// for nothing.
+// Download writes an asset's bytes. After an error, the bytes written so far are
+// incomplete.
 func (c *Client) Download(ctx context.Context, repository string, a Asset, to io.Writer) error {
 	body, err := c.openAsset(ctx, repository, a)
 	if err != nil {
@@ -279,7 +280,7 @@ func (c *Client) Download(ctx context.Context, repository string, a Asset, to io
 		err = fmt.Errorf("it is larger than %d bytes", maxAsset)
 	}
 	if err == nil && a.Size > 0 && n != a.Size {
-		err = fmt.Errorf("%d bytes came, GitHub says that it has %d", n, a.Size)
+		err = fmt.Errorf("saw %d bytes, want %d", n, a.Size)
 	}
 	if err != nil {
 		return fmt.Errorf("downloading %s: %w", a.Name, err)
@@ -287,8 +288,8 @@ func (c *Client) Download(ctx context.Context, repository string, a Asset, to io
 	return nil
 }
 
-// openAsset asks the API, which gives the bytes or, as github.com does, a signed
-// address elsewhere. There, the token is not shown.
+// openAsset requests an asset. The API returns its bytes or, on github.com, a redirect
+// to a signed URL on another host, to which it sends no token.
 func (c *Client) openAsset(ctx context.Context, repository string, a Asset) (io.ReadCloser, error) {
 	req, err := c.api.NewRequest(http.MethodGet, assetPath(repository, a.ID), nil)
 	if err != nil {
@@ -321,14 +322,13 @@ func (c *Client) openElsewhere(ctx context.Context, to *url.URL) (io.ReadCloser,
 	}
 	if res.StatusCode != http.StatusOK {
 		res.Body.Close()
-		return nil, fmt.Errorf("the store of assets, %s, answered %s", to.Host, res.Status)
+		return nil, fmt.Errorf("the storage host %s answered %s", to.Host, res.Status)
 	}
 	return res.Body, nil
 }
 
-// MakesImmutable tells whether the repository's setting is on that makes each
-// release immutable as it is published. GitHub answers 404 where it is off, and
-// so do servers that have no such setting.
+// MakesImmutable reports whether the repository makes each release immutable when it is
+// published. GitHub answers 404 if the setting is off, and so do servers without it.
 // https://docs.github.com/en/rest/repos/repos#check-if-immutable-releases-are-enabled-for-a-repository
 func (c *Client) MakesImmutable(ctx context.Context, repository string) (bool, error) {
 	var setting struct{ Enabled bool }
@@ -344,9 +344,13 @@ func (c *Client) MakesImmutable(ctx context.Context, repository string) (bool, e
 func (c *Client) Publish(ctx context.Context, repository string, release int64, v ref.Version) error {
 	owner, repo := split(repository)
 	prerelease := v.Prerelease() != ""
-	// "legacy" leaves it to the versions which release is the latest; the
-	// default would make it this one, though it may be of an older line.
-	change := &github.RepositoryRelease{Draft: github.Bool(false), Prerelease: github.Bool(prerelease), MakeLatest: github.String("legacy")}
+	// With "legacy", the latest release is the one with the highest version. The default
+	// would be this one, which may belong to an older line.
+	change := &github.RepositoryRelease{
+		Draft:      github.Bool(false),
+		Prerelease: github.Bool(prerelease),
+		MakeLatest: github.String("legacy"),
+	}
 	err := c.write(ctx, func() error {
 		_, _, err := c.api.Repositories.EditRelease(ctx, owner, repo, release, change)
 		return err

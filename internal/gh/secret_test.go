@@ -19,7 +19,7 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// everything calls each method of a client, and gives their errors.
+// everything calls each method of a client and returns the errors.
 func everything(t *testing.T, c *gh.Client) map[string]error {
 	ctx := context.Background()
 	file := filepath.Join(t.TempDir(), "f")
@@ -41,8 +41,8 @@ func everything(t *testing.T, c *gh.Client) map[string]error {
 	note("Publish", c.Publish(ctx, repository, 1, ref.Version{}))
 	_, err = c.MakesImmutable(ctx, repository)
 	note("MakesImmutable", err)
-	_, err = c.Told(ctx, repository, "repository_dispatch", "id", time.Time{})
-	note("Told", err)
+	_, err = c.FindRun(ctx, repository, "repository_dispatch", "id", time.Time{})
+	note("FindRun", err)
 	_, err = c.Workflows(ctx, repository)
 	note("Workflows", err)
 	_, err = c.ReadFile(ctx, repository, "f", "main")
@@ -60,10 +60,10 @@ func everything(t *testing.T, c *gh.Client) map[string]error {
 	note("CreateTag", c.CreateTag(ctx, repository, "v1.0.0", "c", "m"))
 	_, err = c.Checks(ctx, repository, "c")
 	note("Checks", err)
-	_, err = c.Required(ctx, repository, "main")
-	note("Required", err)
-	_, err = c.Merged(ctx, repository, "c")
-	note("Merged", err)
+	_, err = c.RequiredChecks(ctx, repository, "main")
+	note("RequiredChecks", err)
+	_, err = c.MergedCommit(ctx, repository, "c")
+	note("MergedCommit", err)
 	note("Dispatch", c.Dispatch(ctx, repository, gh.Event{}))
 	_, err = c.OpenPull(ctx, repository, "b")
 	note("OpenPull", err)
@@ -88,7 +88,7 @@ func everything(t *testing.T, c *gh.Client) map[string]error {
 	return errs
 }
 
-// texts are all that can be printed of an error and of what it wraps.
+// texts returns everything that can be printed of an error and the errors that it wraps.
 func texts(err error) string {
 	if err == nil {
 		return ""
@@ -108,7 +108,7 @@ func texts(err error) string {
 	return text
 }
 
-// echo answers with a status and says again, everywhere, what it was sent.
+// echo answers with a status and repeats the token in every place.
 func echo(status int, keys ...string) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
@@ -117,11 +117,12 @@ func echo(status int, keys ...string) http.HandlerFunc {
 			rw.Header().Set(key, "required; url=https://x.example/"+sent)
 		}
 		rw.WriteHeader(status)
-		fmt.Fprintf(rw, `{"message":"you sent %s","errors":[{"message":"%s","resource":"%s"}],"documentation_url":"https://x.example/%s"}`, sent, sent, sent, sent)
+		const answer = `{"message":"you sent %[1]s","errors":[{"message":"%[1]s","resource":"%[1]s"}],"documentation_url":"https://x.example/%[1]s"}`
+		fmt.Fprintf(rw, answer, sent)
 	}
 }
 
-// raw answers with a text as it is, made of what was sent.
+// raw starts a server that answers with a literal text, in which TOKEN is replaced.
 func raw(t *testing.T, answer string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -148,8 +149,8 @@ func raw(t *testing.T, answer string) string {
 	return "http://" + l.Addr().String()
 }
 
-// Whatever fails, and however a server behaves, no error holds the token: not
-// its text, nor that of anything that it wraps.
+// No error contains the token, in its own text or in that of an error that it wraps,
+// whatever fails.
 func TestErrorsHoldNoToken(t *testing.T) {
 	t.Parallel()
 	const token = "ghs_known_0123456789"
@@ -166,7 +167,9 @@ func TestErrorsHoldNoToken(t *testing.T) {
 		"a redirect":         raw(t, "HTTP/1.1 302 Found\r\nLocation: https://TOKEN:TOKEN@127.0.0.1:1/TOKEN\r\nContent-Length: 0\r\n\r\n"),
 		"a next page":        raw(t, "HTTP/1.1 200 OK\r\nLink: <https://TOKEN@x.example/TOKEN>; rel=\"next\"\r\nContent-Length: 2\r\n\r\n[]"),
 	}
-	for status, keys := range map[int][]string{401: nil, 403: {"X-GitHub-SSO"}, 404: nil, 409: nil, 418: {"Location"}, 422: nil, 429: nil, 500: nil, 502: nil, 301: {"Location"}} {
+	for status, keys := range map[int][]string{
+		301: {"Location"}, 401: nil, 403: {"X-GitHub-SSO"}, 404: nil, 409: nil, 418: {"Location"}, 422: nil, 429: nil, 500: nil, 502: nil,
+	} {
 		s := httptest.NewServer(echo(status, keys...))
 		t.Cleanup(s.Close)
 		servers[fmt.Sprint(status)] = s.URL
@@ -179,7 +182,10 @@ func TestErrorsHoldNoToken(t *testing.T) {
 	for name, address := range servers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, err := gh.New(gh.Options{APIURL: address, Token: token, TokenName: "X_TOKEN", Transport: &http.Transport{}, Wait: testkit.NoWait, Slow: 5 * time.Second})
+			c, err := gh.New(gh.Options{
+				APIURL: address, Token: token, TokenName: "X_TOKEN", Transport: &http.Transport{},
+				Wait: testkit.NoWait, Slow: 5 * time.Second,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -23,41 +23,45 @@ import (
 	"github.com/kubestellar/actions/internal/web"
 )
 
-// The bounds of one request.
+// Limits of one request.
 const (
-	maxTries   = 5               // of one request, whatever went wrong
-	maxAnswer  = 64 << 20        // bytes of an answer that is no download
-	slowUpload = 64 << 10        // bytes a second, below which an upload is given up
-	longest    = 5 * time.Minute // that one request waits in all, unless Options say otherwise
-	slow       = time.Minute     // for a whole answer, unless Options say otherwise
+	maxTries   = 5               // attempts
+	maxAnswer  = 64 << 20        // bytes of a response that is not a download
+	slowUpload = 64 << 10        // minimum bytes per second of an upload
+	longest    = 5 * time.Minute // default of Options.Longest
+	slow       = time.Minute     // default of Options.Slow
 )
 
-// The pace of writes: some at once, then one a second. GitHub asks for a second
-// between writes, and refuses above 80 that make content in a minute.
+// burst is the number of writes without a pause; then the pace is one a second. GitHub
+// recommends a second between writes, and refuses more than 80 requests a minute that
+// create content.
 // https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
 const burst = 10
 
-// transport carries requests to one GitHub. It repeats what is safe to repeat,
-// sends writes one at a time, reads answers to their end, and shows the token to
-// no other host. What it gives up on is an error that says how far it came:
-// Uncertain, Limited, or a read that failed.
+// transport sends requests to one GitHub server. It retries requests if that is safe,
+// sends writes one at a time, reads responses completely, and sends the token to no
+// other host. Its errors show whether a request was sent: Uncertain, Limited, or the
+// error of a read.
 type transport struct {
 	next    http.RoundTripper
 	token   string
-	origins []string      // "https://api.github.com": who may see the token
-	turn    chan struct{} // of the one write
+	origins []string      // origins that get the token, such as "https://api.github.com"
+	turn    chan struct{} // held by the current write
 	pace    *rate.Limiter
 	moved   moved
 
-	now           func() time.Time // nil: no pace
+	now           func() time.Time // nil disables pacing
 	wait          func(ctx context.Context, d time.Duration) error
 	random        func() float64 // from 0 to 1
 	longest, slow time.Duration
 }
 
 func newTransport(o Options) *transport {
-	t := &transport{next: o.Transport, turn: make(chan struct{}, 1), pace: rate.NewLimiter(1, burst),
-		now: o.Now, wait: o.Wait, random: o.Random, longest: cmp.Or(o.Longest, longest), slow: cmp.Or(o.Slow, slow)}
+	t := &transport{
+		next: o.Transport, turn: make(chan struct{}, 1), pace: rate.NewLimiter(1, burst),
+		now: o.Now, wait: o.Wait, random: o.Random,
+		longest: cmp.Or(o.Longest, longest), slow: cmp.Or(o.Slow, slow),
+	}
 	if t.next == nil {
 		t.next = http.DefaultTransport
 	}
@@ -72,7 +76,7 @@ func newTransport(o Options) *transport {
 
 func isWrite(method string) bool { return method != http.MethodGet && method != http.MethodHead }
 
-// RoundTrip carries one request, with all that is repeated of it.
+// RoundTrip sends one request, with retries and redirects.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = t.signed(req)
 	if isWrite(req.Method) {
@@ -84,31 +88,31 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	res, err := t.follow(req)
 	if err == nil {
-		res.Header = t.handed(res.Header)
+		res.Header = t.filtered(res.Header)
 	}
 	return res, err
 }
 
-// handed is the header without what those above must not see. The limits are
-// obeyed here: go-github would refuse requests by what it reads of them, and by
-// the machine's clock. And net/http prints a Location that it cannot read.
-func (t *transport) handed(header http.Header) http.Header {
-	handed := header.Clone()
-	handed.Del(headerRemaining)
-	handed.Del(headerReset)
-	for _, values := range handed {
+// filtered returns a response's header without fields that must not reach the layers
+// above. This transport handles rate limits itself, while go-github would refuse
+// requests based on these fields and the machine's clock. An invalid Location would be
+// printed by net/http, with the token if it contains it.
+func (t *transport) filtered(header http.Header) http.Header {
+	filtered := header.Clone()
+	filtered.Del(headerRemaining)
+	filtered.Del(headerReset)
+	for _, values := range filtered {
 		for i := range values {
 			values[i] = t.hide(values[i])
 		}
 	}
-	if _, err := url.Parse(handed.Get("Location")); err != nil {
-		handed.Del("Location")
+	if _, err := url.Parse(filtered.Get("Location")); err != nil {
+		filtered.Del("Location")
 	}
-	return handed
+	return filtered
 }
 
-// signed is the request with the token, if its host may see it; and with word
-// to those below that it is repeated here.
+// signed adds the token if the host may see it, and tells lower transports not to retry.
 func (t *transport) signed(req *http.Request) *http.Request {
 	req = req.Clone(web.Once(req.Context()))
 	req.Header.Del("Authorization")
@@ -120,7 +124,7 @@ func (t *transport) signed(req *http.Request) *http.Request {
 	return req
 }
 
-// enter waits until no other write is under way and the pace allows one more.
+// enter waits until no other write is running and the pace allows another.
 func (t *transport) enter(ctx context.Context) error {
 	select {
 	case t.turn <- struct{}{}:
@@ -148,8 +152,7 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// persist sends a request until it is answered, as often and as long as that is
-// safe and within bounds.
+// persist sends a request, and retries it within the limits if that is safe.
 func (t *transport) persist(req *http.Request) (*http.Response, error) {
 	var waited time.Duration
 	for try := 1; ; try++ {
@@ -176,8 +179,8 @@ func (t *transport) persist(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// pause is for how long to wait before the request is sent again; 0 means never.
-// Where GitHub limits requests, limit says so.
+// pause returns how long to wait before a retry, or 0 for no retry. If GitHub limits
+// requests, it also returns the limit.
 func (t *transport) pause(req *http.Request, res *http.Response, err error, try int) (time.Duration, *Limited) {
 	if limit := t.limitOf(res, try); limit != nil {
 		return limit.pause, limit
@@ -192,8 +195,8 @@ func (t *transport) pause(req *http.Request, res *http.Response, err error, try 
 	return pause/2 + time.Duration(t.random()*float64(pause/2)), nil
 }
 
-// verdict is what comes of a request that is not repeated any more. A write
-// whose answer was lost, or says that the server failed, may have been done.
+// verdict returns the result of the last attempt. A write may have been done if the
+// response was lost or the server failed.
 func (t *transport) verdict(req *http.Request, res *http.Response, err error) (*http.Response, error) {
 	if !isWrite(req.Method) || !failed(res, err) || !wasSent(err) {
 		return res, err
@@ -204,19 +207,22 @@ func (t *transport) verdict(req *http.Request, res *http.Response, err error) (*
 	return nil, &Uncertain{Method: req.Method, Path: req.URL.Path, Err: err}
 }
 
-// failed tells whether there is no answer, or one that a later try may not get.
-// 501 is an answer: there is no such thing to ask for.
+// failed reports whether there is no response, or one that a retry may change. Status
+// 501 is permanent.
 func failed(res *http.Response, err error) bool {
-	return err != nil || res.StatusCode >= http.StatusInternalServerError && res.StatusCode != http.StatusNotImplemented
+	if err != nil {
+		return true
+	}
+	return res.StatusCode >= http.StatusInternalServerError && res.StatusCode != http.StatusNotImplemented
 }
 
-// isHopeless tells of what no later try will change.
+// isHopeless reports whether a retry would fail with the same error.
 func isHopeless(err error) bool {
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	return untrusted
 }
 
-// rewound is the request with its body from the beginning.
+// rewound returns a copy of the request with its body from the beginning.
 func rewound(req *http.Request, why error) (*http.Request, error) {
 	again := req.Clone(req.Context())
 	if req.Body == nil || req.Body == http.NoBody {
@@ -230,10 +236,10 @@ func rewound(req *http.Request, why error) (*http.Request, error) {
 	return again, err
 }
 
-// broken is a try without a whole answer.
+// broken is the error of an attempt without a complete response.
 type broken struct {
 	error
-	sent bool // GitHub may have seen the request
+	sent bool // GitHub may have received the request
 }
 
 func (b *broken) Unwrap() error { return b.error }
@@ -243,18 +249,17 @@ func wasSent(err error) bool {
 	return !ok || b.sent
 }
 
-var errSlow = errors.New("no whole answer came in time")
+var errSlow = errors.New("no complete response in time")
 
-// once sends the request one time and reads the answer to its end, unless it is
-// a download.
+// once sends the request and reads the complete response, unless it is a download.
 func (t *transport) once(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	allowed := t.slow + time.Duration(max(0, req.ContentLength)/slowUpload)*time.Second
 	clock := time.AfterFunc(allowed, func() { cancel(fmt.Errorf("%w (%s)", errSlow, allowed)) })
 	stop := func() { clock.Stop(); cancel(nil) }
 	var asked, reached atomic.Bool
-	// net/http takes another connection for a write only where the first one took
-	// nothing of it: https://pkg.go.dev/net/http#Transport
+	// net/http uses another connection for a write only if nothing was written to the
+	// first one: https://pkg.go.dev/net/http#Transport
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) { asked.Store(true); reached.Store(false) },
 		GotConn: func(httptrace.GotConnInfo) { reached.Store(true) },
@@ -270,14 +275,14 @@ func (t *transport) once(req *http.Request) (*http.Response, error) {
 	err = slowness(ctx, err)
 	stop()
 	if err != nil {
-		// A request is sent once there is a connection; who tells of none at all
-		// may have sent it.
+		// A request may have been sent once there is a connection. A transport that
+		// does not call these hooks may have sent it, too.
 		return nil, &broken{t.hidden(err), !asked.Load() || reached.Load()}
 	}
 	return res, nil
 }
 
-// slowness is why an answer ended early, if it was for being slow.
+// slowness returns errSlow instead of err if the response was too slow.
 func slowness(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errSlow) {
 		return cause
@@ -285,26 +290,26 @@ func slowness(ctx context.Context, err error) error {
 	return err
 }
 
-// isDownload tells whether an answer is a file, which can be large.
+// isDownload reports whether a response is a file, which can be large.
 func isDownload(req *http.Request, res *http.Response) bool {
 	return req.Header.Get("Accept") == octets && res.StatusCode == http.StatusOK
 }
 
 const octets = "application/octet-stream"
 
-// readWhole puts the whole body in place of the stream. A refusal is one even
-// where its text breaks off.
+// readWhole replaces the body by its complete content. An error status is valid even if
+// its text is cut off.
 func (t *transport) readWhole(req *http.Request, res *http.Response) error {
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	res.Body.Close()
 	refused := res.StatusCode >= 400 && res.StatusCode < 500
 	switch {
 	case err != nil && !refused:
-		return fmt.Errorf("the answer broke off after %d bytes: %w", len(data), err)
+		return fmt.Errorf("the response was cut off after %d bytes: %w", len(data), err)
 	case len(data) > maxAnswer:
-		return fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
+		return fmt.Errorf("the response is larger than %d bytes", maxAnswer)
 	case isCut(req, res, data):
-		return fmt.Errorf("the answer broke off after %d bytes: they are not whole JSON", len(data))
+		return fmt.Errorf("the response was cut off after %d bytes: want complete JSON", len(data))
 	}
 	if res.StatusCode >= 300 {
 		data = []byte(t.hide(string(data)))
@@ -313,13 +318,13 @@ func (t *transport) readWhole(req *http.Request, res *http.Response) error {
 	return nil
 }
 
-// whole is a body that was read.
+// whole is a body in memory.
 type whole struct{ *bytes.Reader }
 
 func (whole) Close() error { return nil }
 
-// isCut tells of JSON that ends early where the connection does not show it, as
-// with proxies that end an answer by closing.
+// isCut reports whether JSON is incomplete. The connection does not show that if a proxy
+// ends a response by closing it.
 func isCut(req *http.Request, res *http.Response, data []byte) bool {
 	if req.Method == http.MethodHead || res.StatusCode >= 300 || res.StatusCode == http.StatusNoContent {
 		return false
@@ -327,10 +332,10 @@ func isCut(req *http.Request, res *http.Response, data []byte) bool {
 	return strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") && !json.Valid(data)
 }
 
-// download is the body of a file: each part of it must come in time.
+// download is the body of a file. Each read must finish in time.
 type download struct {
 	io.ReadCloser
-	ctx   context.Context // of the request that it answers
+	ctx   context.Context // the request's
 	clock *time.Timer
 	slow  time.Duration
 	stop  func()
@@ -347,8 +352,7 @@ func (d *download) Close() error {
 	return d.ReadCloser.Close()
 }
 
-// hide takes the token out of a text: a server, or what stands before it, may
-// say again what it was sent.
+// hide removes the token from a text, because a server or proxy may echo a request.
 func (t *transport) hide(text string) string {
 	if t.token == "" {
 		return text
@@ -356,7 +360,7 @@ func (t *transport) hide(text string) string {
 	return strings.ReplaceAll(text, t.token, "***")
 }
 
-// hidden is an error without the token in its text.
+// hidden returns an error without the token in its text.
 func (t *transport) hidden(err error) error {
 	if text := err.Error(); t.hide(text) != text {
 		return errors.New(t.hide(text))
@@ -364,29 +368,29 @@ func (t *transport) hidden(err error) error {
 	return err
 }
 
-// Limited says that GitHub takes no more requests for a time that is longer than
-// was to be waited. Nothing was done.
+// Limited is the error of a rate limit that lasts longer than Options.Longest. The
+// request had no effect.
 type Limited struct {
-	Primary bool      // the hourly budget is used up; otherwise requests came too fast
-	Until   time.Time // when to ask again; zero if GitHub's answer had no date
-	Said    string    // by GitHub
+	Primary bool      // the hourly limit, not the secondary one
+	Until   time.Time // when the limit ends; zero if the response had no date
+	Message string    // GitHub's
 
 	pause time.Duration
 }
 
 func (l *Limited) Error() string {
-	what, when := "its secondary limit (too many requests at a time)", "in "+l.pause.Round(time.Second).String()
+	limit, when := "secondary rate limit (too many requests at a time)", "in "+l.pause.Round(time.Second).String()
 	if l.Primary {
-		what = "its primary limit (requests an hour)"
+		limit = "primary rate limit (requests per hour)"
 	}
 	if !l.Until.IsZero() {
 		when = "after " + l.Until.UTC().Format("2006-01-02 15:04:05 UTC")
 	}
-	return fmt.Sprintf("GitHub refuses by %s; run again %s: %s", what, when, l.Said)
+	return fmt.Sprintf("GitHub's %s is exceeded; run again %s: %s", limit, when, l.Message)
 }
 
-// limitOf reads of an answer that GitHub limits requests, and how long to wait:
-// Retry-After, else until the budget is new, else a minute and longer each time.
+// limitOf returns the rate limit in a response, or nil. The pause is Retry-After, else
+// the time until the limit's reset, else a minute that doubles with each attempt.
 // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
 func (t *transport) limitOf(res *http.Response, try int) *Limited {
 	if res == nil || res.StatusCode != http.StatusForbidden && res.StatusCode != http.StatusTooManyRequests {
@@ -394,8 +398,8 @@ func (t *transport) limitOf(res *http.Response, try int) *Limited {
 	}
 	spent := res.Header.Get(headerRemaining) == "0"
 	after, asked := t.retryAfter(res)
-	said := messageOf(res)
-	if res.StatusCode == http.StatusForbidden && !spent && !asked && !namesLimit(said) {
+	message := messageOf(res)
+	if res.StatusCode == http.StatusForbidden && !spent && !asked && !namesLimit(message) {
 		return nil
 	}
 	pause := time.Minute << (try - 1)
@@ -406,7 +410,8 @@ func (t *transport) limitOf(res *http.Response, try int) *Limited {
 		pause = reset
 	}
 	pause = max(pause, time.Second)
-	limit := &Limited{Primary: spent && !asked, Said: said, pause: pause + time.Duration(t.random()*float64(pause)/10)}
+	jitter := time.Duration(t.random() * float64(pause) / 10)
+	limit := &Limited{Primary: spent && !asked, Message: message, pause: pause + jitter}
 	if date, ok := t.date(res); ok {
 		limit.Until = date.Add(pause)
 	}
@@ -418,14 +423,15 @@ const (
 	headerReset     = "X-RateLimit-Reset"
 )
 
-// namesLimit tells of a 403 without any header of a limit whether it is one:
-// there GitHub says so in words only.
-func namesLimit(said string) bool {
-	said = strings.ToLower(said)
-	return strings.Contains(said, "rate limit") || strings.Contains(said, "abuse detection")
+// namesLimit reports whether the message of a 403 mentions a rate limit. GitHub does not
+// always set a header.
+func namesLimit(message string) bool {
+	message = strings.ToLower(message)
+	return strings.Contains(message, "rate limit") || strings.Contains(message, "abuse detection")
 }
 
-// retryAfter is a number of seconds or a date: RFC 9110, section 10.2.3.
+// retryAfter returns the time in Retry-After, which is a number of seconds or a date
+// (RFC 9110, section 10.2.3).
 func (t *transport) retryAfter(res *http.Response) (time.Duration, bool) {
 	if res == nil {
 		return 0, false
@@ -441,25 +447,25 @@ func (t *transport) retryAfter(res *http.Response) (time.Duration, bool) {
 	return t.from(res, date)
 }
 
-// maxSeconds keeps what a server says within what a duration holds.
+// maxSeconds prevents an overflow of time.Duration.
 const maxSeconds = 366 * 24 * 3600
 
-// reset is how long it takes until the hourly budget is new.
+// reset returns the time until the hourly limit's reset.
 func (t *transport) reset(res *http.Response) (time.Duration, bool) {
 	at, err := strconv.ParseInt(res.Header.Get(headerReset), 10, 64)
 	if err != nil {
 		return 0, false
 	}
-	return t.from(res, time.Unix(at+1, 0)) // the second itself may be the old budget's
+	return t.from(res, time.Unix(at+1, 0)) // the old limit may apply until the second ends
 }
 
-// from is the time between the answer and a later moment.
+// from returns the time from the response's date to a later one.
 func (t *transport) from(res *http.Response, later time.Time) (time.Duration, bool) {
 	date, ok := t.date(res)
 	return later.Sub(date), ok
 }
 
-// date is when the server answered, by its own clock if it says.
+// date returns the time of a response, by the server's clock if it has a Date.
 func (t *transport) date(res *http.Response) (time.Time, bool) {
 	date, err := http.ParseTime(res.Header.Get("Date"))
 	if err == nil {
@@ -471,8 +477,8 @@ func (t *transport) date(res *http.Response) (time.Time, bool) {
 	return t.now(), true
 }
 
-// messageOf is what GitHub says in an answer that was read whole; it leaves the
-// body to be read again.
+// messageOf returns GitHub's message in a response whose body is in memory. The body can
+// be read again.
 func messageOf(res *http.Response) string {
 	body, ok := res.Body.(whole)
 	if !ok {
@@ -480,9 +486,9 @@ func messageOf(res *http.Response) string {
 	}
 	data, _ := io.ReadAll(body) // from memory, as is Seek
 	body.Seek(0, io.SeekStart)
-	var said struct{ Message string }
-	if json.Unmarshal(data, &said) != nil {
+	var answer struct{ Message string }
+	if json.Unmarshal(data, &answer) != nil {
 		return ""
 	}
-	return said.Message
+	return answer.Message
 }

@@ -25,7 +25,7 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// waits notes for how long was waited, and takes no time.
+// waits records the durations of waits, without waiting.
 type waits struct {
 	mu   sync.Mutex
 	all  []time.Duration
@@ -49,11 +49,14 @@ func (w *waits) sum() (sum time.Duration) {
 	return sum
 }
 
-// careful is a client of the world whose waits are noted, and not spread.
+// careful returns a client of the network that records its waits, without jitter.
 func careful(t *testing.T, w *networktest.Network, over func(http.RoundTripper) http.RoundTripper) (*gh.Client, *waits) {
 	t.Helper()
 	noted := &waits{}
-	c, err := gh.New(gh.Options{Token: w.Token(), TokenName: "X_TOKEN", Transport: over(w.Transport()), Wait: noted.wait, Random: func() float64 { return 0 }})
+	c, err := gh.New(gh.Options{
+		Token: w.Token(), TokenName: "X_TOKEN", Transport: over(w.Transport()),
+		Wait: noted.wait, Random: func() float64 { return 0 },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +65,7 @@ func careful(t *testing.T, w *networktest.Network, over func(http.RoundTripper) 
 
 func asItIs(next http.RoundTripper) http.RoundTripper { return next }
 
-// first lets the first n requests of a method suffer a fault.
+// first makes the first n requests of a method fail with a fault.
 func first(w *networktest.Network, n int, method string, fault networktest.Fault) {
 	var mu sync.Mutex
 	w.Intercept(func(r networktest.Request) networktest.Fault {
@@ -90,7 +93,7 @@ const (
 	exhausted = `{"message":"API rate limit exceeded for installation ID 1."}`
 )
 
-// What comes of a fault that passes, by reads and by writes, and what is waited.
+// Reads and writes recover from a fault that passes, after the right waits.
 func TestFaultsThatPass(t *testing.T) {
 	t.Parallel()
 	const date = "Tue, 24 Nov 2026 20:00:00 GMT"
@@ -98,24 +101,37 @@ func TestFaultsThatPass(t *testing.T) {
 	for name, test := range map[string]struct {
 		fault       networktest.Fault
 		times       int
-		read, write []time.Duration // nil: it is not repeated
+		read, write []time.Duration // nil: no retry
 	}{
-		"cut before":                  {networktest.Fault{CutBefore: true}, 2, []time.Duration{s / 2, s}, nil},
-		"an answer lost":              {networktest.Fault{CutAfter: true}, 1, []time.Duration{s / 2}, nil},
-		"500":                         {networktest.Fault{Status: 500}, 1, []time.Duration{s / 2}, nil},
-		"502":                         {networktest.Fault{Status: 502}, 1, []time.Duration{s / 2}, nil},
-		"503 that says when":          {networktest.Fault{Status: 503, Header: header("Retry-After", "7")}, 1, []time.Duration{7 * s}, nil},
-		"504":                         {networktest.Fault{Status: 504}, 4, []time.Duration{s / 2, s, 2 * s, 4 * s}, nil},
-		"broken JSON":                 {networktest.Fault{Status: 200, Header: header("Content-Type", "application/json"), Body: `{"id":1,"na`}, 1, []time.Duration{s / 2}, nil},
-		"429":                         {networktest.Fault{Status: 429, Header: header("Retry-After", "2")}, 1, []time.Duration{2 * s}, []time.Duration{2 * s}},
-		"429 with a date":             {networktest.Fault{Status: 429, Header: header("Retry-After", "Tue, 24 Nov 2026 20:00:09 GMT", "Date", date)}, 1, []time.Duration{9 * s}, []time.Duration{9 * s}},
-		"429, nothing said":           {networktest.Fault{Status: 429}, 2, []time.Duration{60 * s, 120 * s}, []time.Duration{60 * s, 120 * s}},
-		"a secondary limit":           {networktest.Fault{Status: 403, Header: header("Retry-After", "30"), Body: tooMany}, 1, []time.Duration{30 * s}, []time.Duration{30 * s}},
-		"a secondary limit, in words": {networktest.Fault{Status: 403, Body: tooMany}, 1, []time.Duration{60 * s}, []time.Duration{60 * s}},
-		"a primary limit": {networktest.Fault{Status: 403, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1795550430", "Date", date), Body: exhausted}, 1,
-			[]time.Duration{31 * s}, []time.Duration{31 * s}}, // 20:00:30
-		"a primary limit by 429": {networktest.Fault{Status: 429, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1795550430", "Date", date)}, 1,
-			[]time.Duration{31 * s}, []time.Duration{31 * s}},
+		"cut before":      {networktest.Fault{CutBefore: true}, 2, []time.Duration{s / 2, s}, nil},
+		"an answer lost":  {networktest.Fault{CutAfter: true}, 1, []time.Duration{s / 2}, nil},
+		"500":             {networktest.Fault{Status: 500}, 1, []time.Duration{s / 2}, nil},
+		"502":             {networktest.Fault{Status: 502}, 1, []time.Duration{s / 2}, nil},
+		"503 with a time": {networktest.Fault{Status: 503, Header: header("Retry-After", "7")}, 1, []time.Duration{7 * s}, nil},
+		"504":             {networktest.Fault{Status: 504}, 4, []time.Duration{s / 2, s, 2 * s, 4 * s}, nil},
+		"broken JSON": {
+			networktest.Fault{Status: 200, Header: header("Content-Type", "application/json"), Body: `{"id":1,"na`},
+			1, []time.Duration{s / 2}, nil,
+		},
+		"429": {networktest.Fault{Status: 429, Header: header("Retry-After", "2")}, 1, []time.Duration{2 * s}, []time.Duration{2 * s}},
+		"429 with a date": {
+			networktest.Fault{Status: 429, Header: header("Retry-After", "Tue, 24 Nov 2026 20:00:09 GMT", "Date", date)},
+			1, []time.Duration{9 * s}, []time.Duration{9 * s},
+		},
+		"429 without a header": {networktest.Fault{Status: 429}, 2, []time.Duration{60 * s, 120 * s}, []time.Duration{60 * s, 120 * s}},
+		"a secondary limit": {
+			networktest.Fault{Status: 403, Header: header("Retry-After", "30"), Body: tooMany},
+			1, []time.Duration{30 * s}, []time.Duration{30 * s},
+		},
+		"a secondary limit, as text": {networktest.Fault{Status: 403, Body: tooMany}, 1, []time.Duration{60 * s}, []time.Duration{60 * s}},
+		"a primary limit": {
+			networktest.Fault{Status: 403, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1795550430", "Date", date), Body: exhausted},
+			1, []time.Duration{31 * s}, []time.Duration{31 * s}, // 20:00:30
+		},
+		"a primary limit by 429": {
+			networktest.Fault{Status: 429, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1795550430", "Date", date)},
+			1, []time.Duration{31 * s}, []time.Duration{31 * s},
+		},
 		"no right": {networktest.Fault{Status: 403, Body: denied}, 1, nil, nil},
 		"401":      {networktest.Fault{Status: 401}, 1, nil, nil},
 		"404":      {networktest.Fault{Status: 404}, 1, nil, nil},
@@ -128,54 +144,58 @@ func TestFaultsThatPass(t *testing.T) {
 			first(w, test.times, http.MethodGet, test.fault)
 			_, err := c.DefaultBranch(context.Background(), repository)
 			if !slices.Equal(noted.all, test.read) || (err == nil) != (test.read != nil) {
-				t.Errorf("a read waited %v and said %v, want %v", noted.all, err, test.read)
+				t.Errorf("a read waited %v and returned %v, want %v", noted.all, err, test.read)
 			}
-			// A pull request from nowhere cannot be opened, so no write is done.
+			// A pull request from a missing branch cannot be opened, so the write has no effect.
 			c, noted = careful(t, w, asItIs)
 			first(w, test.times, http.MethodPost, test.fault)
 			before := len(w.Requests())
 			_, err = c.CreatePull(context.Background(), repository, gh.Proposal{Title: "t", Head: "none", Base: "main"})
 			if err == nil || test.write != nil && (!slices.Equal(noted.all, test.write) || !strings.Contains(err.Error(), "422")) {
-				t.Errorf("a write waited %v and said %v, want %v", noted.all, err, test.write)
+				t.Errorf("a write waited %v and returned %v, want %v", noted.all, err, test.write)
 			}
 			if after := w.Requests()[before+1:]; test.write == nil && len(after) > 0 && after[0].Method != http.MethodGet {
-				t.Errorf("the write was repeated before anybody looked: %+v", after)
+				t.Errorf("the write was repeated before its effect was checked: %+v", after)
 			}
 		})
 	}
 }
 
-// What does not pass is given up, and said: by whom, until when.
+// The error of a permanent fault names its cause and, for a rate limit, its end.
 func TestFaultsThatStay(t *testing.T) {
 	t.Parallel()
+	const date = "Tue, 24 Nov 2026 20:00:00 GMT"
 	for name, test := range map[string]struct {
 		fault    networktest.Fault
 		says     string
 		requests int
 	}{
-		"an hour":     {networktest.Fault{Status: 403, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1795554000", "Date", "Tue, 24 Nov 2026 20:00:00 GMT"), Body: exhausted}, "primary limit (requests an hour); run again after 2026-11-24 21:00:01 UTC: API rate limit exceeded", 1},
-		"ten minutes": {networktest.Fault{Status: 429, Header: header("Retry-After", "600")}, "secondary limit", 1},
-		"for ever":    {networktest.Fault{Status: 429, Header: header("Retry-After", "99999999999999")}, "secondary limit", 1},
-		"minutes":     {networktest.Fault{Status: 429}, "secondary limit", 3}, // after 1 and 2 of them, 4 are too many
-		"seconds":     {networktest.Fault{Status: 429, Header: header("Retry-After", "1")}, "secondary limit", 5},
+		"an hour": {
+			networktest.Fault{Status: 403, Header: header("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1795554000", "Date", date), Body: exhausted},
+			"primary rate limit (requests per hour) is exceeded; run again after 2026-11-24 21:00:01 UTC: API rate limit exceeded", 1,
+		},
+		"ten minutes": {networktest.Fault{Status: 429, Header: header("Retry-After", "600")}, "secondary rate limit", 1},
+		"for ever":    {networktest.Fault{Status: 429, Header: header("Retry-After", "99999999999999")}, "secondary rate limit", 1},
+		"minutes":     {networktest.Fault{Status: 429}, "secondary rate limit", 3}, // waits of 1 and 2 minutes; 4 more are too long
+		"seconds":     {networktest.Fault{Status: 429, Header: header("Retry-After", "1")}, "secondary rate limit", 5},
 		"502":         {networktest.Fault{Status: 502}, "502", 5},
 		"cuts":        {networktest.Fault{CutAfter: true}, "could not ask: ", 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, _ := start(t, forge.Repository{})
-			// internal/web waits for its hosts, too; that must not multiply.
+			// internal/web also retries; the retries must not multiply.
 			c, noted := careful(t, w, func(next http.RoundTripper) http.RoundTripper { return web.New(next) })
 			w.Intercept(func(networktest.Request) networktest.Fault { return test.fault })
 			_, err := c.DefaultBranch(context.Background(), repository)
 			if err == nil || !strings.Contains(err.Error(), test.says) || outcome.Of(err) != outcome.Unchecked {
-				t.Errorf("said %v (code %d), want %q", err, outcome.Of(err), test.says)
+				t.Errorf("saw %v (code %d), want %q", err, outcome.Of(err), test.says)
 			}
 			limited, is := errors.AsType[*gh.Limited](err)
-			if is != strings.Contains(test.says, "limit") || is && limited.Until.IsZero() {
+			if is != strings.Contains(test.says, "rate limit") || is && limited.Until.IsZero() {
 				t.Errorf("%v is a limit: %t", err, is)
 			}
-			// net/http by itself repeats a read whose connection broke.
+			// net/http itself repeats a read if the connection broke.
 			if got := len(w.Requests()); got != test.requests && !test.fault.CutAfter || noted.sum() > 5*time.Minute {
 				t.Errorf("%d requests and waits of %v, want %d", got, noted.all, test.requests)
 			}
@@ -183,9 +203,9 @@ func TestFaultsThatStay(t *testing.T) {
 	}
 }
 
-// go-github refuses by itself what comes after the last request of a budget, by
-// its machine's clock; here the server is asked.
-func TestTheServerTellsOfItsLimits(t *testing.T) {
+// After the last request within a limit, go-github refuses further ones based on the
+// machine's clock. The client sends them to the server.
+func TestLimitsAreLeftToTheServer(t *testing.T) {
 	t.Parallel()
 	w, _ := start(t, forge.Repository{})
 	c, _ := careful(t, w, asItIs)
@@ -200,20 +220,33 @@ func TestTheServerTellsOfItsLimits(t *testing.T) {
 	}
 }
 
-// What a refusal means, and what to do.
+// Errors explain a refusal and its remedy.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		fault networktest.Fault
 		says  string
 	}{
-		"a permission":         {networktest.Fault{Status: 403, Header: header("X-Accepted-GitHub-Permissions", "contents=write"), Body: denied}, "the token (X_TOKEN) lacks a right: GitHub wants the permission contents=write: "},
-		"a scope":              {networktest.Fault{Status: 403, Header: header("X-Accepted-OAuth-Scopes", "repo"), Body: denied}, "lacks a right: GitHub wants one of the scopes repo: "},
-		"nothing said":         {networktest.Fault{Status: 403, Body: denied}, "the token (X_TOKEN) lacks a right: "},
-		"single sign-on":       {networktest.Fault{Status: 403, Header: header("X-GitHub-SSO", "required; url=https://github.com/orgs/o/sso?authorization_request=1")}, "the token (X_TOKEN) is not authorized for the organisation's single sign-on: authorize it at https://github.com/orgs/o/sso?authorization_request=1: "},
+		"a permission": {
+			networktest.Fault{Status: 403, Header: header("X-Accepted-GitHub-Permissions", "contents=write"), Body: denied},
+			"the token (X_TOKEN) lacks a permission, want contents=write: ",
+		},
+		"a scope": {
+			networktest.Fault{Status: 403, Header: header("X-Accepted-OAuth-Scopes", "repo"), Body: denied},
+			"lacks a scope, want one of repo: ",
+		},
+		"no header": {networktest.Fault{Status: 403, Body: denied}, "the token (X_TOKEN) lacks a permission: "},
+		"single sign-on": {
+			networktest.Fault{Status: 403, Header: header("X-GitHub-SSO", "required; url=https://github.com/orgs/o/sso?authorization_request=1")},
+			"the token (X_TOKEN) is not authorized for the organisation's single sign-on: " +
+				"authorize it at https://github.com/orgs/o/sso?authorization_request=1: ",
+		},
 		"a token that is none": {networktest.Fault{Status: 401, Body: `{"message":"Bad credentials"}`}, "the token (X_TOKEN) is missing, wrong or expired: "},
-		"absent or hidden":     {networktest.Fault{Status: 404}, "not there, or out of this token's reach"},
-		"another server":       {networktest.Fault{Status: 302, Header: header("Location", "https://elsewhere.example/x?sig=secret")}, "GitHub redirects to another server (elsewhere.example), which is not followed: is GITHUB_API_URL right? "},
+		"absent or hidden":     {networktest.Fault{Status: 404}, "not found, or the token has no access"},
+		"another server": {
+			networktest.Fault{Status: 302, Header: header("Location", "https://elsewhere.example/x?sig=secret")},
+			"GitHub redirects to another server (elsewhere.example), which is not followed: is GITHUB_API_URL right? ",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -223,7 +256,7 @@ func TestRefusals(t *testing.T) {
 			write := c.Publish(context.Background(), repository, 1, ref.Version{})
 			for _, err := range []error{read, write} {
 				if err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "secret") {
-					t.Errorf("said %v, want %q", err, test.says)
+					t.Errorf("saw %v, want %q", err, test.says)
 				}
 			}
 			if got := len(w.Requests()); got != 2 {
@@ -233,7 +266,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// Whom nobody vouches for is not asked again, nor sent the token.
+// A server with an untrusted certificate gets no retries and no token.
 func TestUntrusted(t *testing.T) {
 	t.Parallel()
 	w, _ := start(t, forge.Repository{})
@@ -241,11 +274,11 @@ func TestUntrusted(t *testing.T) {
 	c, noted := careful(t, w, func(http.RoundTripper) http.RoundTripper { return &http.Transport{Proxy: proxy} })
 	_, err := c.DefaultBranch(context.Background(), repository)
 	if err == nil || !strings.Contains(err.Error(), "SSL_CERT_FILE") || len(noted.all) > 0 || len(w.Requests()) > 0 {
-		t.Errorf("said %v after waits of %v, and %d requests came", err, noted.all, len(w.Requests()))
+		t.Errorf("saw %v after waits of %v and %d requests", err, noted.all, len(w.Requests()))
 	}
 }
 
-// What was surely not sent is no write of unknown fate: it is sent again.
+// A write that was certainly not sent is retried.
 func TestUnsentWritesAreRepeated(t *testing.T) {
 	t.Parallel()
 	w, _ := start(t, forge.Repository{})
@@ -261,7 +294,7 @@ func TestUnsentWritesAreRepeated(t *testing.T) {
 	}
 }
 
-// line fails at some moment of a request, which net/http tells by hooks.
+// line fails at some moment of a request, and calls net/http's hooks until then.
 type line []string
 
 func (l line) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -276,17 +309,17 @@ func (l line) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, errors.New("the line broke")
 }
 
-// A write is of known fate only where it is known that no connection took it.
-func TestWhatWasSent(t *testing.T) {
+// The result of a failed write is certain only if no connection was used.
+func TestSentWritesAreUncertain(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		line line
 		sent bool
 	}{
-		{line{}, true}, // who tells nothing
+		{line{}, true}, // no hooks are called
 		{line{"looks for a connection"}, false},
 		{line{"looks for a connection", "has it"}, true},
-		{line{"looks for a connection", "has it", "looks for a connection"}, false}, // the first took nothing
+		{line{"looks for a connection", "has it", "looks for a connection"}, false}, // nothing was written to the first
 	} {
 		c, err := gh.New(gh.Options{Transport: test.line, Wait: testkit.NoWait})
 		if err != nil {
@@ -294,12 +327,12 @@ func TestWhatWasSent(t *testing.T) {
 		}
 		err = c.Dispatch(context.Background(), repository, gh.Event{ID: "x"})
 		if _, open := errors.AsType[*gh.Uncertain](err); open != test.sent || !strings.Contains(err.Error(), "the line broke") {
-			t.Errorf("%q: said %v, want it open: %t", test.line, err, test.sent)
+			t.Errorf("%q: saw %v, want it uncertain: %t", test.line, err, test.sent)
 		}
 	}
 }
 
-// server is a GitHub for what the world does not do: it breaks off and stalls.
+// server returns a client of a server that cuts off responses and stalls, as answer does.
 func server(t *testing.T, o gh.Options, answer http.HandlerFunc) *gh.Client {
 	t.Helper()
 	s := httptest.NewServer(answer)
@@ -315,7 +348,7 @@ func server(t *testing.T, o gh.Options, answer http.HandlerFunc) *gh.Client {
 	return c
 }
 
-// An answer that stalls, or ends early, is no answer.
+// A response that stalls or ends early counts as none.
 func TestAnswersThatDoNotEnd(t *testing.T) {
 	t.Parallel()
 	stall := func(rw http.ResponseWriter, r *http.Request) {
@@ -327,16 +360,16 @@ func TestAnswersThatDoNotEnd(t *testing.T) {
 		answer http.HandlerFunc
 		says   string
 	}{
-		"silence": {func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); <-r.Context().Done() }, "no whole answer came in time (300ms)"},
-		"a stall": {stall, "no whole answer came in time (300ms)"},
+		"silence": {func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); <-r.Context().Done() }, "no complete response in time (300ms)"},
+		"a stall": {stall, "no complete response in time (300ms)"},
 		"a cut": {func(rw http.ResponseWriter, _ *http.Request) {
 			rw.Header().Set("Content-Length", "100")
 			rw.Write([]byte(`{"default_branch":"main"}`))
-		}, "the answer broke off after 25 bytes"},
+		}, "the response was cut off after 25 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// ask is a client of a server that answers soundly from the nth time on.
+			// ask returns a client of a server whose nth and later responses are sound.
 			ask := func(sound int32) (c *gh.Client, writes *atomic.Int32) {
 				var asked atomic.Int32
 				writes = &atomic.Int32{}
@@ -353,27 +386,27 @@ func TestAnswersThatDoNotEnd(t *testing.T) {
 			}
 			c, _ := ask(3)
 			if got, err := c.DefaultBranch(context.Background(), repository); got != "main" || err != nil {
-				t.Errorf("the third answer was %q, %v", got, err)
+				t.Errorf("the third response was %q, %v", got, err)
 			}
 			c, _ = ask(99)
 			if _, err := c.DefaultBranch(context.Background(), repository); err == nil || !strings.Contains(err.Error(), test.says) {
-				t.Errorf("said %v, want %q", err, test.says)
+				t.Errorf("saw %v, want %q", err, test.says)
 			}
-			// Nothing that can be looked at says that it was done.
+			// The effect of the write cannot be checked.
 			c, writes := ask(99)
 			err := c.Publish(context.Background(), repository, 1, ref.Version{})
 			if _, is := errors.AsType[*gh.Uncertain](err); !is || !strings.Contains(err.Error(), test.says) || writes.Load() != 1 {
-				t.Errorf("%d writes, and said %v", writes.Load(), err)
+				t.Errorf("%d writes, %v", writes.Load(), err)
 			}
 		})
 	}
 }
 
-// Each part of a download must come in time, and all of it.
+// A download must be complete, and each part of it in time.
 func TestDownloadsThatStall(t *testing.T) {
 	t.Parallel()
 	c := server(t, gh.Options{Slow: 500 * time.Millisecond}, func(rw http.ResponseWriter, r *http.Request) {
-		for range 4 { // which takes longer in all than one part may
+		for range 4 { // longer in total than the limit for one part
 			rw.Write([]byte("text"))
 			rw.(http.Flusher).Flush()
 			time.Sleep(200 * time.Millisecond)
@@ -392,8 +425,8 @@ func TestDownloadsThatStall(t *testing.T) {
 	}
 }
 
-// A redirect is followed with the same method and body on GitHub's own host. No
-// other host sees the token, nor anything that is written.
+// A redirect on GitHub's own host is followed with the same method and body. No other
+// host gets the token or a write.
 func TestRedirects(t *testing.T) {
 	t.Parallel()
 	const token = "ghs_known"
@@ -431,7 +464,8 @@ func TestRedirects(t *testing.T) {
 	for _, status = range []int{301, 302, 307, 308} {
 		seen, elsewhere = nil, nil
 		err := c.Dispatch(ctx, "o/old", gh.Event{ID: "x"})
-		if err != nil || len(seen) != 2 || seen[0] != strings.Replace(seen[1], "/repositories/7", "/repos/o/old", 1) || !strings.HasPrefix(seen[1], "POST /repositories/7/dispatches true ") || strings.HasSuffix(seen[1], " 0") {
+		if err != nil || len(seen) != 2 || seen[0] != strings.Replace(seen[1], "/repositories/7", "/repos/o/old", 1) ||
+			!strings.HasPrefix(seen[1], "POST /repositories/7/dispatches true ") || strings.HasSuffix(seen[1], " 0") {
 			t.Errorf("%d: %v by %q", status, err, seen)
 		}
 		if branch, err := c.DefaultBranch(ctx, "o/old"); branch != "main" || err != nil {
@@ -443,7 +477,7 @@ func TestRedirects(t *testing.T) {
 		}
 		seen = nil
 		if err := c.Dispatch(ctx, "o/round", gh.Event{ID: "x"}); err == nil || !strings.Contains(err.Error(), "redirects more than 5 times") || len(seen) != 5 {
-			t.Errorf("%d: in circles, %d times: %v", status, len(seen), err)
+			t.Errorf("%d: in a loop, %d times: %v", status, len(seen), err)
 		}
 		var b strings.Builder
 		if err := c.Download(ctx, "o/far", gh.Asset{ID: 1, Name: "a"}, &b); err != nil || b.String() != "text" || !slices.Equal(elsewhere, []string{"GET "}) {
@@ -455,7 +489,7 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// A repository that has another name now is found, and the name is told.
+// A renamed repository is found, and its new name is returned.
 func TestRenamed(t *testing.T) {
 	t.Parallel()
 	c := server(t, gh.Options{}, func(rw http.ResponseWriter, r *http.Request) {
@@ -476,7 +510,8 @@ func TestRenamed(t *testing.T) {
 	}
 }
 
-// Writes go one at a time: ten at once, then one a second. Reads do not wait.
+// Writes are sent one at a time: ten without a pause, then one a second. Reads do not
+// wait.
 func TestWritesArePaced(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -520,7 +555,7 @@ func TestWritesArePaced(t *testing.T) {
 	}
 }
 
-// Who ends a run does not wait for the pace, nor for what is to be tried again.
+// Cancelling a run ends the waits of pacing and retries.
 func TestWaitsEnd(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -534,7 +569,7 @@ func TestWaitsEnd(t *testing.T) {
 	}
 }
 
-// A list is read to its end, and from GitHub alone.
+// A list is read to its end, and only from GitHub.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	const drafts = 110
@@ -551,11 +586,14 @@ func TestPages(t *testing.T) {
 		header http.Header
 		says   string
 	}{
-		"another host":     {header("Link", `<https://elsewhere.example/x>; rel="next"`), "names a next page that is not at api.github.com"},
-		"a user":           {header("Link", `<https://me:pw@api.github.com/x>; rel="next"`), "names a next page that is not at"},
-		"no address":       {header("Link", `<:>; rel="next"`), "names a next page that is not at"},
-		"without an end":   {header("Link", `<https://api.github.com/repos/o/app/releases?page=2>; rel="next", <https://api.github.com/x>; rel="last"`), "more than 100 pages"},
-		"a part of it all": {header("X-GitHub-SSO", "partial-results; organizations=1,2"), "shows a part only"},
+		"another host": {header("Link", `<https://elsewhere.example/x>; rel="next"`), "the next page is on another host, want api.github.com"},
+		"a user":       {header("Link", `<https://me:pw@api.github.com/x>; rel="next"`), "the next page is on another host, want"},
+		"no address":   {header("Link", `<:>; rel="next"`), "the next page is on another host, want"},
+		"without an end": {
+			header("Link", `<https://api.github.com/repos/o/app/releases?page=2>; rel="next", <https://api.github.com/x>; rel="last"`),
+			"more pages than the limit of 100",
+		},
+		"a part of it all": {header("X-GitHub-SSO", "partial-results; organizations=1,2"), "the list is incomplete"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.Intercept(func(r networktest.Request) networktest.Fault {
@@ -564,14 +602,15 @@ func TestPages(t *testing.T) {
 				}
 				return networktest.Fault{}
 			})
-			if _, err := c.Releases(context.Background(), repository, "v1.0.0"); err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "pw") {
-				t.Errorf("said %v, want %q", err, test.says)
+			if _, err := c.Releases(context.Background(), repository, "v1.0.0"); err == nil ||
+				!strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "pw") {
+				t.Errorf("saw %v, want %q", err, test.says)
 			}
 		})
 	}
 }
 
-// addresses notes where requests go.
+// addresses records the URLs of requests.
 type addresses []string
 
 func (a *addresses) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -579,7 +618,7 @@ func (a *addresses) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
 }
 
-// Every request follows GITHUB_API_URL, uploads too.
+// Every request follows GITHUB_API_URL, including uploads.
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string][2]string{
@@ -600,7 +639,7 @@ func TestAddresses(t *testing.T) {
 			t.Errorf("%q: %v", url, err)
 		}
 		if !slices.Equal(asked, []string{want[0] + "repos/o/app", want[1] + "repos/o/app/releases/1/assets?name=a+b"}) {
-			t.Errorf("%q: asked %q", url, asked)
+			t.Errorf("%q: requested %q", url, asked)
 		}
 	}
 	for _, url := range []string{"ftp://ghe.example", "https://me:pw@ghe.example", "https://me:p%w@ghe.example", "https://ghe.example?x=1"} {

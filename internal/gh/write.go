@@ -9,28 +9,30 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// Uncertain is a write of which nobody knows whether it was done: the answer was
-// lost, or says that the server failed. Look before you repeat it.
+// Uncertain is the error of a write that may or may not have been done: the response was
+// lost, or the server failed.
 type Uncertain struct {
 	Method, Path string
 	Err          error
-	// Looked is why looking did not tell either; nil if nobody looked.
+	// Looked is the error of the later check for the write's effect. It is nil if there
+	// was no such check.
 	Looked error
 }
 
 func (u *Uncertain) Error() string {
-	text := fmt.Sprintf("GitHub may or may not have done %s %s: look before you repeat it: %v", u.Method, u.Path, u.Err)
+	text := fmt.Sprintf("GitHub may or may not have done %s %s: check before you repeat it: %v",
+		u.Method, u.Path, u.Err)
 	if u.Looked != nil {
-		text += fmt.Sprintf("; and then, %v", u.Looked)
+		text += fmt.Sprintf("; the check failed: %v", u.Looked)
 	}
 	return text
 }
 
-// Unwrap leaves out what looking said: that something else is absent, say, is no
-// answer to the write.
+// Unwrap returns the error of the write. It leaves out Looked, whose kind (such as
+// ErrAbsent) is not the kind of the write's error.
 func (u *Uncertain) Unwrap() error { return u.Err }
 
-// Code is that of what was seen in looking.
+// Code returns the exit code of the later check.
 func (u *Uncertain) Code() outcome.Code {
 	if u.Looked == nil {
 		return outcome.Unchecked
@@ -43,24 +45,24 @@ func isUncertain(err error) bool {
 	return is
 }
 
-// unseen is an uncertain write with what came of looking for it.
+// unseen adds the result of the later check to an uncertain write.
 func unseen(err, looked error) error {
 	open, _ := errors.AsType[*Uncertain](err)
 	if looked == nil {
-		looked = errors.New("it was not to be seen, each time that it was looked for")
+		looked = errors.New("its effect was not visible")
 	}
 	return &Uncertain{open.Method, open.Path, open.Err, looked}
 }
 
-// lags are the pauses between looks: what GitHub shows lags some seconds behind
-// what was written.
+// lags are the pauses between checks, because GitHub shows new objects some seconds
+// late.
 var lags = []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second}
 
-const maxActs = 3 // of one write
+const maxActs = 3 // attempts of one write
 
-// write acts, once if all goes well. Where nobody knows whether it was done, it
-// looks: what is done is not repeated, what is not, is. A repetition that is
-// refused may have been so since the first one was done after all.
+// write runs act, usually once. If the result is uncertain, it checks whether the write
+// was done, and repeats it if not. If GitHub refuses the repetition, it checks again:
+// the first attempt may have been done late.
 func (c *Client) write(ctx context.Context, act func() error, done func(context.Context) (bool, error)) error {
 	err := act()
 	for acts := 1; isUncertain(err); acts++ {
@@ -82,8 +84,8 @@ func (c *Client) write(ctx context.Context, act func() error, done func(context.
 	return err
 }
 
-// twice acts where twice is the same as once, as it is with what nobody can see
-// yet, or with what has one state only.
+// twice runs act, and repeats it if the result is uncertain. It is for idempotent
+// writes.
 func (c *Client) twice(act func() error) error {
 	err := act()
 	for acts := 1; isUncertain(err) && acts < maxActs; acts++ {
@@ -92,7 +94,7 @@ func (c *Client) twice(act func() error) error {
 	return err
 }
 
-// look looks until it is seen or was looked for long enough.
+// look calls done until it reports true, with pauses, at most once per lag.
 func (c *Client) look(ctx context.Context, done func(context.Context) (bool, error)) (bool, error) {
 	for _, lag := range lags {
 		if lag > 0 {

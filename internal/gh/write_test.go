@@ -22,8 +22,8 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// writes does everything once that a client writes. Where a draft's fate is open
-// it looks, as a release does.
+// writes calls each writing method once. If it is uncertain whether a draft was created,
+// it lists the drafts, as a release does.
 func writes(t *testing.T, c *gh.Client) error {
 	ctx := context.Background()
 	file := filepath.Join(t.TempDir(), "f")
@@ -42,7 +42,11 @@ func writes(t *testing.T, c *gh.Client) error {
 		}
 		ids = append(ids, there[0].ID)
 	}
-	if err := errors.Join(c.DeleteDraft(ctx, repository, ids[1]), c.Upload(ctx, repository, ids[0], "a.txt", file), c.Upload(ctx, repository, ids[0], "b.txt", file)); err != nil {
+	if err := errors.Join(
+		c.DeleteDraft(ctx, repository, ids[1]),
+		c.Upload(ctx, repository, ids[0], "a.txt", file),
+		c.Upload(ctx, repository, ids[0], "b.txt", file),
+	); err != nil {
 		return err
 	}
 	there, err := c.Releases(ctx, repository, "v1.0.0")
@@ -58,11 +62,13 @@ func writes(t *testing.T, c *gh.Client) error {
 		c.MergePull(ctx, repository, pull), c.Dispatch(ctx, repository, gh.Event{Component: "us", ID: "us 1.0.0"}))
 }
 
-// scene is a world with a branch to propose.
+// scene returns a network whose repository has a branch for a pull request.
 func scene(t *testing.T) (*networktest.Network, *gh.Client) {
 	t.Helper()
 	w, c := start(t, forge.Repository{})
-	bare := git.Repo{Dir: w.Forge.RepositoryDir(repository), Env: append(w.Env(), "PATH="+os.Getenv("PATH"), "GIT_AUTHOR_DATE=2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z")}
+	const when = "2026-01-02T03:04:05Z"
+	env := append(w.Env(), "PATH="+os.Getenv("PATH"), "GIT_AUTHOR_DATE="+when, "GIT_COMMITTER_DATE="+when)
+	bare := git.Repo{Dir: w.Forge.RepositoryDir(repository), Env: env}
 	ctx := context.Background()
 	id, err := bare.Input([]byte("new")).Run(ctx, "hash-object", "-w", "--stdin")
 	if err == nil {
@@ -80,8 +86,8 @@ func scene(t *testing.T) (*networktest.Network, *gh.Client) {
 	return w, c
 }
 
-// state is what anybody can see of the repository, without what differs between
-// two worlds that saw the same.
+// state describes the repository, without details that differ between two networks in
+// the same state.
 func state(t *testing.T, w *networktest.Network) string {
 	t.Helper()
 	w.Intercept(nil)
@@ -116,7 +122,7 @@ func state(t *testing.T, w *networktest.Network) string {
 	return b.String()
 }
 
-// effects are the methods of what was written since some request.
+// effects returns the methods of the writes after a request.
 func effects(w *networktest.Network, before int) []string {
 	var methods []string
 	for _, r := range w.Requests()[before:] {
@@ -127,9 +133,9 @@ func effects(w *networktest.Network, before int) []string {
 	return methods
 }
 
-// Each write that a recording shows goes wrong in each way: not done and not
-// known, done and not known. Nothing is done twice, nothing is lost.
-func TestEachWriteOfUnknownFate(t *testing.T) {
+// Each write fails in each way that leaves its result uncertain, done or not. No write is
+// lost or done twice.
+func TestUncertainWrites(t *testing.T) {
 	t.Parallel()
 	w, c := scene(t)
 	before := len(w.Requests())
@@ -142,7 +148,9 @@ func TestEachWriteOfUnknownFate(t *testing.T) {
 		if !r.Effect {
 			continue
 		}
-		for name, fault := range map[string]networktest.Fault{"cut before": {CutBefore: true}, "cut after": {CutAfter: true}, "502": {Status: http.StatusBadGateway}} {
+		for name, fault := range map[string]networktest.Fault{
+			"cut before": {CutBefore: true}, "cut after": {CutAfter: true}, "502": {Status: http.StatusBadGateway},
+		} {
 			tried++
 			t.Run(fmt.Sprintf("%02d %s %s", i, r.Method, name), func(t *testing.T) {
 				t.Parallel()
@@ -161,7 +169,7 @@ func TestEachWriteOfUnknownFate(t *testing.T) {
 					t.Error(err)
 				}
 				if diff := cmp.Diff(want, state(t, w)); diff != "" {
-					t.Errorf("the world did not end as undisturbed (-want +got):\n%s", diff)
+					t.Errorf("the result differs from an undisturbed run (-want +got):\n%s", diff)
 				}
 			})
 		}
@@ -171,14 +179,14 @@ func TestEachWriteOfUnknownFate(t *testing.T) {
 	}
 }
 
-// What GitHub shows lags: a write whose answer was lost is looked for again, and
-// one that shows only after all looks is refused as there already.
+// GitHub shows new objects late. After a lost response, the client checks again. If the
+// object only appears after all checks, GitHub refuses the repetition.
 func TestReadsThatLag(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ stale, writes int }{
-		"not at all":         {0, 1},
-		"by some looks":      {3, 1},
-		"by more than looks": {5, 2},
+		"not at all":          {0, 1},
+		"by some checks":      {3, 1},
+		"by more than checks": {5, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -210,7 +218,7 @@ func TestReadsThatLag(t *testing.T) {
 	}
 }
 
-// Where it cannot be looked, the write stays of unknown fate: it is not repeated.
+// If the effect of a write cannot be checked, the write is not repeated.
 func TestUnknownStaysUnknown(t *testing.T) {
 	t.Parallel()
 	w, c := scene(t)
@@ -224,22 +232,24 @@ func TestUnknownStaysUnknown(t *testing.T) {
 	err := c.Dispatch(context.Background(), repository, gh.Event{ID: "us 1.0.0"})
 	open, is := errors.AsType[*gh.Uncertain](err)
 	posts := len(effects(w, before))
-	if !is || posts != 1 || open.Method != http.MethodPost || strings.Contains(err.Error(), "could not ask: GitHub") || !strings.Contains(err.Error(), "may or may not have done POST /repos/o/app/dispatches: look before you repeat it") || !strings.Contains(err.Error(), "lacks a right") {
-		t.Errorf("%d writes, and said %v", posts, err)
+	if !is || posts != 1 || open.Method != http.MethodPost || strings.Contains(err.Error(), "could not ask: GitHub") ||
+		!strings.Contains(err.Error(), "may or may not have done POST /repos/o/app/dispatches: check before you repeat it") ||
+		!strings.Contains(err.Error(), "lacks a permission") {
+		t.Errorf("%d writes, %v", posts, err)
 	}
 }
 
-// An upload that broke off keeps the asset's name: it is cleared away before the
-// file is sent again. A file of other bytes is another's, and stays.
-func TestUploadsThatBrokeOff(t *testing.T) {
+// An interrupted upload occupies the asset's name, so it is deleted before the retry. An
+// asset with other bytes is kept.
+func TestInterruptedUploads(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		asset string // that is seen after the upload's answer was lost
+		asset string // visible after the upload's response was lost
 		says  string
 		wrote []string
 	}{
 		"a broken one": {`{"id":7,"name":"a.txt","state":"starter"}`, "", []string{"POST", "DELETE", "POST"}},
-		"another's":    {`{"id":7,"name":"a.txt","state":"uploaded","digest":"sha256:other"}`, "somebody else uploads it", []string{"POST"}},
+		"another's":    {`{"id":7,"name":"a.txt","state":"uploaded","digest":"sha256:other"}`, "another process also uploads it", []string{"POST"}},
 		"another name": {`{"id":7,"name":"b.txt","state":"uploaded","digest":"sha256:other"}`, "", []string{"POST", "POST"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -266,8 +276,9 @@ func TestUploadsThatBrokeOff(t *testing.T) {
 				return networktest.Fault{}
 			})
 			err = c.Upload(context.Background(), repository, id, "a.txt", file)
-			if wrote := effects(w, before); !slices.Equal(wrote, test.wrote) || (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
-				t.Errorf("wrote %q, and said %v", wrote, err)
+			if wrote := effects(w, before); !slices.Equal(wrote, test.wrote) || (err == nil) != (test.says == "") ||
+				err != nil && !strings.Contains(err.Error(), test.says) {
+				t.Errorf("wrote %q, %v", wrote, err)
 			}
 		})
 	}

@@ -274,7 +274,7 @@ func TestUnchecked(t *testing.T) {
 		"org/huge":                 "bytes, want at most 262144",
 		"org/climber":              `repository of x is "org/..", want owner/name`,
 		"the releases of org/gone": "could not ask",
-		"org/refused":              "the token (GITHUB_TOKEN) lacks a right",
+		"org/refused":              "the token (GITHUB_TOKEN) lacks a permission",
 		"org/deaf":                 "could not ask",
 		"org/many":                 "declares 102 components",
 		"org/odd: \xff":            "no text in UTF-8",

@@ -43,7 +43,7 @@ func (t *Tagger) ofCommit(ctx context.Context, checks []gh.Check, required []str
 	if !slices.ContainsFunc(checks, open) {
 		return checks, nil
 	}
-	runs, err := t.Forge.Dispatched(ctx, t.repository(), t.Commit)
+	runs, err := t.Forge.DispatchedRuns(ctx, t.repository(), t.Commit)
 	return slices.DeleteFunc(checks, func(c gh.Check) bool {
 		return open(c) && slices.ContainsFunc(runs, func(id int64) bool { return strings.Contains(c.URL, fmt.Sprintf("/actions/runs/%d/", id)) })
 	}), err
@@ -60,7 +60,7 @@ func describeChecks(checks, required int) string {
 func (t *Tagger) required(ctx context.Context, branches []string) ([]string, error) {
 	var names []string
 	for _, branch := range branches {
-		some, err := t.Forge.Required(ctx, t.repository(), branch)
+		some, err := t.Forge.RequiredChecks(ctx, t.repository(), branch)
 		if err != nil {
 			return nil, err
 		}
@@ -76,7 +76,7 @@ func (t *Tagger) proposed(ctx context.Context, missing []string) ([]gh.Check, er
 	if len(missing) == 0 {
 		return nil, nil
 	}
-	merged, err := t.Forge.Merged(ctx, t.repository(), t.Commit)
+	merged, err := t.Forge.MergedCommit(ctx, t.repository(), t.Commit)
 	if err != nil || merged == "" {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func describe(what string, made gh.Tag) string {
 // for, and the tagger is who the token acts as. Signed tags are pushed by people.
 func Make(ctx context.Context, forge *gh.Client, repository, component string, v ref.Version, commit string) (*gh.Tag, error) {
 	acted := forge.CreateTag(ctx, repository, v.Tag(), commit, component+" "+v.String())
-	made, err := forge.MadeTag(ctx, repository, v.Tag())
+	made, err := forge.WaitForTag(ctx, repository, v.Tag())
 	switch {
 	case err != nil || made == nil && acted != nil:
 		return nil, errors.Join(acted, err)

@@ -206,7 +206,7 @@ func TestNoRightToTag(t *testing.T) {
 	s.commit("delivery.yaml", strings.Replace(declared, "repository: example/tiny", "repository: example/closed", 1))
 	s.git("push", "--quiet", "origin", "main")
 	_, err := s.tag("0.2.0")
-	if err == nil || !strings.Contains(err.Error(), "no right to write to example/closed") {
+	if err == nil || !strings.Contains(err.Error(), "no permission to write to example/closed") {
 		t.Errorf("saw %v", err)
 	}
 }

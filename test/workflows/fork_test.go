@@ -82,7 +82,7 @@ func TestReleaseWithoutTheApp(t *testing.T) {
 	o.git(dir, "tag", "v0.2.0-rc11")
 	o.git(dir, "push", "--quiet", "origin", "v0.2.0-rc11")
 	before := o.state()
-	if done := o.run(c); done.ok || !strings.Contains(done.log, "no right to write to kubestellar/kubestellar: the token (GITHUB_TOKEN) is an App's or a workflow's own, and reaches "+osa+":") {
+	if done := o.run(c); done.ok || !strings.Contains(done.log, "no permission to write to kubestellar/kubestellar: the token (GITHUB_TOKEN) is from an App or a workflow and only has access to "+osa+":") {
 		t.Errorf("it ended well: %t\n%s", done.ok, done.log)
 	}
 	o.absent("ghcr.io/kubestellar/ocm-status-addon", "0.2.0-rc11")

@@ -53,25 +53,25 @@ var kinds = []kind{
 	{name: "primary limit, over now, once", fault: networktest.PrimaryLimit(past), passes: true},
 
 	{name: "401", lasts: always, fault: refusal(401, "Bad credentials"), says: "is missing, wrong or expired"},
-	{name: "403, no right", lasts: always, fault: denied("contents=write"), says: "lacks a right: GitHub wants the permission contents=write"},
+	{name: "403, no right", lasts: always, fault: denied("contents=write"), says: "lacks a permission, want contents=write"},
 	{name: "404", lasts: always, fault: refusal(404, "Not Found"), hides: true},
 	{name: "409", lasts: always, fault: refusal(409, "Git Repository is being changed.")},
 	{name: "422", lasts: always, fault: refusal(422, "Reference already exists")},
 	{name: "500", lasts: always, fault: refusal(500, "Server Error")},
 	{name: "503", lasts: always, fault: networktest.Fault{Status: 503}},
-	{name: "429", lasts: always, fault: networktest.TooManyRequests(time.Minute), says: "its secondary limit"},
-	{name: "secondary limit", lasts: always, fault: networktest.SecondaryLimit(0), says: "its secondary limit"},
-	{name: "primary limit", lasts: always, fault: networktest.PrimaryLimit(future), says: "its primary limit"},
+	{name: "429", lasts: always, fault: networktest.TooManyRequests(time.Minute), says: "secondary rate limit"},
+	{name: "secondary limit", lasts: always, fault: networktest.SecondaryLimit(0), says: "secondary rate limit"},
+	{name: "primary limit", lasts: always, fault: networktest.PrimaryLimit(future), says: "primary rate limit"},
 	{name: "reset before", lasts: always, fault: networktest.Fault{CutBefore: true}},
 	{name: "reset after", lasts: always, fault: networktest.Fault{CutAfter: true}},
 	{name: "body cut off", lasts: always, fault: networktest.Fault{Truncated: true}},
 
 	{name: "token ends", lasts: onward, fault: refusal(401, "Bad credentials"), says: "is missing, wrong or expired"},
-	{name: "access is lost", lasts: onward, fault: refusal(404, "Not Found"), says: "out of this token's reach"},
-	{name: "rights are lost", lasts: onward, fault: denied("contents=write"), says: "lacks a right"},
+	{name: "access is lost", lasts: onward, fault: refusal(404, "Not Found"), says: "or the token has no access"},
+	{name: "rights are lost", lasts: onward, fault: denied("contents=write"), says: "lacks a permission"},
 	{name: "GitHub is down", lasts: onward, fault: refusal(503, "Service Unavailable")},
 	{name: "the line is dead", lasts: onward, fault: networktest.Fault{CutBefore: true}},
-	{name: "the hour's requests are spent", lasts: onward, fault: networktest.PrimaryLimit(future), says: "its primary limit"},
+	{name: "the hour's requests are spent", lasts: onward, fault: networktest.PrimaryLimit(future), says: "primary rate limit"},
 }
 
 // refusal is an answer as GitHub writes them, in place of doing anything.
