@@ -1,9 +1,9 @@
 package find
 
-// automaton finds every occurrence of many words in one pass over a text, as
-// Aho and Corasick described it (CACM 18, 1975). Letters match in both cases,
-// and '-', '_' and a blank stand for each other, since people write one name
-// in all these ways; whoever needs more exactness looks again at the hit.
+// automaton finds every occurrence of many words in one pass over a text, with the
+// algorithm of Aho and Corasick (CACM 18, 1975). It ignores case, and treats '-', '_'
+// and a blank as equal, because people write one name in all these ways. A form that
+// needs an exact match compares the text of the hit.
 type automaton struct {
 	class   [256]uint32 // byte → column of the table
 	columns uint32
@@ -12,7 +12,7 @@ type automaton struct {
 	lengths []int
 }
 
-// fold is the byte that stands for b in the automaton.
+// fold returns the byte that represents b in the automaton.
 func fold(b byte) byte {
 	switch {
 	case 'A' <= b && b <= 'Z':
@@ -24,7 +24,7 @@ func fold(b byte) byte {
 }
 
 func newAutomaton(words []string) *automaton {
-	a := &automaton{columns: 1} // column 0: bytes that no word holds
+	a := &automaton{columns: 1} // column 0: bytes that are in no word
 	rows := 1
 	for _, word := range words {
 		rows += len(word)
@@ -39,7 +39,7 @@ func newAutomaton(words []string) *automaton {
 	for b := range 256 {
 		a.class[b] = a.class[fold(byte(b))]
 	}
-	a.next = make([]uint32, 0, rows*int(a.columns)) // at most: words share their begins
+	a.next = make([]uint32, 0, rows*int(a.columns)) // at most, because words share prefixes
 	a.grow()
 	for i, word := range words {
 		a.add(i, word)
@@ -49,7 +49,7 @@ func newAutomaton(words []string) *automaton {
 	return a
 }
 
-// grow adds a row and returns where it begins.
+// grow adds a row and returns its offset.
 func (a *automaton) grow() uint32 {
 	row := uint32(len(a.next))
 	a.next = a.next[:row+a.columns]
@@ -70,8 +70,8 @@ func (a *automaton) add(id int, word string) {
 	a.ends[row/a.columns] = append(a.ends[row/a.columns], id)
 }
 
-// link fills in where to go on when a word breaks off, breadth first, so that
-// scanning never looks back.
+// link fills in the transitions for bytes that do not continue a word, breadth first.
+// Then scanning never goes back in the text.
 func (a *automaton) link() {
 	fallback := make([]uint32, len(a.ends))
 	var queue []uint32
@@ -97,10 +97,10 @@ func (a *automaton) link() {
 	}
 }
 
-// ended marks, in a cell, a row where a word ends.
+// ended marks the transitions to a row where a word ends.
 const ended = 1 << 31
 
-// mark puts the marks, once all rows are linked.
+// mark sets the marks, after all rows are linked.
 func (a *automaton) mark() {
 	for i, to := range a.next {
 		if len(a.ends[to/a.columns]) > 0 {
@@ -109,7 +109,7 @@ func (a *automaton) mark() {
 	}
 }
 
-// scan calls hit for each occurrence of a word, in the order of their ends.
+// scan calls hit for each occurrence of a word, ordered by their ends.
 func (a *automaton) scan(data []byte, hit func(id, start, end int)) {
 	next, class := a.next, &a.class
 	row := uint32(0)

@@ -7,17 +7,17 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// near bounds how far a command's words may stand apart, in bytes.
+// near is the distance in bytes within which the words of a command are searched.
 const near = 4096
 
-// command is where the shell command around a place begins and ends: a line
-// with those that a backslash joins to it, between separators.
+// command returns the span of the shell command around a place: its line and the lines
+// joined to it by backslashes, between separators.
 func (t *text) command(start, end int) ref.Span {
 	s, e := t.joined(start, end)
 	return ref.Span{Start: s + lastSeparator(t.data[s:start]), End: end + firstSeparator(t.data[end:e])}
 }
 
-// joined is the line around a place with those that a backslash joins to it.
+// joined returns the line around a place and the lines joined to it by backslashes.
 func (t *text) joined(start, end int) (int, int) {
 	s, e := lineStart(t.data, start), lineEnd(t.data, end)
 	for s > 0 && start-s < near && endsInBackslash(t.data[lineStart(t.data, s-1):s-1]) {
@@ -33,8 +33,8 @@ func endsInBackslash(line []byte) bool {
 	return bytes.HasSuffix(bytes.TrimRight(line, "\r \t"), []byte(`\`))
 }
 
-// lastSeparator is the offset after the last thing in text that begins a
-// command: an operator, or an opening of which the end comes later.
+// lastSeparator returns the offset after the last operator or unclosed parenthesis in
+// text, where a command begins.
 func lastSeparator(text []byte) int {
 	depth := 0
 	for i := len(text) - 1; i >= 0; i-- {
@@ -54,7 +54,7 @@ func lastSeparator(text []byte) int {
 	return 0
 }
 
-// firstSeparator is the offset of the first thing in text that ends a command.
+// firstSeparator returns the offset of the first operator or parenthesis that ends a command.
 func firstSeparator(text []byte) int {
 	depth := 0
 	for i := 0; i < len(text); i++ {
@@ -74,12 +74,13 @@ func firstSeparator(text []byte) int {
 	return len(text)
 }
 
-// A --version option up to its value: as words of one line, joined lines, items
-// of a YAML list, or elements of a list in brackets.
-var optionAt = regexp.MustCompile(`--version(?:=|["']?[ \t]*,?[ \t]*(?:\\?\r?\n[ \t]*(?:#[^\n]*\n[ \t]*)*)?(?:-[ \t]+)?)["']?`)
+// optionAt matches a --version option up to its value: as words of one line, on joined
+// lines, as items of a YAML list, or as elements of a list in brackets.
+var optionAt = regexp.MustCompile(`--version(?:=|["']?[ \t]*,?[ \t]*` +
+	`(?:\\?\r?\n[ \t]*(?:#[^\n]*\n[ \t]*)*)?(?:-[ \t]+)?)["']?`)
 
-// option is where the value of the --version option begins that belongs to the
-// chart named from start to end, or -1.
+// option returns the offset of the value of the --version option for the chart named
+// from start to end, or -1.
 func (t *text) option(start, end int) int {
 	for _, scope := range t.scopes(start, end) {
 		after := cutBefore(t.data[end:scope.End], "oci://")
@@ -102,7 +103,7 @@ func cutBefore(text []byte, word string) []byte {
 	return before
 }
 
-// scopes are where the words of one command stand together.
+// scopes returns the spans that contain the words of one command.
 func (t *text) scopes(start, end int) []ref.Span {
 	var all []ref.Span
 	if items, ok := t.items(start); ok {
@@ -116,7 +117,7 @@ func (t *text) scopes(start, end int) []ref.Span {
 
 var itemAt = regexp.MustCompile(`^([ \t]*)-[ \t]`)
 
-// items are the lines of the YAML list of which the line around i is an item.
+// items returns the lines of the YAML list whose item is on the line around i.
 func (t *text) items(i int) (ref.Span, bool) {
 	s := lineStart(t.data, i)
 	match := itemAt.FindSubmatch(t.data[s:lineEnd(t.data, i)])
@@ -134,8 +135,8 @@ func (t *text) items(i int) (ref.Span, bool) {
 	return ref.Span{Start: first, End: last}, true
 }
 
-// belongs tells whether the line that begins at i is part of a list at this
-// indent: an item, what goes on below one, a comment or a template's control.
+// belongs reports whether the line that begins at i is part of a list at this indent:
+// an item, a continuation, a comment or a template action.
 func (t *text) belongs(i, indent int) bool {
 	line := t.data[i:lineEnd(t.data, i)]
 	bare := bytes.TrimLeft(line, " \t")
@@ -143,11 +144,11 @@ func (t *text) belongs(i, indent int) bool {
 		return false
 	}
 	lead := len(line) - len(bare)
-	return lead > indent || bare[0] == '#' || bytes.HasPrefix(bare, []byte("{{")) || lead == indent && bytes.HasPrefix(bare, []byte("- "))
+	return lead > indent || bare[0] == '#' || bytes.HasPrefix(bare, []byte("{{")) ||
+		lead == indent && bytes.HasPrefix(bare, []byte("- "))
 }
 
-// brackets are the list in brackets that holds the quoted word from start to
-// end.
+// brackets returns the list in brackets that contains the quoted word from start to end.
 func (t *text) brackets(start, end int) (ref.Span, bool) {
 	if quote := at(t.data, end); quote != '"' && quote != '\'' {
 		return ref.Span{}, false

@@ -11,7 +11,7 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// context reads off the text in what surroundings a reference stands.
+// context returns the context of a reference, from the text around it.
 func (t *text) context(r ref.Reference) ref.Context {
 	t.survey()
 	c := r.Context
@@ -20,7 +20,7 @@ func (t *text) context(r ref.Reference) ref.Context {
 	c.History = t.history || strings.Contains(t.name, strings.TrimPrefix(r.Written, "v"))
 	c.Script = !c.Document && r.Syntax == ref.Prose
 	c.Comment = !c.Document && isCommented(t.name, before) && r.Lock == nil
-	const reach = 60 // bytes; what is said about a version stands near it
+	const reach = 60 // bytes
 	close := before[max(0, len(before)-reach):]
 	c.Example = (c.Comment || c.Document) && exampleBefore.Match(close)
 	c.Bound = boundBefore.Match(close) || boundAfter.Match(after[:min(reach, len(after))]) ||
@@ -32,7 +32,7 @@ func (t *text) context(r ref.Reference) ref.Context {
 	return c
 }
 
-// survey looks once at what is the same for all references of a text.
+// survey computes, once, the properties that all references of a text share.
 func (t *text) survey() {
 	if t.surveyed {
 		return
@@ -51,13 +51,13 @@ func (t *text) survey() {
 	}
 }
 
-// changeLog is one in any format.
+// changeLog matches the name of a change log in any format.
 var changeLog = regexp.MustCompile(`(?i)^change-?log\b`)
 
 var documents = words(`.md .markdown .mdx .rst .adoc .asciidoc .html .htm .txt`)
 
-// isDocument tells whether people read the file; a chart's NOTES.txt is a
-// template.
+// isDocument reports whether the file is a text for people. The NOTES.txt of a chart is
+// a template.
 func isDocument(name string) bool {
 	return documents[strings.ToLower(path.Ext(name))] && path.Base(path.Dir(name)) != "templates"
 }
@@ -65,23 +65,30 @@ func isDocument(name string) bool {
 var (
 	historyName = regexp.MustCompile(`(?i)release[-_ ]?notes|^releases?\.|change-?log|^changes|^history|^news\b|what.?s-?new|upgrad|migrat`)
 	historyDir  = regexp.MustCompile(`(?i)(?:^|/)(?:releases|blog|posts|adrs?|proposals|release-notes|changelogs?)/`)
-	historySaid = [][]byte{[]byte("point-in-time statement"), []byte("this document is frozen"), []byte("this document is archived"), []byte("this page is archived")}
+	historyText = [][]byte{
+		[]byte("point-in-time statement"),
+		[]byte("this document is frozen"),
+		[]byte("this document is archived"),
+		[]byte("this page is archived"),
+	}
 )
 
-// isHistory tells whether the text is about the past, by its name or because it
-// says so at its beginning.
+// isHistory reports whether the text is about the past, according to its name or its
+// first paragraphs.
 func (t *text) isHistory() bool {
 	const beginning = 2000 // bytes
 	text := bytes.ToLower(t.data[:min(beginning, len(t.data))])
-	return historyName.MatchString(path.Base(t.name)) || historyDir.MatchString(t.name) || slices.ContainsFunc(historySaid, func(said []byte) bool { return bytes.Contains(text, said) })
+	return historyName.MatchString(path.Base(t.name)) || historyDir.MatchString(t.name) ||
+		slices.ContainsFunc(historyText, func(words []byte) bool { return bytes.Contains(text, words) })
 }
 
-// What begins a comment, by the end of the file's name; "#" elsewhere.
+// commentMarks are the beginnings of comments by the extension of a file. The default is "#".
 var commentMarks = map[string][]string{
-	".go": {"//"}, ".js": {"//"}, ".ts": {"//"}, ".java": {"//"}, ".rs": {"//"}, ".c": {"//"}, ".tpl": {"{{/*", "{{- /*"}, ".json": {},
+	".go": {"//"}, ".js": {"//"}, ".ts": {"//"}, ".java": {"//"}, ".rs": {"//"}, ".c": {"//"},
+	".tpl": {"{{/*", "{{- /*"}, ".json": {},
 }
 
-// isCommented tells whether a comment begins in what stands before on a line.
+// isCommented reports whether a comment begins in a part of a line.
 func isCommented(name string, before []byte) bool {
 	marks, ok := commentMarks[path.Ext(name)]
 	if !ok {
@@ -97,28 +104,30 @@ func isCommented(name string, before []byte) bool {
 
 var (
 	exampleBefore = regexp.MustCompile(`(?i)\be\.g\.|\bfor example\b|\bsuch as\b|\bfor instance\b`)
-	// Words and signs before a version that make it the end of a range.
+	// boundBefore matches words and signs before a version that is the end of a range.
 	boundBefore = regexp.MustCompile(`(?i)(?:(?:\b|_)(?:at least|minimum|min|since|after|before|higher than|later than|newer than|older than|lower than|greater than|less than|up to|from|until)(?:\b|_)|[<>≥≤~^]=?|>=|<=)[\s*_` + "`" + `"'v]*$`)
-	// … and after one.
+	// boundAfter matches those after such a version.
 	boundAfter = regexp.MustCompile(`(?i)^[*_` + "`" + `"')]*[\s,]*(?:\(?or|and)[\s]+(?:a[\s]+|any[\s]+)?(?:higher|later|newer|above|greater|up|more recent|lower|earlier|older|below|beyond|better)\b` +
 		`|^[*_` + "`" + `"')]*(?:\+|[\s]+onwards?\b|[\s]*\(?(?:minimum|at least)\b)` +
 		// the other end of a range, or more of a list
-		`|^[*_` + "`" + `"')]*[ \t]*(?:-|–|—|\.\.\.?|\|\||/|,|&|to|through|until|and)[ \t]*[*_` + "`" + `"'(]*v?[0-9]+\.[0-9]+`)
-	// In prose, words before a component's name, and after its version, that
-	// tell of one given release.
+		`|^[*_` + "`" + `"')]*[ \t]*(?:-|–|—|\.\.\.?|\|\||/|,|&|to|through|until|and)[ \t]*` +
+		`[*_` + "`" + `"'(]*v?[0-9]+\.[0-9]+`)
+	// givenBefore matches words in prose before the name of a component, about one given
+	// release. givenAfter matches those after its version.
 	givenBefore = regexp.MustCompile(`(?i)\b(?:at least|minimum|min|since|as of|starting (?:with|from)|after|before|prior to|older than|newer than|until|up to|from|to|requires?|required|` +
 		`introduced in|added in|fixed in|removed in|deprecated (?:in|since)|new in|bugs? in|affects|broken in|changed in|upgrad(?:e|ed|ing)|migrat(?:e|ed|ing))\b[^.;!?\n]{0,40}$`)
-	givenAfter = regexp.MustCompile(`(?i)^[*_` + "`" + `"')]*[ \t]*(?:\(\d{4}-\d\d|released\b|introduced\b|and earlier\b|was released\b)`)
+	givenAfter = regexp.MustCompile(`(?i)^[*_` + "`" + `"')]*[ \t]*` +
+		`(?:\(\d{4}-\d\d|released\b|introduced\b|and earlier\b|was released\b)`)
 )
 
-// fence is a block of a Markdown document that is shown as it is.
+// fence is a fenced code block of a Markdown document.
 type fence struct {
 	first, last int  // lines, without the fences
-	prompt      bool // shows commands as they were typed
-	output      bool // shows what was printed, if only beside what was typed
+	prompt      bool // contains commands after a prompt
+	output      bool // contains output, alone or after commands
 }
 
-// isOutput tells whether a line of a document shows what a command printed.
+// isOutput reports whether a line of a document is the output of a command.
 func (t *text) isOutput(line int, before []byte) bool {
 	if printed.Match(before) {
 		return true
@@ -128,14 +137,14 @@ func (t *text) isOutput(line int, before []byte) bool {
 }
 
 var (
-	// What helm, docker and prerequisite checkers print at the beginning of a line.
+	// printed matches the beginning of a line of helm, docker or a prerequisite checker.
 	printed  = regexp.MustCompile(`^[\s>]*(?:Pulled:|Digest:|Status:|imageID:|Image ID:|Downloaded |Successfully |✔|✓|✗|\S+[ \t]+\S+[ \t]+\d+[ \t]+\d{4}-\d\d-\d\d )`)
 	fenceAt  = regexp.MustCompile("^[ \t>]*(?:```+|~~~+)[ \t]*([A-Za-z]*)")
 	promptAt = regexp.MustCompile(`^[ \t>]*(?:\$|#|PS>|%)[ \t]`)
 )
 
-// showsOutput tells whether a block has lines that nobody typed: then it shows
-// what once happened, and its commands belong to that.
+// showsOutput reports whether a block with a prompt has lines without one. Then it is a
+// record of the past, with its commands.
 func (t *text) showsOutput(f fence) bool {
 	joined := false
 	for line := f.first; line <= f.last; line++ {
@@ -181,8 +190,8 @@ func (t *text) fencesIn() []fence {
 
 var checksumAt = regexp.MustCompile(`\b(?:sha256|sha512|digest|checksum)\b.*\b[0-9a-f]{64}`)
 
-// checksumBelow tells whether one of the next two lines holds a checksum, which
-// an edit of the version alone would leave behind.
+// checksumBelow reports whether one of the next two lines contains a checksum, which
+// would be wrong after an edit of the version alone.
 func (t *text) checksumBelow(r ref.Reference) bool {
 	if r.Lock != nil || r.Syntax != ref.Download && r.Syntax != ref.Archive && r.Syntax != ref.FileName {
 		return false
@@ -217,8 +226,7 @@ func jobsIn(data []byte) []job {
 	return all
 }
 
-// scope is what belongs together around a place: a job of a workflow, else the
-// file.
+// scope returns the name of the workflow's job around a place, or of the file.
 func (t *text) scope(i int) string {
 	next := sort.Search(len(t.jobs), func(k int) bool { return t.jobs[k].start > i })
 	if next == 0 {

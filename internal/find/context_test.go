@@ -9,7 +9,7 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// flags are what a context says, in words.
+// flags returns the names of the fields that are set.
 func flags(c ref.Context) string {
 	var all []string
 	for _, f := range []struct {
@@ -24,7 +24,7 @@ func flags(c ref.Context) string {
 	return strings.Join(all, " ")
 }
 
-// Each case says in what surroundings the first reference of a text stands.
+// Each case has the context of the first reference in a text.
 func TestContext(t *testing.T) {
 	t.Parallel()
 	const url = "https://github.com/o/upstream/releases/download/v1.2.3/x.tgz"
@@ -83,7 +83,8 @@ func TestContext(t *testing.T) {
 
 func TestScopes(t *testing.T) {
 	t.Parallel()
-	const workflow = "env:\n  UPSTREAM_VERSION: 1.0.0\njobs:\n  one:\n    env:\n      UPSTREAM_VERSION: 1.1.0\n  two-b:\n    env:\n      UPSTREAM_VERSION: 1.2.0\n"
+	const workflow = "env:\n  UPSTREAM_VERSION: 1.0.0\njobs:\n  one:\n    env:\n      UPSTREAM_VERSION: 1.1.0\n" +
+		"  two-b:\n    env:\n      UPSTREAM_VERSION: 1.2.0\n"
 	var got []string
 	for _, r := range finder(t, "").Text(".github/workflows/ci.yml", []byte(workflow)) {
 		got = append(got, r.Context.Scope)
@@ -98,13 +99,15 @@ func TestExcuses(t *testing.T) {
 	t.Parallel()
 	const both = "UPSTREAM_VERSION=1.2.3\nghcr.io/o/us/app:1.2.3\n"
 	for name, test := range map[string]struct{ ignore, file, text, excused, idle string }{
-		"by component":                   {"{component: upstream, because: x}", "a", both, "1", ""},
-		"by another component":           {"{component: us, because: x}", "a", both, "2", ""},
-		"by the line":                    {"{pattern: '^UPSTREAM', because: x}", "a", both, "1", ""},
-		"by file and line":               {"{files: b, pattern: '^UPSTREAM', because: x}", "a", both, "", `files "b" pattern "^UPSTREAM"`},
-		"by a mark":                      {"", "a", "UPSTREAM_VERSION=1.2.3 # ghhelper:keep it is old\n", "1", ""},
-		"by a mark above":                {"", "a.md", "<!-- ghhelper:keep it is old -->\nUPSTREAM_VERSION=1.2.3\nUPSTREAM_VERSION=1.2.4\n", "2", ""},
-		"by a mark above a command":      {"", "a", "# ghhelper:keep it is old\n# so\nhelm pull oci://ghcr.io/o/upstream-chart \\\n  --version v1.2.3\n", "4", ""},
+		"by component":         {"{component: upstream, because: x}", "a", both, "1", ""},
+		"by another component": {"{component: us, because: x}", "a", both, "2", ""},
+		"by the line":          {"{pattern: '^UPSTREAM', because: x}", "a", both, "1", ""},
+		"by file and line":     {"{files: b, pattern: '^UPSTREAM', because: x}", "a", both, "", `files "b" pattern "^UPSTREAM"`},
+		"by a mark":            {"", "a", "UPSTREAM_VERSION=1.2.3 # ghhelper:keep it is old\n", "1", ""},
+		"by a mark above":      {"", "a.md", "<!-- ghhelper:keep it is old -->\nUPSTREAM_VERSION=1.2.3\nUPSTREAM_VERSION=1.2.4\n", "2", ""},
+		"by a mark above a command": {
+			"", "a", "# ghhelper:keep it is old\n# so\nhelm pull oci://ghcr.io/o/upstream-chart \\\n  --version v1.2.3\n", "4", "",
+		},
 		"by a mark without a reason":     {"", "a", "UPSTREAM_VERSION=1.2.3 # ghhelper:keep\n", "", "gives no reason"},
 		"by a mark for nothing":          {"", "a", "# ghhelper:keep it\n\nUPSTREAM_VERSION=1.2.3\n", "", "has no reference"},
 		"a suspect by a mark":            {"", "a", "upstream was at 1.2.3 # ghhelper:keep it\n", "", ""},
@@ -129,15 +132,16 @@ func TestExcuses(t *testing.T) {
 			for _, i := range found.Idle {
 				idle = append(idle, i.What)
 			}
-			if strings.Join(excused, " ") != test.excused || !strings.Contains(strings.Join(idle, " "), test.idle) || test.idle == "" && len(idle) > 0 || len(found.Suspects) > 0 {
+			if strings.Join(excused, " ") != test.excused || !strings.Contains(strings.Join(idle, " "), test.idle) ||
+				test.idle == "" && len(idle) > 0 || len(found.Suspects) > 0 {
 				t.Errorf("excused lines %v, idle %v, suspects %v", excused, idle, found.Suspects)
 			}
 		})
 	}
 }
 
-// Links, folders, binary files and what is gone hold no text; names that are no
-// text and files that are too large are told.
+// Links, folders, binary files and removed files are skipped. Files that are too large, or
+// whose name is not UTF-8, are reported as unread.
 func TestOddFiles(t *testing.T) {
 	t.Parallel()
 	const text = "UPSTREAM_VERSION=1.2.3\n"

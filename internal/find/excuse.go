@@ -10,11 +10,11 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// mark in a line, or alone on the line above it, leaves the references of the
-// line alone; the reason follows it.
+// mark leaves the references of its line, or of the line below, alone. The reason
+// follows it.
 const mark = "ghhelper:keep"
 
-// excuse is one of delivery.yaml's.
+// excuse is an entry of ignore in delivery.yaml.
 type excuse struct {
 	delivery.Excuse
 	line *regexp.Regexp
@@ -28,8 +28,8 @@ func compileExcuses(f *delivery.File) []excuse {
 	return all
 }
 
-// covers tells whether an excuse holds for a reference in a file. One that
-// names a target is about what is there, not about the place.
+// covers reports whether an excuse applies to a reference in a file. An excuse with a
+// target is about what exists, not about places.
 func (e excuse) covers(t *text, r ref.Reference) bool {
 	return e.Target == "" &&
 		(e.Files == "" || covers(e.Files, t.name)) &&
@@ -37,25 +37,24 @@ func (e excuse) covers(t *text, r ref.Reference) bool {
 		e.line.Match(t.data[lineStart(t.data, r.Start):lineEnd(t.data, r.Start)])
 }
 
-// markedBy is what begins the comment in which a mark stands.
+// markedBy matches the beginning of the comment that contains a mark.
 var markedBy = regexp.MustCompile(`(?:#|//|<!--|/\*|;|--|%|\bREM|# \(|"//"[ \t]*:[ \t]*")[ \t]*$`)
 
-// excusesFile tells whether delivery.yaml leaves the whole file alone.
+// excusesFile reports whether delivery.yaml leaves the whole file alone.
 func (f *Finder) excusesFile(name string) bool {
 	return slices.ContainsFunc(f.excuses, func(e excuse) bool {
 		return e.Files != "" && e.Pattern == "" && e.Component == "" && e.Target == "" && covers(e.Files, name)
 	})
 }
 
-// marked notes where a mark stands.
+// marked records the place of a mark.
 func marked(_ *Finder, t *text, _ needle, start, end int) {
 	if t.is(mark, start, end) && markedBy.Match(t.before(start)) {
 		t.marks = append(t.marks, ref.Span{Start: start, End: end})
 	}
 }
 
-// excuse gives the references and suspects of a text the reason why they are
-// left alone, if there is one, and drops excused suspects.
+// excuse sets the reason for leaving references alone, and drops excused suspects.
 func (f *Finder) excuse(t *text, found *Found) {
 	found.used = make([]bool, len(f.excuses))
 	found.References = append(found.References, t.encoded...)
@@ -85,8 +84,8 @@ func (f *Finder) excuse(t *text, found *Found) {
 	found.Suspects = open
 }
 
-// reasons are those that marks give, by line, and the marks that say nothing or
-// have nothing to excuse.
+// reasons returns the reasons of marks by line, and the marks without a reason or a
+// reference.
 func (t *text) reasons(found Found) (map[int]string, []Idle) {
 	occupied := map[int]bool{}
 	for _, all := range [][]ref.Reference{found.References, found.Suspects} {
@@ -115,9 +114,8 @@ func (t *text) reasons(found Found) (map[int]string, []Idle) {
 	return reasons, idle
 }
 
-// markedLines are those that a mark is about: its own or, where that has no
-// reference, the first below that is no comment, with those that a backslash
-// joins to it.
+// markedLines returns the lines of a mark: its own or, if that has no reference, the
+// first one below that is not a comment, with the lines joined to it by backslashes.
 func (t *text) markedLines(line int, occupied map[int]bool) []int {
 	if occupied[line] {
 		return []int{line}

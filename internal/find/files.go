@@ -17,12 +17,11 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// largest is the largest file that is looked at, in bytes; it bounds what one
-// search holds in memory.
+// largest is the size in bytes up to which a file is searched. It limits memory.
 const largest = 64 << 20
 
-// Files finds the references in the named files of a tree, in the order of the
-// names. Links, submodules and files that have vanished hold no text of it.
+// Files finds the references in the named files of a tree, in the order of the names.
+// It skips links, submodules and files that no longer exist.
 func (f *Finder) Files(ctx context.Context, fsys fs.FS, names []string) (Found, error) {
 	all := make([]Found, len(names))
 	var group errgroup.Group
@@ -50,8 +49,7 @@ func (f *Finder) Files(ctx context.Context, fsys fs.FS, names []string) (Found, 
 	return f.gather(all), nil
 }
 
-// Tree finds the references in all files of a tree, in the order of their
-// paths; see Files.
+// Tree finds the references in all files of a tree, in the order of their paths.
 func (f *Finder) Tree(ctx context.Context, fsys fs.FS) (Found, error) {
 	names, err := Names(fsys)
 	if err != nil {
@@ -60,8 +58,7 @@ func (f *Finder) Tree(ctx context.Context, fsys fs.FS) (Found, error) {
 	return f.Files(ctx, fsys, names)
 }
 
-// Names lists the files of a tree by their paths, without what git keeps for
-// itself.
+// Names lists the paths of the files in a tree. It skips folders named .git.
 func Names(fsys fs.FS) ([]string, error) {
 	if folder, ok := fsys.(Folder); ok {
 		fsys = folder.listing()
@@ -83,7 +80,7 @@ func Names(fsys fs.FS) ([]string, error) {
 
 func (f *Finder) one(fsys fs.FS, name string, r *reader) (Found, error) {
 	if !fs.ValidPath(name) {
-		return Found{Unread: []Unread{{name, "its name is no text in UTF-8"}}}, nil
+		return Found{Unread: []Unread{{name, "its name is not UTF-8"}}}, nil
 	}
 	data, err := r.read(fsys, name)
 	if errors.Is(err, errTooLarge) {
@@ -95,9 +92,10 @@ func (f *Finder) one(fsys fs.FS, name string, r *reader) (Found, error) {
 	return f.Look(name, data), nil
 }
 
-var errTooLarge = fmt.Errorf("it is larger than %d MiB; excuse it in %s if it holds no reference", largest>>20, delivery.FileName)
+var errTooLarge = fmt.Errorf("it is larger than %d MiB; list it under ignore in %s if it contains no reference",
+	largest>>20, delivery.FileName)
 
-// Folder is a tree on disk: links do not lead out of it.
+// Folder is a tree on disk. Links out of it are not followed.
 type Folder struct {
 	fs.FS
 	root *os.Root
@@ -112,15 +110,15 @@ func OpenFolder(dir string) (Folder, error) {
 	return Folder{root.FS(), root}, nil
 }
 
-// listing is a file system that is as good for listing, which follows no links,
-// and faster.
+// listing returns a file system that lists folders faster than os.Root. Listing follows
+// no links.
 func (f Folder) listing() fs.FS { return os.DirFS(f.root.Name()) }
 
-// reader reads files one after the other into one buffer.
+// reader reads files into one buffer, one after the other.
 type reader struct {
 	buffer []byte
-	// The folder of the file that was read last stays open: to walk to each
-	// file from the root anew takes longer than to read it.
+	// folder is the folder of the last file. It stays open, because opening a file by its
+	// path from the root takes longer than reading it.
 	folder *os.Root
 	path   string
 }
@@ -131,8 +129,7 @@ func (r *reader) close() {
 	}
 }
 
-// enter is the tree in which a file is called by its base name, or the whole
-// tree, and what the file is called there.
+// enter returns the folder of a file, or the whole tree, and the name of the file in it.
 func (r *reader) enter(fsys fs.FS, name string) (fs.FS, string) {
 	tree, ok := fsys.(Folder)
 	if !ok {
@@ -143,15 +140,15 @@ func (r *reader) enter(fsys fs.FS, name string) (fs.FS, string) {
 		r.folder = nil
 		folder, err := tree.root.OpenRoot(dir)
 		if err != nil {
-			return fsys, name // what is wrong with it shows when the file is opened
+			return fsys, name // opening the file returns the error
 		}
 		r.folder, r.path = folder, dir
 	}
 	return r.folder.FS(), path.Base(name)
 }
 
-// read is the text of a regular file, and nothing for all else. It is valid
-// until the next read.
+// read returns the content of a regular file, valid until the next read, and nothing
+// for other files. Of a binary file it returns the beginning.
 func (r *reader) read(fsys fs.FS, name string) ([]byte, error) {
 	in, base := r.enter(fsys, name)
 	info, err := fs.Lstat(in, base)
@@ -182,7 +179,7 @@ func (r *reader) read(fsys fs.FS, name string) ([]byte, error) {
 	return r.rest(file, data, int(info.Size()))
 }
 
-// rest reads on to the end of a file of about this size.
+// rest reads a file of about this size to its end.
 func (r *reader) rest(file io.Reader, data []byte, size int) ([]byte, error) {
 	data = slices.Grow(data, max(0, size-len(data))+1)
 	for {
@@ -199,7 +196,7 @@ func (r *reader) rest(file io.Reader, data []byte, size int) ([]byte, error) {
 	}
 }
 
-// gather puts together what the files hold.
+// gather merges the results of the files.
 func (f *Finder) gather(all []Found) Found {
 	var sum Found
 	used := make([]bool, len(f.excuses))
@@ -218,13 +215,14 @@ func (f *Finder) gather(all []Found) Found {
 	}
 	for i, e := range f.excuses {
 		if !used[i] && e.Target == "" {
-			sum.Idle = append(sum.Idle, Idle{ref.Site{File: delivery.FileName, Line: e.Excuse.Line, Column: 1}, "an entry of ignore covers no reference: " + describe(e.Excuse)})
+			site := ref.Site{File: delivery.FileName, Line: e.Excuse.Line, Column: 1}
+			sum.Idle = append(sum.Idle, Idle{site, "an entry of ignore covers no reference: " + describe(e.Excuse)})
 		}
 	}
 	return sum
 }
 
-// describe says what an excuse is about.
+// describe returns the conditions of an excuse.
 func describe(e delivery.Excuse) string {
 	text := ""
 	for _, part := range [][2]string{{"files", e.Files}, {"pattern", e.Pattern}, {"component", e.Component}} {

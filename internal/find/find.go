@@ -1,11 +1,9 @@
-// Package find finds the references in files: places that name a version of a
-// declared component. Components are declared once, by what they publish;
-// their references are found by the forms in which people write them, one
-// file of this package a form.
+// Package find finds references: places in files that name a version of a declared
+// component. Each file of the package finds one form of reference.
 //
-// A form starts from a word that a component is known by, its location, its
-// repository, one of its identifiers or its name, and reads on from there. All
-// words are looked for in one pass, so that what holds none costs no more.
+// A form starts from a word of a component: its location, its repository, one of its
+// identifiers, or its name. One pass over a text finds all words, so a file without any
+// takes no further time.
 package find
 
 import (
@@ -20,8 +18,8 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Finder finds references to the components of one delivery.yaml. It may be
-// used by several goroutines at once.
+// Finder finds references to the components of one delivery.yaml. It may be used by
+// several goroutines at once.
 type Finder struct {
 	file     *delivery.File
 	needles  []needle
@@ -30,7 +28,7 @@ type Finder struct {
 	excuses  []excuse
 }
 
-// needle is a word from which a form starts.
+// needle is a word where a form starts.
 type needle struct {
 	word                string
 	component, artifact string
@@ -38,11 +36,10 @@ type needle struct {
 	form                form
 }
 
-// form reads a reference that starts from a word that stands from start to end.
+// form finds a reference that contains a word, which is from start to end.
 type form func(f *Finder, t *text, n needle, start, end int)
 
-// New makes a Finder for the components that f declares, whose patterns have
-// been checked when it was loaded.
+// New returns a Finder for the components of f. Loading f has checked its patterns.
 func New(f *delivery.File) *Finder {
 	finder := &Finder{file: f}
 	for _, name := range f.Names() {
@@ -59,7 +56,7 @@ func New(f *delivery.File) *Finder {
 	return finder
 }
 
-// declare adds the words that a component is known by.
+// declare adds the words of a component.
 func (f *Finder) declare(name string, c delivery.Component) {
 	seen := map[string]bool{}
 	add := func(kind, word string, n needle) {
@@ -98,40 +95,39 @@ func (f *Finder) declare(name string, c delivery.Component) {
 	}
 }
 
-// pathOf is a location without its registry.
+// pathOf returns a location without its registry.
 func pathOf(at string) string {
 	_, path, _ := strings.Cut(at, "/")
 	return path
 }
 
-// Found is what files hold.
+// Found is the result of a search.
 type Found struct {
 	References []ref.Reference
-	// Suspects look like references, and no form fits them. Written is what
-	// looks like a version.
+	// Suspects look like references, but have no known form. Written looks like a version.
 	Suspects []ref.Reference
 	// Idle are the excuses that excuse nothing.
 	Idle []Idle
-	// Unread are the files that were not looked at, though they may be text.
+	// Unread are the files that were not searched, although they may be text.
 	Unread []Unread
 
 	used []bool // by excuse of delivery.yaml
 }
 
-// Idle is an excuse that excuses nothing: in delivery.yaml, or a mark in a file.
+// Idle is an entry of ignore, or a mark in a file, that excuses nothing.
 type Idle struct {
 	ref.Site
 	What string
 }
 
-// Unread is a file that was not looked at.
+// Unread is a file that was not searched.
 type Unread struct{ File, Because string }
 
-// Text finds the references in one file's text, in the order of their places.
-// A place is reported once, though several forms may fit it.
+// Text finds the references in the text of a file, in the order of their places. It
+// returns each place once, even if several forms match it.
 func (f *Finder) Text(name string, data []byte) []ref.Reference { return f.Look(name, data).References }
 
-// Look is Text, with all else that there is to say about the file.
+// Look finds the references in the text of a file, with suspects and idle marks.
 func (f *Finder) Look(name string, data []byte) Found {
 	t := &text{name: name, data: data}
 	switch {
@@ -151,8 +147,8 @@ func (f *Finder) Look(name string, data []byte) Found {
 	return found
 }
 
-// declared finds the dependencies in delivery.yaml, which are pinned by digest.
-// All else in it says where things are, what to look for and what to leave alone.
+// declared finds the dependencies in delivery.yaml, which are pinned by digest. The
+// rest of the file names no versions in use.
 func (f *Finder) declared(t *text) []ref.Reference {
 	f.scan(t)
 	t.settle()
@@ -166,8 +162,8 @@ func (f *Finder) scan(t *text) {
 	})
 }
 
-// IsBinary tells whether a file is no text, as git does: by a zero byte near the
-// beginning. No reference is found in it.
+// IsBinary reports whether a file is binary, as git does: it has a zero byte near the
+// beginning. Binary files are not searched.
 func IsBinary(data []byte) bool {
 	const near = 8000
 	return bytes.IndexByte(data[:min(near, len(data))], 0) >= 0
@@ -179,15 +175,14 @@ var (
 	othersTree = regexp.MustCompile(`(?:^|/)(?:vendor|node_modules)/`)
 )
 
-// isDerived tells whether a program writes the file from others that hold the
-// references, or copies it from elsewhere: an edit by hand would break it.
+// isDerived reports whether a program generates or copies the file. An edit would break
+// it, and its references are in other files.
 func isDerived(name string, data []byte) bool {
 	base := path.Base(name)
 	return lockName.MatchString(base) || othersTree.MatchString(name) || base == "index.yaml" && entriesKey.Match(data)
 }
 
-// settle sorts what the forms have found, and keeps one of those that overlap:
-// the one that says most.
+// settle sorts the references, and keeps the one with the most weight of those that overlap.
 func (t *text) settle() {
 	slices.SortStableFunc(t.found, func(a, b ref.Reference) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(weight(b), weight(a)))
@@ -208,8 +203,8 @@ func (t *text) settle() {
 	}
 }
 
-// weight orders forms by how much they say: a pin more than a use, what is
-// declared for the very place most, prose least.
+// weight orders references by how specific their forms are: declared patterns most,
+// prose least, and a pin more than a use.
 func weight(r ref.Reference) int {
 	w := 10
 	switch r.Syntax {
@@ -229,7 +224,7 @@ func weight(r ref.Reference) int {
 	return w
 }
 
-// Pins are the references with a literal version.
+// Pins returns the references with a literal version.
 func Pins(found []ref.Reference) []ref.Reference {
 	return slices.DeleteFunc(slices.Clone(found), func(r ref.Reference) bool { return r.Use || r.Moving })
 }

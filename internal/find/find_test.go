@@ -40,8 +40,8 @@ func finder(t *testing.T, more string) *Finder {
 	return New(f)
 }
 
-// Each case is a file: a text whose lines hold references, and what is found
-// in it, one line each, after the line "-- found --".
+// Each case is a file: a text with references and, after the line "-- found --", one line
+// for each reference.
 func TestText(t *testing.T) {
 	t.Parallel()
 	cases, err := filepath.Glob("testdata/*.case")
@@ -58,7 +58,7 @@ func TestText(t *testing.T) {
 			name, rest, _ := strings.Cut(strings.TrimPrefix(string(data), "-- "), " --\n")
 			text, want, ok := strings.Cut(rest, "-- found --\n")
 			if !ok {
-				t.Fatal("the case does not say what is found")
+				t.Fatal("the case has no line -- found --")
 			}
 			got := found(finder(t, ""), name, text)
 			if *update {
@@ -97,14 +97,14 @@ func found(f *Finder, name, text string) string {
 	return b.String()
 }
 
-func TestBinaryHoldsNothing(t *testing.T) {
+func TestBinaryFilesAreSkipped(t *testing.T) {
 	t.Parallel()
 	if got := finder(t, "").Text("x", []byte("ghcr.io/o/upstream:1.2.3\x00")); got != nil {
 		t.Errorf("found %v", got)
 	}
 }
 
-func TestFilesObeysExcuses(t *testing.T) {
+func TestFilesWithExcuses(t *testing.T) {
 	t.Parallel()
 	tree := fstest.MapFS{
 		"a.yaml":           {Data: []byte("UPSTREAM_VERSION: 1.2.3\n")},
@@ -128,7 +128,7 @@ func TestFilesObeysExcuses(t *testing.T) {
 	}
 }
 
-// What a go.mod excludes is no pin, however its lines end.
+// A version that go.mod excludes is not a pin, with any line ending.
 func TestExcludedModules(t *testing.T) {
 	t.Parallel()
 	const text = "exclude (\r\n\tgithub.com/o/upstream v0.0.6\r\n)\r\nrequire github.com/o/upstream v0.9.4\r\n"

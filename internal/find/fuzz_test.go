@@ -26,9 +26,9 @@ components:
 ignore: [{pattern: old, because: it is}]
 `
 
-// Each form is fuzzed from texts that hold it. Whatever the text: what is found
-// lies where it says; finding is idempotent; and moving all that is found
-// changes just those bytes, and is found again.
+// Each form is fuzzed from texts that contain it. For every text, a reference is at its
+// site, and a second search has the same result. Moving all references changes only their
+// bytes, and a search then finds the moved ones.
 func FuzzTag(f *testing.F)        { fuzz(f, "deploy.yaml", "locations", "location-digest") }
 func FuzzOption(f *testing.F)     { fuzz(f, "install.sh", "options", "arguments", "hook") }
 func FuzzKey(f *testing.F)        { fuzz(f, "values.yaml", "keys", "json") }
@@ -79,7 +79,7 @@ func moveAll(t *testing.T, finder *Finder, name string, data []byte, to ref.Vers
 			continue
 		}
 		if r.Start < last || r.End > len(data) || string(data[r.Start:r.End]) != r.Written {
-			t.Fatalf("%s: %q does not stand there, or overlaps", r.Site, r.Written)
+			t.Fatalf("%s: %q is not there, or overlaps", r.Site, r.Written)
 		}
 		edited = append(edited, data[last:r.Start]...)
 		last = r.End
@@ -98,7 +98,7 @@ func moveAll(t *testing.T, finder *Finder, name string, data []byte, to ref.Vers
 	}
 }
 
-// same tells whether two references are at one place and say the same.
+// same reports whether two references are equal, with their place.
 func same(a, b ref.Reference) bool {
 	return a.Start == b.Start && a.End == b.End && a.Written == b.Written && a.Component == b.Component && a.Syntax == b.Syntax && a.Use == b.Use
 }

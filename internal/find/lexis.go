@@ -13,7 +13,7 @@ func isWord(b byte) bool {
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
-// at is the byte at i, or 0 outside of data.
+// at returns the byte at i, or 0 outside of data.
 func at(data []byte, i int) byte {
 	if i < 0 || i >= len(data) {
 		return 0
@@ -21,9 +21,9 @@ func at(data []byte, i int) byte {
 	return data[i]
 }
 
-// versionEnd is where the version that begins at start ends, with or without
-// "v", or -1 where no version stands there as a whole word: 1.2.3x, 1.2.3.4 and
-// 1.2.3+build are none.
+// versionEnd returns the end of the version that begins at start, with or without "v".
+// It returns -1 if there is no version that is a whole word, as in 1.2.3x, 1.2.3.4 and
+// 1.2.3+build.
 func versionEnd(data []byte, start int) int {
 	end := prereleaseEnd(data, coreEnd(data, start), variants)
 	if end < 0 || goesOn(data, end) || at(data, end) == '_' || at(data, end) == '.' && isWord(at(data, end+1)) {
@@ -32,17 +32,20 @@ func versionEnd(data []byte, start int) int {
 	return end
 }
 
-// fileVersionEnd is versionEnd in the name of a file, where the version ends
-// before an extension and before words such as linux and amd64.
+// fileVersionEnd is versionEnd for the name of a file, whose version ends before an
+// extension and before words such as linux and amd64.
 func fileVersionEnd(data []byte, start int) int {
 	end := prereleaseEnd(data, coreEnd(data, start), fileWords)
-	if end < 0 || goesOn(data, end) || at(data, end) == '.' && isWord(at(data, end+1)) && !fileWords[strings.ToLower(wordAt(data, end+1))] {
+	if end < 0 || goesOn(data, end) {
+		return -1
+	}
+	if at(data, end) == '.' && isWord(at(data, end+1)) && !fileWords[strings.ToLower(wordAt(data, end+1))] {
 		return -1
 	}
 	return end
 }
 
-// wordAt is the word of letters and digits that begins at i.
+// wordAt returns the word of letters and digits that begins at i.
 func wordAt(data []byte, i int) string {
 	end := i
 	for b := at(data, end); isWord(b) && b != '_'; b = at(data, end) {
@@ -51,13 +54,13 @@ func wordAt(data []byte, i int) string {
 	return string(data[i:end])
 }
 
-// goesOn tells whether what begins at i shows that a word goes on.
+// goesOn reports whether the word continues at i, so that it is not a version.
 func goesOn(data []byte, i int) bool {
 	b := at(data, i)
 	return isWord(b) && b != '_' || b == '+' || b == '.' && isDigit(at(data, i+1))
 }
 
-// coreEnd is where MAJOR.MINOR.PATCH ends, or -1.
+// coreEnd returns the end of the MAJOR.MINOR.PATCH at i, or -1.
 func coreEnd(data []byte, i int) int {
 	if at(data, i) == 'v' {
 		i++
@@ -80,8 +83,8 @@ func coreEnd(data []byte, i int) int {
 	return i
 }
 
-// prereleaseEnd is where the prerelease that may begin at i ends. It stops
-// before the words given.
+// prereleaseEnd returns the end of the prerelease at i, or i if there is none. It stops
+// before the given words.
 func prereleaseEnd(data []byte, i int, stop map[string]bool) int {
 	if i < 0 || at(data, i) != '-' {
 		return i
@@ -100,14 +103,15 @@ func prereleaseEnd(data []byte, i int, stop map[string]bool) int {
 	return i
 }
 
-// variants end a version in a tag: what stands behind it says which build of
-// that version is meant, and is kept.
-var variants = words(`alpine slim debug distroless nonroot static scratch busybox bookworm bullseye buster trixie jammy noble focal
-	ubi ubi8 ubi9 rhel8 rhel9 centos fedora debian ubuntu fips musl glibc gnu linux windows darwin amd64 arm64 arm armv7 ppc64le s390x`)
+// variants are words after the version in a tag. They name a build of that version.
+var variants = words(`alpine slim debug distroless nonroot static scratch busybox bookworm bullseye buster trixie jammy
+	noble focal ubi ubi8 ubi9 rhel8 rhel9 centos fedora debian ubuntu fips musl glibc gnu linux windows darwin
+	amd64 arm64 arm armv7 ppc64le s390x`)
 
-// fileWords end a version in a file's name.
-var fileWords = words(`linux darwin windows freebsd macos amd64 arm64 arm armv6 armv7 ppc64le s390x 386 i386 x86 aarch64 all any noarch
-	tar tgz gz xz bz2 zip zst rpm deb apk exe msi dmg pkg appimage rb jar war whl gem crate nupkg iso img qcow2 yaml yml json toml txt md html sh sum sums sha256 sha512 sig asc pem sbom spdx checksums`)
+// fileWords are words after the version in the name of a file.
+var fileWords = words(`linux darwin windows freebsd macos amd64 arm64 arm armv6 armv7 ppc64le s390x 386 i386 x86
+	aarch64 all any noarch tar tgz gz xz bz2 zip zst rpm deb apk exe msi dmg pkg appimage rb jar war whl gem crate nupkg iso img qcow2
+	yaml yml json toml txt md html sh sum sums sha256 sha512 sig asc pem sbom spdx checksums`)
 
 func words(list string) map[string]bool {
 	set := map[string]bool{}
@@ -117,11 +121,12 @@ func words(list string) map[string]bool {
 	return set
 }
 
-// A template or variable where a version would stand: {{…}}, ${{…}}, ${…},
-// $(…), $NAME. A template may itself be wrapped in one: {{"{{.Name}}"}}.
-var useAt = regexp.MustCompile(`^v?(?:\$?\{\{[^}\n]*\}\}(?:["'` + "`" + `]\}\})?|\$\{[^}\n]*\}|\$\([^)\n]*\)|\$[A-Za-z_][A-Za-z0-9_]*)`)
+// useAt matches a template or variable in the place of a version: {{…}}, ${{…}}, ${…},
+// $(…), $NAME. A template may contain another one: {{"{{.Name}}"}}.
+var useAt = regexp.MustCompile(`^v?(?:\$?\{\{[^}\n]*\}\}(?:["'` + "`" + `]\}\})?` +
+	`|\$\{[^}\n]*\}|\$\([^)\n]*\)|\$[A-Za-z_][A-Za-z0-9_]*)`)
 
-// useEnd is where a use that begins at start ends, or -1.
+// useEnd returns the end of the use that begins at start, or -1.
 func useEnd(data []byte, start int) int {
 	b := at(data, start)
 	if b == 'v' {
@@ -137,25 +142,29 @@ func useEnd(data []byte, start int) int {
 	return start + match[1]
 }
 
-// movingEnd is where a name that moves, such as latest, ends, or -1.
+// movingEnd returns the end of the name that moves, such as latest, at start, or -1.
 func movingEnd(data []byte, start int) int {
 	for _, name := range []string{"latest", "main", "master"} {
 		end := start + len(name)
-		if bytes.HasPrefix(data[min(start, len(data)):], []byte(name)) && !isWord(at(data, end)) && at(data, end) != '-' && at(data, end) != '.' {
+		if !bytes.HasPrefix(data[min(start, len(data)):], []byte(name)) {
+			continue
+		}
+		if next := at(data, end); !isWord(next) && next != '-' && next != '.' {
 			return end
 		}
 	}
 	return -1
 }
 
-// A digest, and a commit, as they stand beside a version.
+// These match a digest or commit beside a version, and the comment with the version.
 var (
 	digestAt  = regexp.MustCompile(`^@(sha256:[0-9a-f]{64})(?:[^0-9a-f]|$)`)
 	commentAt = regexp.MustCompile(`^["']?[ \t]+#[ \t]*(?:tag[=:][ \t]*)?`)
-	commitAt  = regexp.MustCompile(`^([0-9a-f]{40})["']?[ \t]+#[ \t]*(?:tag[=:][ \t]*|[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*@)?`)
+	commitAt  = regexp.MustCompile(`^([0-9a-f]{40})["']?[ \t]+#[ \t]*` +
+		`(?:tag[=:][ \t]*|[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*@)?`)
 )
 
-// lineEnd is the offset of the newline that ends the line around i, or the end.
+// lineEnd returns the offset of the newline after i, or the end of data.
 func lineEnd(data []byte, i int) int {
 	i = min(i, len(data))
 	to := min(len(data), i+wide)
@@ -165,11 +174,10 @@ func lineEnd(data []byte, i int) int {
 	return to
 }
 
-// wide bounds how much of a line is looked at around a place, in bytes: a line
-// of a megabyte is nobody's command.
+// wide is the number of bytes of a line that are searched on each side of a place.
 const wide = 8 << 10
 
-// lineStart is the offset of the first byte of the line around i.
+// lineStart returns the offset of the first byte of the line around i.
 func lineStart(data []byte, i int) int {
 	i = min(i, len(data))
 	from := max(0, i-wide)
@@ -179,8 +187,8 @@ func lineStart(data []byte, i int) int {
 	return from
 }
 
-// covers tells whether a pattern names the file: as a whole path, as a folder
-// above it (with a slash at its end), or, without any slash, by its base name.
+// covers reports whether a pattern matches a file: its path, a folder above it (with a
+// slash at the end), or, if the pattern has no slash, its base name.
 func covers(pattern, name string) bool {
 	if strings.HasSuffix(pattern, "/") {
 		return strings.HasPrefix(name, pattern)

@@ -8,7 +8,7 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// location finds what follows the location of an image or chart: its tag, the
+// location finds the version of an image or chart by its location: the tag after it, the
 // --version of its command, or a version beside it in one mapping.
 func location(f *Finder, t *text, n needle, start, end int) {
 	if !t.is(n.word, start, end) || !t.starts(start) || !t.ends(end) {
@@ -35,12 +35,14 @@ func location(f *Finder, t *text, n needle, start, end int) {
 	t.beside(start, end, r, versionKeys)
 }
 
-// versionKeys are the keys that hold the version of what another key of the
-// mapping names.
-var versionKeys = []string{"tag", "newTag", "imageTag", "image_tag", "version", "chartVersion", "targetRevision", "ref.tag", "ref.semver"}
+// versionKeys are keys for the version of an artifact that another key of the mapping
+// names.
+var versionKeys = []string{
+	"tag", "newTag", "imageTag", "image_tag", "version", "chartVersion", "targetRevision", "ref.tag", "ref.semver",
+}
 
-// commented adds the version in the comment after a digest or commit that
-// stands from start to end: `@sha256:… # v1.2.3`.
+// commented adds the version in the comment after the digest from start to end:
+// `@sha256:… # v1.2.3`.
 func (t *text) commented(start, end int, r ref.Reference) {
 	version := t.skip(commentAt, end)
 	if version == end {
@@ -63,8 +65,8 @@ func splitLocation(f *Finder, t *text, n needle, start, end int) {
 	}
 }
 
-// chartFolder finds a chart whose name and folder are two keys, as in the
-// dependencies of a Chart.yaml.
+// chartFolder finds a chart whose name and folder are two keys, as in the dependencies
+// of a Chart.yaml.
 func chartFolder(_ *Finder, t *text, n needle, start, end int) {
 	if !t.is(n.word, start, end) || !t.starts(start) || !t.ends(t.skip(slashAt, end)) {
 		return
@@ -75,7 +77,7 @@ func chartFolder(_ *Finder, t *text, n needle, start, end int) {
 	}
 }
 
-// beside adds the version that stands beside a whole value in one mapping.
+// beside adds the version that is beside a whole value in one mapping.
 func (t *text) beside(start, end int, r ref.Reference, keys []string) {
 	if m := t.mapping(start, end); m != nil {
 		t.addBeside(m, r, keys)
@@ -112,8 +114,8 @@ func (t *text) addCommit(start int, r ref.Reference) bool {
 	return end >= 0 && t.addEnding(version, end, r)
 }
 
-// ownChart finds the version and appVersion in the Chart.yaml of a chart that
-// this repository is the source of.
+// ownChart finds the version and appVersion in the Chart.yaml of the repository's own
+// chart.
 func (f *Finder) ownChart(t *text) {
 	if path.Base(t.name) != "Chart.yaml" {
 		return

@@ -8,10 +8,9 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// mapping is the keys that stand beside each other in YAML or JSON, each with
-// the place of its value, which is without its quotes. It is read from the
-// lines, since templates do not parse as YAML. A key one level below "ref" is
-// called "ref." with its name.
+// mapping is a mapping in YAML or JSON: its keys, and the places of their values without
+// quotes. It is read from the lines, because templates do not parse as YAML. A key one
+// level below "ref" has the prefix "ref.".
 type mapping map[string]ref.Span
 
 func (m mapping) text(t *text, key string) string {
@@ -19,23 +18,22 @@ func (m mapping) text(t *text, key string) string {
 }
 
 var (
-	// A line with a key: what leads up to the key, the key, and its value.
+	// keyLine matches a line with a key: its indent, the key, and its value.
 	keyLine = regexp.MustCompile(`^(\s*(?:-[ \t]+)*)["']?([A-Za-z0-9_.-]+)["']?[ \t]*:(?:[ \t]+|$)(.*)$`)
-	// What may stand before a scalar: an anchor or a tag, then a quote.
+	// scalarAt matches the beginning of a scalar: an anchor or a tag, and a quote.
 	scalarAt = regexp.MustCompile(`^(?:[&!][A-Za-z0-9_!-]+[ \t]+)?["']?`)
-	// What may stand before a location or repository in a value.
+	// schemeAt matches the part of a value before a location or repository.
 	schemeAt = regexp.MustCompile(`^(?:oci://|docker://|https://|git::|ssh://)?(?:git@)?(?:github\.com[/:])?$`)
-	// What may stand after one.
+	// closingAt matches the part after it.
 	closingAt   = regexp.MustCompile(`^(?:\.git)?/?["']?[ \t\r]*(?:,|\}|#.*)?$`)
 	slashAt     = regexp.MustCompile(`^/`)
 	digestValue = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 )
 
-// most bounds how many lines a mapping is followed in each direction.
+// most is the number of lines of a mapping that are read in each direction.
 const most = 60
 
-// mapping is the one that has the whole of what stands from start to end as a
-// value, or nil.
+// mapping returns the mapping that has the text from start to end as a value, or nil.
 func (t *text) mapping(start, end int) mapping {
 	if m := t.flow(start, end); m != nil {
 		return m
@@ -53,7 +51,7 @@ func (t *text) mapping(start, end int) mapping {
 	return m
 }
 
-// key is one line's key.
+// key is the key on a line.
 type key struct {
 	name   string
 	column int
@@ -61,8 +59,8 @@ type key struct {
 	value  ref.Span
 }
 
-// keyAt is the key of the line that begins at s. A line is read once, though
-// many mappings may pass over it.
+// keyAt returns the key on the line that begins at s. It parses each line once, even if
+// several mappings need it.
 func (t *text) keyAt(s int) (key, bool) {
 	k, read := t.keys[s]
 	if !read {
@@ -92,7 +90,12 @@ func (t *text) readKey(s int) (key, bool) {
 	for end < s+len(line) && !bytes.ContainsRune([]byte("\"', \t"), rune(t.data[end])) {
 		end++
 	}
-	return key{string(line[match[4]:match[5]]), len(lead), bytes.IndexByte(lead, '-') >= 0, ref.Span{Start: value, End: end}}, true
+	return key{
+		name:   string(line[match[4]:match[5]]),
+		column: len(lead),
+		first:  bytes.IndexByte(lead, '-') >= 0,
+		value:  ref.Span{Start: value, End: end},
+	}, true
 }
 
 // follow adds the keys of the lines below.
@@ -117,7 +120,7 @@ func (t *text) follow(m mapping, k key, s int) {
 	}
 }
 
-// goBack adds the keys of the lines above, up to the first of an item.
+// goBack adds the keys of the lines above, up to the first one of an item.
 func (t *text) goBack(m mapping, k key, s int) {
 	for range most {
 		if s == 0 {
@@ -145,8 +148,8 @@ func (m mapping) put(name string, value ref.Span) {
 	}
 }
 
-// passedOver tells whether the line that begins at s says nothing of a
-// mapping: blank, a comment, or a template's control.
+// passedOver reports whether the line that begins at s is not part of a mapping: blank,
+// a comment, or a template action.
 func (t *text) passedOver(s int) bool {
 	line := bytes.TrimSpace(t.data[min(s, len(t.data)):lineEnd(t.data, s)])
 	return len(line) == 0 || line[0] == '#' || bytes.HasPrefix(line, []byte("{{"))
@@ -159,12 +162,13 @@ func (t *text) indent(s int) int {
 
 var flowPart = regexp.MustCompile(`["']?([A-Za-z0-9_.-]+)["']?[ \t]*:[ \t]*["']?([^"',{}\s]*)`)
 
-// flow is the mapping in braces, on one line, that holds a place.
+// flow returns the mapping in braces, on one line, that contains a place.
 func (t *text) flow(start, end int) mapping {
 	s := lineStart(t.data, start)
 	open := bytes.LastIndexAny(t.data[s:start], "{}")
 	closing := bytes.IndexAny(t.after(end), "{}")
-	if open < 0 || closing < 0 || t.data[s+open] != '{' || at(t.data, s+open-1) == '{' || at(t.data, end+closing) != '}' {
+	if open < 0 || closing < 0 || t.data[s+open] != '{' || at(t.data, s+open-1) == '{' ||
+		at(t.data, end+closing) != '}' {
 		return nil
 	}
 	m := mapping{}
@@ -175,8 +179,7 @@ func (t *text) flow(start, end int) mapping {
 	return m
 }
 
-// topLevel is where the value of a key begins that stands at the beginning of a
-// line.
+// topLevel returns the offset of the value of a key without indent.
 func (t *text) topLevel(name string) (int, bool) {
 	for s := 0; s < len(t.data); s = lineEnd(t.data, s) + 1 {
 		if k, ok := t.keyAt(s); ok && k.column == 0 && k.name == name {
@@ -186,8 +189,8 @@ func (t *text) topLevel(name string) (int, bool) {
 	return 0, false
 }
 
-// nested is where the value begins of one of the names given that stands below
-// the key of the line that begins at s.
+// nested returns the offset of the value of the first of some keys below the key on the
+// line that begins at s.
 func (t *text) nested(s int, names ...string) (int, bool) {
 	k, ok := t.keyAt(s)
 	if !ok {

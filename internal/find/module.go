@@ -11,7 +11,7 @@ import (
 // module finds a Go module by its path: in go.mod, and as path@VERSION.
 func module(_ *Finder, t *text, n needle, start, end int) {
 	if !t.is(n.word, start, end) || !t.starts(start) || at(t.data, start-1) == '/' {
-		return // what follows slashes is an address
+		return // it is part of a URL
 	}
 	r := ref.Reference{Component: n.component, Artifact: n.artifact, Syntax: ref.GoModule}
 	if match := subpathAt.FindIndex(t.after(end)); match != nil {
@@ -26,8 +26,8 @@ var (
 	goVersion = regexp.MustCompile(`^v[0-9]`)
 )
 
-// moduleVersion adds the version that follows a module's path, which always has
-// its "v", unless the line only excludes it.
+// moduleVersion adds the version after the path of a module. It always has a "v". A line
+// of a go.mod may exclude it.
 func (t *text) moduleVersion(i int, r ref.Reference) bool {
 	version := t.skip(majorAt, i)
 	if version == i || !goVersion.Match(t.after(version)) || path.Base(t.name) == "go.mod" && t.excludes(i) {
@@ -37,12 +37,11 @@ func (t *text) moduleVersion(i int, r ref.Reference) bool {
 	return t.add(version, r)
 }
 
-// unusedIn is what a go.mod says of versions that are not used, and comments:
+// unusedIn matches comments and directives of a go.mod about versions that are not used:
 // https://go.dev/ref/mod#go-mod-file-exclude
 var unusedIn = regexp.MustCompile(`(?m)^[ \t]*(?:exclude|retract)[ \t]*(?:\([^)]*\)?|.*)|//.*`)
 
-// excludes tells whether a place in a go.mod is about a version that is not
-// used.
+// excludes reports whether a place in a go.mod is about a version that is not used.
 func (t *text) excludes(i int) bool {
 	t.survey()
 	next := sort.Search(len(t.unused), func(k int) bool { return t.unused[k][0] > i })

@@ -10,9 +10,8 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// impliedNames are the identifiers that a component has without saying so:
-// its name and those of its charts, with VERSION, TAG or RELEASE behind them,
-// in any case.
+// impliedNames returns the identifiers that a component need not declare: its name and
+// the names of its charts, followed by VERSION, TAG or RELEASE, in any case.
 func impliedNames(name string, c delivery.Component) []string {
 	bases := []string{name}
 	for _, key := range c.OfKind(delivery.Chart) {
@@ -35,8 +34,7 @@ func identifierDeclared(_ *Finder, t *text, n needle, start, end int) {
 	}
 }
 
-// identifierImplied finds values of an identifier that is named after the
-// component.
+// identifierImplied finds values of an identifier that contains the component's name.
 func identifierImplied(_ *Finder, t *text, n needle, start, end int) {
 	for i := start; i < end; i++ {
 		if t.data[i] == ' ' {
@@ -46,26 +44,30 @@ func identifierImplied(_ *Finder, t *text, n needle, start, end int) {
 	t.identifier(start, end, n.component)
 }
 
-// What may stand between an identifier and its value: an assignment, with
-// quotes, a type, or an example's introduction.
-var assignAt = regexp.MustCompile(`^(?:\\?["'` + "`" + `\])])*(?:[ \t]+string|[ \t]*:[ \t]*str)?[ \t]*(?::[-=]|[?+:]?=|=>|:(?:[ \t]|\r?$)|,[ \t])[ \t]*(?:[&!][A-Za-z0-9_!-]+[ \t]+)?(?:e\.g\.,?[ \t]*)?(?:\\?["'` + "`" + `])*`)
+// assignAt matches the text between an identifier and its value: an assignment, with
+// quotes, a type, or "e.g.".
+var assignAt = regexp.MustCompile(`^(?:\\?["'` + "`" + `\])])*(?:[ \t]+string|[ \t]*:[ \t]*str)?[ \t]*` +
+	`(?::[-=]|[?+:]?=|=>|:(?:[ \t]|\r?$)|,[ \t])[ \t]*` +
+	`(?:[&!][A-Za-z0-9_!-]+[ \t]+)?(?:e\.g\.,?[ \t]*)?(?:\\?["'` + "`" + `])*`)
 
-// ENV and ARG of a Dockerfile part a name and its value by a blank.
+// envAt matches ENV of a Dockerfile, which separates a name and its value with a blank.
 var envAt = regexp.MustCompile(`(?i)^[ \t]*env[ \t]+$`)
 
 func (t *text) identifier(start, end int, component string) {
-	if b := at(t.data, start-1); isWord(b) || b == '/' || b == '@' || b == '-' && at(t.data, start-2) != '-' || isWord(at(t.data, end)) || at(t.data, end) == '-' {
+	before, after := at(t.data, start-1), at(t.data, end)
+	if isWord(before) || before == '/' || before == '@' || before == '-' && at(t.data, start-2) != '-' ||
+		isWord(after) || after == '-' {
 		return
 	}
 	r := ref.Reference{Component: component, Syntax: ref.Value, Context: ref.Context{Name: string(t.data[start:end])}}
 	value := end
-	if expanded := at(t.data, start-1) == '$' || at(t.data, start-1) == '{'; t.mayAssign(end) && (!expanded || at(t.data, end) == ':') {
+	if expanded := before == '$' || before == '{'; t.mayAssign(end) && (!expanded || after == ':') {
 		value = t.skip(assignAt, end)
 	}
 	switch {
-	case value == end && at(t.data, end) == ' ' && envAt.Match(t.before(start)):
+	case value == end && after == ' ' && envAt.Match(t.before(start)):
 		t.add(end+1, r)
-	case value != end && (at(t.data, end) != ',' || at(t.data, start-1) == '"'):
+	case value != end && (after != ',' || before == '"'):
 		if !t.value(value, r) {
 			t.valueBelow(start, r)
 		}
@@ -74,8 +76,8 @@ func (t *text) identifier(start, end int, component string) {
 	}
 }
 
-// mayAssign tells, for little, whether an assignment may follow: most names
-// stand in a text.
+// mayAssign reports whether an assignment may follow at i. It is a fast check, because
+// most names are in prose.
 func (t *text) mayAssign(i int) bool {
 	for bytes.IndexByte([]byte("\"'`])\\ \t"), at(t.data, i)) >= 0 {
 		i++
@@ -83,8 +85,8 @@ func (t *text) mayAssign(i int) bool {
 	return bytes.IndexByte([]byte(":=?+,s"), at(t.data, i)) >= 0
 }
 
-// value adds what is assigned at i: a version, one with dashes for dots, the
-// end of a branch's name, or several in a list.
+// value adds the version that is assigned at i. It may have dashes for dots, be the end
+// of a branch's name, or be one of several in a list.
 func (t *text) value(i int, r ref.Reference) bool {
 	if at(t.data, i) == '[' {
 		return t.listed(i, r)
@@ -97,7 +99,7 @@ func (t *text) value(i int, r ref.Reference) bool {
 	return t.add(version, r)
 }
 
-// A version with dashes for dots, as in the names of sites, in quotes.
+// dashedAt matches a version with dashes for dots, before a quote, as in the names of sites.
 var dashedAt = regexp.MustCompile(`^(v?[0-9]+-[0-9]+-[0-9]+(?:-[A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?)?)["']`)
 
 // listed adds each version of a list in brackets.
@@ -105,18 +107,18 @@ func (t *text) listed(i int, r ref.Reference) bool {
 	r.Context.Listed = true
 	first := len(t.found)
 	for end := lineEnd(t.data, i); i < end && t.data[i] != ']'; i++ {
-		if b := t.data[i]; (isDigit(b) || b == 'v') && !isWord(at(t.data, i-1)) && at(t.data, i-1) != '.' && t.add(i, r) {
+		b, before := t.data[i], at(t.data, i-1)
+		if (isDigit(b) || b == 'v') && !isWord(before) && before != '.' && t.add(i, r) {
 			i = t.found[len(t.found)-1].End - 1
 		}
 	}
 	if len(t.found) == first+1 {
-		t.found[first].Context.Listed = false // one is no choice
+		t.found[first].Context.Listed = false // there is no choice
 	}
 	return len(t.found) > first
 }
 
-// valueBelow adds the default of an input or variable that is declared by a
-// mapping below its name.
+// valueBelow adds the default of an input or variable, in a mapping below its name.
 func (t *text) valueBelow(start int, r ref.Reference) {
 	s := lineStart(t.data, start)
 	if k, ok := t.keyAt(s); !ok || k.name != r.Context.Name {
@@ -127,8 +129,7 @@ func (t *text) valueBelow(start int, r ref.Reference) {
 	}
 }
 
-// environment adds the value of a variable of a container: name: KEY beside
-// value: VERSION.
+// environment adds the value of a container's variable: value: VERSION beside name: KEY.
 func (t *text) environment(start, end int, r ref.Reference) {
 	m := t.mapping(start, end)
 	for _, key := range []string{"value", "default"} {

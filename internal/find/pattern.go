@@ -7,7 +7,7 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// pattern is a form that delivery.yaml declares.
+// pattern is a form that is declared in delivery.yaml.
 type pattern struct {
 	component, files string
 	expression       *regexp.Regexp

@@ -7,11 +7,11 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// proseReach is how far after a component's name its version may stand.
+// proseReach is the distance within which a version is searched after a component's name.
 const proseReach = 64 // bytes
 
-// prose finds a component's name followed by a version, with nothing but
-// punctuation and a few words between them: "KubeFlex release 0.8.1".
+// prose finds a component's name followed by a version. Only punctuation and a few words
+// may be between them: "KubeFlex release 0.8.1".
 func prose(_ *Finder, t *text, n needle, start, end int) {
 	if !t.starts(start) || at(t.data, start-1) == '/' || at(t.data, start-1) == '@' || isWord(at(t.data, end)) {
 		return
@@ -19,7 +19,7 @@ func prose(_ *Finder, t *text, n needle, start, end int) {
 	t.spoken(start, end, n.component)
 }
 
-// proseOfIdentifier is prose for an identifier, which is written exactly.
+// proseOfIdentifier is prose for an identifier, which must match exactly.
 func proseOfIdentifier(_ *Finder, t *text, n needle, start, end int) {
 	if t.is(n.word, start, end) && t.starts(start) && !isWord(at(t.data, end)) {
 		t.spoken(start, end, n.component)
@@ -35,8 +35,8 @@ func (t *text) spoken(start, end int, component string) {
 	}
 }
 
-// fill is where what fills the space between a name and a version ends, within
-// a limit, or -1 where something else stands there.
+// fill returns the offset of the version after punctuation and filler words, within a
+// limit, or -1 if there is anything else.
 func (t *text) fill(i, limit int) int {
 	for i < limit {
 		b := t.data[i]
@@ -68,12 +68,12 @@ func (t *text) fill(i, limit int) int {
 	return -1
 }
 
-// fillers are the words that may stand between a name and its version.
-var fillers = words(`release releases version versions tag image images chart cli is to at than higher later newer older greater lower
-	after before since from least minimum min up only operator module`)
+// fillers are the words that may be between a name and its version.
+var fillers = words(`release releases version versions tag image images chart cli is to at than higher later newer older
+	greater lower after before since from least minimum min up only operator module`)
 
-// fileName finds a component's or a chart's name that is joined to a version:
-// name-1.2.3.tgz, and the application's version that helm prints behind it.
+// fileName finds a component's or a chart's name that is joined to a version, such as
+// name-1.2.3.tgz, and the equal appVersion that helm prints after it.
 func fileName(_ *Finder, t *text, n needle, start, end int) {
 	joint := at(t.data, end)
 	if joint != '-' && joint != '_' || !t.starts(start) && at(t.data, start-1) != '/' {

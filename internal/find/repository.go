@@ -8,7 +8,7 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// hosts serve repositories, each in its own shape.
+// hosts serve repositories. Each has its own form of URLs.
 var hosts = []struct{ prefix, shape string }{
 	{"raw.githubusercontent.com/", "raw"},
 	{"api.github.com/repos/", "api"},
@@ -18,8 +18,8 @@ var hosts = []struct{ prefix, shape string }{
 	{"cdn.jsdelivr.net/gh/", "web"},
 }
 
-// repository finds places that name a component by its repository: links,
-// files, releases, clones, actions and modules at a tag.
+// repository finds places that name a component by its repository: links, files,
+// releases, clones, actions and modules at a tag.
 func repository(f *Finder, t *text, n needle, start, end int) {
 	shape := t.host(start)
 	if shape == "" && !t.starts(start) {
@@ -43,8 +43,8 @@ func repository(f *Finder, t *text, n needle, start, end int) {
 
 var dotGit = regexp.MustCompile(`^\.git`)
 
-// host is the shape of the addresses of the host that stands before a
-// repository's name, or "".
+// host returns the form of the URLs of the host before a repository's name, or "" if
+// there is no known host.
 func (t *text) host(start int) string {
 	for _, h := range hosts {
 		at := start - len(h.prefix)
@@ -55,10 +55,11 @@ func (t *text) host(start int) string {
 	return ""
 }
 
-// isHost tells whether the host that begins at i is one, and not a folder of
-// another's; pkg.go.dev shows modules so.
+// isHost reports whether the host name at i is not a part of another name or path. On
+// pkg.go.dev, it is a part of the path.
 func (t *text) isHost(i int) bool {
-	return t.starts(i) || bytes.HasSuffix(t.data[:i], []byte("pkg.go.dev/")) || bytes.HasSuffix(t.data[:i], []byte("www."))
+	return t.starts(i) || bytes.HasSuffix(t.data[:i], []byte("pkg.go.dev/")) ||
+		bytes.HasSuffix(t.data[:i], []byte("www."))
 }
 
 // rawFile finds a file at a ref: /REF/path or /refs/tags/REF/path.
@@ -70,7 +71,7 @@ func (t *text) rawFile(i int, r ref.Reference) {
 	t.installer(i, r)
 }
 
-// What the web pages of a repository are called, up to the ref.
+// pages are the paths of a repository's web pages, up to the ref.
 var pages = []struct {
 	prefix string
 	syntax ref.Syntax
@@ -90,8 +91,8 @@ var pages = []struct {
 	{"/compare/", ref.Link},
 }
 
-// page finds a page of a repository that names a ref, and tells whether this is
-// one, whatever it names.
+// page finds the ref in the URL of a repository's page. It reports whether this is a
+// known page, with or without a version.
 func (t *text) page(i int, r ref.Reference) bool {
 	for _, p := range pages {
 		if !bytes.HasPrefix(t.data[i:], []byte(p.prefix)) {
@@ -115,7 +116,7 @@ func (t *text) page(i int, r ref.Reference) bool {
 	return false
 }
 
-// download finds what the API and codeload serve: releases/tags/REF,
+// download finds the ref in URLs of the API and of codeload: releases/tags/REF,
 // tar.gz/refs/tags/REF.
 func (t *text) download(i int, r ref.Reference) {
 	r.Syntax = ref.Archive
@@ -126,9 +127,9 @@ func (t *text) download(i int, r ref.Reference) {
 
 var downloadAt = regexp.MustCompile(`^/(?:releases/tags|git/refs?/tags|tarball|zipball|tar\.gz|zip|legacy\.tar\.gz)/`)
 
-// versionStart is where the version begins in a ref that may say refs/tags/ and
-// may be a branch of which the version is the end: release-1.2.3. prefix is
-// what the ref's name has before its version.
+// versionStart returns the offset of the version in a ref, which may begin with
+// refs/tags/ or be a branch that ends in a version, such as release-1.2.3. prefix is the
+// part of the ref's name before the version.
 func (t *text) versionStart(i int) (start int, prefix string) {
 	i = t.skip(refAt, i)
 	start = i
@@ -150,7 +151,7 @@ var (
 	refPart = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*[-/]`)
 )
 
-// addPath adds the version in a ref of an address, with the path after it.
+// addPath adds the version in the ref of a URL, with the path after it.
 func (t *text) addPath(i int, r ref.Reference) bool {
 	start, prefix := t.versionStart(i)
 	r.Context.Prefix = prefix
@@ -164,14 +165,14 @@ func (t *text) addPath(i int, r ref.Reference) bool {
 	r.Context.Fixed = r.Syntax == ref.Link && linesAt.MatchString(r.Path)
 	r.Path, _, _ = strings.Cut(r.Path, "#")
 	if end < 0 && movingEnd(t.data, start) >= 0 && r.Syntax != ref.Download {
-		return false // a branch's pages are for whoever wants the newest
+		return false // a page of a branch is meant to be the newest
 	}
 	return t.addEnding(start, end, r)
 }
 
 var linesAt = regexp.MustCompile(`#L\d+`)
 
-// address is the rest of an address that begins at i.
+// address returns the rest of the URL at i.
 func (t *text) address(i int) string {
 	end := i
 	for end < len(t.data) && t.data[end] > ' ' && !bytes.ContainsRune([]byte("\"'`)]>}<|;,\\"), rune(t.data[end])) {
@@ -180,7 +181,7 @@ func (t *text) address(i int) string {
 	return strings.TrimRight(string(t.data[i:end]), ".:")
 }
 
-// compared finds both ends of a comparison.
+// compared finds both versions in the URL of a comparison.
 func (t *text) compared(i int, r ref.Reference) {
 	r.Context.Fixed = true
 	for _, start := range []int{i, t.skip(comparedAt, i)} {
@@ -192,8 +193,8 @@ func (t *text) compared(i int, r ref.Reference) {
 
 var comparedAt = regexp.MustCompile(`^[^\s.]*(?:\.[^\s.]+)*?\.\.\.?`)
 
-// asset finds an asset of a release, the versions in its name, and all other
-// places in the text that name a file by the same beginning and version.
+// asset finds an asset of a release, the versions in its name, and all other places in
+// the text with file names of the same prefix and version.
 func (t *text) asset(i int, r ref.Reference) {
 	if !t.addPath(i, r) {
 		return
@@ -215,8 +216,8 @@ func (t *text) asset(i int, r ref.Reference) {
 	}
 }
 
-// untilVersion is what a file's name has before a version, "" where it does not
-// have the version.
+// untilVersion returns the part of a file's name before a version, or "" if the name does
+// not contain the version.
 func (t *text) untilVersion(name ref.Span, version string) string {
 	for i := name.Start; i < name.End; i++ {
 		if before := at(t.data, i-1); (!isWord(before) || before == '_') && t.isVersion(i, version) {
@@ -226,13 +227,13 @@ func (t *text) untilVersion(name ref.Span, version string) string {
 	return ""
 }
 
-// isVersion tells whether a file's name goes on with the version at i.
+// isVersion reports whether a file's name continues with the version at i.
 func (t *text) isVersion(i int, version string) bool {
 	end := fileVersionEnd(t.data, i)
 	return end >= 0 && strings.TrimPrefix(string(t.data[i:end]), "v") == version
 }
 
-// named finds every name of a file that begins so and goes on with the version.
+// named finds every name of a file that continues with the version after a prefix.
 func (t *text) named(in ref.Span, prefix, version string, r ref.Reference) {
 	r.Syntax, r.Lock, r.Context, r.Path = ref.FileName, nil, ref.Context{}, ""
 	for from := in.Start; from < in.End; {
@@ -248,8 +249,8 @@ func (t *text) named(in ref.Span, prefix, version string, r ref.Reference) {
 	}
 }
 
-// versioned finds what follows a repository's name itself: an action or a
-// module at a ref, a module with its version, a remote base.
+// versioned finds the version directly after a repository's name: of an action or a
+// module at a ref, of a module with its version, or of a remote base.
 func (t *text) versioned(shape string, i int, r ref.Reference) bool {
 	if match := subpathAt.FindIndex(t.after(i)); match != nil {
 		r.Syntax = ref.Checkout
@@ -281,15 +282,15 @@ var (
 	queryAt   = regexp.MustCompile(`^[^\s"'` + "`" + `)]*[?&]ref=`)
 )
 
-// around finds the version in the words around a repository's name: the branch
-// of a clone, the tag of a release command, a key beside it.
+// around finds the version in the words around a repository's name: the branch of a
+// clone, the tag of a release command, or a key beside it.
 func (t *text) around(start, end int, r ref.Reference) {
 	r.Syntax = ref.Checkout
 	scope := t.command(start, end)
 	words := t.data[scope.Start:scope.End]
 	for _, way := range tagged {
 		if way.verb == "clone" && t.host(start) == "" {
-			continue // the folder that is cloned into
+			continue // the name is the folder of the clone
 		}
 		if !bytes.Contains(words, []byte(way.verb)) {
 			continue
@@ -304,7 +305,7 @@ func (t *text) around(start, end int, r ref.Reference) {
 	m := t.mapping(start, end)
 	keys := refKeys
 	if _, repo := m["repo"]; t.host(start) == "" && !repo {
-		keys = refKeys[:2] // an image may be called the same
+		keys = refKeys[:2] // an image may have the same name
 	}
 	if m != nil {
 		t.addBeside(m, r, keys)
@@ -316,16 +317,16 @@ var tagged = []struct {
 	verb       string
 	expression *regexp.Regexp
 }{
-	{"clone", regexp.MustCompile(`\bgit[ \t]+(?:[^\n]*[ \t])?clone\b[\s\S]*?[ \t](?:-b|--branch)(?:=|[ \t]+)["']?(\S)`)},
+	{"clone", regexp.MustCompile(
+		`\bgit[ \t]+(?:[^\n]*[ \t])?clone\b[\s\S]*?[ \t](?:-b|--branch)(?:=|[ \t]+)["']?(\S)`)},
 	{"release", regexp.MustCompile(`\bgh[ \t]+release[ \t]+(?:download|view)[ \t]+["']?(\S)`)},
 }
 
-// refKeys are the keys that hold the ref of a repository that another key of
-// the mapping names.
+// refKeys are keys for the ref of a repository that another key of the mapping names.
 var refKeys = []string{"ref", "rev", "tag", "version", "targetRevision", "revision", "branch", "ref.tag", "ref.branch"}
 
-// installer finds the version that a script of the repository is told to
-// install: `…/install.sh) 1.2.3`, `| bash -s 1.2.3`, `--version v1.2.3`.
+// installer finds the version in the arguments of a script of the repository:
+// `…/install.sh) 1.2.3`, `| bash -s 1.2.3`, `--version v1.2.3`.
 func (t *text) installer(i int, r ref.Reference) {
 	i += len(t.address(i))
 	if !bytes.HasSuffix(t.data[:i], []byte(".sh")) && !bytes.HasSuffix(t.data[:i], []byte("/install")) {
@@ -342,6 +343,8 @@ func (t *text) installer(i int, r ref.Reference) {
 }
 
 var (
-	firstWordAt   = regexp.MustCompile(`^["']?\)?(?:[ \t]*\|[ \t]*(?:sudo[ \t]+)?(?:ba|z|da)?sh(?:[ \t]+-s)?(?:[ \t]+--)?)?[ \t]+["']?`)
-	versionWordAt = regexp.MustCompile(`^[^;&|\n]*(?:\|[ \t]*(?:sudo[ \t]+)?(?:ba|z|da)?sh[^;&|\n]*)?[ \t]--version(?:=|[ \t]+)["']?`)
+	firstWordAt = regexp.MustCompile(
+		`^["']?\)?(?:[ \t]*\|[ \t]*(?:sudo[ \t]+)?(?:ba|z|da)?sh(?:[ \t]+-s)?(?:[ \t]+--)?)?[ \t]+["']?`)
+	versionWordAt = regexp.MustCompile(
+		`^[^;&|\n]*(?:\|[ \t]*(?:sudo[ \t]+)?(?:ba|z|da)?sh[^;&|\n]*)?[ \t]--version(?:=|[ \t]+)["']?`)
 )

@@ -8,18 +8,18 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// secretKind is what a Secret says of itself. Its data is base64, and can hold
-// YAML with references that no other search sees.
+// secretKind is the kind of a Secret. Its data is base64, and may contain YAML with
+// references.
 const secretKind = "kind: secret"
 
-// encodedAt is a key whose value is base64, on its line or in a block below it.
+// encodedAt matches a key whose value is base64, on its line or in a block below it.
 var encodedAt = regexp.MustCompile(`(?m)^([ \t]+)["']?[A-Za-z0-9_.-]+["']?[ \t]*:[ \t]*(?:[|>][+-]?[ \t\r]*((?:\n[ \t]+[A-Za-z0-9+/=]+[ \t\r]*)+)|["']?([A-Za-z0-9+/]{40,}={0,2})["']?[ \t\r]*)$`)
 
-// secret finds references in the data of a Secret. They are at the place of
-// the data, and cannot be edited there.
+// secret finds references in the data of a Secret. Their place is the data, where they
+// cannot be edited.
 func secret(f *Finder, t *text, _ needle, _, _ int) {
 	if t.encoded != nil {
-		return // the file was decoded for another Secret in it
+		return // the file is decoded already, for another Secret in it
 	}
 	t.encoded = []ref.Reference{}
 	for _, match := range encodedAt.FindAllSubmatchIndex(t.data, -1) {

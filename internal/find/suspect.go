@@ -7,13 +7,12 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// suspectReach is how far behind a component's name a version is taken for
-// that component's.
+// suspectReach is the distance within which a version after a component's name is
+// suspected to be that component's.
 const suspectReach = 40 // bytes
 
-// suspects are what looks like a version of a component, right behind its name,
-// and was found by no form. What was once printed or written about the past
-// is not looked at so closely.
+// suspects returns versions right after a component's name that no form has found. It
+// skips output and texts about the past.
 func (t *text) suspects() []ref.Reference {
 	var all []ref.Reference
 	for i, m := range t.mentions {
@@ -29,7 +28,12 @@ func (t *text) suspects() []ref.Reference {
 		if !ok || t.claimed(start) {
 			continue
 		}
-		r := ref.Reference{Site: t.site(start, end), Component: m.component, Written: string(t.data[start:end]), Syntax: ref.Prose}
+		r := ref.Reference{
+			Site:      t.site(start, end),
+			Component: m.component,
+			Written:   string(t.data[start:end]),
+			Syntax:    ref.Prose,
+		}
 		if r.Context = t.context(r); !r.Context.Output && !r.Context.History {
 			all = append(all, r)
 		}
@@ -37,12 +41,13 @@ func (t *text) suspects() []ref.Reference {
 	return all
 }
 
-// looseVersion is the first version between two offsets that is no part of
-// something else's name.
+// looseVersion returns the first version between two offsets that is not part of
+// another name.
 func (t *text) looseVersion(from, to int) (start, end int, ok bool) {
 	for i := from; i < to; i++ {
 		before := at(t.data, i-1)
-		if isWord(before) && before != '_' || before == '.' || before == '@' || before == ':' && isWord(at(t.data, i-2)) {
+		if isWord(before) && before != '_' || before == '.' || before == '@' ||
+			before == ':' && isWord(at(t.data, i-2)) {
 			continue
 		}
 		if end := versionEnd(t.data, i); end >= 0 {
@@ -52,8 +57,8 @@ func (t *text) looseVersion(from, to int) (start, end int, ok bool) {
 	return 0, 0, false
 }
 
-// claimed tells whether a form has found what stands at i. What was found is in
-// the order of its places, and nothing of it overlaps.
+// claimed reports whether a form has found a reference at i. t.found is sorted, and its
+// references do not overlap.
 func (t *text) claimed(i int) bool {
 	next := sort.Search(len(t.found), func(k int) bool { return t.found[k].Start > i })
 	return next > 0 && i < t.found[next-1].End

@@ -7,22 +7,21 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// text is one file while it is looked at.
+// text is a file during a search.
 type text struct {
-	name  string
-	data  []byte
-	found []ref.Reference
-	// names of components that stand in the file, each with its component.
+	name     string
+	data     []byte
+	found    []ref.Reference
 	mentions []mention
 	marks    []ref.Span
-	keys     map[int]*key    // by where a line begins; nil where it has none
-	lines    []int           // the starts of lines, once somebody asks
-	encoded  []ref.Reference // found in base64; nil before somebody looks
+	keys     map[int]*key    // by the offset of the line; nil for a line without a key
+	lines    []int           // the offsets of lines, computed on demand
+	encoded  []ref.Reference // found in base64; nil before the search
 	fences   []fence
 	history  bool
 	jobs     []job
-	unused   [][]int // spans of a go.mod that are about versions not used
-	surveyed bool    // fences, history, jobs and unused are known
+	unused   [][]int // spans of a go.mod about versions that are not used
+	surveyed bool    // fences, history, jobs and unused are set
 }
 
 // mention is a place that names a component, but no version.
@@ -31,7 +30,7 @@ type mention struct {
 	component string
 }
 
-// line is the number of the line around offset i, from 1.
+// line returns the number of the line around i, from 1.
 func (t *text) line(i int) int {
 	if t.lines == nil {
 		t.lines = append(t.lines, 0)
@@ -44,18 +43,18 @@ func (t *text) line(i int) int {
 	return sort.SearchInts(t.lines, i+1)
 }
 
-// site is the place of the bytes from start to end.
+// site returns the place of the bytes from start to end.
 func (t *text) site(start, end int) ref.Site {
 	line := t.line(start)
 	return ref.Site{File: t.name, Line: line, Column: start - t.lines[line-1] + 1, Start: start, End: end}
 }
 
-// before and after are the rest of the line on both sides of a place.
+// before and after return the parts of the line on both sides of an offset.
 func (t *text) before(i int) []byte { return t.data[lineStart(t.data, i):i] }
 func (t *text) after(i int) []byte  { return t.data[i:lineEnd(t.data, i)] }
 
-// add completes r by the version, the use of one or the moving name that
-// begins at start, and tells whether there was one.
+// add adds r with the version, use or moving name that begins at start. It reports
+// whether there is one.
 func (t *text) add(start int, r ref.Reference) bool {
 	return t.addEnding(start, versionEnd(t.data, start), r)
 }
@@ -70,7 +69,7 @@ func (t *text) addEnding(start, end int, r ref.Reference) bool {
 		end = useEnd(t.data, start)
 		r.Use = end >= 0
 	}
-	if r.Use { // its default, if it has one, is a pin
+	if r.Use { // a default is a pin
 		if match := defaultIn.FindIndex(t.data[start:end]); match != nil {
 			if e := versionEnd(t.data[:end], start+match[1]); e >= 0 {
 				start, end, r.Use = start+match[1], e, false
@@ -98,10 +97,10 @@ func (t *text) addEnding(start, end int, r ref.Reference) bool {
 	return true
 }
 
-// suffixAt is what a tag may have behind its version.
+// suffixAt matches the part of a tag after its version.
 var suffixAt = regexp.MustCompile(`^-[A-Za-z0-9_][A-Za-z0-9_.-]*`)
 
-// defaultIn is what introduces the default of a variable or template.
+// defaultIn matches the text before the default of a variable or template.
 var defaultIn = regexp.MustCompile(`:[-=]|\bdefault[ \t]+\\?["\']`)
 
 func (t *text) lock(start, end int) *ref.Lock {
@@ -121,17 +120,17 @@ func (t *text) starts(start int) bool {
 	return !isWord(b) && b != '-' && b != '.'
 }
 
-// ends tells whether a name ends at end: no letter, digit, dash or path goes on.
+// ends reports whether a name ends at end: no letter, digit, dash or path follows.
 func (t *text) ends(end int) bool {
 	b := at(t.data, end)
 	return !isWord(b) && b != '-' && b != '/' && (b != '.' || !isWord(at(t.data, end+1)))
 }
 
-// is tells whether the text holds the word at start, in just these letters.
+// is reports whether the text from start to end equals the word.
 func (t *text) is(word string, start, end int) bool { return string(t.data[start:end]) == word }
 
-// skip is the offset after what an expression, which begins with ^, matches at
-// i within the line; i itself where it does not match.
+// skip returns the offset after the match of an expression, which begins with ^, at i
+// within the line, or i if it does not match.
 func (t *text) skip(expression *regexp.Regexp, i int) int {
 	if match := expression.FindIndex(t.after(i)); match != nil {
 		return i + match[1]

@@ -277,7 +277,7 @@ func TestUnchecked(t *testing.T) {
 		"org/refused":              "the token (GITHUB_TOKEN) lacks a permission",
 		"org/deaf":                 "could not ask",
 		"org/many":                 "declares 102 components",
-		"org/odd: \xff":            "no text in UTF-8",
+		"org/odd: \xff":            "its name is not UTF-8",
 	}
 	for _, o := range got.Unchecked {
 		if part := want[o.What]; part == "" || !strings.Contains(o.Because, part) {

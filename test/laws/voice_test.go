@@ -33,7 +33,6 @@ var unfinished = []string{
 	"hack/bench",
 	"internal/apply",
 	"internal/bump",
-	"internal/find",
 	"internal/oci",
 	"internal/prove",
 	"internal/rehearsal",
