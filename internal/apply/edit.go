@@ -1,5 +1,5 @@
-// Package apply carries out plans: edited bytes, copies, tags, pushes. What it
-// does twice has the effect of once.
+// Package apply applies edits: to text, to the files of a tree, and to the stamped copies of our artifacts. It also
+// runs the commands that derive files from edited ones.
 package apply
 
 import (
@@ -15,13 +15,13 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// splice puts other bytes in the place of some.
+// splice replaces the bytes of a span.
 type splice struct {
 	ref.Span
 	old, new string
 }
 
-// splices of an edit: its version, and the digest or commit beside it.
+// splices returns the splices of an edit: the version, and the digest or commit beside it.
 func splices(e decide.Edit) []splice {
 	all := []splice{{ref.Span{Start: e.Start, End: e.End}, e.Written, e.To}}
 	switch {
@@ -35,12 +35,11 @@ func splices(e decide.Edit) []splice {
 	return all
 }
 
-// Edits splices the edits of one file into its text, and finds again in what
-// comes of it: every place must hold what was planned, and all others what
-// they held. Else nothing is edited, and the error says where.
+// Edits applies edits to the text of one file, and searches the result for references. Each edited place must have its
+// new version, and every other reference must be unchanged. If not, the error names the place.
 func Edits(finder *find.Finder, name string, data []byte, edits []decide.Edit) ([]byte, error) {
 	if len(edits) == 0 {
-		return data, nil // the same bytes hold the same
+		return data, nil
 	}
 	var all []splice
 	for _, e := range edits {
@@ -51,7 +50,7 @@ func Edits(finder *find.Finder, name string, data []byte, edits []decide.Edit) (
 	if err != nil {
 		return nil, err
 	}
-	return edited, lookAgain(finder, name, data, edited, edits, all)
+	return edited, checkEdited(finder, name, data, edited, edits, all)
 }
 
 func spliced(name string, data []byte, all []splice) ([]byte, error) {
@@ -59,7 +58,8 @@ func spliced(name string, data []byte, all []splice) ([]byte, error) {
 	last := 0
 	for _, s := range all {
 		if s.Start < last || s.End > len(data) || string(data[s.Start:s.End]) != s.old {
-			return nil, fmt.Errorf("%s: %q is not there to be replaced by %q: the file changed since it was read", name, s.old, s.new)
+			return nil, fmt.Errorf("%s: want %q where %q is to be written: the file changed since it was read",
+				name, s.old, s.new)
 		}
 		out.Write(data[last:s.Start])
 		out.WriteString(s.new)
@@ -69,8 +69,8 @@ func spliced(name string, data []byte, all []splice) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// lookAgain compares what is found in an edited text with what should be.
-func lookAgain(finder *find.Finder, name string, data, edited []byte, edits []decide.Edit, all []splice) error {
+// checkEdited compares the references in an edited text with those in the original.
+func checkEdited(finder *find.Finder, name string, data, edited []byte, edits []decide.Edit, all []splice) error {
 	planned := map[int]string{}
 	for _, e := range edits {
 		planned[e.Start] = e.To
@@ -91,13 +91,14 @@ func lookAgain(finder *find.Finder, name string, data, edited []byte, edits []de
 		}
 		at := r.Start + shift(all, r.Start)
 		if got := found[at]; got.Written != want || got.Component != r.Component {
-			return fmt.Errorf("%s: edited, the place should read %q, but what is found there is %q of %q", r.Site, want, got.Written, got.Component)
+			return fmt.Errorf("%s: after the edit, the place has %q of %q, want %q",
+				r.Site, got.Written, got.Component, want)
 		}
 	}
 	return nil
 }
 
-// shift is by how much the splices before an offset move it.
+// shift returns the number of bytes by which the splices before an offset move it.
 func shift(all []splice, offset int) int {
 	by := 0
 	for _, s := range all {
@@ -108,10 +109,10 @@ func shift(all []splice, offset int) int {
 	return by
 }
 
-// Line is the line of an edit, as it is and as all edits make it.
+// Line is the line of an edit, before and after all edits.
 type Line struct{ Before, After string }
 
-// Lines are the lines of edits, in their order.
+// Lines returns the lines of edits, in their order.
 func Lines(tree fs.FS, edits []decide.Edit) ([]Line, error) {
 	lines := make([]Line, len(edits))
 	texts := map[string][]byte{}

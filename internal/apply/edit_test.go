@@ -11,7 +11,12 @@ import (
 
 func finderOf(t *testing.T) *find.Finder {
 	t.Helper()
-	f, err := delivery.Parse("delivery.yaml", []byte("version: 1\nself: us\ncomponents:\n  us: {repository: o/us}\n  up: {repository: o/up, artifacts: {image: {kind: image, at: ghcr.io/o/up}}}\n"))
+	f, err := delivery.Parse("delivery.yaml", []byte(`version: 1
+self: us
+components:
+  us: {repository: o/us}
+  up: {repository: o/up, artifacts: {image: {kind: image, at: ghcr.io/o/up}}}
+`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +60,7 @@ func TestEditsRefuse(t *testing.T) {
 	for name, test := range map[string]struct{ text, to, says string }{
 		"a file that changed meanwhile":  {"ghcr.io/o/up:1.9.3\n", "2.0.0", "changed since it was read"},
 		"a file that has become shorter": {"ghcr", "2.0.0", "changed since it was read"},
-		"what is not found again":        {text, "no version", "what is found there"},
+		"text that is not found again":   {text, "no version", "after the edit, the place has"},
 	} {
 		if got, err := Edits(finder, "f", []byte(test.text), edit(finder, text, test.to, "")); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %q, %v", name, got, err)

@@ -24,45 +24,39 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Stamper writes copies of the sources of our own artifacts in which every
-// placeholder has become a version.
+// Stamper writes copies of the sources of our own artifacts, with a version in the place of every placeholder.
 type Stamper struct {
 	Tree    fs.FS
 	File    *delivery.File
 	Version ref.Version
-	Time    time.Time // of the commit; the packages carry it
-	// Fetch brings a chart that ours depend on, by its tag.
+	Time    time.Time // of the commit; the packages have it as well
+	// Fetch fetches a chart that ours depend on, by its tag.
 	Fetch func(ctx context.Context, at, tag string) (archive []byte, d oci.Description, err error)
-	// AcceptStandIns takes what stands in for a real chart, whatever digest is
-	// recorded for that one.
+	// AcceptStandIns accepts the stand-in of a chart whatever digest is recorded.
 	AcceptStandIns bool
-	// Recorded refuses a dependency whose digest nobody has recorded, as what is
-	// published does: nobody could say later that it was the right one.
+	// Recorded refuses a dependency without a recorded digest. A release requires it, because later nothing else could
+	// show that the dependency was the right one.
 	Recorded bool
-	// Only names the artifacts to stamp; empty, all of them.
-	Only []string
+	Only     []string // the artifacts to stamp; empty for all
 
 	finder *find.Finder
 }
 
-// Stamped is one artifact in its stamped form.
+// Stamped is a stamped artifact.
 type Stamped struct {
 	Artifact string
 	Kind     delivery.Kind
 	Path     string // the chart's folder, or the asset's file
-	Package  string // a chart's archive
+	Package  string // the path of a chart's archive
 	Chart    *chart.Chart
 	Archive  []byte
-	Data     []byte    // of an asset
-	Time     time.Time // that its package carries
-	// Edits are the places that were stamped, and LeftOut the lines (FILE:LINE)
-	// that stand in the source alone.
-	Edits   []decide.Edit
-	LeftOut []string
+	Data     []byte        // of an asset
+	Time     time.Time     // of its package
+	Edits    []decide.Edit // the stamped places
+	LeftOut  []string      // the lines that only the source has, as FILE:LINE
 }
 
-// Stamp writes the stamped copies to out, which must be absent or empty. On an
-// error, out is as it was.
+// Stamp writes the stamped copies to the folder out, which must be absent or empty. An error leaves out unchanged.
 func (s Stamper) Stamp(ctx context.Context, out string) ([]Stamped, error) {
 	out, err := filepath.Abs(out)
 	if err != nil {
@@ -74,7 +68,7 @@ func (s Stamper) Stamp(ctx context.Context, out string) ([]Stamped, error) {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return nil, err
 	}
-	work, err := os.MkdirTemp(filepath.Dir(out), ".stamp-*") // beside it, so that moving is renaming
+	work, err := os.MkdirTemp(filepath.Dir(out), ".stamp-*") // beside it, because rename needs the same file system
 	if err != nil {
 		return nil, err
 	}
@@ -96,12 +90,11 @@ func (s Stamper) Stamp(ctx context.Context, out string) ([]Stamped, error) {
 	return stamped, nil
 }
 
-// Annotations are what the manifest of a stamped chart says of it. Its times are
-// the commit's, and its source is declared, so that they are the same in every
-// clone.
+// Annotations returns the annotations of a stamped chart's manifest. They are the same in every clone: the time is the
+// commit's, and the source is declared.
 func Annotations(f *delivery.File, s Stamped, commit string) map[string]string {
 	own := f.Own()
-	said := map[string]string{
+	annotations := map[string]string{
 		oci.KeyTitle:       s.Chart.Name(),
 		oci.KeyDescription: s.Chart.Description(),
 		oci.KeyVersion:     s.Chart.Version(),
@@ -110,8 +103,8 @@ func Annotations(f *delivery.File, s Stamped, commit string) map[string]string {
 		oci.KeyCreated:     s.Time.UTC().Format(time.RFC3339),
 		oci.KeyLicenses:    own.License,
 	}
-	maps.DeleteFunc(said, func(_, value string) bool { return value == "" })
-	return said
+	maps.DeleteFunc(annotations, func(_, value string) bool { return value == "" })
+	return annotations
 }
 
 func mustBeEmpty(dir string) error {
@@ -128,8 +121,8 @@ func mustBeEmpty(dir string) error {
 	return nil
 }
 
-// moveInto moves what a folder holds into another, which stays the folder that
-// it is: it may be somebody's current one.
+// moveInto moves the contents of a folder into another. The other folder itself is kept, because it may be a shell's
+// current one.
 func moveInto(from, to string) error {
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return err
@@ -168,13 +161,13 @@ func (s Stamper) all(ctx context.Context, work string) ([]Stamped, error) {
 	return all, nil
 }
 
-// names are the artifacts to stamp: those that have a source here.
+// names returns the artifacts to stamp. They have a source in the tree.
 func (s Stamper) names() ([]string, error) {
 	own := s.File.Own()
 	all := slices.DeleteFunc(own.ArtifactNames(), func(name string) bool { return own.Artifacts[name].Source == "" })
 	for _, name := range s.Only {
 		if !slices.Contains(all, name) {
-			return nil, outcome.Usagef("artifact %q is not among those that are stamped: want one of %s", name, strings.Join(all, ", "))
+			return nil, outcome.Usagef("artifact %q is not stamped: want one of %s", name, strings.Join(all, ", "))
 		}
 	}
 	if len(s.Only) == 0 {
@@ -192,19 +185,23 @@ func (s Stamper) one(ctx context.Context, work, name string, a delivery.Artifact
 	if err == nil && a.Static != (len(copied.edits) == 0) {
 		err = idleStamp(a, len(copied.edits))
 	}
-	return Stamped{Artifact: name, Kind: a.Kind, Path: to, Data: copied.data, Time: s.Time, Edits: copied.edits, LeftOut: copied.leftOut}, err
+	return Stamped{
+		Artifact: name, Kind: a.Kind, Path: to, Data: copied.data, Time: s.Time,
+		Edits: copied.edits, LeftOut: copied.leftOut,
+	}, err
 }
 
-// idleStamp says that an asset's source and what is declared of it do not agree
-// on whether there is anything to stamp.
+// idleStamp returns the error for an asset that is declared static and has placeholders, or the other way round.
 func idleStamp(a delivery.Artifact, places int) error {
 	if places == 0 {
-		return outcome.Wrongf("%s: there is nothing to stamp in it: write %q where it names our own release or, if it names none, static: true in %s", a.Source, ref.Placeholder, delivery.FileName)
+		return outcome.Wrongf("%s has no placeholder to stamp: write %q where it names our own release or, "+
+			"if it names none, static: true in %s", a.Source, ref.Placeholder, delivery.FileName)
 	}
-	return outcome.Wrongf("%s: %d places in it were to be stamped, and %s says static: true, that there are none", a.Source, places, delivery.FileName)
+	return outcome.Wrongf("%s has %d placeholders, and %s declares it static: remove static: true", a.Source, places,
+		delivery.FileName)
 }
 
-// chart copies a chart's folder, brings its dependencies and packages it.
+// chart copies a chart's folder, adds its dependencies and packages it.
 func (s Stamper) chart(ctx context.Context, work, name string, a delivery.Artifact) (Stamped, error) {
 	dir := filepath.Join(work, name)
 	copied, err := s.copyFolder(path.Clean(a.Source), dir)
@@ -229,24 +226,28 @@ func (s Stamper) chart(ctx context.Context, work, name string, a delivery.Artifa
 	if err := os.WriteFile(filepath.Join(work, file), archive, 0o644); err != nil {
 		return Stamped{}, err
 	}
-	return Stamped{Artifact: name, Kind: a.Kind, Path: name, Package: file, Chart: c, Archive: archive, Time: s.Time, Edits: copied.edits, LeftOut: copied.leftOut}, nil
+	return Stamped{
+		Artifact: name, Kind: a.Kind, Path: name, Package: file, Chart: c, Archive: archive, Time: s.Time,
+		Edits: copied.edits, LeftOut: copied.leftOut,
+	}, nil
 }
 
-// declares holds the stamped chart against what delivery.yaml says of it.
+// declares checks that a stamped chart has the version and name that delivery.yaml declares.
 func (s Stamper) declares(c *chart.Chart, a delivery.Artifact) error {
 	want := a.TagFor(s.Version)
 	if c.Version() != want || c.AppVersion() != want {
-		return fmt.Errorf("%s/Chart.yaml: stamped, it declares version %q and appVersion %q, want %q for both: git must hold %q in both places",
+		return fmt.Errorf("%s/Chart.yaml: stamped, it has version %q and appVersion %q, want %q: write %q in both",
 			a.Source, c.Version(), c.AppVersion(), want, ref.Placeholder)
 	}
 	if base := path.Base(a.At); c.Name() != base {
-		return fmt.Errorf("%s/Chart.yaml: the chart is called %q, but is published at %s: want the name %q, since helm finds a chart by it", a.Source, c.Name(), a.At, base)
+		return fmt.Errorf("%s/Chart.yaml: the chart is named %q and published at %s: want the name %q, as helm does",
+			a.Source, c.Name(), a.At, base)
 	}
 	return nil
 }
 
-// dependencies brings the charts that the chart in dir contains, unpacked, so
-// that its package depends on their files alone.
+// dependencies writes the charts that the chart in dir depends on into its folder, unpacked. The bytes of their own
+// archives then do not matter.
 func (s Stamper) dependencies(ctx context.Context, a delivery.Artifact, dir string) error {
 	c, err := chart.LoadDir(dir)
 	if err != nil {
@@ -257,7 +258,8 @@ func (s Stamper) dependencies(ctx context.Context, a delivery.Artifact, dir stri
 	}
 	for _, d := range c.Missing() {
 		if d.At() == "" {
-			return fmt.Errorf("dependency %s %s comes from %q: want a registry (oci://…)", d.Name, d.Version, d.Repository)
+			return fmt.Errorf("dependency %s %s comes from %q: want a registry (oci://…)",
+				d.Name, d.Version, d.Repository)
 		}
 		archive, err := s.dependency(ctx, a, d)
 		if err != nil {
@@ -268,7 +270,8 @@ func (s Stamper) dependencies(ctx context.Context, a delivery.Artifact, dir stri
 			return err
 		}
 		if sub.Name() != d.Name || sub.Version() != d.Version {
-			return fmt.Errorf("dependency %s %s: the registry's chart calls itself %s %s", d.Name, d.Version, sub.Name(), sub.Version())
+			return fmt.Errorf("dependency %s %s: the registry's chart is named %s %s",
+				d.Name, d.Version, sub.Name(), sub.Version())
 		}
 		if err := writeFiles(filepath.Join(dir, "charts", d.Name), sub.Files()); err != nil {
 			return err
@@ -277,34 +280,37 @@ func (s Stamper) dependencies(ctx context.Context, a delivery.Artifact, dir stri
 	return nil
 }
 
-// idleRecords refuses a record of what the chart does not depend on: it would
-// look as if it held something.
+// idleRecords refuses a record of a chart that is not a dependency, because it would seem to pin something.
 func idleRecords(a delivery.Artifact, dependencies []chart.Dependency) error {
 	for _, record := range a.Dependencies {
-		if !slices.ContainsFunc(dependencies, func(d chart.Dependency) bool { return strings.HasPrefix(record, d.At()+":") }) {
-			return outcome.Wrongf("%s records %s, which %s/Chart.yaml does not depend on: correct it or take it out", delivery.FileName, record, a.Source)
+		recorded := func(d chart.Dependency) bool { return strings.HasPrefix(record, d.At()+":") }
+		if !slices.ContainsFunc(dependencies, recorded) {
+			return outcome.Wrongf("%s records %s, which %s/Chart.yaml does not depend on: correct or remove it",
+				delivery.FileName, record, a.Source)
 		}
 	}
 	return nil
 }
 
-// DependencyError says that a chart which ours contain is not what is recorded.
+// DependencyError is returned for a dependency without the recorded digest.
 type DependencyError struct {
 	Name       string // location:tag
-	Seen, Want string // digests; Want is "" where none is recorded
+	Seen, Want string // digests; Want is empty if none is recorded
 }
 
-// Code of other bytes: something is wrong.
+// Code returns outcome.Wrong.
 func (e *DependencyError) Code() outcome.Code { return outcome.Wrong }
 
 func (e *DependencyError) Error() string {
 	if e.Want == "" {
-		return fmt.Sprintf("dependency %s has no digest recorded in %s, so any bytes would do: add dependencies: [%s@%s] to the chart, if that is the chart you mean", e.Name, delivery.FileName, e.Name, e.Seen)
+		return fmt.Sprintf("dependency %s has no digest in %s: if it is the right one, add dependencies: [%s@%s]",
+			e.Name, delivery.FileName, e.Name, e.Seen)
 	}
-	return fmt.Sprintf("dependency %s is %s, want %s as %s records: somebody has moved the tag, or the record was never right; nothing was stamped", e.Name, e.Seen, e.Want, delivery.FileName)
+	return fmt.Sprintf("dependency %s is %s, want %s as %s records: the tag was moved, or the record is wrong; "+
+		"nothing was stamped", e.Name, e.Seen, e.Want, delivery.FileName)
 }
 
-// dependency fetches one chart, and holds it to the digest that is recorded.
+// dependency fetches a chart, and checks its digest against the recorded one.
 func (s Stamper) dependency(ctx context.Context, a delivery.Artifact, d chart.Dependency) ([]byte, error) {
 	want, err := a.Dependency(d.At(), d.Version)
 	if err != nil {
@@ -341,11 +347,11 @@ func writeFiles(dir string, files []chart.File) error {
 	return nil
 }
 
-// copied is what became of files on their way into a copy.
+// copied describes the differences between copied files and their sources.
 type copied struct {
 	edits   []decide.Edit
 	leftOut []string
-	data    []byte // of a single file
+	data    []byte // the copy, if it is a single file
 }
 
 func (s Stamper) copyFolder(from, to string) (copied, error) {
@@ -355,7 +361,7 @@ func (s Stamper) copyFolder(from, to string) (copied, error) {
 			return err
 		}
 		if !entry.Type().IsRegular() {
-			return fmt.Errorf("%s is no regular file: a chart's source holds nothing else", name)
+			return fmt.Errorf("%s is not a regular file: a chart's source has nothing else", name)
 		}
 		done, err := s.copyFile(name, filepath.Join(to, strings.TrimPrefix(name, from+"/")))
 		all.edits, all.leftOut = append(all.edits, done.edits...), append(all.leftOut, done.leftOut...)
@@ -364,12 +370,11 @@ func (s Stamper) copyFolder(from, to string) (copied, error) {
 	return all, err
 }
 
-// sourceOnly ends the comment of a line of Chart.yaml that stands in the source alone. helm renders nothing
-// when it packages a chart, but refuses one that lacks a dependency; so a source
-// may declare one that nobody has, in such a line, and cannot be packaged.
+// sourceOnly ends the comment of a line of Chart.yaml that stamped copies omit. helm refuses to package a chart without
+// a dependency. A source that declares a missing dependency in such a line cannot be packaged by mistake.
 const sourceOnly = "ghhelper:source-only"
 
-// withoutSourceOnly leaves such lines out, and says which.
+// withoutSourceOnly omits such lines, and returns their places.
 func withoutSourceOnly(name string, data []byte) (kept []byte, leftOut []string) {
 	if path.Base(name) != "Chart.yaml" {
 		return data, nil
@@ -378,7 +383,8 @@ func withoutSourceOnly(name string, data []byte) (kept []byte, leftOut []string)
 	number := 0
 	for line := range bytes.Lines(data) {
 		number++
-		if _, comment, _ := bytes.Cut(line, []byte("# ")); bytes.HasSuffix(bytes.TrimSpace(comment), []byte(sourceOnly)) {
+		_, comment, _ := bytes.Cut(line, []byte("# "))
+		if bytes.HasSuffix(bytes.TrimSpace(comment), []byte(sourceOnly)) {
 			leftOut = append(leftOut, fmt.Sprintf("%s:%d", name, number))
 			continue
 		}
@@ -387,7 +393,7 @@ func withoutSourceOnly(name string, data []byte) (kept []byte, leftOut []string)
 	return kept, leftOut
 }
 
-// copyFile writes a stamped copy of one file and looks at it again.
+// copyFile writes a stamped copy of one file. A placeholder that is not recognised is an error.
 func (s Stamper) copyFile(from, to string) (copied, error) {
 	data, err := fs.ReadFile(s.Tree, from)
 	if err != nil {
@@ -401,7 +407,8 @@ func (s Stamper) copyFile(from, to string) (copied, error) {
 	stamped, leftOut := withoutSourceOnly(from, stamped)
 	if i := bytes.Index(stamped, []byte(ref.Placeholder)); i >= 0 {
 		line := 1 + bytes.Count(stamped[:i], []byte("\n"))
-		return copied{}, fmt.Errorf("%s:%d: a placeholder %q is not recognised as a reference and would survive: write it in a form that `ghhelper references` lists", from, line, ref.Placeholder)
+		return copied{}, fmt.Errorf("%s:%d: the placeholder %q is not recognised and would be published: "+
+			"write it in a form that `ghhelper references` lists", from, line, ref.Placeholder)
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return copied{}, err

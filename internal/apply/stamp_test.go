@@ -63,7 +63,11 @@ func TestStampChangesNothingButTheVersions(t *testing.T) {
 	if len(stamped) != 2 || len(stamped[0].Edits) != 2 || len(stamped[1].Edits) != 1 {
 		t.Fatalf("stamped %+v", stamped)
 	}
-	for source, copied := range map[string]string{"src/Chart.yaml": "app/Chart.yaml", "src/templates/config.yaml": "app/templates/config.yaml", "hook.yaml": "hook.yaml"} {
+	for source, copied := range map[string]string{
+		"src/Chart.yaml":            "app/Chart.yaml",
+		"src/templates/config.yaml": "app/templates/config.yaml",
+		"hook.yaml":                 "hook.yaml",
+	} {
 		got, err := os.ReadFile(filepath.Join(out, copied))
 		if err != nil {
 			t.Fatal(err)
@@ -93,18 +97,20 @@ func TestStampAgainGivesTheSameBytes(t *testing.T) {
 	}
 }
 
-// Whatever would ship a wrong chart is refused, and nothing is written.
+// A source that would make a wrong chart is refused, and nothing is written.
 func TestStampRefuses(t *testing.T) {
 	t.Parallel()
+	const sub = "{name: sub, version: 1.0.0, repository: "
+	const declared = "apiVersion: v2\nname: app\nversion: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\n"
 	for name, test := range map[string]struct {
 		file, text, says string
 	}{
-		"a version that is no placeholder": {"src/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.1.0\nappVersion: 0.0.0-unstamped\n", `declares version "0.1.0" and appVersion "1.22.333-rc.4"`},
+		"a version, no placeholder":        {"src/Chart.yaml", strings.Replace(declared, "0.0.0-unstamped", "0.1.0", 1), `has version "0.1.0" and appVersion "1.22.333-rc.4"`},
 		"a missing appVersion":             {"src/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.0.0-unstamped\n", `appVersion ""`},
-		"another name":                     {"src/Chart.yaml", "apiVersion: v2\nname: apple\nversion: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\n", `called "apple"`},
-		"a placeholder nobody recognises":  {"src/values.yaml", "x: 1\nmystery: 0.0.0-unstamped\n", "src/values.yaml:2: a placeholder"},
-		"a dependency that is not there":   {"src/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\ndependencies: [{name: sub, version: 1.0.0, repository: 'oci://ghcr.io/o'}]\n", "fetching dependency sub 1.0.0"},
-		"a dependency from elsewhere":      {"src/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\ndependencies: [{name: sub, version: 1.0.0, repository: 'https://x'}]\n", "want a registry"},
+		"another name":                     {"src/Chart.yaml", strings.Replace(declared, "app", "apple", 1), `named "apple"`},
+		"a placeholder nobody recognises":  {"src/values.yaml", "x: 1\nmystery: 0.0.0-unstamped\n", "src/values.yaml:2: the placeholder"},
+		"a dependency that does not exist": {"src/Chart.yaml", declared + "dependencies: [" + sub + "'oci://ghcr.io/o'}]\n", "fetching dependency sub 1.0.0"},
+		"a dependency from elsewhere":      {"src/Chart.yaml", declared + "dependencies: [" + sub + "'https://x'}]\n", "want a registry"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -122,12 +128,13 @@ func TestStampRefuses(t *testing.T) {
 	}
 }
 
-// What keeps helm from packaging the source is in no copy, and all else is.
-func TestStampLeavesOutWhatIsTheSourcesAlone(t *testing.T) {
+// The lines that keep helm from packaging the source are in no copy. Every other line is.
+func TestStampOmitsSourceOnlyLines(t *testing.T) {
 	t.Parallel()
 	files := tree()
 	own := "apiVersion: v2\nname: app\nversion: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\n"
-	files["src/Chart.yaml"] = &fstest.MapFile{Data: []byte(own + "# this, too: ghhelper:source-only\ndependencies: [{name: nobody's}] # ghhelper:source-only\nhome: https://x # ghhelper:source-only is no end of this\n")}
+	files["src/Chart.yaml"] = &fstest.MapFile{Data: []byte(own + "# this, too: ghhelper:source-only\n" +
+		"dependencies: [{name: nobody's}] # ghhelper:source-only\nhome: https://x # ghhelper:source-only is no end of this\n")}
 	about := "A line of Chart.yaml may end in # ghhelper:source-only\n"
 	files["src/README.md"] = &fstest.MapFile{Data: []byte(about)}
 	out := filepath.Join(t.TempDir(), "out")
@@ -135,7 +142,8 @@ func TestStampLeavesOutWhatIsTheSourcesAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(filepath.Join(out, "app", "Chart.yaml"))
-	if want := strings.ReplaceAll(own, "0.0.0-unstamped", "1.22.333-rc.4") + "home: https://x # ghhelper:source-only is no end of this\n"; err != nil || string(got) != want {
+	want := strings.ReplaceAll(own, "0.0.0-unstamped", "1.22.333-rc.4") + "home: https://x # ghhelper:source-only is no end of this\n"
+	if err != nil || string(got) != want {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 	if got, err := os.ReadFile(filepath.Join(out, "app", "README.md")); err != nil || string(got) != about {
@@ -174,11 +182,12 @@ func TestStampIntoAFolderInUse(t *testing.T) {
 	}
 }
 
-// What is not asked for needs nothing: here a dependency that cannot be had.
+// An artifact that is not requested is not stamped: here, one with a missing dependency.
 func TestStampTakesOnlyWhatIsNamed(t *testing.T) {
 	t.Parallel()
 	files := tree()
-	files["src/Chart.yaml"] = &fstest.MapFile{Data: []byte("apiVersion: v2\nname: app\nversion: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\ndependencies: [{name: sub, version: 1.0.0, repository: 'oci://ghcr.io/o'}]\n")}
+	files["src/Chart.yaml"] = &fstest.MapFile{Data: []byte("apiVersion: v2\nname: app\nversion: 0.0.0-unstamped\n" +
+		"appVersion: 0.0.0-unstamped\ndependencies: [{name: sub, version: 1.0.0, repository: 'oci://ghcr.io/o'}]\n")}
 	out := filepath.Join(t.TempDir(), "out")
 	stamped, err := stamp(t, files, out, "hook")
 	if err != nil {
@@ -194,7 +203,7 @@ func TestStampRefusesWhatIsNoArtifact(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	_, err := stamp(t, tree(), filepath.Join(dir, "out"), "hook", "hook.yaml")
-	if outcome.Of(err) != outcome.Usage || !strings.Contains(err.Error(), `"hook.yaml" is not among those that are stamped: want one of app, hook`) {
+	if outcome.Of(err) != outcome.Usage || !strings.Contains(err.Error(), `"hook.yaml" is not stamped: want one of app, hook`) {
 		t.Errorf("saw %v, want a usage error that names what there is", err)
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {

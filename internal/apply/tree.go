@@ -18,18 +18,16 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// Change is what becomes of one file of a tree. A nil Before is a file that was
-// not there, a nil After one that is not there any more.
+// Change is a change of one file of a tree. A nil Before means that the file is created, a nil After that it is
+// removed.
 type Change struct {
 	File          string
 	Before, After []byte
 	Mode          fs.FileMode
-	// By is the command that derives the file, "" for an edit.
-	By string
+	By            string // the command that derives the file; empty for an edit
 }
 
-// Changes are what edits, each at its place, make of the files of a tree.
-// Nothing is written.
+// Changes returns the changes that edits make to the files of a tree. It writes nothing.
 func Changes(finder *find.Finder, tree fs.FS, edits []decide.Edit) ([]Change, error) {
 	byFile := map[string][]decide.Edit{}
 	var names []string
@@ -58,9 +56,8 @@ func Changes(finder *find.Finder, tree fs.FS, edits []decide.Edit) ([]Change, er
 	return changes, nil
 }
 
-// Write makes the changes in a folder, and looks whether they are there. Where
-// a file is not what the change was computed from, nothing is written; where
-// one cannot be written, those before it are put back.
+// Write writes the changes to a folder, and reads them back. It writes nothing if a file changed since the changes were
+// computed. If a file cannot be written, Write restores those written before it.
 func Write(dir string, changes []Change) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -74,36 +71,37 @@ func Write(dir string, changes []Change) error {
 	}
 	for i, c := range changes {
 		if err := c.write(root); err != nil {
-			return errors.Join(fmt.Errorf("writing %s: %w; what was written is put back", c.File, err), undo(root, changes[:i+1]))
+			return errors.Join(fmt.Errorf("writing %s: %w; the files written before are restored", c.File, err),
+				undo(root, changes[:i+1]))
 		}
 	}
 	return nil
 }
 
-// expect looks whether the file is what the change was computed from.
+// expect returns an error unless the file is the one that the change was computed from.
 func (c Change) expect(root *os.Root) error {
-	switch same, err := holds(root, c.File, c.Before); {
+	switch same, err := contains(root, c.File, c.Before); {
 	case err != nil || same:
 		return err
 	case c.Before == nil:
-		return errors.New("it is there meanwhile")
+		return errors.New("it was created since the tree was read")
 	}
-	return errors.New("it changed since it was read, or is gone")
+	return errors.New("it changed since it was read, or was removed")
 }
 
 func (c Change) write(root *os.Root) error {
 	if err := put(root, c.File, c.After, c.Mode); err != nil {
 		return err
 	}
-	same, err := holds(root, c.File, c.After)
+	same, err := contains(root, c.File, c.After)
 	if err == nil && !same {
-		err = errors.New("read back, it holds something else")
+		err = errors.New("read back, it has other bytes")
 	}
 	return err
 }
 
-// holds tells whether a file holds these bytes or, for nil, is not there.
-func holds(root *os.Root, name string, want []byte) (bool, error) {
+// contains reports whether a file has these bytes or, for nil, does not exist.
+func contains(root *os.Root, name string, want []byte) (bool, error) {
 	now, err := root.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return want == nil, nil
@@ -111,8 +109,7 @@ func holds(root *os.Root, name string, want []byte) (bool, error) {
 	return want != nil && bytes.Equal(now, want), err
 }
 
-// put makes a file hold these bytes, or not exist. It is never seen half
-// written.
+// put writes a file in one step, or removes it if data is nil.
 func put(root *os.Root, name string, data []byte, mode fs.FileMode) error {
 	if data == nil {
 		return root.Remove(name)
@@ -120,17 +117,17 @@ func put(root *os.Root, name string, data []byte, mode fs.FileMode) error {
 	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
 	}
-	whole := name + ".ghhelper"
-	file, err := root.OpenFile(whole, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	temporary := name + ".ghhelper"
+	file, err := root.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
-		return err // it may be somebody's, and stays
+		return err // the file is kept: it may belong to another program
 	}
 	_, err = file.Write(data)
 	if err = errors.Join(err, file.Chmod(mode), file.Close()); err == nil {
-		err = root.Rename(whole, name)
+		err = root.Rename(temporary, name)
 	}
 	if err != nil {
-		return errors.Join(err, root.Remove(whole))
+		return errors.Join(err, root.Remove(temporary))
 	}
 	return nil
 }
@@ -138,33 +135,33 @@ func put(root *os.Root, name string, data []byte, mode fs.FileMode) error {
 func undo(root *os.Root, changes []Change) error {
 	var errs []error
 	for _, c := range slices.Backward(changes) {
-		if err := c.putBack(root); err != nil {
-			errs = append(errs, fmt.Errorf("putting %s back: %w", c.File, err))
+		if err := c.restore(root); err != nil {
+			errs = append(errs, fmt.Errorf("restoring %s: %w", c.File, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// putBack undoes write. A file that holds neither what it held nor what was
-// written is somebody else's by now, and stays.
-func (c Change) putBack(root *os.Root) error {
-	if untouched, err := holds(root, c.File, c.Before); untouched || err != nil {
+// restore undoes write. A file that another program has changed since is kept.
+func (c Change) restore(root *os.Root) error {
+	if untouched, err := contains(root, c.File, c.Before); untouched || err != nil {
 		return err
 	}
-	ours, err := holds(root, c.File, c.After)
+	ours, err := contains(root, c.File, c.After)
 	if err != nil {
 		return err
 	}
 	if !ours {
-		return errors.New("somebody else changed it meanwhile; it is left so")
+		return errors.New("another program changed it since; it is kept")
 	}
 	return put(root, c.File, c.Before, c.Mode)
 }
 
-// Derive runs commands, each without a shell, in a copy of a tree with the
-// changes made, and returns what they change beside. The tree itself is not
-// touched.
-func Derive(ctx context.Context, tree fs.FS, names []string, changes []Change, commands, env []string) ([]Change, error) {
+// Derive runs commands, each without a shell, in a changed copy of a tree, and returns the further changes that they
+// make. The tree itself is not changed.
+func Derive(
+	ctx context.Context, tree fs.FS, names []string, changes []Change, commands, env []string,
+) ([]Change, error) {
 	dir, err := os.MkdirTemp("", "ghhelper-derive-*")
 	if err != nil {
 		return nil, err
@@ -199,12 +196,12 @@ func run(ctx context.Context, dir, command string, env []string) error {
 		return outcome.Usagef("deriving files: no command %s found on PATH", words[0])
 	}
 	if err != nil {
-		return outcome.Wrongf("deriving files by %q: %w; its last words:\n%s", command, err, lastLines(out))
+		return outcome.Wrongf("deriving files by %q: %w; the end of its output:\n%s", command, err, lastLines(out))
 	}
 	return nil
 }
 
-// lastLines is the end of what a command said.
+// lastLines returns the end of a command's output.
 func lastLines(out []byte) string {
 	const enough = 12
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
@@ -235,19 +232,18 @@ func copyTree(dir string, tree fs.FS, names []string) error {
 	return nil
 }
 
-// differences are the files of a copy that differ from the tree with the
-// changes known already.
+// differences returns the files of a copy that differ from the tree with the known changes.
 func differences(dir string, tree fs.FS, names []string, known []Change, command string) ([]Change, error) {
 	expected := map[string][]byte{}
 	for _, c := range known {
 		expected[c.File] = c.After
 	}
 	copied := os.DirFS(dir)
-	there, err := find.Names(copied)
+	copiedNames, err := find.Names(copied)
 	if err != nil {
 		return nil, err
 	}
-	all := slices.Concat(names, there)
+	all := slices.Concat(names, copiedNames)
 	slices.Sort(all)
 	var changes []Change
 	for _, name := range slices.Compact(all) {
@@ -261,13 +257,15 @@ func differences(dir string, tree fs.FS, names []string, known []Change, command
 			want = before
 		}
 		if !bytes.Equal(after, want) || (after == nil) != (want == nil) {
-			changes = append(changes, Change{File: name, Before: before, After: after, Mode: modeOf(name, tree, copied), By: command})
+			changes = append(changes, Change{
+				File: name, Before: before, After: after, Mode: modeOf(name, tree, copied), By: command,
+			})
 		}
 	}
 	return changes, nil
 }
 
-// modeOf is a file's mode where it is, or is to be.
+// modeOf returns a file's mode in the first tree that has it.
 func modeOf(name string, trees ...fs.FS) fs.FileMode {
 	for _, tree := range trees {
 		if info, err := fs.Stat(tree, name); err == nil {
@@ -277,7 +275,7 @@ func modeOf(name string, trees ...fs.FS) fs.FileMode {
 	return 0o644
 }
 
-// contents are the bytes of a regular file, nil where there is none.
+// contents returns the bytes of a regular file, or nil if there is none.
 func contents(tree fs.FS, name string) ([]byte, error) {
 	info, err := fs.Lstat(tree, name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
@@ -293,7 +291,7 @@ func contents(tree fs.FS, name string) ([]byte, error) {
 	return data, err
 }
 
-// Merge puts later changes of a file in the place of earlier ones.
+// Merge returns both lists of changes. A later change of a file replaces an earlier one.
 func Merge(earlier, later []Change) []Change {
 	kept := slices.DeleteFunc(slices.Clone(earlier), func(c Change) bool {
 		return slices.ContainsFunc(later, func(l Change) bool { return l.File == c.File })

@@ -51,8 +51,7 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// Where a change cannot be made, all files are as they were, and none of what
-// somebody else wrote meanwhile is lost.
+// If a change cannot be made, all files are restored, and no change of another program is lost.
 func TestWriteTakesBack(t *testing.T) {
 	t.Parallel()
 	made := change("b", "", "made")
@@ -62,9 +61,9 @@ func TestWriteTakesBack(t *testing.T) {
 		last  Change
 		says  string
 	}{
-		"changed since":       {map[string]string{"a": "old", "b": "theirs"}, change("b", "old", "new"), "it changed since it was read, or is gone"},
-		"gone since":          {map[string]string{"a": "old"}, change("b", "old", "new"), "or is gone"},
-		"there since":         {map[string]string{"a": "old", "b": "theirs"}, made, "it is there meanwhile"},
+		"changed since":       {map[string]string{"a": "old", "b": "theirs"}, change("b", "old", "new"), "it changed since it was read, or was removed"},
+		"gone since":          {map[string]string{"a": "old"}, change("b", "old", "new"), "or was removed"},
+		"there since":         {map[string]string{"a": "old", "b": "theirs"}, made, "it was created since the tree was read"},
 		"the place is in use": {map[string]string{"a": "old", "b": "old", "b.ghhelper": "theirs"}, change("b", "old", "new"), "b.ghhelper: file exists"},
 	} {
 		t.Run(name, func(t *testing.T) {
