@@ -1,5 +1,6 @@
-// Package bump moves the pins of one component to a version, in a tree: it
-// finds them, looks whether what they are to name is there, plans, and writes.
+// Package bump moves the pins of one component to a version. It finds the pins in a
+// tree, checks that their new targets exist, and plans the change. A Proposer keeps
+// a pull request with it.
 package bump
 
 import (
@@ -27,34 +28,34 @@ type Bump struct {
 	Tree  fs.FS
 	Names []string // of the tree's files
 	Move  decide.Move
-	// Ask asks the world; nil asks nothing.
+	// Ask queries registries and repositories; nil queries nothing.
 	Ask *verify.Asker
-	// AcceptStandIns lets the move rest on what stands in for real artifacts.
+	// AcceptStandIns lets the move depend on stand-ins.
 	AcceptStandIns bool
 	// Env is the environment of the commands that derive files.
 	Env []string
 }
 
-// Plan is what a bump does, before it is done.
+// Plan is a bump that is not written yet.
 type Plan struct {
 	Move      decide.Move
 	Edits     []decide.Edit
 	Left      []decide.Left
 	Findings  []decide.Finding
 	Unchecked []decide.Unchecked
-	// Holds are the versions that the component's pins hold now.
+	// Holds contains the current versions of the component's pins.
 	Holds versions
-	// Seen is what was asked for and is there, by its name.
+	// Seen contains the targets that exist, by name.
 	Seen    []resolve.Answer
 	Changes []apply.Change
-	// Underived are commands that were not run, since they may ask the world.
+	// Underived contains the commands that were not run, because they may use the network.
 	Underived []string
-	// Lines are those of the edits, as they are and as they will be.
+	// Lines contains the lines of the edits, before and after.
 	Lines []apply.Line
 }
 
-// Plan finds, asks and plans; it writes nothing. A plan with findings, or with
-// anything unchecked, has no changes.
+// Plan plans the move, and writes nothing. A plan with findings, or with anything
+// unchecked, has no changes.
 func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 	finder := find.New(b.File)
 	found, err := finder.Files(ctx, b.Tree, b.Names)
@@ -67,17 +68,16 @@ func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 	p.Holds = versionsOf(b.Move.Component, pins)
 	for _, s := range found.Suspects {
 		if s.Component == b.Move.Component {
-			p.Left = append(p.Left, decide.Left{Reference: s, Because: "looks like a version of it, but is written in no form that is known"})
+			p.Left = append(p.Left, decide.Left{
+				Reference: s, Because: "looks like a version of it, but has an unknown form",
+			})
 		}
 	}
 	for _, u := range found.Unread {
 		p.Unchecked = append(p.Unchecked, decide.Unchecked{What: u.File, Because: u.Because})
 	}
-	if err := b.somethingIsMeant(found.References); err != nil {
+	if err := b.checkPins(found.References); err != nil {
 		return nil, err
-	}
-	if !slices.ContainsFunc(found.References, func(r ref.Reference) bool { return r.Component == b.Move.Component && !r.Use }) {
-		return nil, outcome.Wrongf("there is no pin of %s in the tree: nothing names a version of it, or %s lacks the names by which it does", b.Move.Component, delivery.FileName)
 	}
 	if err := b.resolve(ctx, p); err != nil {
 		return nil, err
@@ -123,23 +123,27 @@ func (vs versions) from(v ref.Version) int {
 	return count
 }
 
-// somethingIsMeant looks whether a place holds the version that alone is to be
-// moved, or is moved already.
-func (b Bump) somethingIsMeant(references []ref.Reference) error {
+// checkPins checks that the component has pins. If the move limits their version, one
+// must have it, or have moved from it already.
+func (b Bump) checkPins(found []ref.Reference) error {
+	names := func(r ref.Reference) bool { return r.Component == b.Move.Component && !r.Use }
+	if !slices.ContainsFunc(found, names) {
+		return outcome.Wrongf("there is no pin of %s in the tree: nothing names a version of it, "+
+			"or %s lacks the names by which it does", b.Move.Component, delivery.FileName)
+	}
 	if b.Move.From.IsZero() {
 		return nil
 	}
-	for _, r := range find.Pins(references) {
-		v, err := r.Version()
-		if err == nil && r.Component == b.Move.Component && (v.Compare(b.Move.From) == 0 || v.Compare(b.Move.Version) == 0) {
+	for _, v := range versionsOf(b.Move.Component, find.Pins(found)) {
+		if v.Compare(b.Move.From) == 0 || v.Compare(b.Move.Version) == 0 {
 			return nil
 		}
 	}
-	return outcome.Wrongf("no place holds %s %s: nothing is there to be moved from it", b.Move.Component, b.Move.From)
+	return outcome.Wrongf("no place holds %s %s: there is no pin to move from it", b.Move.Component, b.Move.From)
 }
 
-// resolve asks for what the edited places will name, and completes digests and
-// commits that stand beside versions.
+// resolve queries the new targets of the edited places, and fills in the digests and
+// commits beside versions.
 func (b Bump) resolve(ctx context.Context, p *Plan) error {
 	answers := map[resolve.Target]resolve.Answer{}
 	if b.Ask != nil && len(p.Edits) > 0 {
@@ -161,21 +165,25 @@ func (b Bump) resolve(ctx context.Context, p *Plan) error {
 		lock, because := b.lock(e, answers)
 		p.Edits[i].LockTo = lock
 		if lock == "" {
-			p.Unchecked = append(p.Unchecked, decide.Unchecked{What: e.Site.String() + ": the digest or commit beside " + e.To, Because: because})
+			p.Unchecked = append(p.Unchecked, decide.Unchecked{
+				What: e.Site.String() + ": the digest or commit beside " + e.To, Because: because,
+			})
 		}
 	}
 	return nil
 }
 
-// seen are the answers that say that something is there.
+// seen returns the answers of existing targets.
 func seen(answers map[resolve.Target]resolve.Answer) []resolve.Answer {
-	there := slices.DeleteFunc(slices.Collect(maps.Values(answers)), func(a resolve.Answer) bool { return a.Err != nil || a.Absent() })
+	there := slices.DeleteFunc(slices.Collect(maps.Values(answers)), func(a resolve.Answer) bool {
+		return a.Err != nil || a.Absent()
+	})
 	slices.SortFunc(there, func(a, b resolve.Answer) int { return strings.Compare(a.Name(), b.Name()) })
 	return there
 }
 
-// leaveLocks leaves the places that carry a digest or commit, which only the
-// world could tell for another version.
+// leaveLocks leaves the places with a digest or commit, which only a query returns for
+// another version.
 func (p *Plan) leaveLocks() {
 	var kept []decide.Edit
 	for _, e := range p.Edits {
@@ -183,12 +191,13 @@ func (p *Plan) leaveLocks() {
 			kept = append(kept, e)
 			continue
 		}
-		p.Left = append(p.Left, decide.Left{Reference: e.Reference, Because: "carries a digest or commit, or is to, which only the world tells: leave out --offline"})
+		p.Left = append(p.Left, decide.Left{Reference: e.Reference,
+			Because: "has a digest or commit, or needs one, which takes the network: leave out --offline"})
 	}
 	p.Edits = kept
 }
 
-// moved is a reference as it will be.
+// moved returns the reference after the edit.
 func moved(e decide.Edit) ref.Reference {
 	r := e.Reference
 	r.Path = strings.ReplaceAll(r.Path, strings.TrimPrefix(r.Written, "v"), strings.TrimPrefix(e.To, "v"))
@@ -196,7 +205,7 @@ func moved(e decide.Edit) ref.Reference {
 	return r
 }
 
-// targets are what the edited places will name, and the git tag of the release.
+// targets returns the targets of the edited places, and the git tag of the release.
 func (b Bump) targets(edits []decide.Edit) (resolve.Named, error) {
 	named := resolve.Named{}
 	for _, e := range edits {
@@ -209,12 +218,12 @@ func (b Bump) targets(edits []decide.Edit) (resolve.Named, error) {
 	return named, nil
 }
 
-// lock is the digest or commit that belongs beside an edited version, or the
-// reason why it is not known.
+// lock returns the digest or commit beside an edited version, or the reason why it is
+// not known.
 func (b Bump) lock(e decide.Edit, answers map[resolve.Target]resolve.Answer) (lock, because string) {
 	targets, err := resolve.Targets(b.File, moved(e), b.Move.Version)
 	if err != nil || len(targets) == 0 {
-		return "", fmt.Sprintf("it names nothing that could be asked for: %v", err)
+		return "", fmt.Sprintf("it names no target: %v", err)
 	}
 	a := answers[targets[0]]
 	if a.Err != nil {
@@ -226,12 +235,14 @@ func (b Bump) lock(e decide.Edit, answers map[resolve.Target]resolve.Answer) (lo
 	return decide.LockOf(e.Reference, a), ""
 }
 
-// blocked tells whether something forbids to write.
-func (p *Plan) blocked(standIns bool) bool {
-	return len(decide.Errors(p.Findings)) > 0 || slices.ContainsFunc(p.Unchecked, func(o decide.Unchecked) bool { return !o.StandIn || !standIns })
+// blocked reports whether the plan must not be written.
+func (p *Plan) blocked(acceptStandIns bool) bool {
+	return len(decide.Errors(p.Findings)) > 0 || slices.ContainsFunc(p.Unchecked, func(o decide.Unchecked) bool {
+		return !o.StandIn || !acceptStandIns
+	})
 }
 
-// change computes the files as they will be, derived ones among them.
+// change computes the changed files, including derived ones.
 func (b Bump) change(ctx context.Context, finder *find.Finder, p *Plan) error {
 	changes, err := apply.Changes(finder, b.Tree, p.Edits)
 	if err != nil || len(changes) == 0 {
@@ -250,27 +261,28 @@ func (b Bump) change(ctx context.Context, finder *find.Finder, p *Plan) error {
 		return err
 	}
 	p.Changes = apply.Merge(changes, derived)
-	return p.survive(finder, changes, derived)
+	return p.checkDerived(finder, changes, derived)
 }
 
-// survive looks whether what derives files has kept every edit.
-func (p *Plan) survive(finder *find.Finder, edited, derived []apply.Change) error {
+// checkDerived checks that the commands that derive files kept every edit.
+func (p *Plan) checkDerived(finder *find.Finder, edited, derived []apply.Change) error {
 	for _, d := range derived {
 		i := slices.IndexFunc(edited, func(c apply.Change) bool { return c.File == d.File })
 		if i < 0 {
 			continue
 		}
-		want, got := p.held(finder, edited[i]), p.held(finder, d)
+		want, got := p.count(finder, edited[i]), p.count(finder, d)
 		for _, e := range p.Edits {
 			if k := kindOf(e.Reference); e.File == d.File && got[k] < want[k] {
-				return outcome.Wrongf("%s: after %q, %d of %d places hold %s %s: the command undoes the edit", d.File, d.By, got[k], want[k], p.Move.Component, p.Move.Version)
+				return outcome.Wrongf("%s: after %q, %d of %d places hold %s %s: the command undoes the edit",
+					d.File, d.By, got[k], want[k], p.Move.Component, p.Move.Version)
 			}
 		}
 	}
 	return nil
 }
 
-// kind tells places apart that a command may have moved to other lines.
+// kind identifies places that a command may have moved to other lines.
 type kind struct {
 	artifact string
 	syntax   ref.Syntax
@@ -278,25 +290,26 @@ type kind struct {
 
 func kindOf(r ref.Reference) kind { return kind{r.Artifact, r.Syntax} }
 
-// held counts the places of each kind that hold the wished version in what
-// becomes of a file.
-func (p *Plan) held(finder *find.Finder, c apply.Change) map[kind]int {
-	held := map[kind]int{}
+// count returns the number of places of each kind that have the new version in the
+// changed file.
+func (p *Plan) count(finder *find.Finder, c apply.Change) map[kind]int {
+	places := map[kind]int{}
 	for _, r := range find.Pins(finder.Text(c.File, c.After)) {
 		if v, err := r.Version(); err == nil && r.Component == p.Move.Component && v.Compare(p.Move.Version) == 0 {
-			held[kindOf(r)]++
+			places[kindOf(r)]++
 		}
 	}
-	return held
+	return places
 }
 
-// Err is the outcome of a plan as an error.
-func (p *Plan) Err(standIns bool) error {
+// Err returns the outcome of a plan as an error.
+func (p *Plan) Err(acceptStandIns bool) error {
 	switch {
 	case len(decide.Errors(p.Findings)) > 0:
 		return outcome.Wrongf("nothing is written: %s", report.Count(len(decide.Errors(p.Findings)), "finding"))
-	case p.blocked(standIns):
-		return outcome.As(outcome.Unchecked, fmt.Errorf("nothing is written: %s could not be checked", report.Count(len(p.Unchecked), "thing")))
+	case p.blocked(acceptStandIns):
+		return outcome.As(outcome.Unchecked, fmt.Errorf("nothing is written: %s could not be checked",
+			report.Count(len(p.Unchecked), "thing")))
 	}
 	return nil
 }

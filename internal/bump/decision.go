@@ -1,6 +1,6 @@
 package bump
 
-// situation is what the next step of a proposal depends on.
+// situation contains everything that the next choice of a proposal depends on.
 type situation struct {
 	changes bool // the plan changes files of the default branch
 
@@ -15,26 +15,26 @@ type situation struct {
 	redundant bool // the branch, merged, changes nothing
 }
 
-// step is what a proposal does next.
-type step string
+// choice is the next action of a proposal.
+type choice string
 
 const (
-	finish         step = "finish: there is no pull request, and nothing to change"
-	leaveNewer     step = "leave the pull request: it proposes a newer version"
-	leaveFurther   step = "leave the pull request: it moves pins beyond the default branch"
-	leavePeople    step = "leave the pull request: it contains commits of people"
-	leaveRejected  step = "leave the branch: the same was proposed and closed"
-	closePull      step = "close the pull request: nothing is left to change"
-	keep           step = "keep the commit, and open or correct the pull request"
-	replace        step = "replace our commit"
-	add            step = "add a commit on top of those of people"
-	refuseBranch   step = "refuse: people use the branch, without a pull request"
-	refuseConflict step = "refuse: the commits of people conflict with the default branch"
+	finish         choice = "finish: there is no pull request, and nothing to change"
+	leaveNewer     choice = "leave the pull request: it proposes a newer version"
+	leaveFurther   choice = "leave the pull request: it moves pins beyond the default branch"
+	leavePeople    choice = "leave the pull request: it contains commits of people"
+	leaveRejected  choice = "leave the branch: the same was proposed and closed"
+	closePull      choice = "close the pull request: nothing is left to change"
+	keep           choice = "keep the commit, and open or correct the pull request"
+	replace        choice = "replace our commit"
+	add            choice = "add a commit on top of those of people"
+	refuseBranch   choice = "refuse: people use the branch, without a pull request"
+	refuseConflict choice = "refuse: the commits of people conflict with the default branch"
 )
 
-// next returns the next step. People's commits and comments are never
+// next returns the next choice. People's commits and comments are never
 // overwritten, and a newer version never gives way to an older one.
-func (s situation) next() step {
+func (s situation) next() choice {
 	switch {
 	case s.newer:
 		return leaveNewer
@@ -50,7 +50,7 @@ func (s situation) next() step {
 	return add
 }
 
-func (s situation) withoutChanges() step {
+func (s situation) withoutChanges() choice {
 	switch {
 	case !s.open:
 		return finish
@@ -62,7 +62,7 @@ func (s situation) withoutChanges() step {
 	return closePull
 }
 
-func (s situation) withoutPeople() step {
+func (s situation) withoutPeople() choice {
 	switch {
 	case !s.same:
 		return replace

@@ -8,11 +8,11 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-func TestNextStep(t *testing.T) {
+func TestNextChoice(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		situation
-		want step
+		want choice
 	}{
 		"no branch yet":                          {situation{changes: true, ours: true}, replace},
 		"our commit is behind":                   {situation{changes: true, ours: true, open: true}, replace},
@@ -87,7 +87,7 @@ func held(texts ...string) (all versions) {
 	return all
 }
 
-// A commit is ours if its author signed it off and nobody amended it.
+// A commit is ours if its author signed it off and no person amended it.
 func TestIsOurs(t *testing.T) {
 	t.Parallel()
 	const tree, author = "0123456789012345678901234567890123456789", "bot <bot@example.com>"
@@ -122,7 +122,8 @@ func TestBranch(t *testing.T) {
 	t.Parallel()
 	const tree, base = "0123456789012345678901234567890123456789", "base"
 	ours := func(author string) git.Commit {
-		return git.Commit{Tree: tree, Author: author, Committer: author, Parents: []string{base}, Message: "x\n\n" + treeTrailer + tree + "\n" + signOff + author}
+		return git.Commit{Tree: tree, Author: author, Committer: author, Parents: []string{base},
+			Message: "x\n\n" + treeTrailer + tree + "\n" + signOff + author}
 	}
 	person := git.Commit{Tree: tree, Author: "ada", Committer: "ada", Parents: []string{base}, Message: "fix"}
 	merge := ours("a")

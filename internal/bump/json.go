@@ -8,8 +8,8 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Document is a plan as --format json prints it. Its fields are stable: none
-// is taken away or given another meaning.
+// Document is the output of --format json. Its fields are stable: none is removed or
+// changes its meaning.
 type Document struct {
 	Component string             `json:"component"`
 	Version   string             `json:"version"`
@@ -19,7 +19,7 @@ type Document struct {
 	Left      []left             `json:"left"`
 	Findings  []decide.Finding   `json:"findings"`
 	Unchecked []decide.Unchecked `json:"unchecked"`
-	// Proposal is what became of a pull request, with --pull-request.
+	// Proposal describes the pull request, with --pull-request.
 	Proposal *proposal `json:"proposal,omitempty"`
 }
 
@@ -28,7 +28,7 @@ type proposal struct {
 	Because string `json:"because,omitempty"`
 	Number  int    `json:"number,omitempty"`
 	URL     string `json:"url,omitempty"`
-	// Commit is the one that was made, if any.
+	// Commit is the commit that was made, if any.
 	Commit   string `json:"commit,omitempty"`
 	Author   string `json:"author,omitempty"`
 	Verified bool   `json:"verified,omitempty"`
@@ -42,10 +42,10 @@ type edit struct {
 	Syntax ref.Syntax `json:"syntax"`
 	From   string     `json:"from"`
 	To     string     `json:"to"`
-	// Before and After are the whole line.
+	// Before and After contain the whole line.
 	Before string `json:"before"`
 	After  string `json:"after"`
-	// Behind says that the place was behind the others.
+	// Behind means that the place was behind the others.
 	Behind bool `json:"behind,omitempty"`
 }
 
@@ -62,23 +62,38 @@ type derived struct {
 	By   string `json:"by"`
 }
 
-// JSON is the plan, and what was proposed, as --format json prints them.
+// JSON returns the plan and the proposal as --format json prints them.
 func (d Proposed) JSON() ([]byte, error) {
-	made := &proposal{State: d.State, Because: d.Because, Commit: d.Commit.ID, Author: d.Commit.Author, Verified: d.Commit.Verified, Reason: d.Commit.Reason}
+	made := &proposal{
+		State: d.State, Because: d.Because,
+		Commit: d.Commit.ID, Author: d.Commit.Author, Verified: d.Commit.Verified, Reason: d.Commit.Reason,
+	}
 	if d.Pull != nil {
 		made.Number, made.URL = d.Pull.Number, d.Pull.URL
 	}
 	return d.Plan.json(made)
 }
 
-// JSON is the plan as --format json prints it.
+// JSON returns the plan as --format json prints it.
 func (p *Plan) JSON() ([]byte, error) { return p.json(nil) }
 
 func (p *Plan) json(made *proposal) ([]byte, error) {
-	out := Document{Component: p.Move.Component, Version: p.Move.Version.String(), Edits: []edit{}, Derived: []derived{}, Underived: p.Underived, Left: []left{},
-		Findings: append([]decide.Finding{}, p.Findings...), Unchecked: append([]decide.Unchecked{}, p.Unchecked...), Proposal: made}
+	out := Document{
+		Component: p.Move.Component,
+		Version:   p.Move.Version.String(),
+		Edits:     []edit{},
+		Derived:   []derived{},
+		Underived: p.Underived,
+		Left:      []left{},
+		Findings:  append([]decide.Finding{}, p.Findings...),
+		Unchecked: append([]decide.Unchecked{}, p.Unchecked...),
+		Proposal:  made,
+	}
 	for i, e := range p.Edits {
-		out.Edits = append(out.Edits, edit{e.File, e.Line, e.Column, e.Syntax, e.Written, e.To, p.Lines[i].Before, p.Lines[i].After, e.Behind})
+		line := p.Lines[i]
+		out.Edits = append(out.Edits, edit{
+			e.File, e.Line, e.Column, e.Syntax, e.Written, e.To, line.Before, line.After, e.Behind,
+		})
 	}
 	for _, c := range p.Changes {
 		if c.By != "" {
@@ -91,7 +106,7 @@ func (p *Plan) json(made *proposal) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false) // lines are shown as they stand
+	encoder.SetEscapeHTML(false) // lines are shown unchanged
 	err := encoder.Encode(out)
 	return b.Bytes(), err
 }

@@ -55,7 +55,7 @@ type Proposed struct {
 	Declared string
 }
 
-// State is what a run did with the pull request.
+// State describes the result of a run for the pull request.
 type State string
 
 // The states of a proposal.
@@ -84,8 +84,8 @@ func (p Proposer) Propose(ctx context.Context) (Proposed, error) {
 			return done, err
 		}
 		if try == tries {
-			return done, outcome.As(outcome.Unchecked, fmt.Errorf(
-				"branches of %s moved each of the %d times that the change was made: run it again", p.Repository, tries))
+			return done, outcome.As(outcome.Unchecked, fmt.Errorf("branches of %s moved each of the %d times "+
+				"that the change was made: run it again", p.Repository, tries))
 		}
 	}
 }
@@ -203,7 +203,8 @@ func (a *attempt) proposed(ctx context.Context) (versions, error) {
 	return versionsOf(a.Move.Component, find.Pins(found.References)), err
 }
 
-// situation collects what the next step depends on. tree is the one to propose.
+// situation collects everything that the next choice depends on. tree is the one to
+// propose.
 func (a *attempt) situation(ctx context.Context) (s situation, there versions, tree string, err error) {
 	s = situation{
 		changes: len(a.plan.Changes) > 0, open: a.open != nil && a.Head != "", rejected: a.rejected != nil,
@@ -226,13 +227,13 @@ func (a *attempt) situation(ctx context.Context) (s situation, there versions, t
 	return s, there, tree, err
 }
 
-// act takes the next step.
+// act makes the next choice and carries it out.
 func (a *attempt) act(ctx context.Context) (Proposed, error) {
 	s, there, tree, err := a.situation(ctx)
 	if err != nil {
 		return Proposed{}, err
 	}
-	switch next := s.next(); next {
+	switch s.next() {
 	case leaveNewer:
 		return a.leave(a.open, fmt.Sprintf("pull request %d proposes %s, a newer version: %s",
 			a.open.Number, slices.MaxFunc(there, ref.Version.Compare), a.open.URL)), nil
@@ -243,8 +244,9 @@ func (a *attempt) act(ctx context.Context) (Proposed, error) {
 		return a.leave(a.open, fmt.Sprintf("pull request %d holds commits of people, and stays open: %s",
 			a.open.Number, a.open.URL)), nil
 	case leaveRejected:
-		return a.leave(a.rejected, fmt.Sprintf("pull request %d proposed the same, and was closed: reopen it, or delete branch %s, "+
-			"to have it proposed again; %s", a.rejected.Number, a.branchName(), a.rejected.URL)), nil
+		return a.leave(a.rejected, fmt.Sprintf("pull request %d proposed the same, and was closed: "+
+			"reopen it, or delete branch %s, to have it proposed again; %s",
+			a.rejected.Number, a.branchName(), a.rejected.URL)), nil
 	case closePull:
 		return a.close(ctx)
 	case keep:
@@ -258,11 +260,13 @@ func (a *attempt) act(ctx context.Context) (Proposed, error) {
 	case add:
 		return a.addTo(ctx)
 	case refuseBranch:
-		return Proposed{}, outcome.Wrongf("branch %s of %s holds commits of people, and no pull request is open from it: "+
-			"open one, or delete the branch; nothing was changed", a.branchName(), a.Repository)
+		return Proposed{}, outcome.Wrongf("branch %s of %s holds commits of people, "+
+			"and no pull request is open from it: open one, or delete the branch; nothing was changed",
+			a.branchName(), a.Repository)
 	case refuseConflict:
-		return Proposed{}, fmt.Errorf("pull request %d (%s) holds commits of people that do not go together with %s: %w; "+
-			"merge %s into it, then run this again; nothing was changed", a.open.Number, a.open.URL, a.Default, a.conflict, a.Default)
+		return Proposed{}, fmt.Errorf("pull request %d (%s) holds commits of people that do not go together with %s: "+
+			"%w; merge %s into it, then run this again; nothing was changed",
+			a.open.Number, a.open.URL, a.Default, a.conflict, a.Default)
 	}
 	return Proposed{State: Nothing}, nil
 }

@@ -29,7 +29,8 @@ func (a *attempt) commit(ctx context.Context, plan *Plan, tree string, parents [
 		return gh.Commit{}, explainWorkflows(err, changed)
 	}
 	if made != tree {
-		return gh.Commit{}, outcome.Wrongf("GitHub made tree %s of the change, want %s: nothing was proposed", made, tree)
+		return gh.Commit{}, outcome.Wrongf(
+			"GitHub made tree %s of the change, want %s: nothing was proposed", made, tree)
 	}
 	author := a.lastOfOurs().Author
 	for range 2 {
@@ -39,7 +40,8 @@ func (a *attempt) commit(ctx context.Context, plan *Plan, tree string, parents [
 		}
 		author = commit.Author
 	}
-	return gh.Commit{}, fmt.Errorf("GitHub names another author for each commit, lastly %s: nothing was proposed", author)
+	return gh.Commit{}, fmt.Errorf(
+		"GitHub names another author for each commit, lastly %s: nothing was proposed", author)
 }
 
 // changed returns the files in which a tree differs from the default branch. Files

@@ -10,10 +10,11 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// Markdown is what was proposed, as a part of a job's summary.
+// Markdown returns the proposal as a part of a job's summary.
 func (d Proposed) Markdown() string {
 	if d.State == Nothing {
-		return d.Plan.title() + string(d.State) + ": " + cell(cmp.Or(d.Because, "no place that follows its releases is behind")) + "\n"
+		because := cmp.Or(d.Because, "no place that follows its releases is behind")
+		return d.Plan.title() + string(d.State) + ": " + cell(because) + "\n"
 	}
 	did := cmp.Or(string(d.State), "not proposed")
 	if d.Pull != nil {
@@ -29,24 +30,28 @@ func (p *Plan) title() string {
 	return fmt.Sprintf("### Bump %s to %s\n\n", cell(p.Move.Component), p.Move.Version)
 }
 
-// Markdown is the plan, as a part of a job's summary, under what was done with it.
+// Markdown returns the plan as a part of a job's summary. did describes the result.
 func (p *Plan) Markdown(did string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s%s: %s in %s.\n", p.title(), did, report.Count(len(p.Edits), "place"), report.Count(len(p.Changes), "file"))
+	fmt.Fprintf(&b, "%s%s: %s in %s.\n",
+		p.title(), did, report.Count(len(p.Edits), "place"), report.Count(len(p.Changes), "file"))
 	b.WriteString(p.mermaid())
 	b.WriteString(report.Table([]string{"place", "from", "to"}, p.editRows()))
 	b.WriteString(strings.Join(p.derived(), "\n"))
 	b.WriteString(report.Table([]string{"found wrong", "want", "do"}, p.findingRows()))
 	b.WriteString(report.Table([]string{"could not check", "because"}, p.openRows()))
-	b.WriteString(report.Folded("Left alone: "+report.Count(len(p.Left), "place"), report.Table([]string{"place", "version", "because"}, p.leftRows())))
-	b.WriteString(report.Folded("Seen before: "+report.Count(len(p.Seen), "thing"), report.Table([]string{"what", "as"}, p.seenRows())))
+	b.WriteString(report.Folded("Left alone: "+report.Count(len(p.Left), "place"),
+		report.Table([]string{"place", "version", "because"}, p.leftRows())))
+	b.WriteString(report.Folded("Seen before: "+report.Count(len(p.Seen), "thing"),
+		report.Table([]string{"what", "as"}, p.seenRows())))
 	return b.String()
 }
 
-// mostDrawn is how many files a diagram shows; with more, nobody sees anything.
+// mostDrawn is the limit of files in a diagram. A larger one would be unreadable.
 const mostDrawn = 20
 
-// mermaid draws which files move to the version; it is empty where none does.
+// mermaid draws the files that move to the version. It is empty if there are none, or
+// too many.
 func (p *Plan) mermaid() string {
 	places := map[string]int{}
 	for _, e := range p.Edits {
@@ -55,9 +60,11 @@ func (p *Plan) mermaid() string {
 	if len(places) == 0 || len(places) > mostDrawn {
 		return ""
 	}
-	graph := fmt.Sprintf("flowchart LR\n  release[\"%s\"]\n", report.MermaidText(p.Move.Component+" "+p.Move.Version.String()))
+	graph := fmt.Sprintf("flowchart LR\n  release[\"%s\"]\n",
+		report.MermaidText(p.Move.Component+" "+p.Move.Version.String()))
 	for i, file := range slices.Sorted(maps.Keys(places)) {
-		graph += fmt.Sprintf("  file%d[\"%s\"] -- \"%s\" --> release\n", i, report.MermaidText(file), report.Count(places[file], "place"))
+		graph += fmt.Sprintf("  file%d[\"%s\"] -- \"%s\" --> release\n",
+			i, report.MermaidText(file), report.Count(places[file], "place"))
 	}
 	return report.Diagram(graph)
 }
@@ -68,7 +75,9 @@ func (p *Plan) editRows() (rows [][]string) {
 		if e.Behind {
 			note = ", was behind the others"
 		}
-		rows = append(rows, []string{report.Code(fmt.Sprintf("%s:%d", e.File, e.Line)), report.Code(e.Written) + note, report.Code(e.To)})
+		rows = append(rows, []string{
+			report.Code(fmt.Sprintf("%s:%d", e.File, e.Line)), report.Code(e.Written) + note, report.Code(e.To),
+		})
 	}
 	return rows
 }
@@ -89,7 +98,9 @@ func (p *Plan) openRows() (rows [][]string) {
 
 func (p *Plan) leftRows() (rows [][]string) {
 	for _, l := range p.Left {
-		rows = append(rows, []string{report.Code(fmt.Sprintf("%s:%d", l.File, l.Line)), report.Code(l.Written), cell(l.Because)})
+		rows = append(rows, []string{
+			report.Code(fmt.Sprintf("%s:%d", l.File, l.Line)), report.Code(l.Written), cell(l.Because),
+		})
 	}
 	return rows
 }

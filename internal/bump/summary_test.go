@@ -10,23 +10,25 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Whatever a file is called and holds, it stays inside what it is shown in.
+// Names and texts of files cannot leave the cell or the diagram that shows them.
 func TestSummaryOnlyShows(t *testing.T) {
 	t.Parallel()
 	const evil = "a\"]\n  x[\"y|`<script>@all\x1b\r"
 	got, plain := proposedFor(t, evil).Markdown(), proposedFor(t, "b.yaml").Markdown()
-	if strings.Count(got, "\n") != strings.Count(plain, "\n") || strings.Contains(got, "<script>") || strings.ContainsAny(got, "\x1b\r") {
+	if strings.Count(got, "\n") != strings.Count(plain, "\n") ||
+		strings.Contains(got, "<script>") || strings.ContainsAny(got, "\x1b\r") {
 		t.Errorf("the summary does what was named:\n%q", got)
 	}
 	for _, want := range []string{"### Bump app to 1.1.0\n\n[pull request 7](https://example.com/7) opened: 1 place in 1 file.\n",
-		"  file0[\"b.yaml\"] -- \"1 place\" --> release\n", "| `b.yaml:3` | `b.yaml` | `1.1.0` |\n", "<summary>Left alone: 1 place</summary>", "| b.yaml | b.yaml |\n"} {
+		"  file0[\"b.yaml\"] -- \"1 place\" --> release\n", "| `b.yaml:3` | `b.yaml` | `1.1.0` |\n",
+		"<summary>Left alone: 1 place</summary>", "| b.yaml | b.yaml |\n"} {
 		if !strings.Contains(plain, want) {
 			t.Errorf("saw\n%s\nwant %q in it", plain, want)
 		}
 	}
 }
 
-// Where nothing was done, the summary says why, and shows nothing that it might seem to have moved.
+// If nothing was done, the summary gives the reason, and lists no places.
 func TestSummaryOfNothing(t *testing.T) {
 	t.Parallel()
 	done := proposedFor(t, "b.yaml")
@@ -36,7 +38,7 @@ func TestSummaryOfNothing(t *testing.T) {
 	}
 }
 
-// proposedFor is a proposal in which all that others choose is the same text.
+// proposedFor returns a proposal with this text in each field that others choose.
 func proposedFor(t *testing.T, text string) Proposed {
 	t.Helper()
 	v, err := ref.ParseVersion("1.1.0")

@@ -32,8 +32,8 @@ func (a *attempt) message(plan *Plan, tree, author string) string {
 	return text
 }
 
-// longestBody is how many bytes of a text GitHub's pull requests surely take:
-// their limit is 65536 characters.
+// longestBody is the limit for a pull request's text in bytes. GitHub's own limit is
+// 65536 characters.
 const longestBody = 60_000
 
 // body returns the text of the pull request.
@@ -54,7 +54,8 @@ func (a *attempt) body(tree string) string {
 	text := ""
 	for i, part := range parts {
 		if len(text)+len(part)+len(end) > longestBody {
-			text += fmt.Sprintf("And %d lines more, for which there is no room here: the commit has them all, and `ghhelper bump --dry-run` prints them.\n\n", len(parts)-i)
+			text += fmt.Sprintf("And %d lines more, for which there is no room here: "+
+				"the commit has them all, and `ghhelper bump --dry-run` prints them.\n\n", len(parts)-i)
 			break
 		}
 		text += part + "\n"
@@ -62,8 +63,10 @@ func (a *attempt) body(tree string) string {
 	return text + "\n" + end + "\n"
 }
 
-// isAbout tells whether the pull request's text was written for a tree of ours.
-func isAbout(pull *gh.Pull, tree string) bool { return strings.Contains(pull.Body, treeTrailer+tree) }
+// isAbout reports whether the pull request's text was written for a tree of ours.
+func isAbout(pull *gh.Pull, tree string) bool {
+	return strings.Contains(pull.Body, treeTrailer+tree)
+}
 
 // upstream returns the address of the repository that releases the component.
 func (a *attempt) upstream() string {
@@ -74,14 +77,16 @@ func (a *attempt) upstream() string {
 func (a *attempt) changes() string {
 	var from []ref.Version
 	for _, e := range a.plan.Edits {
-		if v, err := e.Version(); err == nil && !slices.ContainsFunc(from, func(o ref.Version) bool { return o.Compare(v) == 0 }) {
+		if v, err := e.Version(); err == nil {
 			from = append(from, v)
 		}
 	}
 	slices.SortFunc(from, func(a, b ref.Version) int { return b.Compare(a) })
+	from = slices.CompactFunc(from, func(a, b ref.Version) bool { return a.Compare(b) == 0 })
 	var links []string
 	for _, v := range from {
-		links = append(links, fmt.Sprintf("[%s](%s/compare/%s...%s)", v, a.upstream(), v.Tag(), a.Move.Version.Tag()))
+		links = append(links, fmt.Sprintf("[%s](%s/compare/%s...%s)",
+			v, a.upstream(), v.Tag(), a.Move.Version.Tag()))
 	}
 	if len(links) == 0 {
 		return ""
@@ -89,7 +94,7 @@ func (a *attempt) changes() string {
 	return ": what has changed since " + strings.Join(links, ", ")
 }
 
-// moved is the table of the places.
+// moved returns the table of the places.
 func (p *Plan) moved() []string {
 	lines := []string{"\n| place | from | to |", "|---|---|---|"}
 	for _, e := range p.Edits {
@@ -97,7 +102,8 @@ func (p *Plan) moved() []string {
 		if e.Behind {
 			note = ", behind the others"
 		}
-		lines = append(lines, fmt.Sprintf("| `%s:%d` | `%s`%s | `%s` |", code(e.File), e.Line, code(e.Written), note, code(e.To)))
+		lines = append(lines, fmt.Sprintf("| `%s:%d` | `%s`%s | `%s` |",
+			code(e.File), e.Line, code(e.Written), note, code(e.To)))
 	}
 	return lines
 }
@@ -112,14 +118,15 @@ func (p *Plan) derived() []string {
 	return lines
 }
 
-// seen says what the proposal rests on.
+// seen lists the targets that the proposal depends on.
 func (p *Plan) seen() []string {
 	if len(p.Seen) == 0 {
 		return nil
 	}
 	lines := []string{"\nSeen before this was proposed, by name, with what its charts run:\n"}
 	for _, a := range p.Seen {
-		lines = append(lines, fmt.Sprintf("- `%s`, `%s`", code(a.String()), code(cmp.Or(a.Digest, a.Revision, "there"))))
+		lines = append(lines, fmt.Sprintf("- `%s`, `%s`",
+			code(a.String()), code(cmp.Or(a.Digest, a.Revision, "there"))))
 	}
 	for _, open := range p.Unchecked {
 		lines = append(lines, fmt.Sprintf("- not proven: %s (%s)", cell(open.What), cell(open.Because)))
@@ -127,22 +134,23 @@ func (p *Plan) seen() []string {
 	return lines
 }
 
-// stays is the table of what is left alone.
+// stays returns the table of the places that stay.
 func (p *Plan) stays() []string {
 	if len(p.Left) == 0 {
 		return nil
 	}
 	lines := []string{"\nLeft alone:\n", "| place | version | because |", "|---|---|---|"}
 	for _, l := range p.Left {
-		lines = append(lines, fmt.Sprintf("| `%s:%d` | `%s` | %s |", code(l.File), l.Line, code(l.Written), cell(l.Because)))
+		lines = append(lines, fmt.Sprintf("| `%s:%d` | `%s` | %s |",
+			code(l.File), l.Line, code(l.Written), cell(l.Because)))
 	}
 	return lines
 }
 
-// code is text of somebody else's, such as a file's name, within backquotes.
+// code escapes a text of others, such as a file's name, within backquotes.
 func code(text string) string { return report.Cell(report.Plain(text)) }
 
-// cell is such text outside of them, where nobody is to be called by it.
+// cell escapes such a text elsewhere, and keeps it from mentioning people.
 func cell(text string) string {
 	return strings.ReplaceAll(report.Cell(report.Plain(text)), "@", "@\u200b")
 }

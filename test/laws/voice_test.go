@@ -29,7 +29,6 @@ var unfinished = []string{
 	"Makefile",
 	"cmd/ghhelper",
 	"hack/bench",
-	"internal/bump",
 	"internal/oci",
 	"internal/prove",
 	"internal/rehearsal",
