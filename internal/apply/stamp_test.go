@@ -105,7 +105,8 @@ func TestStampRefuses(t *testing.T) {
 	for name, test := range map[string]struct {
 		file, text, says string
 	}{
-		"a version, no placeholder":        {"src/Chart.yaml", strings.Replace(declared, "0.0.0-unstamped", "0.1.0", 1), `has version "0.1.0" and appVersion "1.22.333-rc.4"`},
+		"a version, no placeholder": {"src/Chart.yaml", strings.Replace(declared, "0.0.0-unstamped", "0.1.0", 1),
+			`has version "0.1.0" and appVersion "1.22.333-rc.4"`},
 		"a missing appVersion":             {"src/Chart.yaml", "apiVersion: v2\nname: app\nversion: 0.0.0-unstamped\n", `appVersion ""`},
 		"another name":                     {"src/Chart.yaml", strings.Replace(declared, "app", "apple", 1), `named "apple"`},
 		"a placeholder nobody recognises":  {"src/values.yaml", "x: 1\nmystery: 0.0.0-unstamped\n", "src/values.yaml:2: the placeholder"},
