@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // field is an argument that a workflow may take from an event: a command line with a
@@ -135,6 +135,7 @@ func TestMegabytesAreNotRepeated(t *testing.T) {
 // siege is a clone in a world, and the job of a workflow in it.
 type siege struct {
 	world *networktest.Network
+	dir   string // that contains the clone
 	clone string
 	env   []string
 	begun int // requests before the first attempt
@@ -142,33 +143,17 @@ type siege struct {
 
 func newSiege(t *testing.T) *siege {
 	t.Helper()
-	dir := t.TempDir()
-	w, err := networktest.Start(filepath.Join(dir, "world"), network.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.Close() })
-	s := &siege{world: w, clone: filepath.Join(dir, "clone")}
-	s.env = append(w.Env(), "PATH="+os.Getenv("PATH"), "GITHUB_ACTIONS=true", "GITHUB_OUTPUT="+filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY="+filepath.Join(dir, "summary"))
-	for _, name := range []string{"example/tiny", "example/app"} {
-		if err := w.Forge.CreateRepository(name, forge.Repository{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.git(t, dir, "clone", "--quiet", "https://github.com/example/app", "app")
-	s.git(t, filepath.Join(dir, "app"), "commit", "--quiet", "--allow-empty", "--message", "begin")
-	s.git(t, filepath.Join(dir, "app"), "tag", "v1.1.0")
-	s.git(t, filepath.Join(dir, "app"), "push", "--quiet", "origin", "HEAD:main", "v1.1.0")
-	s.git(t, dir, "clone", "--quiet", "https://github.com/example/tiny", "clone")
-	for name, text := range map[string]string{"delivery.yaml": besieged, "values.yaml": "APP_VERSION: \"1.0.0\"\n"} {
-		if err := os.WriteFile(filepath.Join(s.clone, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.git(t, s.clone, "add", ".")
-	s.git(t, s.clone, "commit", "--quiet", "--message", "begin")
-	s.git(t, s.clone, "push", "--quiet", "origin", "HEAD:main")
-	s.begun = len(w.Requests())
+	n := testkit.Start(t, network.Options{}, "example/app")
+	app := n.Repo(filepath.Join(n.Dir, "app"))
+	n.Git(n.Dir, "clone", "--quiet", "https://github.com/example/app", app.Dir)
+	n.Push(app, "begin", nil)
+	testkit.Git(t, app, "tag", "v1.1.0")
+	testkit.Git(t, app, "push", "--quiet", "origin", "v1.1.0")
+	tiny := n.Seed("example/tiny", map[string]string{"delivery.yaml": besieged, "values.yaml": "APP_VERSION: \"1.0.0\"\n"})
+	s := &siege{world: n.Network, dir: n.Dir, clone: tiny.Dir}
+	s.env = append(tiny.Env, "GITHUB_ACTIONS=true", "GITHUB_OUTPUT="+filepath.Join(n.Dir, "output"),
+		"GITHUB_STEP_SUMMARY="+filepath.Join(n.Dir, "summary"))
+	s.begun = len(n.Requests())
 	return s
 }
 
@@ -179,17 +164,6 @@ components:
   app: {repository: example/app, names: [APP_VERSION]}
 downstreams: [example/tiny]
 `
-
-func (s *siege) git(t *testing.T, dir string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command("git", args...)
-	cmd.Dir, cmd.Env = dir, s.env
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
 
 // run runs ghhelper as a step of a job does.
 func (s *siege) run(args []string) (code int, said string) {
@@ -226,9 +200,8 @@ func (s *siege) refused(t *testing.T, args []string) {
 // forge has.
 func (s *siege) state() string {
 	var all []string
-	dir := filepath.Dir(s.clone)
-	for _, pattern := range []string{"*", "clone/*", "clone/.git/refs/*/*"} {
-		found, _ := filepath.Glob(filepath.Join(dir, pattern)) // errs only on a malformed pattern
+	for _, pattern := range []string{"*", "example/*", "example/tiny/*", "example/tiny/.git/refs/*/*"} {
+		found, _ := filepath.Glob(filepath.Join(s.dir, pattern)) // errs only on a malformed pattern
 		all = append(all, found...)
 	}
 	for _, name := range []string{"example/tiny", "example/app"} {
@@ -246,7 +219,7 @@ func (s *siege) control(t *testing.T) {
 	if pulls := s.world.Forge.PullRequests("example/tiny"); code != 0 || len(pulls) != 1 {
 		t.Errorf("with right values: exit code %d, %d pull requests, want 0 and 1:\n%s", code, len(pulls), said)
 	}
-	output, err := os.ReadFile(filepath.Join(filepath.Dir(s.clone), "output"))
+	output, err := os.ReadFile(filepath.Join(s.dir, "output"))
 	if err != nil || !strings.Contains(string(output), "\nopened\n") {
 		t.Errorf("the outputs are %q, %v, want a state opened", output, err)
 	}

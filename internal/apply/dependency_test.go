@@ -9,43 +9,19 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/kubestellar/actions/internal/chart"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/network"
-	"github.com/kubestellar/actions/test/networktest"
-	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
 // pushed is the digest of a chart sub 1.0.0 in a registry of its own, and that registry.
 func pushed(t *testing.T, says string, labels map[string]string) (string, *oci.Registry) {
 	t.Helper()
-	w, err := networktest.Start(t.TempDir(), network.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Observe(contract.Hold(t))
-	t.Cleanup(func() { w.Close() })
-	c, err := chart.LoadFS(fstest.MapFS{"Chart.yaml": {Data: []byte("apiVersion: v2\nname: sub\nversion: 1.0.0\ndescription: " + says + "\n")}}, ".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	archive, err := c.Package(time.Unix(0, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	image, err := oci.ChartImage(archive, c.Metadata(), labels)
-	if err != nil {
-		t.Fatal(err)
-	}
-	registry := &oci.Registry{Keychain: testkit.Login(w.Token()), Transport: w.Transport()}
-	digest, err := registry.PushImage(t.Context(), "ghcr.io/o/sub", "1.0.0", image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return digest, registry
+	w := testkit.Start(t, network.Options{})
+	files := fstest.MapFS{"Chart.yaml": {Data: []byte("apiVersion: v2\nname: sub\nversion: 1.0.0\ndescription: " + says + "\n")}}
+	return w.PushChart("ghcr.io/o/sub", "1.0.0", files, labels), w.OCI()
 }
 
 // The tag of another project's chart may move. The chart stamped into ours may not.

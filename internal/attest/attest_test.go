@@ -23,13 +23,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/kubestellar/actions/internal/gh"
-	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
-	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/test/networktest"
-	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -65,8 +61,7 @@ func right(digest string) request {
 
 // scene is a network with an image, and an authority that attests it.
 type scene struct {
-	*networktest.Network
-	t      *testing.T
+	*testkit.Network
 	dir    string // for files of the test
 	digest string // of the image
 	v      Verifier
@@ -74,65 +69,45 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Observe(contract.Hold(t))
-	t.Cleanup(func() { w.Close() })
-	s := &scene{Network: w, t: t, dir: t.TempDir()}
-	s.must(w.Forge.CreateRepository(repository, forge.Repository{}))
-	forge, err := gh.New(gh.Options{Token: w.Token(), TokenName: "X_TOKEN", Transport: w.Transport(), Wait: testkit.NoWait})
-	s.must(err)
+	s := &scene{Network: testkit.Start(t, network.Options{}, repository), dir: t.TempDir()}
 	s.v = Verifier{
-		GitHub:   forge.Attestations,
-		Registry: &oci.Registry{Keychain: testkit.Login(w.Token()), Transport: w.Transport(), Backoff: remote.Backoff{Steps: 1}},
+		GitHub:   s.GitHub(s.Token()).Attestations,
+		Registry: s.OCI(),
 		Command:  testkit.Tool(t, "gh"),
 		// Nothing answers there: gh has to do without the network.
 		Env: []string{"HTTPS_PROXY=http://127.0.0.1:1"},
 	}
 	config := v1.Config{Labels: map[string]string{"of": t.Name()}}
 	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "arm64", Config: config})
-	s.must(err)
+	s.Must(err)
 	ref, err := name.NewTag(at + ":1.2.3")
-	s.must(err)
-	s.must(remote.Write(ref, image, s.options()...))
+	s.Must(err)
+	s.Must(remote.Write(ref, image, s.Remote()...))
 	hash, err := image.Digest()
-	s.must(err)
+	s.Must(err)
 	s.digest = hash.String()
 	return s
 }
 
-func (s *scene) options() []remote.Option {
-	return []remote.Option{remote.WithTransport(s.Transport()), remote.WithAuthFromKeychain(testkit.Login(s.Token()))}
-}
-
-func (s *scene) must(err error) {
-	s.t.Helper()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 // make has an authority of its own make bundles, and trusts it from now on.
 func (s *scene) make(requests ...request) [][]byte {
-	s.t.Helper()
-	dir := s.t.TempDir()
+	s.T.Helper()
+	dir := s.T.TempDir()
 	for i := range requests {
 		requests[i].File = fmt.Sprintf("%d.json", i)
 	}
 	list, err := json.Marshal(requests)
-	s.must(err)
-	cmd := exec.Command(testkit.Tool(s.t, "attest-test"), dir)
+	s.Must(err)
+	cmd := exec.Command(testkit.Tool(s.T, "attest-test"), dir)
 	cmd.Stdin = bytes.NewReader(list)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		s.t.Fatalf("attest-test: %v\n%s", err, out)
+		s.T.Fatalf("attest-test: %v\n%s", err, out)
 	}
 	s.v.TrustedRoot = filepath.Join(dir, "trusted_root.jsonl")
 	var bundles [][]byte
 	for _, r := range requests {
 		data, err := os.ReadFile(filepath.Join(dir, r.File))
-		s.must(err)
+		s.Must(err)
 		bundles = append(bundles, data)
 	}
 	return bundles
@@ -140,24 +115,24 @@ func (s *scene) make(requests ...request) [][]byte {
 
 // inHub stores a bundle for the image at GitHub.
 func (s *scene) inHub(bundle []byte) {
-	s.t.Helper()
-	s.must(s.Forge.Attest(repository, s.digest, bundle))
+	s.T.Helper()
+	s.Must(s.Forge.Attest(repository, s.digest, bundle))
 }
 
 // inRegistry pushes a bundle that refers to the image, as cosign does.
 func (s *scene) inRegistry(bundle []byte) {
-	s.t.Helper()
+	s.T.Helper()
 	ref, err := name.NewDigest(at + "@" + s.digest)
-	s.must(err)
-	subject, err := remote.Head(ref, s.options()...)
-	s.must(err)
+	s.Must(err)
+	subject, err := remote.Head(ref, s.Remote()...)
+	s.Must(err)
 	layer := static.NewLayer(bundle, bundleV03)
 	image, err := mutate.Append(mutate.MediaType(empty.Image, types.OCIManifestSchema1), mutate.Addendum{Layer: layer, MediaType: bundleV03})
-	s.must(err)
+	s.Must(err)
 	image = mutate.Subject(mutate.ConfigMediaType(image, bundleV03), *subject).(v1.Image)
 	hash, err := partial.Digest(image)
-	s.must(err)
-	s.must(remote.Write(ref.Digest(hash.String()), image, s.options()...))
+	s.Must(err)
+	s.Must(remote.Write(ref.Digest(hash.String()), image, s.Remote()...))
 }
 
 func (s *scene) subject() Subject { return Subject{Name: at + ":1.2.3", At: at, Digest: s.digest} }
@@ -317,7 +292,7 @@ func TestInvalid(t *testing.T) {
 			bundles := s.make(right(s.digest), other)
 			return edit(s, bundles[1], func(b map[string]any) {
 				var first map[string]any
-				s.must(json.Unmarshal(bundles[0], &first))
+				s.Must(json.Unmarshal(bundles[0], &first))
 				b["dsseEnvelope"].(map[string]any)["payload"] = first["dsseEnvelope"].(map[string]any)["payload"]
 			})
 		}, "its signature, certificate, time or digest is invalid"},
@@ -354,12 +329,12 @@ func TestInvalid(t *testing.T) {
 }
 
 func edit(s *scene, data []byte, change func(map[string]any)) []byte {
-	s.t.Helper()
+	s.T.Helper()
 	var b map[string]any
-	s.must(json.Unmarshal(data, &b))
+	s.Must(json.Unmarshal(data, &b))
 	change(b)
 	edited, err := json.Marshal(b)
-	s.must(err)
+	s.Must(err)
 	return edited
 }
 
@@ -382,13 +357,13 @@ func TestCouldNotCheck(t *testing.T) {
 	}{
 		"gh is missing":            {func(s *scene) { s.v.Command = "no-such-gh" }, "no command no-such-gh found on PATH: install the GitHub CLI"},
 		"no trusted root exists":   {func(s *scene) { s.v.TrustedRoot = "" }, "could not check: gh attestation verify: exit status 1"},
-		"gh is older or newer":     {func(s *scene) { s.v.Command = testkit.Tool(s.t, "false") }, "could not check: gh attestation verify: exit status 1"},
-		"gh prints something else": {func(s *scene) { s.v.Command = testkit.Tool(s.t, "true") }, "printed 0 entries of JSON"},
+		"gh is older or newer":     {func(s *scene) { s.v.Command = testkit.Tool(s.T, "false") }, "could not check: gh attestation verify: exit status 1"},
+		"gh prints something else": {func(s *scene) { s.v.Command = testkit.Tool(s.T, "true") }, "printed 0 entries of JSON"},
 		"GitHub forbids":           {answer("api.github.com", "/attestations/", 403), "looking for attestations in GitHub: "},
 		"GitHub fails":             {answer("api.github.com", "/attestations/", 500), "looking for attestations in GitHub: "},
 		"GitHub's store fails":     {answer(store, "/attestations/", 500), "the storage host " + store + " answered 500"},
 		"GitHub's store has other": {answer(store, "/attestations/", 204), "the storage host " + store + " answered 204"},
-		"the manifest is away":     {func(s *scene) { s.must(s.Registry("ghcr.io").DeleteManifest("o/app", s.digest)) }, "not found in the registry"},
+		"the manifest is away":     {func(s *scene) { s.Must(s.Registry("ghcr.io").DeleteManifest("o/app", s.digest)) }, "not found in the registry"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -428,14 +403,14 @@ func TestFile(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	path := filepath.Join(s.dir, "app.tar.gz")
-	s.must(os.WriteFile(path, []byte("bytes"), 0o644))
+	s.Must(os.WriteFile(path, []byte("bytes"), 0o644))
 	s.digest = fmt.Sprintf("sha256:%x", sha256.Sum256([]byte("bytes")))
 	s.inHub(s.make(right(s.digest))[0])
 	subject := Subject{Name: "app.tar.gz", Digest: s.digest, Path: path}
 	if got, err := s.v.Verify(context.Background(), subject, policy); err != nil || got.Count != 1 {
 		t.Errorf("saw %+v, %v", got, err)
 	}
-	s.must(os.WriteFile(path, []byte("other bytes"), 0o644))
+	s.Must(os.WriteFile(path, []byte("other bytes"), 0o644))
 	_, err := s.v.Verify(context.Background(), subject, policy)
 	wants(t, err, outcome.Wrong, "app.tar.gz: attestation 1 in GitHub: ")
 	subject.Digest = "sha256:" + strings.Repeat("0", 64)

@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,7 +21,6 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/test/networktest"
-	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/networktest/faults"
 	"github.com/kubestellar/actions/test/testkit"
 )
@@ -47,9 +44,8 @@ jobs:
 
 // stage has a released tiny 0.2.0, and one receiver.
 type stage struct {
-	*networktest.Network
-	t      *testing.T
-	dir    string
+	*testkit.Network
+	clone  git.Repo // of the receiver
 	clock  *clock
 	said   bytes.Buffer
 	branch string // of the receiver, at which workflows are started
@@ -83,47 +79,12 @@ func (c *clock) Wait(ctx context.Context, d time.Duration) error {
 
 func newStage(t *testing.T, workflows map[string]string) *stage {
 	t.Helper()
-	dir := t.TempDir()
-	w, err := networktest.Start(filepath.Join(dir, "world"), network.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Observe(contract.Hold(t))
-	t.Cleanup(func() { w.Close() })
-	s := &stage{Network: w, t: t, dir: dir, clock: &clock{now: time.Now()}, branch: "main"}
-	s.repository(owned, map[string]string{"main.go": "package main\n"})
-	s.repository(consumer, workflows)
+	s := &stage{Network: testkit.Start(t, network.Options{}), clock: &clock{now: time.Now()}, branch: "main"}
+	s.Slow = faults.Slow
+	s.Seed(owned, map[string]string{"main.go": "package main\n"})
+	s.clone = s.Seed(consumer, workflows)
 	s.release("v0.2.0")
 	return s
-}
-
-func (s *stage) must(err error) {
-	s.t.Helper()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-func (s *stage) git(dir string, args ...string) string {
-	s.t.Helper()
-	out, err := git.Repo{Dir: dir, Env: append(s.Env(), "PATH="+os.Getenv("PATH"))}.Run(context.Background(), args...)
-	s.must(err)
-	return out
-}
-
-// repository creates a repository with files on main.
-func (s *stage) repository(name string, files map[string]string) {
-	s.t.Helper()
-	s.must(s.Forge.CreateRepository(name, forge.Repository{}))
-	clone := filepath.Join(s.dir, strings.ReplaceAll(name, "/", "-"))
-	s.git(s.dir, "clone", "--quiet", "https://github.com/"+name, clone)
-	for path, text := range files {
-		s.must(os.MkdirAll(filepath.Join(clone, filepath.Dir(path)), 0o755))
-		s.must(os.WriteFile(filepath.Join(clone, path), []byte(text), 0o644))
-	}
-	s.git(clone, "add", ".")
-	s.git(clone, "commit", "--quiet", "--allow-empty", "--message", "begin")
-	s.git(clone, "push", "--quiet", "origin", "main")
 }
 
 func bumpFile(text string) map[string]string {
@@ -132,25 +93,18 @@ func bumpFile(text string) map[string]string {
 
 // release publishes a release of tiny.
 func (s *stage) release(tag string) {
-	s.t.Helper()
-	ctx, forge := context.Background(), s.forge()
+	s.T.Helper()
+	ctx, forge := context.Background(), s.GitHub(s.Token())
 	id, err := forge.CreateDraft(ctx, owned, tag, "main")
-	s.must(err)
-	s.must(forge.Publish(ctx, owned, id, ref.Version{}))
-}
-
-func (s *stage) forge() *gh.Client {
-	s.t.Helper()
-	forge, err := gh.New(gh.Options{Token: s.Token(), TokenName: "X_TOKEN", Transport: s.Transport(), Slow: faults.Slow, Wait: testkit.NoWait})
-	s.must(err)
-	return forge
+	s.Must(err)
+	s.Must(forge.Publish(ctx, owned, id, ref.Version{}))
 }
 
 func (s *stage) announcer(workflow string) *dispatch.Announcer {
-	s.t.Helper()
-	forge := s.forge()
+	s.T.Helper()
+	forge := s.GitHub(s.Token())
 	release, err := dispatch.Released(context.Background(), forge, "tiny", owned, "v0.2.0")
-	s.must(err)
+	s.Must(err)
 	return &dispatch.Announcer{Forge: forge, Event: gh.NewEvent("tiny", "0.2.0"), Since: release.Published, Workflow: workflow, Ref: s.branch,
 		Now: s.clock.Now, Wait: s.clock.Wait, Progress: &s.said}
 }
@@ -158,18 +112,16 @@ func (s *stage) announcer(workflow string) *dispatch.Announcer {
 // proposes is a run that opens a pull request, as that of a receiver does.
 func (s *stage) proposes(branch string) func(forge.Run) string {
 	return func(r forge.Run) string {
-		clone := filepath.Join(s.dir, "example-consumer")
-		env := append(s.Env(), "PATH="+os.Getenv("PATH"))
 		ctx := context.Background()
 		for _, args := range [][]string{
 			{"commit", "--quiet", "--allow-empty", "--message", r.Title},
 			{"push", "--quiet", "origin", "HEAD:refs/heads/" + branch},
 		} {
-			if _, err := (git.Repo{Dir: clone, Env: env}).Run(ctx, args...); err != nil {
+			if _, err := s.clone.Run(ctx, args...); err != nil {
 				return "failure"
 			}
 		}
-		if _, err := s.forge().CreatePull(ctx, consumer, gh.Proposal{Title: r.Title, Head: branch, Base: "main"}); err != nil {
+		if _, err := s.GitHub(s.Token()).CreatePull(ctx, consumer, gh.Proposal{Title: r.Title, Head: branch, Base: "main"}); err != nil {
 			return "failure"
 		}
 		return "success"
@@ -374,13 +326,13 @@ func TestUnreadableRuns(t *testing.T) {
 func TestReleased(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, nil)
-	s.git(s.Forge.RepositoryDir(owned), "tag", "v0.3.0", "main")
+	s.Git(s.Forge.RepositoryDir(owned), "tag", "v0.3.0", "main")
 	for tag, want := range map[string][]string{
 		"v0.2.0": nil,
 		"v0.3.0": {"no published release v0.3.0 of example/tiny"},
 		"v0.4.0": {"no tag v0.4.0 of example/tiny", "no published release v0.4.0"},
 	} {
-		_, err := dispatch.Released(context.Background(), s.forge(), "tiny", owned, tag)
+		_, err := dispatch.Released(context.Background(), s.GitHub(s.Token()), "tiny", owned, tag)
 		if len(want) == 0 && err != nil || len(want) > 0 && outcome.Of(err) != outcome.Wrong {
 			t.Errorf("%s: %v", tag, err)
 		}
@@ -390,7 +342,7 @@ func TestReleased(t *testing.T) {
 			}
 		}
 	}
-	if _, err := dispatch.Released(context.Background(), s.forge(), "x", "example/none", "v1.0.0"); outcome.Of(err) != outcome.Unchecked {
+	if _, err := dispatch.Released(context.Background(), s.GitHub(s.Token()), "x", "example/none", "v1.0.0"); outcome.Of(err) != outcome.Unchecked {
 		t.Errorf("a repository that is out of reach: %v", err)
 	}
 }
@@ -452,7 +404,7 @@ func TestCheckFindsWhatIsOff(t *testing.T) {
 			t.Errorf("%q: %v", workflow, err)
 		}
 	}
-	s.must(s.Forge.CreateRepository("example/closed", forge.Repository{Rights: "read"}))
+	s.Must(s.Forge.CreateRepository("example/closed", forge.Repository{Rights: "read"}))
 	if _, err := s.announcer("").Check(context.Background(), "example/closed"); err == nil ||
 		!strings.Contains(err.Error(), "no permission to write to example/closed: give a X_TOKEN") {
 		t.Errorf("no right: %v", err)
@@ -493,11 +445,11 @@ func TestTheForgeDiesAtEachRequest(t *testing.T) {
 
 // state lists the events of the receivers.
 func (s *stage) state() string {
-	s.t.Helper()
+	s.T.Helper()
 	var b strings.Builder
 	for _, r := range s.Forge.Runs(consumer) {
 		inputs, err := json.Marshal(r.Inputs)
-		s.must(err)
+		s.Must(err)
 		fmt.Fprintln(&b, r.Event, r.Workflow, r.Title, string(inputs), string(r.ClientPayload))
 	}
 	return b.String()

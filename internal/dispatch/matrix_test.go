@@ -27,7 +27,7 @@ func TestAnnouncesWhateverFails(t *testing.T) {
 				s := newStage(t, bumpFile(listening))
 				s.Forge.OnRun(func(forge.Run) string { return "success" })
 				return faults.Trial{
-					Network: s.Network, State: s.state, Run: func() error { return s.dispatch(workflow) },
+					Network: s.Network.Network, State: s.state, Run: func() error { return s.dispatch(workflow) },
 					Reset: func() { s.clock.set(time.Now()) },
 				}
 			})
@@ -42,7 +42,7 @@ func (s *stage) dispatch(workflow string) error {
 }
 
 func (s *stage) followed(workflow string) (dispatch.Result, error) {
-	ctx, forge := context.Background(), s.forge()
+	ctx, forge := context.Background(), s.GitHub(s.Token())
 	release, err := dispatch.Released(ctx, forge, "tiny", owned, "v0.2.0")
 	if err != nil {
 		return dispatch.Result{}, err
@@ -63,7 +63,7 @@ func TestATroubledLookTellsNobodyTwice(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, bumpFile(listening))
 			s.Forge.OnRun(func(forge.Run) string { return "success" })
-			s.must(s.dispatch(""))
+			s.Must(s.dispatch(""))
 			s.Intercept(func(r networktest.Request) networktest.Fault {
 				if strings.HasSuffix(r.Path, "/actions/runs") {
 					return fault
@@ -90,7 +90,7 @@ func TestAnnouncesUnderAnotherName(t *testing.T) {
 				t.Parallel()
 				s := newStage(t, bumpFile(listening))
 				s.Forge.OnRun(s.proposes("bump-tiny"))
-				s.must(s.Forge.Rename(old, to))
+				s.Must(s.Forge.Rename(old, to))
 				for range 2 {
 					result, err := s.followed(workflow)
 					if err != nil || result.Pull == nil {
@@ -114,7 +114,7 @@ func TestAnnouncesWhereReadsLag(t *testing.T) {
 				t.Parallel()
 				s := newStage(t, bumpFile(listening))
 				s.Forge.OnRun(s.proposes("bump-tiny"))
-				s.Network.Forge.SetLag(forge.Lag{Reads: reads})
+				s.Forge.SetLag(forge.Lag{Reads: reads})
 				if result, err := s.followed(workflow); err != nil || result.Status != dispatch.Sent ||
 					result.Run.State() != "success" || len(s.Forge.Runs(consumer)) != 1 {
 					t.Errorf("result %+v, %v; runs %+v", result, err, s.Forge.Runs(consumer))

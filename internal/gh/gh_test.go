@@ -11,13 +11,11 @@ import (
 	"time"
 
 	"github.com/kubestellar/actions/internal/gh"
-	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/test/networktest"
-	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -25,24 +23,12 @@ const repository = "o/app"
 
 func start(t *testing.T, o forge.Repository) (*networktest.Network, *gh.Client) {
 	t.Helper()
-	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Observe(contract.Hold(t))
-	t.Cleanup(func() { w.Close() })
+	w := testkit.Start(t, network.Options{})
 	if err := w.Forge.CreateRepository(repository, o); err != nil {
 		t.Fatal(err)
 	}
-	bare := git.Repo{Dir: w.Forge.RepositoryDir(repository), Env: append(w.Env(), "PATH="+os.Getenv("PATH"))}
-	commit, err := bare.Run(context.Background(), "commit-tree", "-m", "begin", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
-	if err == nil {
-		_, err = bare.Run(context.Background(), "update-ref", "refs/heads/main", commit)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w, client(t, w, w.Token(), "")
+	w.CommitEmpty(repository)
+	return w.Network, client(t, w.Network, w.Token(), "")
 }
 
 func client(t *testing.T, w *networktest.Network, token, url string) *gh.Client {

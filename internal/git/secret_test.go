@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/rehearsal/network"
-	"github.com/kubestellar/actions/test/networktest"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -23,15 +21,11 @@ import (
 func TestErrorsHoldNoToken(t *testing.T) {
 	t.Parallel()
 	const token = "ghs_known_0123456789"
-	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.Close() })
+	w := testkit.Start(t, network.Options{})
 	if err := w.Forge.CreateRepository("o/app", forge.Repository{Private: true}); err != nil {
 		t.Fatal(err)
 	}
-	repo := git.Repo{Dir: t.TempDir(), Env: append(w.Env(), "PATH="+os.Getenv("PATH"))}
+	repo := w.Repo(t.TempDir())
 	testkit.Git(t, repo, "init", "--quiet")
 	testkit.Git(t, repo, "commit", "--quiet", "--allow-empty", "-m", "begin")
 	for name, url := range map[string]string{
@@ -74,13 +68,9 @@ func TestErrorsHoldNoToken(t *testing.T) {
 // Traces that hide nothing end up in an error, too.
 func TestTracesHoldNoToken(t *testing.T) {
 	t.Parallel()
-	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.Close() })
+	w := testkit.Start(t, network.Options{})
 	repo := git.Repo{Dir: t.TempDir(), Env: append(w.Env(), "PATH="+os.Getenv("PATH"), "GIT_TRACE=1", "GIT_TRACE_CURL=1", "GIT_TRACE_REDACT=0")}
-	_, err = repo.RemoteTag(context.Background(), "https://x-access-token:"+git.Remote(w.Token())+"@github.com/o/none", "v1.0.0")
+	_, err := repo.RemoteTag(context.Background(), "https://x-access-token:"+git.Remote(w.Token())+"@github.com/o/none", "v1.0.0")
 	if err == nil || !strings.Contains(err.Error(), "uthorization: ***") {
 		t.Fatalf("want an error with a trace: %v", err)
 	}

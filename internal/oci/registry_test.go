@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -29,11 +28,7 @@ const at = "ghcr.io/o/app"
 
 func start(t *testing.T) (*networktest.Network, *oci.Registry) {
 	t.Helper()
-	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.Close() })
+	w := testkit.Start(t, network.Options{}).Network
 	return w, as(w, w.Token())
 }
 

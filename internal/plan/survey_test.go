@@ -20,7 +20,7 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/test/networktest"
-	"github.com/kubestellar/actions/test/networktest/contract"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 // place is an organisation on a fake GitHub, and its survey.
@@ -34,12 +34,7 @@ type place struct {
 
 func newPlace(t testing.TB) *place {
 	t.Helper()
-	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Observe(contract.Hold(t))
-	t.Cleanup(func() { w.Close() })
+	w := testkit.Start(t, network.Options{}).Network
 	p := &place{Network: w, t: t, cache: filepath.Join(t.TempDir(), "cache")}
 	forge, err := gh.New(gh.Options{Token: w.Token(), TokenName: "GITHUB_TOKEN", Transport: w.Transport()})
 	if err != nil {

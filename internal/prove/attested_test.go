@@ -50,7 +50,7 @@ func attested(t *testing.T, s *stage) {
 	wrong.File, wrong.Commit = "wrong.json", s.other
 	bundles, root := s.makeBundles(t, append(statements, wrong))
 	prover := s.prover(t)
-	prover.Attestations = &attest.Verifier{GitHub: s.forge(t, "").Attestations, Registry: s.anybody(), Command: testkit.Tool(t, "gh"), TrustedRoot: root, Env: []string{"HTTPS_PROXY=http://127.0.0.1:1"}}
+	prover.Attestations = &attest.Verifier{GitHub: s.For(t).GitHub("").Attestations, Registry: s.Anonymous(), Command: testkit.Tool(t, "gh"), TrustedRoot: root, Env: []string{"HTTPS_PROXY=http://127.0.0.1:1"}}
 
 	proof = look(t, prover)
 	wholly(t, proof)

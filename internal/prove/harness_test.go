@@ -6,32 +6,22 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-
-	"github.com/kubestellar/actions/internal/chart"
 	"github.com/kubestellar/actions/internal/delivery"
-	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/lookup"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/prove"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
-	"github.com/kubestellar/actions/test/networktest"
-	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -50,31 +40,22 @@ const (
 	storeChart  = "ghcr.io/third/charts/store"
 )
 
-const emptyTree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-
 // stage is a world in which the train has released the example.
 type stage struct {
-	*networktest.Network
-	dir, clone string
-	env        []string
-	commit     string // that is released
-	other      string // a later commit of the same repository
-	file       *delivery.File
-	rebuilt    prove.Rebuilt
+	*testkit.Network
+	clone   string
+	env     []string
+	commit  string // that is released
+	other   string // a later commit of the same repository
+	file    *delivery.File
+	rebuilt prove.Rebuilt
 }
 
 // newStage makes the world, and has the real train release the example in it.
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	dir := t.TempDir()
-	w, err := networktest.Start(filepath.Join(dir, "world"), network.Options{})
-	testkit.Must(t, err)
-	w.Observe(contract.Hold(t))
-	t.Cleanup(func() { w.Close() })
-	s := &stage{Network: w, dir: dir, clone: filepath.Join(dir, "clone"), env: append(append(w.Env(), testkit.GoEnv(t)...), "CGO_ENABLED=0")}
-	for _, repository := range []string{owned, "example/engine", "third/addon", "third/store"} {
-		testkit.Must(t, w.Forge.CreateRepository(repository, forge.Repository{}))
-	}
+	n := testkit.Start(t, network.Options{}, owned, "example/engine", "third/addon", "third/store")
+	s := &stage{Network: n, clone: filepath.Join(n.Dir, "clone"), env: slices.Concat(n.Env(), testkit.GoEnv(t), []string{"CGO_ENABLED=0"})}
 	s.furnish(t)
 	s.seed(t)
 	s.release(t)
@@ -85,45 +66,22 @@ func newStage(t *testing.T) *stage {
 // furnish publishes what others publish: what the example runs and contains.
 func (s *stage) furnish(t *testing.T) {
 	t.Helper()
-	engine := s.commitIn(t, "example/engine", "v"+version)
+	engine := s.CommitEmpty("example/engine", "refs/tags/v"+version)
 	for _, at := range []string{engineImage, clientImage} {
-		s.place(t, at, version, labels("example/engine", engine, version))
-		s.place(t, at, before, labels("example/engine", engine, before))
+		s.PushImage(at, version, testkit.Labels("example/engine", engine, version))
+		s.PushImage(at, before, testkit.Labels("example/engine", engine, before))
 	}
 	for at, tag := range map[string]string{"quay.io/third/helm": "3.14.0", "quay.io/third/sidecar": "2.1.0", "quay.io/third/addon": "2.0.0", "quay.io/third/store": "1.5.0"} {
-		s.place(t, at, tag, nil)
+		s.PushImage(at, tag, nil)
 	}
-	addon := s.commitIn(t, "third/addon", "v2.0.0")
-	s.placeChart(t, addonChart, "2.0.0", "addon", labels("third/addon", addon, "2.0.0"))
+	addon := s.CommitEmpty("third/addon", "refs/tags/v2.0.0")
+	s.placeChart(t, addonChart, "2.0.0", "addon", testkit.Labels("third/addon", addon, "2.0.0"))
 	s.placeChart(t, storeChart, "1.5.0", "store", nil)
-}
-
-func labels(repository, commit, version string) map[string]string {
-	return map[string]string{oci.KeyRevision: commit, oci.KeyVersion: version, oci.KeySource: "https://github.com/" + repository}
 }
 
 func (s *stage) git(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	return testkit.Git(t, testkit.Dated(git.Repo{Dir: dir, Env: s.env}), args...)
-}
-
-// commitIn gives a repository a first commit, of nothing, and a tag on it.
-func (s *stage) commitIn(t *testing.T, repository, tag string) string {
-	t.Helper()
-	dir := s.Forge.RepositoryDir(repository)
-	commit := s.git(t, dir, "commit-tree", "-m", "Begin", emptyTree)
-	s.git(t, dir, "update-ref", "refs/heads/main", commit)
-	s.git(t, dir, "update-ref", "refs/tags/"+tag, commit)
-	return commit
-}
-
-// place publishes an image that holds nothing.
-func (s *stage) place(t *testing.T, at, tag string, labels map[string]string) {
-	t.Helper()
-	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{Labels: labels}})
-	testkit.Must(t, err)
-	_, err = s.registry().PushImage(context.Background(), at, tag, image)
-	testkit.Must(t, err)
 }
 
 // placeChart publishes a chart that runs quay.io/third/NAME.
@@ -133,19 +91,7 @@ func (s *stage) placeChart(t *testing.T, at, tag, name string, annotations map[s
 		"Chart.yaml":         {Data: []byte("apiVersion: v2\nname: " + name + "\nversion: " + tag + "\nappVersion: " + tag + "\n")},
 		"templates/pod.yaml": {Data: []byte("apiVersion: v1\nkind: Pod\nmetadata: { name: " + name + " }\nspec:\n  containers:\n  - name: main\n    image: quay.io/third/" + name + ":" + tag + "\n")},
 	}
-	_, err := s.registry().PushImage(context.Background(), at, tag, chartImage(t, files, time.Unix(0, 0), annotations))
-	testkit.Must(t, err)
-}
-
-func chartImage(t *testing.T, files fstest.MapFS, at time.Time, annotations map[string]string) v1.Image {
-	t.Helper()
-	c, err := chart.LoadFS(files, ".")
-	testkit.Must(t, err)
-	archive, err := c.Package(at)
-	testkit.Must(t, err)
-	image, err := oci.ChartImage(archive, c.Metadata(), annotations)
-	testkit.Must(t, err)
-	return image
+	s.For(t).PushChart(at, tag, files, annotations)
 }
 
 // seed pushes the example's files as main, then a later commit as other.
@@ -156,7 +102,7 @@ func (s *stage) seed(t *testing.T) {
 	testkit.Must(t, err)
 	digest, err := base.Digest()
 	testkit.Must(t, err)
-	store, err := s.registry().Digest(context.Background(), storeChart, "1.5.0")
+	store, err := s.OCI().Digest(context.Background(), storeChart, "1.5.0")
 	testkit.Must(t, err)
 	toolchain, _, _ := strings.Cut(runtime.Version(), " ")
 	testkit.Edit(t, s.clone+"/.goreleaser.yaml", "@BASE", "@"+digest.String())
@@ -191,8 +137,8 @@ func (s *stage) release(t *testing.T) {
 	s.file, err = delivery.Load(tree, delivery.FileName)
 	testkit.Must(t, err)
 	releaser := &release.Releaser{
-		Repo: repo, Commit: s.commit, Tree: tree, File: s.file, Version: parse(t, version), Registry: s.registry(), Public: s.anybody(),
-		Forge: s.forge(t, s.Token()), Downstreams: s.forge(t, s.Token()), Server: "https://github.com",
+		Repo: repo, Commit: s.commit, Tree: tree, File: s.file, Version: parse(t, version), Registry: s.OCI(), Public: s.Anonymous(),
+		Forge: s.For(t).GitHub(s.Token()), Downstreams: s.For(t).GitHub(s.Token()), Server: "https://github.com",
 		Goreleaser:   goreleaser.Program{Command: command, Dir: s.clone, Env: s.env},
 		Log:          &report.Log{Out: io.Discard, Now: time.Now},
 		AllowPrivate: true,
@@ -225,30 +171,14 @@ func parse(t *testing.T, text string) ref.Version {
 	return v
 }
 
-func (s *stage) registry() *oci.Registry {
-	return &oci.Registry{Keychain: testkit.Login(s.Token()), Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
-}
-
-// anybody looks without credentials.
-func (s *stage) anybody() *oci.Registry {
-	return &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
-}
-
-func (s *stage) forge(t *testing.T, token string) *gh.Client {
-	t.Helper()
-	forge, err := gh.New(gh.Options{Token: token, Transport: s.Transport(), Wait: testkit.NoWait})
-	testkit.Must(t, err)
-	return forge
-}
-
 // prover is anybody, who has nothing at hand but the declaration.
 func (s *stage) prover(t *testing.T) *prove.Prover {
 	t.Helper()
-	repo := git.Repo{Dir: s.dir, Env: s.env} // no repository of its own
-	registry := s.anybody()
+	repo := git.Repo{Dir: s.Dir, Env: s.env} // no repository of its own
+	registry := s.Anonymous()
 	return &prove.Prover{
 		File: s.file, Config: delivery.FileName, Component: "app", Version: parse(t, version), Repo: repo, Server: "https://github.com",
-		Registry: registry, Anybody: s.anybody(), Forge: s.forge(t, ""),
+		Registry: registry, Anybody: s.Anonymous(), Forge: s.For(t).GitHub(""),
 		Resolver: s.resolver(registry, repo),
 		Rebuild:  func(context.Context, prove.Source) (prove.Rebuilt, error) { return s.rebuilt, nil },
 	}

@@ -95,12 +95,12 @@ var liesOfGit = map[string]lie{
 	"the git tag moved to a later commit": {func(t *testing.T, s *stage) { s.moveTag(t, owned, "v0.2.0", s.other) },
 		"git-tag", theTag, "the tag has moved"},
 	"the git tag moved to a commit of nothing": {func(t *testing.T, s *stage) {
-		s.moveTag(t, owned, "v0.2.0", s.git(t, s.Forge.RepositoryDir(owned), "commit-tree", "-m", "Nothing", emptyTree))
+		s.moveTag(t, owned, "v0.2.0", s.git(t, s.Forge.RepositoryDir(owned), "commit-tree", "-m", "Nothing", testkit.EmptyTree))
 	}, "git-tag", theTag, "the tag has moved"},
 	"the git tag deleted": {func(t *testing.T, s *stage) { s.moveTag(t, owned, "v0.2.0", "") },
 		"git-tag", theTag, "example/app has no such tag"},
 	"the lock-step git tag moved": {func(t *testing.T, s *stage) {
-		s.moveTag(t, "example/engine", "v0.2.0", s.git(t, s.Forge.RepositoryDir("example/engine"), "commit-tree", "-m", "Another", emptyTree))
+		s.moveTag(t, "example/engine", "v0.2.0", s.git(t, s.Forge.RepositoryDir("example/engine"), "commit-tree", "-m", "Another", testkit.EmptyTree))
 	}, "git-tag", "git tag v0.2.0 of example/engine", "the tag has moved"},
 	"the lock-step git tag deleted": {func(t *testing.T, s *stage) { s.moveTag(t, "example/engine", "v0.2.0", "") },
 		"git-tag", "git tag v0.2.0 of example/engine", "example/engine has no such tag"},
@@ -313,7 +313,7 @@ var liesOfCharts = map[string]lie{
 // packagedAt is a published chart's same files in a package of another time.
 func (s *stage) packagedAt(t *testing.T, at, tag string, when time.Time) v1.Image {
 	t.Helper()
-	archive, d, err := s.registry().Chart(t.Context(), at, tag)
+	archive, d, err := s.OCI().Chart(t.Context(), at, tag)
 	testkit.Must(t, err)
 	c, err := chart.LoadArchive(at, archive)
 	testkit.Must(t, err)

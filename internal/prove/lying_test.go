@@ -19,7 +19,6 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -39,7 +38,7 @@ func (s *stage) tag(t *testing.T, at, tag string) (name.Tag, []remote.Option) {
 	t.Helper()
 	ref, err := name.NewTag(at+":"+tag, name.StrictValidation)
 	testkit.Must(t, err)
-	return ref, []remote.Option{remote.WithTransport(s.Transport()), remote.WithAuth(&authn.Basic{Username: "test", Password: s.Token()})}
+	return ref, s.Remote()
 }
 
 // get is what a tag points at now.
@@ -209,7 +208,7 @@ func (s *stage) rechart(t *testing.T, at, tag string, alter func(fstest.MapFS)) 
 // what it is, so that nothing but what is altered is another.
 func (s *stage) repackage(t *testing.T, at, tag string, alter func(fstest.MapFS), annotate func(map[string]string)) v1.Image {
 	t.Helper()
-	archive, d, err := s.registry().Chart(context.Background(), at, tag)
+	archive, d, err := s.OCI().Chart(context.Background(), at, tag)
 	testkit.Must(t, err)
 	c, err := chart.LoadArchive(at, archive)
 	testkit.Must(t, err)
@@ -219,7 +218,7 @@ func (s *stage) repackage(t *testing.T, at, tag string, alter func(fstest.MapFS)
 	}
 	alter(files)
 	annotate(d.Labels)
-	return chartImage(t, files, packed(t, archive), d.Labels)
+	return testkit.ChartImage(t, files, packed(t, archive), d.Labels)
 }
 
 // packed is the time that a package carries.
@@ -269,7 +268,7 @@ func (s *stage) moveTag(t *testing.T, repository, tag, to string) {
 // published is the GitHub release.
 func (s *stage) published(t *testing.T) *gh.Release {
 	t.Helper()
-	found, err := s.forge(t, s.Token()).Release(context.Background(), owned, "v"+version)
+	found, err := s.For(t).GitHub(s.Token()).Release(context.Background(), owned, "v"+version)
 	testkit.Must(t, err)
 	return found
 }
@@ -299,7 +298,7 @@ func (s *stage) readAsset(t *testing.T, name string) []byte {
 		t.Fatalf("there is no asset %s", name)
 	}
 	var data bytes.Buffer
-	testkit.Must(t, s.forge(t, s.Token()).Download(context.Background(), owned, asset, &data))
+	testkit.Must(t, s.For(t).GitHub(s.Token()).Download(context.Background(), owned, asset, &data))
 	return data.Bytes()
 }
 
@@ -316,14 +315,14 @@ func (s *stage) attach(t *testing.T, name string, data []byte) {
 
 func (s *stage) setAsset(t *testing.T, name string, data []byte) {
 	t.Helper()
-	forge, found := s.forge(t, s.Token()), s.published(t)
+	forge, found := s.For(t).GitHub(s.Token()), s.published(t)
 	if asset, ok := found.Asset(name); ok {
 		testkit.Must(t, forge.DeleteAsset(context.Background(), owned, asset.ID))
 	}
 	if data == nil {
 		return
 	}
-	path := filepath.Join(s.dir, "asset")
+	path := filepath.Join(s.Dir, "asset")
 	testkit.Must(t, os.WriteFile(path, data, 0o644))
 	testkit.Must(t, forge.Upload(context.Background(), owned, found.ID, name, path))
 }

@@ -62,7 +62,7 @@ func (s *stage) asked(t *testing.T) []networktest.Request {
 
 func provenWithCredentials(t *testing.T, s *stage) {
 	p := s.owner(t)
-	p.Registry, p.Forge = s.registry(), s.forge(t, s.Token())
+	p.Registry, p.Forge = s.OCI(), s.For(t).GitHub(s.Token())
 	wholly(t, look(t, p))
 }
 
@@ -148,7 +148,7 @@ func private(t *testing.T, s *stage) {
 	s.Registry("ghcr.io").SetPrivate("example/charts/core-chart", true)
 	t.Cleanup(func() { s.Registry("ghcr.io").SetPrivate("example/charts/core-chart", false) })
 	p := s.owner(t)
-	p.Registry = s.registry()
+	p.Registry = s.OCI()
 	p.Resolver = s.resolver(p.Registry, p.Repo)
 	open(t, look(t, p), "public", "seen with credentials only")
 	open(t, look(t, s.owner(t)), "chart-exists", "it does not exist, or is private")

@@ -99,7 +99,7 @@ var finals = []string{
 // exists with the right digest: the staged images and charts, and the assets. An artifact
 // must not be visible before the artifacts that it needs.
 func (s *stage) noHalfRelease(whole string) {
-	s.t.Helper()
+	s.T.Helper()
 	s.revive()
 	there := strings.Split(s.state(), "\n")
 	if s.visible(there) == 0 {
@@ -113,25 +113,25 @@ func (s *stage) noHalfRelease(whole string) {
 		}
 		parts++
 		if !slices.Contains(there, line) {
-			s.t.Errorf("a final name is visible without %q:\n%s", line, strings.Join(there, "\n"))
+			s.T.Errorf("a final name is visible without %q:\n%s", line, strings.Join(there, "\n"))
 		}
 	}
 	const want = 3 + 3 // the image and two charts; an archive, the checksums and a hook
 	if parts != want {
-		s.t.Fatalf("the release has %d parts, want %d:\n%s", parts, want, whole)
+		s.T.Fatalf("the release has %d parts, want %d:\n%s", parts, want, whole)
 	}
 }
 
 // visible returns the number of visible final names. Each needs all before it.
 func (s *stage) visible(there []string) int {
-	s.t.Helper()
+	s.T.Helper()
 	seen := 0
 	for i, name := range finals {
 		if !slices.ContainsFunc(there, func(line string) bool { return strings.HasPrefix(line, name) }) {
 			continue
 		}
 		if seen < i {
-			s.t.Errorf("%q is visible, but one before it is not:\n%s", name, strings.Join(there, "\n"))
+			s.T.Errorf("%q is visible, but one before it is not:\n%s", name, strings.Join(there, "\n"))
 		}
 		seen++
 	}

@@ -13,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -30,15 +29,15 @@ import (
 
 // second returns another clone of the same commit, as another runner has it.
 func (s *stage) second() *stage {
-	s.t.Helper()
-	other := &stage{s.Network, s.t, git.Repo{Dir: filepath.Join(s.t.TempDir(), "clone"), Env: s.clone.Env}}
-	s.git(filepath.Dir(other.clone.Dir), "clone", "--quiet", "https://github.com/"+owned, other.clone.Dir)
+	s.T.Helper()
+	other := &stage{s.Network, git.Repo{Dir: filepath.Join(s.T.TempDir(), "clone"), Env: s.clone.Env}}
+	s.Git(filepath.Dir(other.clone.Dir), "clone", "--quiet", "https://github.com/"+owned, other.clone.Dir)
 	return other
 }
 
 // atOnce has two runners release the same version at the same time.
 func (s *stage) atOnce(run func(*release.Releaser, context.Context) (*report.Report, error)) [2]error {
-	s.t.Helper()
+	s.T.Helper()
 	releasers := [2]*release.Releaser{s.releaser("0.2.0"), s.second().releaser("0.2.0")}
 	var errs [2]error
 	var both sync.WaitGroup
@@ -119,9 +118,9 @@ func TestTwoDraftsAtOnce(t *testing.T) {
 func TestTwoPublishAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.git(s.clone.Dir, "tag", "v0.2.0")
-	s.git(s.clone.Dir, "push", "--quiet", "origin", "v0.2.0")
-	s.place("ghcr.io/example/tiny", "0.2.0", map[string]string{oci.KeyRevision: s.git(s.clone.Dir, "rev-parse", "HEAD")})
+	s.Git(s.clone.Dir, "tag", "v0.2.0")
+	s.Git(s.clone.Dir, "push", "--quiet", "origin", "v0.2.0")
+	s.PushImage("ghcr.io/example/tiny", "0.2.0", map[string]string{oci.KeyRevision: s.Git(s.clone.Dir, "rev-parse", "HEAD")})
 	errs := s.atOnce((*release.Releaser).Publish)
 	if err := errors.Join(errs[:]...); err != nil {
 		t.Fatal(err)
@@ -170,14 +169,14 @@ func TestAnotherPushWins(t *testing.T) {
 
 // overwrite pushes an image without a check of the tag, as docker and helm do.
 func (s *stage) overwrite(at, revision string) string {
-	s.t.Helper()
+	s.T.Helper()
 	config := v1.Config{Labels: map[string]string{oci.KeyRevision: revision}}
 	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: config})
-	s.must(err)
+	s.Must(err)
 	to, err := name.ParseReference(at)
-	s.must(err)
-	s.must(remote.Write(to, image, remote.WithTransport(s.Transport()), remote.WithAuth(&authn.Basic{Username: "u", Password: s.Token()})))
+	s.Must(err)
+	s.Must(remote.Write(to, image, s.Remote()...))
 	digest, err := image.Digest()
-	s.must(err)
+	s.Must(err)
 	return digest.String()
 }

@@ -24,7 +24,7 @@ func (l logins) Resolve(at authn.Resource) (authn.Authenticator, error) {
 
 // docker writes the logins into docker's configuration, which goreleaser reads.
 func (l logins) docker(s *stage) {
-	s.t.Helper()
+	s.T.Helper()
 	type entry struct {
 		Username, Password string
 	}
@@ -33,19 +33,19 @@ func (l logins) docker(s *stage) {
 		config["auths"][host] = entry{"u", password}
 	}
 	data, err := json.Marshal(config)
-	s.must(err)
-	s.must(os.WriteFile(filepath.Join(s.variable("DOCKER_CONFIG"), "config.json"), data, 0o600))
+	s.Must(err)
+	s.Must(os.WriteFile(filepath.Join(s.variable("DOCKER_CONFIG"), "config.json"), data, 0o600))
 }
 
 // variable returns a variable of the clone's environment.
 func (s *stage) variable(name string) string {
-	s.t.Helper()
+	s.T.Helper()
 	for _, entry := range s.clone.Env {
 		if value, ok := strings.CutPrefix(entry, name+"="); ok {
 			return value
 		}
 	}
-	s.t.Fatalf("the environment has no %s", name)
+	s.T.Fatalf("the environment has no %s", name)
 	return ""
 }
 
@@ -54,7 +54,7 @@ func (s *stage) variable(name string) string {
 func TestReleaseToTwoRegistries(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.place("quay.io/example/tiny", "0.1.0", nil)
+	s.PushImage("quay.io/example/tiny", "0.1.0", nil)
 	s.change(".goreleaser.yaml", "[ghcr.io/example/tiny]", "[quay.io/example/tiny]")
 	s.change("delivery.yaml", "at: ghcr.io/example/tiny,", "at: quay.io/example/tiny,")
 	s.change("app-chart/templates/deployment.yaml", "ghcr.io/example/tiny:", "quay.io/example/tiny:")
@@ -87,7 +87,7 @@ func TestReleaseToTwoRegistries(t *testing.T) {
 }
 
 func (s *stage) releaseAs(l logins) (*report.Report, error) {
-	s.t.Helper()
+	s.T.Helper()
 	l.docker(s)
 	releaser := s.releaser("0.2.0")
 	releaser.Registry = &oci.Registry{Keychain: l, Transport: s.Transport(), Backoff: remote.Backoff{Steps: 1}}
@@ -99,7 +99,7 @@ func TestTheBuilderMayPush(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	releaser := s.releaser("0.2.0")
-	releaser.BuilderRegistry = s.public()
+	releaser.BuilderRegistry = s.Anonymous()
 	_, err := releaser.Release(context.Background())
 	const want = "goreleaser, which does not read helm's credentials: no right to push to ghcr.io/example/tiny"
 	if failedStep(err) != "preflight" || !strings.Contains(err.Error(), want) {

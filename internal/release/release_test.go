@@ -17,6 +17,7 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/testkit"
 )
 
 func TestReleaseAndAgain(t *testing.T) {
@@ -84,7 +85,7 @@ func TestReleaseStops(t *testing.T) {
 		"the lock-step image is of another commit": {func(s *stage) { s.moveTag("example/engine", needed) },
 			"preflight", "its image was built from something else", outcome.Wrong},
 		"the lock-step repository has no tag": {func(s *stage) {
-			s.git(s.Forge.RepositoryDir("example/engine"), "update-ref", "-d", "refs/tags/"+needed)
+			s.Git(s.Forge.RepositoryDir("example/engine"), "update-ref", "-d", "refs/tags/"+needed)
 		},
 			"preflight", "git tag v0.2.0 of example/engine: example/engine has no such tag", outcome.Wrong},
 		"a referenced image is missing": {func(s *stage) { s.withhold("quay.io", "example/tool", "v1.4.0") },
@@ -112,7 +113,7 @@ func TestReleaseStops(t *testing.T) {
 		"an image without its commit": {func(s *stage) { s.change(".goreleaser.yaml", "revision: \"{{ .FullCommit }}\"", "revision: unknown") },
 			"check", `label org.opencontainers.image.revision of linux/amd64 is "unknown", want "`, outcome.Wrong},
 		"a declared image and no goreleaser configuration": {func(s *stage) {
-			s.git(s.clone.Dir, "rm", "--quiet", ".goreleaser.yaml")
+			s.Git(s.clone.Dir, "rm", "--quiet", ".goreleaser.yaml")
 			s.change("main.go", "tiny\")", "tiny \")")
 		}, "preflight", "declares the image ghcr.io/example/tiny, but goreleaser does not build it", outcome.Usage},
 		"an image without a declared platform": {func(s *stage) { s.change("delivery.yaml", "[linux/amd64]", "[linux/amd64, linux/s390x]") },
@@ -135,15 +136,15 @@ func TestReleaseStops(t *testing.T) {
 			})
 		}, "preflight", "looking for ghcr.io/example/charts/edge-chart: could not ask: ", outcome.Unchecked},
 		"an image that is not built": {func(s *stage) {
-			s.place("ghcr.io/example/tinier", "0.1.0", nil)
+			s.PushImage("ghcr.io/example/tinier", "0.1.0", nil)
 			s.change("delivery.yaml", "at: ghcr.io/example/tiny,", "at: ghcr.io/example/tinier,")
 		},
 			"preflight", "goreleaser builds the image ghcr.io/example/tiny, which delivery.yaml does not declare", outcome.Usage},
 		"a base image that is not there": {func(s *stage) {
 			base, err := oci.BaseImage()
-			s.must(err)
+			s.Must(err)
 			digest, err := base.Digest()
-			s.must(err)
+			s.Must(err)
 			s.change(".goreleaser.yaml", digest.Hex, strings.Repeat("0", len(digest.Hex)))
 		},
 			"preflight", "base_image", outcome.Wrong},
@@ -174,9 +175,9 @@ changelog:`)
 			"preflight", "no command no-such-command found on PATH", outcome.Usage},
 		"a stand-in where none is accepted": {func(s *stage) {
 			s.withhold("quay.io", "example/tool", "v1.4.0")
-			s.place("quay.io/example/tool", "v1.4.0", map[string]string{oci.KeyStandIn: "by a test"})
+			s.PushImage("quay.io/example/tool", "v1.4.0", map[string]string{oci.KeyStandIn: "by a test"})
 		}, "preflight", "which is a stand-in: by a test, want the real artifact", outcome.Wrong},
-		"a chart published with other bytes": {func(s *stage) { s.place("ghcr.io/example/charts/zeta-chart", "0.2.0", nil) },
+		"a chart published with other bytes": {func(s *stage) { s.PushImage("ghcr.io/example/charts/zeta-chart", "0.2.0", nil) },
 			"check", "is published already with other bytes: it is sha256:", outcome.Wrong},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -203,44 +204,44 @@ changelog:`)
 // nothingPushed checks that no manifest, tag or release was written by the requests from
 // before on.
 func (s *stage) nothingPushed(before int) {
-	s.t.Helper()
+	s.T.Helper()
 	for _, r := range s.Requests()[before:] {
 		// The check of the right to push begins an upload, and cancels it.
 		asks := strings.Contains(r.Path, "/blobs/uploads/") && (r.Method == http.MethodPost || r.Method == http.MethodDelete)
 		if r.Effect && !asks {
-			s.t.Errorf("%s %s%s, although the preflight failed", r.Method, r.Host, r.Path)
+			s.T.Errorf("%s %s%s, although the preflight failed", r.Method, r.Host, r.Path)
 		}
 	}
 }
 
 // withhold deletes an image from its registry.
 func (s *stage) withhold(host, repository, tag string) {
-	s.t.Helper()
-	s.must(s.Registry(host).DeleteManifest(repository, tag))
+	s.T.Helper()
+	s.Must(s.Registry(host).DeleteManifest(repository, tag))
 }
 
 // moveTag moves a tag to another commit, which is never allowed.
 func (s *stage) moveTag(repository, tag string) {
-	s.t.Helper()
+	s.T.Helper()
 	dir := s.Forge.RepositoryDir(repository)
-	other := s.git(dir, "commit-tree", "-m", "another", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
-	s.git(dir, "update-ref", "refs/tags/"+tag, other)
+	other := s.Git(dir, "commit-tree", "-m", "another", testkit.EmptyTree)
+	s.Git(dir, "update-ref", "refs/tags/"+tag, other)
 }
 
 // nothingPublic checks that no final name is visible, except the one that a case created.
 func (s *stage) nothingPublic() {
-	s.t.Helper()
+	s.T.Helper()
 	public := 0
 	for _, line := range strings.Split(s.state(), "\n") {
 		if strings.Contains(line, ":0.2.0 ") || strings.Contains(line, ":v0.2.0 ") || strings.Contains(line, "draft=false") {
 			public++
 		}
 	}
-	if public > 0 && !strings.Contains(s.t.Name(), "published_with_other_bytes") || public > 1 {
-		s.t.Errorf("public:\n%s", s.state())
+	if public > 0 && !strings.Contains(s.T.Name(), "published_with_other_bytes") || public > 1 {
+		s.T.Errorf("public:\n%s", s.state())
 	}
 	if n := len(s.Forge.Dispatches("example/consumer")); n > 0 {
-		s.t.Errorf("%d dispatches", n)
+		s.T.Errorf("%d dispatches", n)
 	}
 }
 
@@ -248,20 +249,20 @@ func (s *stage) nothingPublic() {
 func TestReleaseFromAForksClone(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.must(s.Forge.CreateRepository("somebody/tiny", forge.Repository{}))
-	s.git(s.clone.Dir, "remote", "set-url", "origin", "https://github.com/somebody/tiny")
-	s.git(s.clone.Dir, "config", "push.followTags", "true")
-	s.git(s.clone.Dir, "tag", "--annotate", "--message", "mine", "v77.0.0")
+	s.Must(s.Forge.CreateRepository("somebody/tiny", forge.Repository{}))
+	s.Git(s.clone.Dir, "remote", "set-url", "origin", "https://github.com/somebody/tiny")
+	s.Git(s.clone.Dir, "config", "push.followTags", "true")
+	s.Git(s.clone.Dir, "tag", "--annotate", "--message", "mine", "v77.0.0")
 	if _, err := s.release("0.2.0"); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := s.git(s.Forge.RepositoryDir(owned), "rev-parse", "v0.2.0^{commit}"), s.git(s.clone.Dir, "rev-parse", "HEAD"); got != want {
+	if got, want := s.Git(s.Forge.RepositoryDir(owned), "rev-parse", "v0.2.0^{commit}"), s.Git(s.clone.Dir, "rev-parse", "HEAD"); got != want {
 		t.Errorf("the tag is on %s, want %s", got, want)
 	}
-	if tags := s.git(s.Forge.RepositoryDir(owned), "tag", "--list"); tags != "v0.2.0" {
+	if tags := s.Git(s.Forge.RepositoryDir(owned), "tag", "--list"); tags != "v0.2.0" {
 		t.Errorf("tags %q, want only v0.2.0", tags)
 	}
-	if tags := s.git(s.Forge.RepositoryDir("somebody/tiny"), "tag", "--list"); tags != "" {
+	if tags := s.Git(s.Forge.RepositoryDir("somebody/tiny"), "tag", "--list"); tags != "" {
 		t.Errorf("the fork got the tags %q", tags)
 	}
 }
@@ -270,15 +271,15 @@ func TestReleaseFromAForksClone(t *testing.T) {
 func TestReleaseHoldsOnlyWhatIsCommitted(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.must(os.WriteFile(filepath.Join(s.clone.Dir, ".git", "info", "exclude"), []byte("*.local\n"), 0o644))
-	s.must(os.WriteFile(filepath.Join(s.clone.Dir, "app-chart", "secret.local"), []byte("secret"), 0o644))
+	s.Must(os.WriteFile(filepath.Join(s.clone.Dir, ".git", "info", "exclude"), []byte("*.local\n"), 0o644))
+	s.Must(os.WriteFile(filepath.Join(s.clone.Dir, "app-chart", "secret.local"), []byte("secret"), 0o644))
 	if _, err := s.release("0.2.0"); err != nil {
 		t.Fatal(err)
 	}
-	archive, err := s.registry().ChartArchive(context.Background(), "ghcr.io/example/charts/zeta-chart", "0.2.0")
-	s.must(err)
+	archive, err := s.OCI().ChartArchive(context.Background(), "ghcr.io/example/charts/zeta-chart", "0.2.0")
+	s.Must(err)
 	c, err := chart.LoadArchive("zeta-chart", archive)
-	s.must(err)
+	s.Must(err)
 	for _, f := range c.Files() {
 		if strings.Contains(f.Name, "local") {
 			t.Errorf("%s was published", f.Name)
@@ -312,20 +313,20 @@ func TestReleaseOfAPrivatePackage(t *testing.T) {
 func TestPublish(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	head := s.git(s.clone.Dir, "rev-parse", "HEAD")
+	head := s.Git(s.clone.Dir, "rev-parse", "HEAD")
 	_, err := s.releaser("0.2.0").Publish(context.Background())
 	if failedStep(err) != "preflight" || !strings.Contains(err.Error(), "has no tag v0.2.0: charts are published from a tag, so push it first") {
 		t.Errorf("without the tag: %v", err)
 	}
-	s.git(s.clone.Dir, "tag", "v0.2.0")
-	s.git(s.clone.Dir, "push", "--quiet", "origin", "v0.2.0")
-	s.place("ghcr.io/example/tiny", "0.2.0", map[string]string{oci.KeyRevision: "another"})
+	s.Git(s.clone.Dir, "tag", "v0.2.0")
+	s.Git(s.clone.Dir, "push", "--quiet", "origin", "v0.2.0")
+	s.PushImage("ghcr.io/example/tiny", "0.2.0", map[string]string{oci.KeyRevision: "another"})
 	_, err = s.releaser("0.2.0").Publish(context.Background())
 	if failedStep(err) != "stage" || !strings.Contains(err.Error(), `ghcr.io/example/tiny:0.2.0 with revision "another", want revision `+head) {
 		t.Errorf("with an image of another commit: %v", err)
 	}
 	s.withhold("ghcr.io", "example/tiny", "0.2.0")
-	s.place("ghcr.io/example/tiny", "0.2.0", map[string]string{oci.KeyRevision: head})
+	s.PushImage("ghcr.io/example/tiny", "0.2.0", map[string]string{oci.KeyRevision: head})
 	brief := s.releaser("0.2.0")
 	brief.Lookup.Brief = true // as the command does; its answers lack an image's labels
 	rep, err := brief.Publish(context.Background())

@@ -101,19 +101,19 @@ func signs(reference string) error {
 
 // signer returns the stand-in for cosign, and a function that returns its calls.
 func (s *stage) signer(how string) (release.Signer, func() []called) {
-	s.t.Helper()
-	notes := filepath.Join(s.t.TempDir(), "notes")
+	s.T.Helper()
+	notes := filepath.Join(s.T.TempDir(), "notes")
 	program, err := os.Executable()
-	s.must(err)
+	s.Must(err)
 	signer := release.Signer{Command: program, Env: append(slices.Clone(s.clone.Env), beCosign+"="+how, "NOTES="+notes)}
 	return signer, func() []called {
-		s.t.Helper()
+		s.T.Helper()
 		var calls []called
 		data, err := os.ReadFile(notes)
-		s.must(err)
+		s.Must(err)
 		for line := range strings.Lines(string(data)) {
 			var c called
-			s.must(json.Unmarshal([]byte(line), &c))
+			s.Must(json.Unmarshal([]byte(line), &c))
 			calls = append(calls, c)
 		}
 		return calls
@@ -150,7 +150,7 @@ func TestSignedByCosign(t *testing.T) {
 		return networktest.Fault{}
 	})
 	rep, err := releaser.Release(context.Background())
-	s.must(err)
+	s.Must(err)
 	s.Intercept(nil)
 	if got := did(rep, "sign"); !strings.HasPrefix(got, "cosign signed 3 artifacts by digest; not signed: ") ||
 		!strings.HasSuffix(got, "assets, which are in no registry") {
@@ -160,7 +160,7 @@ func TestSignedByCosign(t *testing.T) {
 	for _, a := range rep.Artifacts[:3] {
 		at := a.Name[:strings.LastIndex(a.Name, ":")]
 		want = append(want, at+"@"+a.Digest)
-		if bundles, err := s.registry().Bundles(context.Background(), at, a.Digest); err != nil || len(bundles) != 1 {
+		if bundles, err := s.OCI().Bundles(context.Background(), at, a.Digest); err != nil || len(bundles) != 1 {
 			t.Errorf("%s has %d signatures, %v, want 1", at, len(bundles), err)
 		}
 	}
@@ -227,7 +227,7 @@ func TestSubjects(t *testing.T) {
 	releaser := s.releaser("0.2.0")
 	releaser.Signer.Why = "for a reason"
 	rep, err := releaser.Release(context.Background())
-	s.must(err)
+	s.Must(err)
 	if got := did(rep, "sign"); got != "not signed: for a reason" {
 		t.Errorf("the step printed %q", got)
 	}
@@ -240,9 +240,9 @@ func TestSubjects(t *testing.T) {
 		want = append(want, strings.TrimPrefix(a.Digest, "sha256:")+"  "+name)
 	}
 	dir := t.TempDir()
-	s.must(rep.Write(dir))
+	s.Must(rep.Write(dir))
 	list, err := os.ReadFile(filepath.Join(dir, "subjects.txt"))
-	s.must(err)
+	s.Must(err)
 	got := strings.Split(strings.TrimSpace(string(list)), "\n")
 	slices.Sort(got)
 	slices.Sort(want)
@@ -256,13 +256,13 @@ func TestImmutableRelease(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	rep, err := s.release("0.2.0")
-	s.must(err)
+	s.Must(err)
 	if got := did(rep, "publish"); !strings.Contains(got, "; not immutable: for the next release, turn on ") {
 		t.Errorf("the step printed %q", got)
 	}
-	s.must(s.Forge.SetImmutable(owned, true))
+	s.Must(s.Forge.SetImmutable(owned, true))
 	rep, err = s.release("0.2.0")
-	s.must(err)
+	s.Must(err)
 	if got := did(rep, "publish"); !strings.Contains(got, "is already public; not immutable") {
 		t.Errorf("of a release that was already public, the step printed %q", got)
 	}
@@ -272,9 +272,9 @@ func TestImmutableRelease(t *testing.T) {
 func TestDeletedImmutableRelease(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.must(s.Forge.SetImmutable(owned, true))
+	s.Must(s.Forge.SetImmutable(owned, true))
 	rep, err := s.release("0.2.0")
-	s.must(err)
+	s.Must(err)
 	if got := did(rep, "publish"); !strings.HasSuffix(got, "; GitHub keeps it immutable") {
 		t.Errorf("the step printed %q", got)
 	}
@@ -298,13 +298,13 @@ func TestDeletedImmutableRelease(t *testing.T) {
 
 // deleteRelease deletes the release, as an owner can.
 func (s *stage) deleteRelease() {
-	s.t.Helper()
+	s.T.Helper()
 	for _, r := range s.releases() {
 		req, err := http.NewRequest(http.MethodDelete, fmt.Sprintf("https://api.github.com/repos/%s/releases/%d", owned, r.ID), nil)
-		s.must(err)
+		s.Must(err)
 		req.Header.Set("Authorization", "Bearer "+s.Token())
 		resp, err := (&http.Client{Transport: s.Transport()}).Do(req)
-		s.must(err)
-		s.must(resp.Body.Close())
+		s.Must(err)
+		s.Must(resp.Body.Close())
 	}
 }

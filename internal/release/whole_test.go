@@ -80,12 +80,12 @@ func newWhole(t *testing.T) *whole {
 	s := newStage(t)
 	w := &whole{stage: s, consumer: git.Repo{Dir: t.TempDir(), Env: s.clone.Env}, temp: t.TempDir()}
 	for name, text := range map[string]string{"delivery.yaml": declares, "values.yaml": names} {
-		s.must(os.WriteFile(filepath.Join(w.consumer.Dir, name), []byte(text), 0o644))
+		s.Must(os.WriteFile(filepath.Join(w.consumer.Dir, name), []byte(text), 0o644))
 	}
-	s.git(w.consumer.Dir, "init", "--quiet", "--initial-branch=main")
-	s.git(w.consumer.Dir, "add", ".")
+	s.Git(w.consumer.Dir, "init", "--quiet", "--initial-branch=main")
+	s.Git(w.consumer.Dir, "add", ".")
 	s.commit(w.consumer.Dir, "Begin")
-	s.git(w.consumer.Dir, "push", "--quiet", "https://github.com/"+consumer, "main")
+	s.Git(w.consumer.Dir, "push", "--quiet", "https://github.com/"+consumer, "main")
 	return w
 }
 
@@ -97,7 +97,7 @@ func (w *whole) ride() error {
 	}
 	for _, event := range w.Forge.Dispatches(consumer) {
 		var payload gh.Event
-		w.must(json.Unmarshal(event.ClientPayload, &payload))
+		w.Must(json.Unmarshal(event.ClientPayload, &payload))
 		if err := w.process(w.consumer.Dir, "bump", "--pull-request", "--", payload.Component, payload.Version); err != nil {
 			return err
 		}
@@ -108,13 +108,13 @@ func (w *whole) ride() error {
 // process runs ghhelper in a process group of its own.
 func (w *whole) process(dir string, args ...string) error {
 	path, err := program()
-	w.must(err)
+	w.Must(err)
 	cmd := exec.Command(path, args...)
 	cmd.Dir, cmd.Env = dir, slices.Concat(w.clone.Env, []string{"TMPDIR=" + w.temp}, w.extra)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out := new(strings.Builder)
 	cmd.Stdout, cmd.Stderr = out, out
-	w.must(cmd.Start())
+	w.Must(cmd.Start())
 	w.group.Store(int64(cmd.Process.Pid))
 	err = cmd.Wait()
 	w.output.WriteString(out.String())
@@ -164,10 +164,10 @@ func (w *whole) killAt(n int, when moment) (killed func() bool) {
 
 // end returns the state of the registries and GitHub, including the downstream.
 func (w *whole) end() string {
-	w.t.Helper()
+	w.T.Helper()
 	var b strings.Builder
 	b.WriteString(w.state())
-	fmt.Fprintln(&b, w.git(w.Forge.RepositoryDir(consumer), "for-each-ref", "--format=%(refname) %(tree) %(contents:subject)"))
+	fmt.Fprintln(&b, w.Git(w.Forge.RepositoryDir(consumer), "for-each-ref", "--format=%(refname) %(tree) %(contents:subject)"))
 	for _, p := range w.Forge.PullRequests(consumer) {
 		p.HeadSHA = "" // it depends on the time
 		fmt.Fprintf(&b, "%+v\n", p)
@@ -241,19 +241,19 @@ func forms(token string) []string {
 // noSecret checks that the token was not printed, written or left behind. A killed process
 // leaves the most files.
 func (w *whole) noSecret() {
-	w.t.Helper()
+	w.T.Helper()
 	searched := 0
 	search := func(name string, data []byte) {
 		searched++
 		for _, form := range forms(w.Token()) {
 			if i := bytes.Index(data, []byte(form)); i >= 0 {
-				w.t.Errorf("%s contains the token: …%s…", name, data[max(0, i-80):i])
+				w.T.Errorf("%s contains the token: …%s…", name, data[max(0, i-80):i])
 			}
 		}
 	}
 	search("the output", []byte(w.output.String()))
 	for _, dir := range []string{w.temp, w.clone.Dir, w.consumer.Dir} {
-		w.must(filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		w.Must(filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || !entry.Type().IsRegular() {
 				return err
 			}
@@ -266,7 +266,7 @@ func (w *whole) noSecret() {
 		search("the pull request", []byte(p.Title+p.Body+strings.Join(p.Comments, "")))
 	}
 	if searched < 50 {
-		w.t.Fatalf("only %d texts were searched", searched)
+		w.T.Fatalf("only %d texts were searched", searched)
 	}
 }
 
@@ -287,7 +287,7 @@ func TestTheTokenIsNotRevealed(t *testing.T) {
 		w := newWhole(t)
 		w.extra = append(traces, "GITHUB_ACTIONS=true",
 			"GITHUB_STEP_SUMMARY="+filepath.Join(w.temp, "summary.md"), "GITHUB_OUTPUT="+filepath.Join(w.temp, "output"))
-		w.must(w.ride())
+		w.Must(w.ride())
 		w.noSecret()
 	})
 	for _, host := range []string{"github.com", "api.github.com", "ghcr.io", "uploads.github.com"} {

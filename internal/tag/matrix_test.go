@@ -22,7 +22,7 @@ func TestTagsWhateverFails(t *testing.T) {
 			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: fmt.Sprintf("check %d", i), Conclusion: "success"})
 		}
 		return faults.Trial{
-			Network: s.Network, State: func() string { return kinds(s) }, Folders: []string{s.clone.Dir},
+			Network: s.Network.Network, State: func() string { return kinds(s) }, Folders: []string{s.clone.Dir},
 			Run: func() error {
 				_, err := s.tag("0.2.0")
 				return err
@@ -35,7 +35,7 @@ func TestTagsWhateverFails(t *testing.T) {
 func TestTagsUnderAnotherName(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.must(s.Forge.Rename(owned, "elsewhere/renamed"))
+	s.Must(s.Forge.Rename(owned, "elsewhere/renamed"))
 	for range 2 {
 		if made, err := s.tag("0.2.0"); err != nil || made.Commit != s.head() {
 			t.Fatalf("made %+v, %v", made, err)
@@ -55,7 +55,7 @@ func TestTagsWhereReadsLag(t *testing.T) {
 	}
 	for reads := range 4 {
 		s := newStage(t)
-		s.Network.Forge.SetLag(forge.Lag{Reads: reads})
+		s.Forge.SetLag(forge.Lag{Reads: reads})
 		for range 3 {
 			if made, err := s.tag("0.2.0"); err != nil || made.Commit != s.head() {
 				t.Errorf("%d reads behind: made %+v, %v", reads, made, err)

@@ -202,7 +202,7 @@ func releaseBranch(tags ...string) func(*stage) {
 func TestNoRightToTag(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.must(s.Forge.CreateRepository("example/closed", forge.Repository{Rights: "read"}))
+	s.Must(s.Forge.CreateRepository("example/closed", forge.Repository{Rights: "read"}))
 	s.commit("delivery.yaml", strings.Replace(declared, "repository: example/tiny", "repository: example/closed", 1))
 	s.git("push", "--quiet", "origin", "main")
 	_, err := s.tag("0.2.0")

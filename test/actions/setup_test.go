@@ -70,12 +70,7 @@ type setup struct {
 
 func newSetup(t *testing.T) *setup {
 	t.Helper()
-	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{})
-	testkit.Must(t, err)
-	t.Cleanup(func() { w.Close() })
-	for _, repository := range []string{prebuiltRepository, "someone/app"} {
-		testkit.Must(t, w.Forge.CreateRepository(repository, forge.Repository{}))
-	}
+	w := testkit.Start(t, network.Options{}, prebuiltRepository, "someone/app").Network
 	token, err := w.Forge.AddToken(forge.Token{Kind: forge.WorkflowToken, Repositories: map[string]forge.Permissions{"someone/app": {"contents": "read"}}})
 	testkit.Must(t, err)
 	s := &setup{newRunner(t), w, sourceHash(t, root), runtime.GOOS + "-" + runtime.GOARCH, token, filepath.Join(t.TempDir(), "trusted_root.jsonl"), t.TempDir(), os.Getenv("PATH")}

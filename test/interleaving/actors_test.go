@@ -227,6 +227,6 @@ func (w *wood) push(tree tree, branch string) error {
 }
 
 func (w *wood) has(tree tree, branch string) bool {
-	_, err := w.bare(tree).Run(w.t.Context(), "rev-parse", "--verify", "--quiet", "refs/heads/"+branch)
+	_, err := w.bare(tree).Run(w.T.Context(), "rev-parse", "--verify", "--quiet", "refs/heads/"+branch)
 	return err == nil
 }

@@ -77,7 +77,7 @@ func TestInterleavings(t *testing.T) {
 
 // round has some actors begin at once, and runs until all have come to an end.
 func (w *wood) round(round int) {
-	w.t.Helper()
+	w.T.Helper()
 	chance := draw(w.seed, round)
 	w.clock.Add(60)
 	w.byHand(chance)
@@ -88,7 +88,7 @@ func (w *wood) round(round int) {
 	}
 	tasks := w.tasks(chance)
 	w.Forge.SetLag(lag)
-	w.t.Logf("round %d: %v, calm=%t, lag=%d", round, tasks, calm, lag.Reads)
+	w.T.Logf("round %d: %v, calm=%t, lag=%d", round, tasks, calm, lag.Reads)
 	w.run(round, tasks, calm, lag == forge.Lag{})
 	w.Forge.SetLag(forge.Lag{})
 	w.report(fmt.Sprintf("after round %d", round), nil, w.check())
@@ -101,13 +101,13 @@ func (w *wood) sortUnfinished() {
 }
 
 func (w *wood) run(round int, tasks []task, calm, prompt bool) {
-	w.t.Helper()
-	s := newSchedule(w.Network, calm, w.count, w.seed, round)
+	w.T.Helper()
+	s := newSchedule(w.Network.Network, calm, w.count, w.seed, round)
 	var all sync.WaitGroup
 	begin := make(chan struct{})
 	for i, k := range tasks {
 		name := fmt.Sprintf("%s%d-%d", actorPrefix, round, i)
-		ctx, cancel := context.WithCancel(w.t.Context())
+		ctx, cancel := context.WithCancel(w.T.Context())
 		s.enter(name, cancel)
 		all.Go(func() {
 			defer cancel()
@@ -120,13 +120,13 @@ func (w *wood) run(round int, tasks []task, calm, prompt bool) {
 	close(begin)
 	all.Wait()
 	s.close()
-	w.t.Logf("%d requests took turns", s.turn)
+	w.T.Logf("%d requests took turns", s.turn)
 }
 
 // ended looks at the world after an actor has come to its end, and before
 // anybody else goes on.
 func (w *wood) ended(s *schedule, name string, k task, err error, died, undisturbed bool) {
-	w.t.Logf("%s, %s: %v (died: %t)", name, k, err, died)
+	w.T.Logf("%s, %s: %v (died: %t)", name, k, err, died)
 	// Others go on beside an actor that has died, and what they meet may take a host from under the look.
 	if falls, up := s.hosts(); up {
 		broken := w.check()
@@ -169,7 +169,7 @@ func (w *wood) report(when string, s *schedule, broken []string) {
 		trace = slices.Clone(s.trace)
 		s.mu.Unlock()
 	}
-	w.t.Errorf("seed %d: %s:\n%s\n%s", w.seed, when, strings.Join(broken, "\n"), strings.Join(trace, "\n"))
+	w.T.Errorf("seed %d: %s:\n%s\n%s", w.seed, when, strings.Join(broken, "\n"), strings.Join(trace, "\n"))
 }
 
 // mayFail tells whether a task may come to this end where the world works: by
@@ -196,7 +196,7 @@ func (w *wood) mayFail(k task, err error) bool {
 // tasks are what is done in a round, by two or three: mostly all about one
 // repository, and often the very same thing.
 func (w *wood) tasks(chance *rand.Rand) []task {
-	w.t.Helper()
+	w.T.Helper()
 	n := 2 + chance.IntN(2)
 	focus := chance.IntN(len(trees) + 2) // beyond them is none
 	at := func() tree {
@@ -214,7 +214,7 @@ func (w *wood) tasks(chance *rand.Rand) []task {
 
 // rivals are two who are in each other's way, or none.
 func (w *wood) rivals(chance *rand.Rand, tree tree) []task {
-	w.t.Helper()
+	w.T.Helper()
 	told := func() task { return task{does: receives, tree: tree, version: w.told(chance, tree)} }
 	switch chance.IntN(6) {
 	case 0:
@@ -231,7 +231,7 @@ func (w *wood) rivals(chance *rand.Rand, tree tree) []task {
 // task is what is done about a repository: what has stopped half way before, or
 // something new.
 func (w *wood) task(chance *rand.Rand, tree tree) task {
-	w.t.Helper()
+	w.T.Helper()
 	w.sortUnfinished()
 	if n := len(w.unfinished); n > 0 && chance.IntN(3) == 0 {
 		i := chance.IntN(n)
@@ -251,7 +251,7 @@ func (w *wood) task(chance *rand.Rand, tree tree) task {
 // byPeople is what people do: where there is a proposal, mostly, since nothing
 // else of theirs is in anybody's way.
 func (w *wood) byPeople(chance *rand.Rand, tree tree) task {
-	w.t.Helper()
+	w.T.Helper()
 	if !w.has(tree, tree.branch()) {
 		for _, other := range trees {
 			if w.has(other, other.branch()) {
@@ -264,9 +264,9 @@ func (w *wood) byPeople(chance *rand.Rand, tree tree) task {
 
 // placed is a task with what it releases as of now.
 func (w *wood) placed(k task) task {
-	w.t.Helper()
+	w.T.Helper()
 	refs, err := w.refs(k.tree)
-	w.must(err)
+	w.Must(err)
 	k.on = "main"
 	if k.late {
 		k.on = "main~1"
@@ -278,15 +278,15 @@ func (w *wood) placed(k task) task {
 }
 
 func (w *wood) versions(tree tree) []ref.Version {
-	w.t.Helper()
+	w.T.Helper()
 	refs, err := w.refs(tree)
-	w.must(err)
+	w.Must(err)
 	return refs.versions()
 }
 
 // next is the version after the newest: a release, or a prerelease.
 func (w *wood) next(chance *rand.Rand, tree tree) string {
-	w.t.Helper()
+	w.T.Helper()
 	all := w.versions(tree)
 	newest := all[len(all)-1]
 	core, candidate, pre := strings.Cut(newest.String(), "-rc")
@@ -306,12 +306,12 @@ func (w *wood) next(chance *rand.Rand, tree tree) string {
 // told is the version of which a repository is told: mostly the last one that it
 // was sent, and at times an old one, or one that is not released, or not yet.
 func (w *wood) told(chance *rand.Rand, tree tree) string {
-	w.t.Helper()
+	w.T.Helper()
 	upstream := named(tree.pins)
 	var sent []string
 	for _, d := range w.Forge.Dispatches(tree.repository()) {
 		var payload struct{ Version string }
-		w.must(json.Unmarshal(d.ClientPayload, &payload))
+		w.Must(json.Unmarshal(d.ClientPayload, &payload))
 		sent = append(sent, payload.Version)
 	}
 	all := w.versions(upstream)
@@ -329,7 +329,7 @@ func (w *wood) told(chance *rand.Rand, tree tree) string {
 // byHand has somebody push something by the name of the next version, at times,
 // and while nobody else does anything.
 func (w *wood) byHand(chance *rand.Rand) {
-	w.t.Helper()
+	w.T.Helper()
 	if chance.IntN(20) > 0 {
 		return
 	}
@@ -337,7 +337,7 @@ func (w *wood) byHand(chance *rand.Rand) {
 	version := w.next(chance, tree)
 	name := tree.at() + ":" + tree.tagOf(version)
 	charts, err := w.published(tree)
-	w.must(err)
+	w.Must(err)
 	if _, there := charts[name]; !there {
 		w.pushChart(tree, version, "by hand")
 		w.count.add("person: pushes a chart by hand")
@@ -348,20 +348,20 @@ func (w *wood) byHand(chance *rand.Rand) {
 // is left to be done: all that was begun is whole then, and once more changes
 // nothing.
 func (w *wood) rest() {
-	w.t.Helper()
+	w.T.Helper()
 	w.again(perWorld)
 	w.whole()
 	before := w.state()
 	w.again(perWorld + 100)
 	if diff := cmp.Diff(before, w.state()); diff != "" {
-		w.t.Errorf("seed %d: what was done is done again (-before +after):\n%s", w.seed, diff)
+		w.T.Errorf("seed %d: what was done is done again (-before +after):\n%s", w.seed, diff)
 	}
 }
 
 // again does, one after the other, what was not finished, and what is the last
 // of each.
 func (w *wood) again(round int) {
-	w.t.Helper()
+	w.T.Helper()
 	alone := func(k task) {
 		w.clock.Add(60)
 		w.run(round, []task{w.placed(k)}, true, true)
@@ -382,20 +382,20 @@ func (w *wood) again(round int) {
 		alone(task{does: receives, tree: tree, version: ref.Newest(w.versions(named(tree.pins))).String()})
 	}
 	if len(w.unfinished) > 0 {
-		w.t.Errorf("seed %d: nothing went wrong, and these were not finished: %v", w.seed, w.unfinished)
+		w.T.Errorf("seed %d: nothing went wrong, and these were not finished: %v", w.seed, w.unfinished)
 	}
 }
 
 // whole: each version that was tagged is published, unless somebody was there
 // before.
 func (w *wood) whole() {
-	w.t.Helper()
+	w.T.Helper()
 	for _, tree := range trees {
 		charts, err := w.published(tree)
-		w.must(err)
+		w.Must(err)
 		for _, v := range w.versions(tree) {
 			if name := tree.at() + ":" + tree.tagOf(v.String()); charts[name] == "" {
-				w.t.Errorf("seed %d: %s has tag %s, and %s is not there", w.seed, tree.repository(), v.Tag(), name)
+				w.T.Errorf("seed %d: %s has tag %s, and %s is not there", w.seed, tree.repository(), v.Tag(), name)
 			}
 		}
 	}

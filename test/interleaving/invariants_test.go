@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
@@ -132,7 +131,7 @@ func (w *wood) published(tree tree) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := []remote.Option{remote.WithTransport(w.Transport()), remote.WithAuth(&authn.Basic{Username: "x", Password: w.Token()})}
+	options := w.Remote()
 	puller, err := remote.NewPuller(options...)
 	if err != nil {
 		return nil, err
@@ -229,13 +228,13 @@ func (w *wood) mainWorks(tree tree, all map[string]refs) []string {
 
 // state is all that anybody can see of the world.
 func (w *wood) state() string {
-	w.t.Helper()
+	w.T.Helper()
 	var b strings.Builder
 	for _, tree := range trees {
 		refs, err := w.refs(tree)
-		w.must(err)
+		w.Must(err)
 		charts, err := w.published(tree)
-		w.must(err)
+		w.Must(err)
 		for _, all := range []map[string]string{refs, charts} {
 			for _, name := range slices.Sorted(maps.Keys(all)) {
 				fmt.Fprintln(&b, tree.name, name, all[name])

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,15 +16,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
-	"github.com/kubestellar/actions/internal/chart"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/rehearsal/network"
-	"github.com/kubestellar/actions/test/networktest"
-	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -96,9 +92,7 @@ jobs: {}
 
 // wood is a world with the three repositories, and what is remembered of it.
 type wood struct {
-	*networktest.Network
-	t     *testing.T
-	dir   string
+	*testkit.Network
 	seed  int64
 	clock atomic.Int64 // seconds; it stands still within a round, since commits bear it
 	seen  seen
@@ -115,14 +109,9 @@ const begin = 1_800_000_000 // in 2027
 
 func newWood(t *testing.T, seed int64, count *counts) *wood {
 	t.Helper()
-	dir := t.TempDir()
-	w := &wood{t: t, dir: dir, seed: seed, count: count, seen: newSeen(), taken: map[string]bool{}}
+	w := &wood{seed: seed, count: count, seen: newSeen(), taken: map[string]bool{}}
 	w.clock.Store(begin)
-	var err error
-	w.Network, err = networktest.Start(filepath.Join(dir, "world"), network.Options{Now: w.now})
-	w.must(err)
-	t.Cleanup(func() { w.Close() })
-	w.Observe(contract.Hold(t))
+	w.Network = testkit.Start(t, network.Options{Now: w.now})
 	for _, tree := range trees {
 		w.plant(tree)
 	}
@@ -131,48 +120,35 @@ func newWood(t *testing.T, seed int64, count *counts) *wood {
 
 func (w *wood) now() time.Time { return time.Unix(w.clock.Load(), 0) }
 
-func (w *wood) must(err error) {
-	w.t.Helper()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
 // plant makes a repository whose first versions are released.
 func (w *wood) plant(tree tree) {
-	w.t.Helper()
-	w.must(w.Forge.CreateRepository(tree.repository(), forge.Repository{}))
+	w.T.Helper()
+	w.Must(w.Forge.CreateRepository(tree.repository(), forge.Repository{}))
 	bare := w.bare(tree)
-	empty, err := bare.Run(w.t.Context(), "commit-tree", "-m", "Begin", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
-	w.must(err)
+	empty, err := bare.Run(w.T.Context(), "commit-tree", "-m", "Begin", testkit.EmptyTree)
+	w.Must(err)
 	var files []git.File
 	for name, text := range tree.files() {
 		files = append(files, git.File{Name: name, Data: []byte(text)})
 	}
-	first, err := bare.CommitFiles(w.t.Context(), empty, "Grow", files)
-	w.must(err)
-	second, err := bare.CommitFiles(w.t.Context(), first, "Say what it is", []git.File{{Name: "README.md", Data: []byte("A tree.\n")}})
-	w.must(err)
-	_, err = bare.Run(w.t.Context(), "update-ref", "refs/heads/main", second)
-	w.must(err)
+	first, err := bare.CommitFiles(w.T.Context(), empty, "Grow", files)
+	w.Must(err)
+	second, err := bare.CommitFiles(w.T.Context(), first, "Say what it is", []git.File{{Name: "README.md", Data: []byte("A tree.\n")}})
+	w.Must(err)
+	_, err = bare.Run(w.T.Context(), "update-ref", "refs/heads/main", second)
+	w.Must(err)
 	for _, version := range append([]string{tree.first}, tree.more...) {
-		_, err := bare.Run(w.t.Context(), "update-ref", "refs/tags/v"+version, first)
-		w.must(err)
+		_, err := bare.Run(w.T.Context(), "update-ref", "refs/tags/v"+version, first)
+		w.Must(err)
 		w.pushChart(tree, version, "from before there was a release process")
 	}
 }
 
 // pushChart pushes a chart as people do by hand.
 func (w *wood) pushChart(tree tree, version, description string) {
-	w.t.Helper()
-	c, err := chart.LoadFS(fstest.MapFS{"Chart.yaml": {Data: fmt.Appendf(nil, "apiVersion: v2\nname: %s-chart\nversion: %s\ndescription: %s\n", tree.name, tree.tagOf(version), description)}}, ".")
-	w.must(err)
-	archive, err := c.Package(time.Unix(0, 0))
-	w.must(err)
-	image, err := oci.ChartImage(archive, c.Metadata(), nil)
-	w.must(err)
-	_, err = w.registry("").PushImage(w.t.Context(), tree.at(), tree.tagOf(version), image)
-	w.must(err)
+	w.T.Helper()
+	text := fmt.Sprintf("apiVersion: v2\nname: %s-chart\nversion: %s\ndescription: %s\n", tree.name, tree.tagOf(version), description)
+	w.PushChart(tree.at(), tree.tagOf(version), fstest.MapFS{"Chart.yaml": {Data: []byte(text)}}, nil)
 	w.taken[tree.at()+":"+tree.tagOf(version)] = true
 }
 
@@ -227,7 +203,7 @@ func (w *wood) forge(name string) (*gh.Client, error) {
 // clone is a clone of a repository, as a job of a workflow begins with, at some
 // commit. It takes no request: what it holds is what the round began with.
 func (w *wood) clone(ctx context.Context, name string, tree tree, at string) (git.Repo, func(), error) {
-	dir, err := os.MkdirTemp(w.dir, "clone-*")
+	dir, err := os.MkdirTemp(w.Dir, "clone-*")
 	if err != nil {
 		return git.Repo{}, nil, err
 	}

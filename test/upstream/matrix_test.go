@@ -21,7 +21,7 @@ func TestProposesWhateverFails(t *testing.T) {
 			faults.Matrix(t, os.Getenv("FAULTS") == "all", func(t *testing.T) faults.Trial {
 				d := newDownstream(t, pulls)
 				stage.before(d)
-				return faults.Trial{Network: d.Network, State: d.state, Folders: []string{d.work.Dir}, Run: func() error {
+				return faults.Trial{Network: d.Network.Network, State: d.state, Folders: []string{d.work.Dir}, Run: func() error {
 					_, err := d.propose("1.3.0")
 					return err
 				}}
@@ -66,7 +66,7 @@ func TestProposesUnderAnotherName(t *testing.T) {
 
 func (d *downstream) rename(to string) {
 	d.t.Helper()
-	d.mustDo(d.Forge.Rename(us, to))
+	d.Must(d.Forge.Rename(us, to))
 	d.name = to
 }
 

@@ -69,11 +69,7 @@ func (s *stage) downstream(t *testing.T, files map[string]string) *downstream {
 
 func (d *downstream) run(in git.Repo, args ...string) string {
 	d.t.Helper()
-	out, err := in.Run(d.t.Context(), args...)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	return out
+	return testkit.Git(d.t, in, args...)
 }
 
 // commit pushes files to main, as somebody with a clone would; .sh files are
@@ -204,7 +200,7 @@ func TestDeclaredByMain(t *testing.T) {
 	testkit.Must(t, err)
 	late := decide.Move{Component: "late", Version: v}
 	checksOut := func(d *downstream, text string) { // leaves main as it is
-		d.mustDo(os.WriteFile(d.work.Dir+"/delivery.yaml", []byte(text), 0o644))
+		d.Must(os.WriteFile(d.work.Dir+"/delivery.yaml", []byte(text), 0o644))
 		d.run(d.work, "commit", "--quiet", "--all", "--message", "not pushed")
 	}
 	t.Run("a component that only main declares", func(t *testing.T) {
@@ -323,7 +319,7 @@ func TestPeoplesCommitsStay(t *testing.T) {
 		"a commit": func(d *downstream) {
 			d.pushes("fix", map[string]string{"fix.txt": "by hand\n"})
 		},
-		"a comment": func(d *downstream) { d.mustDo(d.Person("ada").Comment(us, 1, "why?")) },
+		"a comment": func(d *downstream) { d.Must(d.Person("ada").Comment(us, 1, "why?")) },
 		"an amended commit": func(d *downstream) {
 			tree := d.bare("rev-parse", branch+"^{tree}")
 			message := strings.Replace(d.bare("show", "--no-patch", "--format=%B", branch), "✨", "🌱", 1)
@@ -375,17 +371,10 @@ func TestPeoplesCommitsStay(t *testing.T) {
 	}
 }
 
-func (d *downstream) mustDo(err error) {
-	d.t.Helper()
-	if err != nil {
-		d.t.Fatal(err)
-	}
-}
-
 func (d *downstream) pushes(message string, files map[string]string) {
 	d.t.Helper()
 	_, err := d.Person("ada").Push(us, branch, message, files)
-	d.mustDo(err)
+	d.Must(err)
 }
 
 // Bots talk; that is not people.
@@ -394,8 +383,8 @@ func TestBotsDoNotCount(t *testing.T) {
 	d := newDownstream(t, pulls)
 	d.must("1.2.4", bump.Opened)
 	forge, err := gh.New(gh.Options{Token: d.Token(), Transport: d.Transport()})
-	d.mustDo(err)
-	d.mustDo(forge.AddLabels(t.Context(), us, 1, []string{"more"}))
+	d.Must(err)
+	d.Must(forge.AddLabels(t.Context(), us, 1, []string{"more"}))
 	req := strings.NewReader(`{"body":"a check has passed"}`)
 	d.post("/repos/"+us+"/issues/1/comments", req)
 	since := len(d.Requests())
@@ -616,7 +605,7 @@ func TestClosedByPeople(t *testing.T) {
 	t.Parallel()
 	d := newDownstream(t, pulls)
 	d.must("1.2.4", bump.Opened)
-	d.mustDo(d.Person("ada").Close(us, 1))
+	d.Must(d.Person("ada").Close(us, 1))
 	if done := d.must("1.2.4", bump.Nothing); !strings.Contains(done.Because, "pull request 1 proposed the same, and was closed") {
 		t.Error(done.Because)
 	}
@@ -628,7 +617,7 @@ func TestAfterTheMerge(t *testing.T) {
 	t.Parallel()
 	d := newDownstream(t, pulls)
 	d.must("1.2.4", bump.Opened)
-	d.mustDo(d.Person("ada").Merge(us, 1))
+	d.Must(d.Person("ada").Merge(us, 1))
 	d.must("1.2.4", bump.Nothing)
 	d.must("1.3.0", bump.Opened)
 	if all := d.Forge.PullRequests(d.name); len(all) != 2 || !all[0].Merged || d.bare("rev-list", "--count", "main.."+branch) != "1" {
@@ -645,7 +634,7 @@ func TestMergedMeanwhile(t *testing.T) {
 	var once sync.Once
 	d.Intercept(func(r networktest.Request) networktest.Fault {
 		if strings.HasSuffix(r.Path, "/pulls") {
-			once.Do(func() { d.mustDo(d.Person("ada").Merge(us, 1)) })
+			once.Do(func() { d.Must(d.Person("ada").Merge(us, 1)) })
 		}
 		return networktest.Fault{}
 	})
@@ -763,8 +752,8 @@ func (d *downstream) post(path string, body *strings.Reader) {
 	d.t.Helper()
 	data := new(bytes.Buffer)
 	_, err := data.ReadFrom(body)
-	d.mustDo(err)
-	d.mustDo(postJSON(d.t.Context(), d.Network, path, data.Bytes()))
+	d.Must(err)
+	d.Must(postJSON(d.t.Context(), d.Network.Network, path, data.Bytes()))
 }
 
 var errStatus = errors.New("unexpected status")

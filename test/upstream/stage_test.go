@@ -6,7 +6,6 @@ import (
 	"context"
 	"math/rand"
 	"os"
-	"path/filepath"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -19,11 +18,8 @@ import (
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/lookup"
 	"github.com/kubestellar/actions/internal/oci"
-	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/internal/verify"
-	"github.com/kubestellar/actions/test/networktest"
-	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -40,7 +36,7 @@ components:
 
 // stage is a world in which o/up has released 1.2.3: image, chart and files.
 type stage struct {
-	*networktest.Network
+	*testkit.Network
 	registry    *oci.Registry
 	commit      string
 	digest      string // of the image
@@ -54,32 +50,17 @@ func newStage(t *testing.T) *stage {
 // newStageAt is newStage with a clock.
 func newStageAt(t *testing.T, now func() time.Time) *stage {
 	t.Helper()
-	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{Now: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Observe(contract.Hold(t))
-	t.Cleanup(func() { w.Close() })
-	s := &stage{Network: w, registry: &oci.Registry{Transport: w.Transport(),
-		Keychain: testkit.Login(w.Token())}}
-	for _, name := range []string{"o/up", "o/us"} {
-		if err := w.Forge.CreateRepository(name, forge.Repository{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	repo := s.git(w.Forge.RepositoryDir("o/up"))
-	empty, err := repo.Run(t.Context(), "commit-tree", "-m", "first", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.commit, err = repo.CommitFiles(t.Context(), empty, "files", []git.File{{Name: "docs/guide.md", Data: []byte("x\n")}, {Name: "install.sh", Data: []byte("x\n")}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := &stage{Network: testkit.Start(t, network.Options{Now: now}, "o/up", us)}
+	s.registry = s.OCI()
+	repo := s.git(s.Forge.RepositoryDir("o/up"))
+	empty := testkit.Git(t, repo, "commit-tree", "-m", "first", testkit.EmptyTree)
+	var err error
+	s.commit, err = repo.CommitFiles(t.Context(), empty, "files", []git.File{
+		{Name: "docs/guide.md", Data: []byte("x\n")}, {Name: "install.sh", Data: []byte("x\n")},
+	})
+	s.Must(err)
 	for _, ref := range []string{"refs/heads/main", "refs/heads/release-1.2.3", "refs/tags/v1.2.3"} {
-		if _, err := repo.Run(t.Context(), "update-ref", ref, s.commit); err != nil {
-			t.Fatal(err)
-		}
+		testkit.Git(t, repo, "update-ref", ref, s.commit)
 	}
 	s.digest = s.image(t, "1.2.3")
 	s.chartDigest = s.chart(t, "v1.2.3", "ghcr.io/o/up:1.2.3")

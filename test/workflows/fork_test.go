@@ -20,7 +20,7 @@ func TestAForksPullRequest(t *testing.T) {
 		{"one that names what is not there", "0.2.0-rc99", false, "::error"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o.t = t
+			o.T = t
 			sha := o.forked("scripts/load-more.sh", "kind load docker-image ghcr.io/kubestellar/ocm-status-addon:"+c.version+"\n")
 			before, requests := o.state(), len(o.Requests())
 			for _, occasion := range o.proposed(core, 77, sha, true) {
@@ -41,9 +41,9 @@ func TestAForksPullRequest(t *testing.T) {
 // forked is a commit on main with one file more, which no branch of the repository holds, as that
 // of a fork's pull request.
 func (o *organisation) forked(name, text string) string {
-	o.t.Helper()
+	o.T.Helper()
 	dir := o.clone(core, "main")
-	o.must(writeFile(dir, name, text))
+	o.Must(writeFile(dir, name, text))
 	o.git(dir, "add", "--all")
 	o.git(dir, "commit", "--quiet", "--message", "Load more")
 	o.git(dir, "push", "--quiet", "--force", "origin", "HEAD:refs/pull/77/head")

@@ -66,7 +66,7 @@ var classes = map[string]func(right, touch string) any{
 // the same harness, what is right does its work.
 func TestHostileEvents(t *testing.T) {
 	o := newOrganisation(t)
-	pwned := filepath.Join(o.dir, "pwned")
+	pwned := filepath.Join(o.Dir, "pwned")
 	before, requests := o.state(), len(o.Requests())
 	t.Run("events", func(t *testing.T) {
 		for field, set := range fields {
@@ -88,7 +88,7 @@ func TestHostileEvents(t *testing.T) {
 		t.Errorf("a command has run: %q, %v", found, err)
 	}
 	t.Run("control", func(t *testing.T) {
-		o.t = t
+		o.T = t
 		c := o.event("repository_dispatch")
 		setIn(&c, "client_payload", "repository", osa)
 		o.released(osa, "0.2.0-rc11")
@@ -137,7 +137,7 @@ func (o *organisation) hostile(t *testing.T, name, event string, set func(*occas
 	t.Run(name, func(t *testing.T) {
 		t.Parallel()
 		mine := *o
-		mine.t = t
+		mine.T = t
 		c := mine.event(event)
 		c.payload = maps.Clone(c.payload)
 		set(&c)

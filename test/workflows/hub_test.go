@@ -39,7 +39,7 @@ func (h *hub) since(n int) []outcome {
 
 // settle starts what tags and pull requests start, until all has ended.
 func (o *organisation) settle() {
-	o.t.Helper()
+	o.T.Helper()
 	for {
 		o.await()
 		news := slices.Concat(o.newTags(), o.newPulls())
@@ -134,7 +134,7 @@ type job struct {
 type permissions map[string]string
 
 func (o *organisation) workflows(repository, commit string) []workflow {
-	o.t.Helper()
+	o.T.Helper()
 	var all []workflow
 	names := o.git(o.Forge.RepositoryDir(repository), "ls-tree", "--name-only", commit, ".github/workflows/")
 	for name := range strings.FieldsSeq(names) {
@@ -144,10 +144,10 @@ func (o *organisation) workflows(repository, commit string) []workflow {
 }
 
 func (o *organisation) workflow(repository, commit, name string) workflow {
-	o.t.Helper()
+	o.T.Helper()
 	w, err := parseWorkflow(o.file(repository, commit, name))
 	if err != nil {
-		o.t.Fatalf("%s of %s: %v", name, repository, err)
+		o.T.Fatalf("%s of %s: %v", name, repository, err)
 	}
 	w.path = name
 	return w
@@ -183,7 +183,7 @@ func (w workflow) takesTag(tag string) bool {
 // jobToken is the GITHUB_TOKEN of a run: what its jobs ask for, of which act knows nothing. One
 // token has to do for all jobs of a run. A fork's reads, whatever is asked for.
 func (o *organisation) jobToken(c occasion, work string) string {
-	o.t.Helper()
+	o.T.Helper()
 	given := forge.Permissions{}
 	for name, j := range o.workflow(c.repository, c.sha, c.workflow).Jobs {
 		for permission, level := range o.granted(c, name, j) {
@@ -196,14 +196,14 @@ func (o *organisation) jobToken(c occasion, work string) string {
 		}
 	}
 	token, err := o.Forge.AddToken(forge.Token{Kind: forge.WorkflowToken, Repositories: map[string]forge.Permissions{c.repository: given}})
-	o.must(err)
+	o.Must(err)
 	return token
 }
 
 // granted is what a job may; where it calls a workflow, what the jobs there ask for. GitHub starts
 // no workflow that asks for more than its caller has.
 func (o *organisation) granted(c occasion, name string, j job) permissions {
-	o.t.Helper()
+	o.T.Helper()
 	if j.Uses == "" {
 		return j.Permissions
 	}
@@ -220,7 +220,7 @@ func (o *organisation) granted(c occasion, name string, j job) permissions {
 	}
 	for permission, level := range asked {
 		if has := j.Permissions[permission]; has != level && has != "write" {
-			o.t.Fatalf("job %s of %s has %s: %q, and what it calls asks for %s", name, c.workflow, permission, has, level)
+			o.T.Fatalf("job %s of %s has %s: %q, and what it calls asks for %s", name, c.workflow, permission, has, level)
 		}
 	}
 	return asked

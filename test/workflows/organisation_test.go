@@ -4,7 +4,6 @@ package workflows_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -22,7 +21,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/kubestellar/actions/internal/apply"
@@ -32,8 +30,6 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/rehearsal/network"
-	"github.com/kubestellar/actions/test/networktest"
-	"github.com/kubestellar/actions/test/networktest/contract"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -47,9 +43,7 @@ const (
 
 // organisation is a GitHub organisation in a world of its own.
 type organisation struct {
-	*networktest.Network
-	t   *testing.T
-	dir string
+	*testkit.Network
 	env []string // of a person with all rights
 	key string   // the App's
 	hub *hub
@@ -60,19 +54,12 @@ type organisation struct {
 // newOrganisation has all five repositories, each with one release, and the App.
 func newOrganisation(t *testing.T) *organisation {
 	t.Helper()
-	dir := t.TempDir()
-	w, err := networktest.Start(filepath.Join(dir, "world"), network.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.Observe(contract.Hold(t))
-	o := &organisation{Network: w, t: t, dir: dir, env: append(w.Env(), testkit.GoEnv(t)...), hub: &hub{seen: map[string]bool{}}}
-	t.Cleanup(func() { w.Close() })
-	o.must(w.Forge.CreateRepository(here, forge.Repository{}))
+	n := testkit.Start(t, network.Options{}, here)
+	o := &organisation{Network: n, env: append(n.Env(), testkit.GoEnv(t)...), hub: &hub{seen: map[string]bool{}}}
 	o.publishOurs()
 	for _, name := range []string{"kubeflex", "ocm-status-addon", "ocm-transport-plugin", "kubestellar"} {
-		o.must(w.Forge.CreateRepository("kubestellar/"+name, forge.Repository{}))
-		clone := filepath.Join(dir, "seed", name)
+		o.Must(o.Forge.CreateRepository("kubestellar/"+name, forge.Repository{}))
+		clone := filepath.Join(o.Dir, "seed", name)
 		o.write(clone, name)
 		o.seed(clone, "kubestellar/"+name)
 	}
@@ -81,42 +68,33 @@ func newOrganisation(t *testing.T) *organisation {
 	}
 	o.installApp()
 	o.others = o.standIns()
-	w.Forge.OnRun(o.perform)
+	o.Forge.OnRun(o.perform)
 	return o
-}
-
-func (o *organisation) must(err error) {
-	o.t.Helper()
-	if err != nil {
-		o.t.Fatal(err)
-	}
 }
 
 // git runs git as a person with all rights.
 func (o *organisation) git(dir string, args ...string) string {
-	o.t.Helper()
-	out, err := git.Repo{Dir: dir, Env: o.env}.Run(context.Background(), args...)
-	o.must(err)
-	return strings.TrimSpace(out)
+	o.T.Helper()
+	return strings.TrimSpace(testkit.Git(o.T, git.Repo{Dir: dir, Env: o.env}, args...))
 }
 
 // write lays out a repository's files from its archive.
 func (o *organisation) write(dir, name string) {
-	o.t.Helper()
+	o.T.Helper()
 	archive, err := txtar.ParseFile(filepath.Join("testdata", "organisation", name+".txtar"))
-	o.must(err)
+	o.Must(err)
 	base, err := oci.BaseImage()
-	o.must(err)
+	o.Must(err)
 	digest, err := base.Digest()
-	o.must(err)
+	o.Must(err)
 	for _, f := range archive.Files {
 		path := filepath.Join(dir, filepath.FromSlash(f.Name))
-		o.must(os.MkdirAll(filepath.Dir(path), 0o755))
+		o.Must(os.MkdirAll(filepath.Dir(path), 0o755))
 		mode := os.FileMode(0o644)
 		if strings.HasSuffix(path, ".sh") {
 			mode = 0o755
 		}
-		o.must(os.WriteFile(path, bytes.ReplaceAll(f.Data, []byte("@BASE"), []byte("@"+digest.String())), mode))
+		o.Must(os.WriteFile(path, bytes.ReplaceAll(f.Data, []byte("@BASE"), []byte("@"+digest.String())), mode))
 	}
 }
 
@@ -129,7 +107,7 @@ func writeFile(dir, name, text string) error {
 }
 
 func (o *organisation) seed(dir, repository string) {
-	o.t.Helper()
+	o.T.Helper()
 	o.git(dir, "init", "--quiet", "--initial-branch=main")
 	o.git(dir, "add", "--all")
 	o.git(dir, "commit", "--quiet", "--signoff", "--message", "Begin")
@@ -143,21 +121,21 @@ var ours = []string{"go.mod", "go.sum", "Makefile", "LICENSE", "actions", "cmd",
 // not know $/, so the reusable workflows are those that hack/mirror-workflows.sh writes; it then
 // calls the actions at the commit before.
 func (o *organisation) publishOurs() {
-	o.t.Helper()
-	dir := filepath.Join(o.dir, "seed", "actions")
+	o.T.Helper()
+	dir := filepath.Join(o.Dir, "seed", "actions")
 	o.copyOurs(dir)
 	o.write(dir, "actions")
 	o.seed(dir, here)
 	commit := o.git(dir, "rev-parse", "HEAD")
-	copies := filepath.Join(o.dir, "mirrored")
+	copies := filepath.Join(o.Dir, "mirrored")
 	mirror := exec.Command("bash", filepath.Join(dir, "hack/mirror-workflows.sh"), here, commit, copies)
 	if out, err := mirror.CombinedOutput(); err != nil {
-		o.t.Fatalf("%v: %s", err, out)
+		o.T.Fatalf("%v: %s", err, out)
 	}
 	written, err := filepath.Glob(filepath.Join(copies, "*.yml"))
-	o.must(err)
+	o.Must(err)
 	for _, copied := range written {
-		o.must(copyFile(copied, filepath.Join(dir, ".github/workflows", filepath.Base(copied))))
+		o.Must(copyFile(copied, filepath.Join(dir, ".github/workflows", filepath.Base(copied))))
 	}
 	o.git(dir, "commit", "--quiet", "--all", "--signoff", "--message", "Call our actions by their commit")
 	o.git(dir, "tag", "--annotate", "--message", pinned, pinned)
@@ -166,19 +144,19 @@ func (o *organisation) publishOurs() {
 
 // copyOurs copies what git tracks, or would, of this repository.
 func (o *organisation) copyOurs(dir string) {
-	o.t.Helper()
+	o.T.Helper()
 	list := exec.Command("git", append([]string{"-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"}, ours...)...)
 	out, err := list.Output()
-	o.must(err)
+	o.Must(err)
 	names := strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 })
 	if len(names) < 100 {
-		o.t.Fatalf("git knows only %d files of ours", len(names))
+		o.T.Fatalf("git knows only %d files of ours", len(names))
 	}
 	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") || strings.Contains(name, "/testdata/") {
 			continue
 		}
-		o.must(copyFile(filepath.Join(root, name), filepath.Join(dir, name)))
+		o.Must(copyFile(filepath.Join(root, name), filepath.Join(dir, name)))
 	}
 }
 
@@ -202,9 +180,9 @@ func copyFile(from, to string) error {
 
 // installApp installs the App that moves pins and tells downstreams.
 func (o *organisation) installApp() {
-	o.t.Helper()
+	o.T.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	o.must(err)
+	o.Must(err)
 	o.key = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
 	may := forge.Permissions{"contents": "write", "pull_requests": "write", "workflows": "write", "actions": "write"}
 	o.Forge.AddApp(forge.App{ClientID: app, Login: "mover[bot]", Key: &key.PublicKey, Installation: 1,
@@ -213,13 +191,13 @@ func (o *organisation) installApp() {
 
 // released makes a release that was there before, of a repository as it is.
 func (o *organisation) released(repository, version string) {
-	o.t.Helper()
+	o.T.Helper()
 	dir := o.clone(repository, "main")
 	tree := os.DirFS(dir)
 	file, err := delivery.Load(tree, delivery.FileName)
-	o.must(err)
+	o.Must(err)
 	v, err := ref.ParseVersion(version)
-	o.must(err)
+	o.Must(err)
 	commit := o.git(dir, "rev-parse", "HEAD")
 	if !slices.Contains(o.tags(repository), v.Tag()) {
 		o.git(dir, "tag", v.Tag())
@@ -230,37 +208,36 @@ func (o *organisation) released(repository, version string) {
 	for _, a := range file.Own().Artifacts {
 		if a.Kind == delivery.Image {
 			image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64", Config: v1.Config{Labels: said}})
-			o.must(err)
+			o.Must(err)
 			o.publish(a.At, a.TagFor(v), image)
 		}
 	}
 	stamper := apply.Stamper{Tree: tree, File: file, Version: v, Time: time.Unix(0, 0)}
-	copies, err := stamper.Stamp(o.t.Context(), filepath.Join(dir, "stamped"))
-	o.must(err)
+	copies, err := stamper.Stamp(o.T.Context(), filepath.Join(dir, "stamped"))
+	o.Must(err)
 	for _, c := range copies {
 		if c.Kind != delivery.Chart {
 			continue
 		}
 		image, err := oci.ChartImage(c.Archive, c.Chart.Metadata(), apply.Annotations(file, c, commit))
-		o.must(err)
+		o.Must(err)
 		a := file.Own().Artifacts[c.Artifact]
 		o.publish(a.At, a.TagFor(v), image)
 	}
 }
 
 func (o *organisation) publish(at, tag string, image v1.Image) {
-	o.t.Helper()
-	registry := &oci.Registry{Keychain: testkit.Login(o.Token()), Transport: o.Transport(), Backoff: remote.Backoff{Steps: 1}}
-	_, err := registry.PushImage(o.t.Context(), at, tag, image)
-	o.must(err)
+	o.T.Helper()
+	_, err := o.OCI().PushImage(o.T.Context(), at, tag, image)
+	o.Must(err)
 }
 
 // push pushes a tag on the repository's main, as a maintainer does, and lets all that follows
 // from it end.
 func (o *organisation) push(repository, tag string) {
-	o.t.Helper()
+	o.T.Helper()
 	_, err := o.Person("maintainer").Push(repository, "main", "Prepare "+tag, map[string]string{"CHANGES": tag + "\n"})
-	o.must(err)
+	o.Must(err)
 	dir := o.clone(repository, "main")
 	o.git(dir, "tag", "--annotate", "--message", tag, tag)
 	o.git(dir, "push", "--quiet", "origin", tag)
@@ -269,22 +246,22 @@ func (o *organisation) push(repository, tag string) {
 
 // clone is a maintainer's new clone at a branch, tag or commit.
 func (o *organisation) clone(repository, at string) string {
-	o.t.Helper()
-	dir, err := os.MkdirTemp(o.dir, "clone-*")
-	o.must(err)
+	o.T.Helper()
+	dir, err := os.MkdirTemp(o.Dir, "clone-*")
+	o.Must(err)
 	o.git(dir, "clone", "--quiet", "--branch", at, "https://github.com/"+repository, ".")
 	return dir
 }
 
 // file is a file of a repository at a ref.
 func (o *organisation) file(repository, at, name string) string {
-	o.t.Helper()
+	o.T.Helper()
 	return o.git(o.Forge.RepositoryDir(repository), "show", at+":"+name)
 }
 
 // tags of a repository, sorted.
 func (o *organisation) tags(repository string) []string {
-	o.t.Helper()
+	o.T.Helper()
 	all := strings.Fields(o.git(o.Forge.RepositoryDir(repository), "tag", "--list"))
 	slices.Sort(all)
 	return all

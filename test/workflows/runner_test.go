@@ -40,16 +40,16 @@ var othersAction = regexp.MustCompile(`uses: (actions/([a-z-]+)@[0-9a-f]{40})`)
 // standIns are act's arguments for the actions that are not ours, each by the names under which the
 // organisation calls it. act takes a checkout of the job's own repository upon itself.
 func (o *organisation) standIns() []string {
-	o.t.Helper()
+	o.T.Helper()
 	folders, err := filepath.Glob(filepath.Join("testdata", "actions", "*"))
-	o.must(err)
+	o.Must(err)
 	folder, called := map[string]string{}, map[string]bool{}
 	for _, path := range folders {
 		folder[filepath.Base(path)], err = filepath.Abs(path)
-		o.must(err)
+		o.Must(err)
 	}
 	var args []string
-	o.must(filepath.WalkDir(filepath.Join(o.dir, "seed"), func(path string, entry fs.DirEntry, err error) error {
+	o.Must(filepath.WalkDir(filepath.Join(o.Dir, "seed"), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".yml" {
 			return err
 		}
@@ -62,7 +62,7 @@ func (o *organisation) standIns() []string {
 		return nil
 	}))
 	if len(called) != len(folder) {
-		o.t.Fatalf("the organisation calls %d actions that have stand-ins, want all %d", len(called), len(folder))
+		o.T.Fatalf("the organisation calls %d actions that have stand-ins, want all %d", len(called), len(folder))
 	}
 	return args
 }
@@ -71,12 +71,12 @@ func (o *organisation) standIns() []string {
 // commit, with the job's own token, with secrets unless the event is a fork's, and with nothing
 // else that could open a door.
 func (o *organisation) run(c occasion) outcome {
-	o.t.Helper()
-	dir, err := os.MkdirTemp(o.dir, "run-*")
-	o.must(err)
+	o.T.Helper()
+	dir, err := os.MkdirTemp(o.Dir, "run-*")
+	o.Must(err)
 	defer os.RemoveAll(dir)
 	work := filepath.Join(dir, "work")
-	o.git(o.dir, "clone", "--quiet", "https://github.com/"+c.repository, work)
+	o.git(o.Dir, "clone", "--quiet", "https://github.com/"+c.repository, work)
 	o.git(work, "fetch", "--quiet", "origin", c.sha) // which may be on no branch
 	o.git(work, "checkout", "--quiet", "--detach", c.sha)
 	token := o.jobToken(c, work)
@@ -85,7 +85,7 @@ func (o *organisation) run(c occasion) outcome {
 	cmd.Dir, cmd.Env = work, o.runnerEnvironment(dir)
 	out, err := cmd.CombinedOutput()
 	if _, exited := err.(*exec.ExitError); err != nil && !exited {
-		o.t.Fatal(err)
+		o.T.Fatal(err)
 	}
 	done := outcome{occasion: c, ok: err == nil, log: shown(out)}
 	o.hub.note(done)
@@ -94,7 +94,7 @@ func (o *organisation) run(c occasion) outcome {
 
 func (o *organisation) arguments(c occasion, dir, token string) []string {
 	event, err := json.Marshal(o.describe(c))
-	o.must(err)
+	o.Must(err)
 	secrets, variables := "GITHUB_TOKEN="+token+"\n", ""
 	if !c.fork && c.lacks == "" {
 		secrets += fmt.Sprintf("APP_PRIVATE_KEY=%q\n", o.key)
@@ -103,7 +103,7 @@ func (o *organisation) arguments(c occasion, dir, token string) []string {
 		variables = "APP_CLIENT_ID=" + app + "\n"
 	}
 	for name, text := range map[string]string{"event.json": string(event), "secrets": secrets, "variables": variables, "none": ""} {
-		o.must(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+		o.Must(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	return append([]string{c.event, "--workflows", c.workflow, "--eventpath", filepath.Join(dir, "event.json"), "--json",
 		"--platform", "ubuntu-24.04=-self-hosted", "--no-cache-server", "--artifact-server-addr", "127.0.0.1", "--cache-server-addr", "127.0.0.1",
@@ -136,11 +136,11 @@ func (o *organisation) runnerEnvironment(dir string) []string {
 		"PATH":   commands(),
 		"TMPDIR": filepath.Join(dir, "tmp"),
 	}
-	o.must(os.MkdirAll(own["TMPDIR"], 0o755))
-	o.must(os.MkdirAll(own["HOME"], 0o755))
-	o.must(os.MkdirAll(filepath.Join(own["XDG_CACHE_HOME"], "act"), 0o755))
-	o.must(os.MkdirAll(filepath.Join(o.dir, "tools"), 0o755))
-	o.must(os.Symlink(filepath.Join(o.dir, "tools"), filepath.Join(own["XDG_CACHE_HOME"], "act", "tool_cache")))
+	o.Must(os.MkdirAll(own["TMPDIR"], 0o755))
+	o.Must(os.MkdirAll(own["HOME"], 0o755))
+	o.Must(os.MkdirAll(filepath.Join(own["XDG_CACHE_HOME"], "act"), 0o755))
+	o.Must(os.MkdirAll(filepath.Join(o.Dir, "tools"), 0o755))
+	o.Must(os.Symlink(filepath.Join(o.Dir, "tools"), filepath.Join(own["XDG_CACHE_HOME"], "act", "tool_cache")))
 	var env []string
 	for _, pair := range o.env {
 		key, _, _ := strings.Cut(pair, "=")
