@@ -9,39 +9,37 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// Association is a rule between published things, what was found of it, and the
-// evidence.
+// Association is a rule about published artifacts, applied to one of them, with the evidence.
 type Association struct {
 	Rule     string `json:"rule"`
 	Subject  string `json:"subject"` // what it is about
 	Claim    string `json:"association"`
 	State    State  `json:"state"`
 	Evidence string `json:"evidence"` // or why it could not be checked
-	// RestsOn is the rule that fails instead: this one could not be checked
-	// without it, or is refuted by the same.
+	// RestsOn is the rule whose failure explains this one.
 	RestsOn string `json:"rests_on,omitempty"`
-	// StandIn says that it rests on what a rehearsal made up.
+	// StandIn is set if it depends on a stand-in of a rehearsal.
 	StandIn bool `json:"stand_in,omitempty"`
-	// Places are those that a stamped copy and the git tag differ in.
+	// Places are the places where a stamped copy and the git tag differ.
 	Places []string `json:"places,omitempty"`
 }
 
-// Key names the association among others.
+// Key returns the association's unique name.
 func (a Association) Key() string { return a.Rule + " " + a.Subject }
 
-// Proof is all that was found of one release.
+// Proof is the result of proving a release.
 type Proof struct {
 	Component    string        `json:"component"`
 	Version      string        `json:"version"`
 	Repository   string        `json:"repository"`
 	Commit       string        `json:"commit"`
 	Associations []Association `json:"associations"`
-	Findings     []Association `json:"findings"`  // those that are refuted
-	Unchecked    []Association `json:"unchecked"` // those that could not be checked
-	Notes        []string      `json:"notes"`     // what is no association, and worth knowing
+	Findings     []Association `json:"findings"`  // the refuted associations
+	Unchecked    []Association `json:"unchecked"` // the associations that could not be checked
+	Notes        []string      `json:"notes"`     // remarks that are not associations
 }
 
-// Settled fills in the lists that follow from the associations.
+// Settled fills the lists that follow from the associations.
 func (p *Proof) Settled() {
 	p.Findings, p.Unchecked = p.in(Refuted), p.in(Unchecked)
 	if p.Notes == nil {
@@ -54,12 +52,12 @@ func (p *Proof) in(state State) []Association {
 	return append([]Association{}, found...)
 }
 
-// OnlyStandIns tells whether nothing is unchecked but what rests on stand-ins.
+// OnlyStandIns reports whether everything unchecked depends on stand-ins.
 func (p *Proof) OnlyStandIns() bool {
 	return !slices.ContainsFunc(p.Unchecked, func(a Association) bool { return !a.StandIn })
 }
 
-// Subjects are what the associations are about, in their order.
+// Subjects returns the subjects of the associations, in their order.
 func (p *Proof) Subjects() []string {
 	var all []string
 	for _, a := range p.Associations {
@@ -70,20 +68,24 @@ func (p *Proof) Subjects() []string {
 	return all
 }
 
-// About are the associations of one subject.
+// About returns the associations of one subject.
 func (p *Proof) About(subject string) []Association {
-	return slices.DeleteFunc(slices.Clone(p.Associations), func(a Association) bool { return a.Subject != subject })
+	return slices.DeleteFunc(slices.Clone(p.Associations), func(a Association) bool {
+		return a.Subject != subject
+	})
 }
 
-// Count says in words how many associations have which state.
+// Count returns the numbers of associations by state, in words.
 func (p *Proof) Count() string {
 	proven := len(p.Associations) - len(p.Findings) - len(p.Unchecked)
-	return fmt.Sprintf("%s: %d proven, %d refuted, %d could not be checked", Count(len(p.Associations), "association"), proven, len(p.Findings), len(p.Unchecked))
+	return fmt.Sprintf("%s: %d proven, %d refuted, %d could not be checked",
+		Count(len(p.Associations), "association"), proven, len(p.Findings), len(p.Unchecked))
 }
 
-// Table prints the associations, each subject's together.
+// Table prints the associations by subject.
 func (p *Proof) Table(w io.Writer) {
-	fmt.Fprintf(w, "%s %s: git tag v%s of %s, commit %s\n\n", p.Component, p.Version, p.Version, p.Repository, orUnknown(p.Commit))
+	fmt.Fprintf(w, "%s %s: git tag v%s of %s, commit %s\n\n",
+		p.Component, p.Version, p.Version, p.Repository, orUnknown(p.Commit))
 	subject := ""
 	for _, a := range p.Associations {
 		if a.Subject != subject {
@@ -105,14 +107,16 @@ func orUnknown(commit string) string {
 	return commit
 }
 
-// Markdown is the proof as a part of a job summary.
+// Markdown returns the proof as a part of a job summary.
 func (p *Proof) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n## Proof of %s %s\n\n%s; git tag `v%s` of %s, commit `%s`.\n", p.Component, p.Version, p.Count(), p.Version, p.Repository, orUnknown(p.Commit))
+	fmt.Fprintf(&b, "\n## Proof of %s %s\n\n%s; git tag `v%s` of %s, commit `%s`.\n",
+		p.Component, p.Version, p.Count(), p.Version, p.Repository, orUnknown(p.Commit))
 	b.WriteString(Table([]string{"refuted", "association", "evidence", "rule"}, rows(p.Findings)))
 	b.WriteString(Table([]string{"could not check", "association", "because", "rule"}, rows(p.Unchecked)))
 	proven := p.in(Proven)
-	b.WriteString(Folded("Proven: "+Count(len(proven), "association"), Table([]string{"what", "association", "evidence", "rule"}, rows(proven))))
+	b.WriteString(Folded("Proven: "+Count(len(proven), "association"),
+		Table([]string{"what", "association", "evidence", "rule"}, rows(proven))))
 	for _, note := range p.Notes {
 		fmt.Fprintf(&b, "\n%s\n", Cell(note))
 	}
@@ -126,33 +130,34 @@ func rows(all []Association) (rows [][]string) {
 	return rows
 }
 
-// Err is the outcome of a proof as an error: what is refuted wins over what
-// could not be checked. Stand-ins may be accepted.
+// Err returns the outcome of a proof as an error. Refuted associations have priority over unchecked ones. Stand-ins may
+// be accepted.
 func (p *Proof) Err(acceptStandIns bool) error {
 	switch {
 	case len(p.Findings) > 0:
 		return &RefutedError{p.Component, p.Version, p.Findings}
 	case len(p.Unchecked) > 0 && !(acceptStandIns && p.OnlyStandIns()):
-		return fmt.Errorf("%s %s: %s could not be checked; those that do not follow from another:%s", p.Component, p.Version, Count(len(p.Unchecked), "association"), listed(p.Unchecked))
+		return fmt.Errorf("%s %s: %s could not be checked; without those that follow from another:%s",
+			p.Component, p.Version, Count(len(p.Unchecked), "association"), listed(p.Unchecked))
 	}
 	return nil
 }
 
-// RefutedError says which associations do not hold.
+// RefutedError is the error of refuted associations.
 type RefutedError struct {
 	Component, Version string
 	Associations       []Association
 }
 
-// Code of what is refuted.
+// Code returns outcome.Wrong.
 func (e *RefutedError) Code() outcome.Code { return outcome.Wrong }
 
 func (e *RefutedError) Error() string {
-	return fmt.Sprintf("%s %s: %s refuted%s", e.Component, e.Version, Count(len(e.Associations), "association"), listed(e.Associations))
+	return fmt.Sprintf("%s %s: %s refuted%s",
+		e.Component, e.Version, Count(len(e.Associations), "association"), listed(e.Associations))
 }
 
-// listed are associations on a line each, but for those that only follow from
-// others.
+// listed returns a line for each association that does not follow from another.
 func listed(all []Association) string {
 	var b strings.Builder
 	for _, a := range all {

@@ -6,14 +6,12 @@ import (
 	"strings"
 )
 
-// mostRows is how many rows a table of a summary has: GitHub takes one MiB of a
-// step, and people read less.
+// mostRows limits the rows of a table. GitHub accepts 1 MiB of summary from a step.
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits
 const mostRows = 200
 
-// Table is a table of Markdown, empty without rows. Cells stand in it as they
-// are: what others have chosen goes through Cell, Code or Link first. What has no
-// room is counted.
+// Table returns a table of Markdown, or "" without rows. Cells are not escaped: use Cell, Code or Link for untrusted
+// text. Rows beyond the limit are counted.
 func Table(header []string, rows [][]string) string {
 	if len(rows) == 0 {
 		return ""
@@ -24,16 +22,15 @@ func Table(header []string, rows [][]string) string {
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
 	}
 	if more := len(rows) - mostRows; more > 0 {
-		fmt.Fprintf(&b, "\nAnd %d more, for which there is no room here: the log has them all.\n", more)
+		fmt.Fprintf(&b, "\nAnd %d more: the log has all of them.\n", more)
 	}
 	return b.String()
 }
 
-// Code is text, somebody else's perhaps, within backquotes.
+// Code returns untrusted text in backquotes.
 func Code(text string) string { return "`" + Cell(Plain(text)) + "`" }
 
-// Link is text that leads to an address, if that is one that a browser may be
-// sent to; else the text alone.
+// Link returns untrusted text as a link to an https address, or the text alone if the address is another.
 func Link(text, address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || strings.ContainsAny(address, " ()<>|\n") {
@@ -42,8 +39,7 @@ func Link(text, address string) string {
 	return "[" + strings.ReplaceAll(Cell(Plain(text)), "]", `\]`) + "](" + address + ")"
 }
 
-// Folded is a part that is shown when somebody asks for it; nothing, if it is
-// empty.
+// Folded returns a part that is shown on a click on its title, or "" if the part is empty.
 func Folded(title, part string) string {
 	if part == "" {
 		return ""
@@ -51,10 +47,10 @@ func Folded(title, part string) string {
 	return "\n<details><summary>" + Cell(Plain(title)) + "</summary>\n" + part + "\n</details>\n"
 }
 
-// Diagram is a graph of Mermaid in its place in Markdown.
+// Diagram returns a Mermaid graph as a block of Markdown.
 func Diagram(graph string) string { return "\n```mermaid\n" + graph + "```\n" }
 
-// MermaidText is text inside quotes, in Mermaid's own escapes.
+// MermaidText returns untrusted text escaped for quotes in Mermaid.
 // https://mermaid.js.org/syntax/flowchart.html#entity-codes-to-escape-characters
 func MermaidText(text string) string {
 	var b strings.Builder

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What others have chosen stays in its cell, link or fold.
+// Untrusted text cannot leave its cell, link or fold.
 func TestMarkdownHoldsWhatOthersChose(t *testing.T) {
 	t.Parallel()
 	for got, want := range map[string]string{
@@ -30,7 +30,7 @@ func TestMarkdownHoldsWhatOthersChose(t *testing.T) {
 func TestTableSaysWhatItLeavesOut(t *testing.T) {
 	t.Parallel()
 	got := Table([]string{"a"}, make([][]string, 1000))
-	if strings.Count(got, "\n|") != mostRows+2 || !strings.Contains(got, "And 800 more") {
+	if strings.Count(got, "\n|") != mostRows+2 || !strings.Contains(got, "And 800 more: the log has all of them.") {
 		t.Errorf("got %d lines, ending in %q", strings.Count(got, "\n|"), got[len(got)-80:])
 	}
 }

@@ -5,10 +5,8 @@ import (
 	"strings"
 )
 
-// Plain is one line of text that may hold what somebody else has chosen, such
-// as a file's name in a pull request, so that it shows and does nothing: what
-// controls a terminal or breaks the line is escaped, and a workflow's runner
-// takes it for no command:
+// Plain returns a line of untrusted text, such as a file's name in a pull request, in a form that is safe to print.
+// Control characters and line breaks are escaped, and a workflow's runner does not read it as a command:
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 func Plain(line string) string {
 	var b strings.Builder
@@ -22,13 +20,14 @@ func Plain(line string) string {
 		}
 		b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
 	}
-	return strings.ReplaceAll(b.String(), "##[", `##\[`) // the runner's older form
+	return strings.ReplaceAll(b.String(), "##[", `##\[`) // the older form of a command
 }
 
-// Cell is text, somebody else's perhaps, in its place in a table of Markdown:
-// it breaks neither out of the table nor into a link.
+// Cell returns untrusted text escaped for a table of Markdown: it can neither leave its cell nor make a link.
 func Cell(text string) string {
-	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "\n", "<br>", "\r", "", "<", "&lt;", "`", "'", "[", `\[`).Replace(text)
+	return strings.NewReplacer(
+		`\`, `\\`, "|", `\|`, "\n", "<br>", "\r", "", "<", "&lt;", "`", "'", "[", `\[`,
+	).Replace(text)
 }
 
 // LastLines returns the last n lines of a text, such as the output of a program.

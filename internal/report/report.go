@@ -1,5 +1,4 @@
-// Package report is what a run says at its end: what was published, how it was
-// checked, and what could not be.
+// Package report holds the results of a run, and prints them as text, Markdown and JSON.
 package report
 
 import (
@@ -18,17 +17,17 @@ import (
 	"github.com/kubestellar/actions/internal/decide"
 )
 
-// State of a claim.
+// State is the state of an association.
 type State string
 
-// The states of a claim.
+// The states of an association.
 const (
 	Proven    State = "proven"
 	Refuted   State = "refuted"
 	Unchecked State = "could not check"
 )
 
-// Report is the whole of a release.
+// Report is the result of a release.
 type Report struct {
 	Component string             `json:"component"`
 	Version   string             `json:"version"`
@@ -41,24 +40,24 @@ type Report struct {
 	Unchecked []decide.Unchecked `json:"unchecked"`
 	Graph     string             `json:"graph"` // Mermaid
 	Proof     *Proof             `json:"proof,omitempty"`
-	// Subjects are what may be attested: all that was built, once it is checked.
+	// Subjects lists the built images, charts and files for an attestation, once they are checked.
 	Subjects []Subject `json:"subjects,omitempty"`
 }
 
-// Subject is something that an attestation can be about.
+// Subject is an artifact that can be attested.
 type Subject struct {
 	Name   string `json:"name"`   // a location without a tag, or a file's name
 	Digest string `json:"digest"` // sha256:…
 }
 
-// Step is one thing that was done.
+// Step is a step of a run that succeeded.
 type Step struct {
 	Name    string  `json:"name"`
 	Seconds float64 `json:"seconds"`
 	Did     string  `json:"did"`
 }
 
-// Artifact is one thing that the release published.
+// Artifact is a published artifact of a release.
 type Artifact struct {
 	Name   string `json:"name"`
 	Digest string `json:"digest"`
@@ -88,8 +87,8 @@ type Log struct {
 	Steps []Step
 }
 
-// Step runs one step and prints a line with its name, its time and what it
-// did. An error is given back with the step's name.
+// Step runs a step and prints a line with its name, its duration and its result. An error is returned with the step's
+// name.
 func (l *Log) Step(name string, do func() (did string, err error)) error {
 	start := l.Now()
 	did, err := do()
@@ -103,7 +102,7 @@ func (l *Log) Step(name string, do func() (did string, err error)) error {
 	return nil
 }
 
-// StepError says which step failed.
+// StepError is the error of a step.
 type StepError struct {
 	Step string
 	Err  error
@@ -133,14 +132,13 @@ func (r *Report) Table(w io.Writer) {
 	}
 }
 
-// short keeps a digest's algorithm and first digits; the files hold it whole.
+// short returns a digest's algorithm and first digits.
 func short(digest string) string {
 	const most = len("sha256:") + 12
 	return digest[:min(len(digest), most)]
 }
 
-// Write writes report.json and report.md into a folder and, once there is
-// something to attest, subjects.txt.
+// Write writes report.json and report.md into a folder, and subjects.txt if there are subjects to attest.
 func (r *Report) Write(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
@@ -156,7 +154,7 @@ func (r *Report) Write(dir string) error {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	if len(r.Subjects) == 0 || r.Failed != "" {
-		// One of an earlier run would be attested for this one.
+		// A file of an earlier run would be attested as this run's.
 		if err := os.Remove(filepath.Join(dir, "subjects.txt")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("writing the report: %w", err)
 		}
@@ -168,7 +166,7 @@ func (r *Report) Write(dir string) error {
 	return nil
 }
 
-// checksums are the subjects in sha256sum's format, which actions/attest takes.
+// checksums returns the subjects in the format of sha256sum, which actions/attest reads.
 func (r *Report) checksums() string {
 	var b strings.Builder
 	for _, s := range r.Subjects {
@@ -190,7 +188,7 @@ func Read(dir string) (*Report, error) {
 	return &r, nil
 }
 
-// Markdown is the report as a job summary.
+// Markdown returns the report as a job summary.
 func (r *Report) Markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s %s\n\nFrom commit `%s`.\n", r.Component, r.Version, r.Commit)
@@ -226,7 +224,7 @@ func (r *Report) Markdown() string {
 	return b.String()
 }
 
-// Count is a number of things, in words.
+// Count returns a number and its noun, such as "2 charts".
 func Count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing

@@ -37,7 +37,8 @@ func TestWriteAndRead(t *testing.T) {
 func TestMarkdownKeepsTextInItsPlace(t *testing.T) {
 	t.Parallel()
 	text := example().Markdown()
-	for _, want := range []string{"# us 1.0.0", `**Failed at step check:** it \| failed<br>&lt;b>badly&lt;/b>`, "| `ghcr.io/o/us:1.0.0` | `sha256:0123456789abcdef` | proven | read back |",
+	for _, want := range []string{"# us 1.0.0", `**Failed at step check:** it \| failed<br>&lt;b>badly&lt;/b>`,
+		"| `ghcr.io/o/us:1.0.0` | `sha256:0123456789abcdef` | proven | read back |",
 		"- f:1:2: saw a, want b; c (exists)", "```mermaid\nflowchart LR\n```"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, text)

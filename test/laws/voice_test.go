@@ -32,7 +32,6 @@ var unfinished = []string{
 	"internal/oci",
 	"internal/prove",
 	"internal/rehearsal",
-	"internal/report",
 	"internal/tag",
 	"test/actions",
 	"test/cluster",
