@@ -239,8 +239,8 @@ func (j job) check(d oci.Description, src Source) error {
 			d.Digest, strings.Join(d.Platforms, ", "), strings.Join(j.platforms, ", "))
 	}
 	for _, p := range d.Each {
-		if p.Says != p.Name {
-			return outcome.Wrongf("%s: the entry for %s is an image for %s", d.Digest, p.Name, p.Says)
+		if p.Configured != p.Name {
+			return outcome.Wrongf("%s: the entry for %s is an image for %s", d.Digest, p.Name, p.Configured)
 		}
 		for key, want := range j.labels(src) {
 			if got := p.Labels[key]; got != want {

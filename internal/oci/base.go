@@ -17,13 +17,13 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// BaseName is where our base image is published.
+// BaseName is the location of the base image.
 const BaseName = "ghcr.io/kubestellar/actions/base"
 
-// indexType is what all our images of several platforms are.
+// indexType is the media type of the project's images for several platforms.
 const indexType = types.OCIImageIndex
 
-// basePlatforms are the architectures of the base image, all of them linux.
+// basePlatforms are the architectures of the base image, for linux.
 var basePlatforms = []string{"amd64", "arm64", "ppc64le"}
 
 // baseFile is a file or folder of the base image.
@@ -33,12 +33,13 @@ type baseFile struct {
 	owner      int
 }
 
-// baseFiles is all that the base image holds.
+// baseFiles returns the content of the base image.
 func baseFiles() []baseFile {
 	return []baseFile{
 		{"etc/", "", 0o755, 0},
 		{"etc/group", "root:x:0:\nnonroot:x:65532:\n", 0o644, 0},
-		{"etc/passwd", "root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n", 0o644, 0},
+		{"etc/passwd", "root:x:0:0:root:/:/sbin/nologin\n" +
+			"nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n", 0o644, 0},
 		{"etc/ssl/", "", 0o755, 0},
 		{"etc/ssl/certs/", "", 0o755, 0},
 		{rootsFile, roots(), 0o644, 0},
@@ -48,13 +49,13 @@ func baseFiles() []baseFile {
 	}
 }
 
-// rootsFile holds the root certificates in images, where programs of Go, and those
-// that use OpenSSL, look for them.
+// rootsFile is the path at which Go programs, and programs with OpenSSL, search for root
+// certificates.
 const rootsFile = "etc/ssl/certs/ca-certificates.crt"
 
-// roots are the authorities that Mozilla has web sites trusted by, as the Go project
-// packs them in a module that go.mod pins. A root that is to be trusted only for what
-// it has signed before a day is left out, since PEM cannot say so.
+// roots returns the root certificates that Mozilla trusts for web sites, from a module of
+// the Go project. It leaves out a root that is only trusted for certificates from before a
+// day, because PEM cannot express that.
 func roots() string {
 	var all []string
 	for root := range bundle.Roots() {
@@ -62,12 +63,12 @@ func roots() string {
 			all = append(all, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate})))
 		}
 	}
-	slices.Sort(all) // whatever order the module has
+	slices.Sort(all) // independent of the module's order
 	return strings.Join(all, "")
 }
 
-// BaseImage is the image that our images are built on. It is made from fixed
-// bytes, uncompressed, so that its digest depends on no compressor's version.
+// BaseImage returns the base of the project's images. It is made from fixed bytes. Its
+// layer is uncompressed, because compressed bytes depend on the compressor's version.
 func BaseImage() (v1.ImageIndex, error) {
 	content, err := baseLayer()
 	if err != nil {
@@ -91,7 +92,14 @@ func baseLayer() ([]byte, error) {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
 	for _, f := range baseFiles() {
-		header := &tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.text)), Uid: f.owner, Gid: f.owner, ModTime: time.Unix(0, 0)}
+		header := &tar.Header{
+			Name:    f.name,
+			Mode:    f.mode,
+			Size:    int64(len(f.text)),
+			Uid:     f.owner,
+			Gid:     f.owner,
+			ModTime: time.Unix(0, 0),
+		}
 		if err := w.WriteHeader(header); err != nil {
 			return nil, err
 		}
@@ -118,6 +126,10 @@ func basePlatform(content []byte, arch string) (v1.Image, error) {
 	config = config.DeepCopy()
 	config.OS, config.Architecture = "linux", arch
 	config.History, config.Container = nil, ""
-	config.Config = v1.Config{User: "65532:65532", WorkingDir: "/home/nonroot", Env: []string{"PATH=/ko-app:/usr/bin:/bin", "HOME=/home/nonroot"}}
+	config.Config = v1.Config{
+		User:       "65532:65532",
+		WorkingDir: "/home/nonroot",
+		Env:        []string{"PATH=/ko-app:/usr/bin:/bin", "HOME=/home/nonroot"},
+	}
 	return mutate.ConfigFile(image, config)
 }

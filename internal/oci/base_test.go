@@ -12,8 +12,8 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// The base image is named by digest in .goreleaser.yaml; whoever changes its
-// bytes must change it there too.
+// .goreleaser.yaml names the base image by digest. A change of its bytes must change the
+// digest there.
 func TestBaseImageIsTheOneThatWeBuildOn(t *testing.T) {
 	t.Parallel()
 	index, err := BaseImage()
@@ -33,9 +33,8 @@ func TestBaseImageIsTheOneThatWeBuildOn(t *testing.T) {
 	}
 }
 
-// What programs in our images trust is all that the module has, but for what is
-// trusted with a reservation, which the file cannot hold; and its bytes do not
-// depend on the module's order.
+// The images contain all roots of the module, except those with a constraint, which the
+// file cannot express. The bytes do not depend on the order in the module.
 func TestBaseImageHoldsTheRootCertificates(t *testing.T) {
 	t.Parallel()
 	index, err := BaseImage()
@@ -70,7 +69,7 @@ func TestBaseImageHoldsTheRootCertificates(t *testing.T) {
 	}
 }
 
-// rootsOf are the certificates in an image, whose file must be sorted.
+// rootsOf returns the certificates in an image. Their file must be sorted.
 func rootsOf(t *testing.T, image v1.Image) (certificates []*x509.Certificate) {
 	t.Helper()
 	layers, err := image.Layers()

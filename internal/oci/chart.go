@@ -24,12 +24,11 @@ const (
 	chartContent types.MediaType = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 )
 
-// maxChart bounds a chart that is read from a registry, in bytes; helm itself
-// takes no larger one.
+// maxChart is the size in bytes up to which a chart is read. helm has the same limit.
 const maxChart = 100 << 20
 
-// ChartImage is a chart's package as a registry holds it: the archive as one
-// layer, the chart's metadata as JSON for its configuration.
+// ChartImage returns a chart's package as an artifact for a registry: the archive is its
+// layer, and the metadata is its configuration, as JSON.
 func ChartImage(archive []byte, metadata any, annotations map[string]string) (v1.Image, error) {
 	config, err := json.Marshal(metadata)
 	if err != nil {
@@ -43,12 +42,12 @@ func ChartImage(archive []byte, metadata any, annotations map[string]string) (v1
 	image = mutate.ConfigMediaType(image, chartConfig)
 	annotated, ok := mutate.Annotations(image, annotations).(v1.Image)
 	if !ok {
-		return nil, fmt.Errorf("annotating the chart's manifest: no image came back")
+		return nil, fmt.Errorf("annotating the chart's manifest: the result is not an image")
 	}
 	return withConfig(annotated, config)
 }
 
-// withConfig puts other bytes in the place of an image's configuration.
+// withConfig replaces the configuration of an image.
 func withConfig(image v1.Image, config []byte) (v1.Image, error) {
 	manifest, err := image.Manifest()
 	if err != nil {
@@ -67,7 +66,7 @@ func withConfig(image v1.Image, config []byte) (v1.Image, error) {
 	return partial.CompressedToImage(&rawImage{image, raw, config})
 }
 
-// rawImage is an image whose manifest and configuration are given as bytes.
+// rawImage is an image with a manifest and a configuration of given bytes.
 type rawImage struct {
 	layers           v1.Image
 	manifest, config []byte
@@ -91,7 +90,7 @@ func (r *Registry) Chart(ctx context.Context, at, identifier string) (archive []
 		return nil, d, explain("looking for", ref, err)
 	}
 	if desc.MediaType.IsIndex() {
-		return nil, d, outcome.Wrongf("reading %s: it is an image of several platforms, and no Helm chart", ref)
+		return nil, d, outcome.Wrongf("reading %s: it is an image for several platforms, want a Helm chart", ref)
 	}
 	if d, err = describe(desc); err != nil {
 		return nil, d, explain("reading", ref, err)
@@ -122,7 +121,7 @@ func chartLayer(image v1.Image) ([]byte, error) {
 		defer content.Close()
 		return readAtMost(content, maxChart)
 	}
-	return nil, outcome.Wrongf("there is no layer of type %s: this is no Helm chart", chartContent)
+	return nil, outcome.Wrongf("there is no layer of type %s, want a Helm chart", chartContent)
 }
 
 func readAtMost(r io.Reader, most int64) ([]byte, error) {
@@ -133,7 +132,7 @@ func readAtMost(r io.Reader, most int64) ([]byte, error) {
 	return data, err
 }
 
-// ChartArchive is Chart without its description.
+// ChartArchive fetches a chart's package by tag, without a description.
 func (r *Registry) ChartArchive(ctx context.Context, at, tag string) ([]byte, error) {
 	archive, _, err := r.Chart(ctx, at, tag)
 	return archive, err

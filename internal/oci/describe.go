@@ -27,34 +27,34 @@ const (
 	KeyDescription = "org.opencontainers.image.description"
 )
 
-// KeyStandIn marks what was made to stand in for an artifact of that name in
-// a rehearsal. What carries it proves nothing about the real artifact.
+// KeyStandIn marks a stand-in for an artifact in a rehearsal. It proves nothing about the
+// real artifact.
 const KeyStandIn = "io.kubestellar.actions.stand-in"
 
-// Description is what a registry says of one artifact.
+// Description describes an artifact in a registry.
 type Description struct {
 	Digest string
-	// Labels are the image's labels and the manifest's annotations in one;
-	// of several platforms, those that all share.
+	// Labels are the labels of the image, if all its platforms share them, and the
+	// annotations of the manifest.
 	Labels map[string]string
-	// Annotations are the manifest's alone.
+	// Annotations are the annotations of the manifest.
 	Annotations map[string]string
-	// Platforms that an image has, as "os/architecture"; none for a chart.
+	// Platforms are the platforms of an image, as "os/architecture". A chart has none.
 	Platforms []string
-	// Each tells of the platforms one by one, in the order of Platforms.
+	// Each describes the image for each platform, in the order of Platforms.
 	Each []Platform
 }
 
 // Platform is an image for one platform.
 type Platform struct {
-	Name   string // "os/architecture", as the index says
+	Name   string // "os/architecture", from the index
 	Digest string
-	// Says is the platform that the image's own configuration names.
-	Says   string
-	Labels map[string]string
+	// Configured is the platform in the configuration of the image.
+	Configured string
+	Labels     map[string]string
 }
 
-// Describe asks a registry for an artifact by tag or digest.
+// Describe queries an artifact by tag or digest.
 func (r *Registry) Describe(ctx context.Context, at, identifier string) (Description, error) {
 	ref, err := parse(at, identifier)
 	if err != nil {
@@ -79,8 +79,8 @@ func describe(desc *remote.Descriptor) (Description, error) {
 	return d, d.addImage(desc)
 }
 
-// Glance is Describe in one request: it tells the digest, and of the labels
-// those that the manifest itself carries.
+// Glance describes an artifact with one request: its digest, and as labels the
+// annotations of its manifest.
 func (r *Registry) Glance(ctx context.Context, at, identifier string) (Description, error) {
 	ref, err := parse(at, identifier)
 	if err != nil {
@@ -94,7 +94,7 @@ func (r *Registry) Glance(ctx context.Context, at, identifier string) (Descripti
 		Annotations map[string]string `json:"annotations"`
 	}
 	if err := json.Unmarshal(desc.Manifest, &manifest); err != nil {
-		return Description{}, fmt.Errorf("reading %s: its manifest is no JSON: %w", ref, err)
+		return Description{}, fmt.Errorf("reading %s: its manifest is not JSON: %w", ref, err)
 	}
 	return Description{Digest: desc.Digest.String(), Labels: manifest.Annotations}, nil
 }
@@ -113,7 +113,8 @@ func (d *Description) readIndex(index v1.ImageIndex) error {
 		return err
 	}
 	for _, m := range manifest.Manifests {
-		if m.Platform != nil && m.Platform.OS != "unknown" && m.Platform.OS != "" { // attestations of some builders stand beside the platforms
+		// Some builders add attestations, with an unknown platform.
+		if m.Platform != nil && m.Platform.OS != "unknown" && m.Platform.OS != "" {
 			name := m.Platform.OS + "/" + m.Platform.Architecture
 			d.Platforms = append(d.Platforms, name)
 			d.Each = append(d.Each, Platform{Name: name, Digest: m.Digest.String()})
@@ -138,7 +139,7 @@ func (d *Description) readIndex(index v1.ImageIndex) error {
 	return nil
 }
 
-// read asks what the platform's image says of itself.
+// read reads the configuration of the image for the platform.
 func (p *Platform) read(index v1.ImageIndex) error {
 	hash, err := v1.NewHash(p.Digest)
 	if err != nil {
@@ -149,7 +150,7 @@ func (p *Platform) read(index v1.ImageIndex) error {
 		return err
 	}
 	config, err := imageConfig(image)
-	p.Says, p.Labels = config.OS+"/"+config.Architecture, config.Config.Labels
+	p.Configured, p.Labels = config.OS+"/"+config.Architecture, config.Config.Labels
 	return err
 }
 
@@ -189,7 +190,7 @@ func imageConfig(image v1.Image) (config v1.ConfigFile, err error) {
 	return config, nil
 }
 
-// intersect keeps what both say alike; a nil map says everything.
+// intersect returns the entries that both maps share. A nil map has all entries.
 func intersect(a, b map[string]string) map[string]string {
 	if a == nil {
 		return maps.Clone(b)
@@ -198,10 +199,10 @@ func intersect(a, b map[string]string) map[string]string {
 	return a
 }
 
-// StandIn is the reason why the artifact is not the real one, or "".
+// StandIn returns the reason why the artifact is a stand-in, or "".
 func (d Description) StandIn() string { return d.Labels[KeyStandIn] }
 
-// Tags lists the tags of a repository; none where there is no such repository.
+// Tags lists the tags of a repository. A repository that does not exist has none.
 func (r *Registry) Tags(ctx context.Context, at string) ([]string, error) {
 	repository, err := name.NewRepository(at, name.StrictValidation)
 	if err != nil {

@@ -11,15 +11,14 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// What is looked at of an image is bounded, in bytes: one file, which is held in
-// memory, and a layer, which is compressed and may unpack to whatever its maker
-// likes.
+// These limit the bytes that are read from an image: of a file, because it is kept in
+// memory, and of a layer, because it may be compressed to much less.
 const (
 	maxFile  = 512 << 20
 	maxLayer = 8 << 30
 )
 
-// Files reads the regular files in each layer of an image for one platform. An
+// Files calls look with the regular files in each layer of an image for one platform. An
 // error of look ends it.
 func (r *Registry) Files(ctx context.Context, at, digest string, look func(name string, data []byte) error) error {
 	ref, err := parse(at, digest)
@@ -36,7 +35,7 @@ func (r *Registry) Files(ctx context.Context, at, digest string, look func(name 
 	}
 	for _, layer := range layers {
 		if err := layerFiles(layer, look); err != nil {
-			return fmt.Errorf("looking at the files of %s: %w", ref, err)
+			return fmt.Errorf("reading the files of %s: %w", ref, err)
 		}
 	}
 	return nil

@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 )
 
-// WriteBase leaves our base image in an OCI layout, each platform of it also by
-// itself, and returns what it is called. ko, told by KOCACHE, finds it there and
-// asks no registry.
+// WriteBase writes the base image to an OCI layout, and the image for each platform as
+// well. It returns the name of the base image. With KOCACHE set to the folder of the
+// layout, ko queries no registry.
 func WriteBase(dir string) (name string, err error) {
 	base, err := BaseImage()
 	if err != nil {
@@ -51,8 +51,8 @@ func eachImage(index v1.ImageIndex, do func(v1.Image) error) error {
 	return nil
 }
 
-// ReadLayout reads the one image of an OCI layout. One that was built for a
-// single platform, which has no index, gets one.
+// ReadLayout reads the one image of an OCI layout. It adds an index to an image for a
+// single platform.
 func ReadLayout(dir string) (v1.ImageIndex, error) {
 	top, err := layout.ImageIndexFromPath(dir)
 	if err != nil {
@@ -83,7 +83,7 @@ func ReadLayout(dir string) (v1.ImageIndex, error) {
 	}), nil
 }
 
-// WriteLayout leaves an image of several platforms as an OCI layout in a folder.
+// WriteLayout writes an image for several platforms to an OCI layout.
 func WriteLayout(dir string, index v1.ImageIndex) error {
 	path, err := layout.Write(dir, empty.Index)
 	if err == nil {
@@ -95,7 +95,7 @@ func WriteLayout(dir string, index v1.ImageIndex) error {
 	return nil
 }
 
-// DescribeIndex describes an image that is in no registry.
+// DescribeIndex describes an image that is not in a registry.
 func DescribeIndex(index v1.ImageIndex) (Description, error) {
 	hash, err := index.Digest()
 	if err != nil {

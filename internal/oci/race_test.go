@@ -15,9 +15,9 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// Two push one tag at the same time: both find it free, both push, and only then
-// do both look again. With equal bytes both are right. Else the last one wins,
-// and the other one is told so, with the winner.
+// Two runners push one tag at the same time: both see it free, both push, and then both
+// read it back. With equal bytes both succeed. Otherwise the last one wins, and the other
+// one gets an error that names the winner.
 func TestTwoPushAtOnce(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -56,7 +56,7 @@ func lost(t *testing.T, digests [2]string, errs []error, loser int, winner strin
 	if conflict.Seen != digests[1-loser] || conflict.Want != digests[loser] || conflict.Revision != winner || outcome.Of(errs[loser]) != outcome.Wrong {
 		t.Errorf("got %+v, want %s to have won with revision %q", conflict, digests[1-loser], winner)
 	}
-	for _, part := range []string{"somebody else pushed it at the same time", digests[1-loser], digests[loser], "commit " + winner, "take the next version"} {
+	for _, part := range []string{"another runner pushed it at the same time", digests[1-loser], digests[loser], "commit " + winner, "take the next version"} {
 		if !strings.Contains(conflict.Error(), part) {
 			t.Errorf("%q does not say %q", conflict, part)
 		}
@@ -66,7 +66,7 @@ func lost(t *testing.T, digests [2]string, errs []error, loser int, winner strin
 	}
 }
 
-// race has two registries' users push images with these revisions, in step.
+// race pushes images with these revisions by two clients, in step.
 func race(t *testing.T, push func(*oci.Registry, v1.Image) (string, error), revisions ...string) (digests [2]string, errs []error) {
 	t.Helper()
 	w, _ := start(t)

@@ -13,38 +13,39 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// bundleType begins the media type of a Sigstore bundle, whose version follows:
+// bundleType is the media type of a Sigstore bundle, without its version:
 // https://github.com/sigstore/cosign/blob/main/specs/BUNDLE_SPEC.md
 const bundleType = "application/vnd.dev.sigstore.bundle"
 
-// Bounds of what is read of others: bytes of one bundle, and referrers of one
-// digest.
+// These limit the bytes of a bundle, and the number of referrers of a digest.
 const (
 	maxBundle    = 16 << 20
 	maxReferrers = 100
 )
 
-// Bundles are the Sigstore bundles that refer to a digest in its repository, as
-// JSON. That there are none is an empty list; an error means that it could not
-// be asked, or that what refers to the digest could not be read.
+// Bundles returns the Sigstore bundles, as JSON, that refer to a digest in its repository.
+// There may be none. An error means that the registry could not be queried, or that a
+// referrer could not be read.
 // https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
 func (r *Registry) Bundles(ctx context.Context, at, digest string) ([][]byte, error) {
 	subject, err := name.NewDigest(at+"@"+digest, name.StrictValidation)
 	if err != nil {
 		return nil, err
 	}
-	// remote.Referrers heeds no puller that it is given.
-	index, err := remote.Referrers(subject, remote.WithContext(ctx), remote.WithAuthFromKeychain(r.Keychain), remote.WithUserAgent(userAgent),
-		remote.WithTransport(noDetour{r.Transport}), remote.WithRetryBackoff(r.backoff()))
+	// remote.Referrers ignores the option for a puller.
+	index, err := remote.Referrers(subject, remote.WithContext(ctx), remote.WithAuthFromKeychain(r.Keychain),
+		remote.WithUserAgent(userAgent), remote.WithTransport(noDetour{r.Transport}),
+		remote.WithRetryBackoff(r.backoff()))
 	if err != nil {
-		return nil, explain("looking for what refers to", subject, err)
+		return nil, explain("looking for the referrers of", subject, err)
 	}
 	manifest, err := index.IndexManifest()
 	if err != nil {
-		return nil, explain("looking for what refers to", subject, err)
+		return nil, explain("looking for the referrers of", subject, err)
 	}
 	if len(manifest.Manifests) > maxReferrers {
-		return nil, fmt.Errorf("looking for what refers to %s: saw %d manifests, which is more than the %d that are read", subject, len(manifest.Manifests), maxReferrers)
+		return nil, fmt.Errorf("looking for the referrers of %s: saw %d manifests, want at most %d",
+			subject, len(manifest.Manifests), maxReferrers)
 	}
 	var bundles [][]byte
 	for _, m := range manifest.Manifests {
@@ -57,9 +58,9 @@ func (r *Registry) Bundles(ctx context.Context, at, digest string) ([][]byte, er
 	return bundles, nil
 }
 
-// bundlesIn reads a referrer. What it is, its layers tell: the artifact type
-// that an index gives for it is wrong where go-containerregistry before 0.21.6
-// wrote the index (sigstore/cosign#4641).
+// bundlesIn reads the bundles in a referrer. It goes by the types of the layers, because
+// go-containerregistry before 0.21.6 wrote wrong artifact types into the index
+// (sigstore/cosign#4641).
 func (r *Registry) bundlesIn(ctx context.Context, referrer name.Digest) ([][]byte, error) {
 	desc, err := remote.Get(referrer, r.options(ctx)...)
 	if err != nil {
@@ -89,7 +90,7 @@ func (r *Registry) bundlesIn(ctx context.Context, referrer name.Digest) ([][]byt
 	return bundles, nil
 }
 
-// readBundle is nil for a layer that is no bundle.
+// readBundle returns nil for a layer that is not a bundle.
 func readBundle(layer v1.Layer) ([]byte, error) {
 	kind, err := layer.MediaType()
 	if err != nil || !strings.HasPrefix(string(kind), bundleType) {
@@ -103,10 +104,9 @@ func readBundle(layer v1.Layer) ([]byte, error) {
 	return readAtMost(content, maxBundle)
 }
 
-// noDetour takes a redirect of a question about referrers for that the registry
-// answers no such question, upon which its fallback, a tag, is looked for.
-// ghcr.io redirects it to github.com, which answers 429 (artifacthub/hub#4785);
-// nothing that is found there would be the registry's word.
+// noDetour turns a redirect of a query for referrers into 404, so that the fallback, a
+// tag, is read. ghcr.io redirects the query to github.com, which answers 429
+// (artifacthub/hub#4785), and is not the registry.
 type noDetour struct{ next http.RoundTripper }
 
 func (t noDetour) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -114,7 +114,7 @@ func (t noDetour) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil || res.StatusCode/100 != 3 || !strings.Contains(req.URL.Path, "/referrers/") {
 		return res, err
 	}
-	// The body is read to its end, so that the connection can be used again.
+	// The connection can be used again after the body is read.
 	_, err = io.Copy(io.Discard, io.LimitReader(res.Body, maxBundle))
 	if err = errors.Join(err, res.Body.Close()); err != nil {
 		return nil, err
@@ -123,8 +123,7 @@ func (t noDetour) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// Manifest is the manifest with a digest, byte for byte: its SHA-256 is the
-// digest.
+// Manifest returns the bytes of the manifest with a digest.
 func (r *Registry) Manifest(ctx context.Context, at, digest string) ([]byte, error) {
 	ref, err := name.NewDigest(at+"@"+digest, name.StrictValidation)
 	if err != nil {

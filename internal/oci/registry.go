@@ -1,5 +1,5 @@
-// Package oci is the edge to container registries: it looks, pushes and
-// promotes. It is the only importer of go-containerregistry's remote package.
+// Package oci queries container registries, pushes to them and promotes images. It is the
+// only package that imports go-containerregistry's remote package.
 package oci
 
 import (
@@ -19,33 +19,32 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// Registry reaches all registries, each by the name that stands in its
-// references.
+// Registry is a client of all registries.
 type Registry struct {
 	Keychain  authn.Keychain
 	Transport http.RoundTripper
-	// Backoff between tries of what may be repeated; zero is a sensible one.
+	// Backoff is the time between tries. Zero means usualBackoff.
 	Backoff remote.Backoff
 
 	once   sync.Once
-	puller *remote.Puller // remembers each repository's token
+	puller *remote.Puller // keeps the token of each repository
 	pusher *remote.Pusher
 }
 
 // usualBackoff tries for about three seconds.
 var usualBackoff = remote.Backoff{Duration: 200 * time.Millisecond, Factor: 3, Jitter: 0.1, Steps: 4}
 
-// ErrDenied is what errors.Is finds where a registry wants other credentials:
-// it tells nothing of what is there.
+// ErrDenied is wrapped by errors of a registry that wants other credentials. The artifact
+// may exist or not.
 var ErrDenied = errors.New("it does not exist, or is private and the credentials do not reach it")
 
-// options of one call; all calls share the tokens that registries gave out.
+// options returns the options of one call. All calls share the tokens of the registries.
 func (r *Registry) options(ctx context.Context) []remote.Option {
 	r.once.Do(r.connect)
 	return []remote.Option{remote.WithContext(ctx), remote.Reuse(r.puller), remote.Reuse(r.pusher)}
 }
 
-// userAgent is how registries know us.
+// userAgent is the name of the client in requests.
 const userAgent = "ghhelper"
 
 func (r *Registry) backoff() remote.Backoff {
@@ -62,11 +61,11 @@ func (r *Registry) connect() {
 		remote.WithRetryBackoff(r.backoff()),
 		remote.WithUserAgent(userAgent),
 	}
-	r.puller, _ = remote.NewPuller(options...) // fails on contradicting options only
+	r.puller, _ = remote.NewPuller(options...) // only fails for options that contradict each other
 	r.pusher, _ = remote.NewPusher(options...)
 }
 
-// parse reads repository + ":" + tag, or + "@" + digest.
+// parse parses repository + ":" + tag, or repository + "@" + digest.
 func parse(at, identifier string) (name.Reference, error) {
 	if _, err := v1.NewHash(identifier); err == nil {
 		return name.NewDigest(at+"@"+identifier, name.StrictValidation)
@@ -74,10 +73,10 @@ func parse(at, identifier string) (name.Reference, error) {
 	return name.NewTag(at+":"+identifier, name.StrictValidation)
 }
 
-// explain tells absent from could not ask, and says what to do about it.
+// explain distinguishes a query without an answer from an absent artifact, and adds the remedy.
 func explain(doing string, ref name.Reference, err error) error {
 	if outcome.Of(err) == outcome.Wrong {
-		return fmt.Errorf("%s %s: %w", doing, ref, err) // it was asked, and is not what it should be
+		return fmt.Errorf("%s %s: %w", doing, ref, err) // the query was answered
 	}
 	var answer *transport.Error
 	if !errors.As(err, &answer) {
@@ -93,7 +92,7 @@ func explain(doing string, ref name.Reference, err error) error {
 	return fmt.Errorf("%s %s: could not ask: %w", doing, ref, err)
 }
 
-// Digest is what a tag points at now; it is asked anew each time.
+// Digest queries the digest of a tag.
 func (r *Registry) Digest(ctx context.Context, at, tag string) (string, error) {
 	ref, err := parse(at, tag)
 	if err != nil {
@@ -106,7 +105,7 @@ func (r *Registry) Digest(ctx context.Context, at, tag string) (string, error) {
 	return desc.Digest.String(), nil
 }
 
-// CheckPush tells whether the credentials may push to a repository.
+// CheckPush returns an error if the credentials may not push to a repository.
 func (r *Registry) CheckPush(ctx context.Context, at string) error {
 	repository, err := name.NewRepository(at, name.StrictValidation)
 	if err != nil {
@@ -118,18 +117,21 @@ func (r *Registry) CheckPush(ctx context.Context, at string) error {
 	case err == nil:
 		return nil
 	case refused(err):
-		return fmt.Errorf("no right to push to %s: give credentials for %s that may (docker login, helm registry login for charts, or GITHUB_TOKEN with packages: write for ghcr.io): %w", at, repository.RegistryStr(), err)
+		return fmt.Errorf("no right to push to %s: give credentials for %s that may (docker login, "+
+			"helm registry login for charts, or GITHUB_TOKEN with packages: write for ghcr.io): %w",
+			at, repository.RegistryStr(), err)
 	}
 	return fmt.Errorf("asking for the right to push to %s: could not ask: %w", at, err)
 }
 
-// refused tells whether a registry answered that these credentials may not.
+// refused reports whether a registry refused the credentials.
 func refused(err error) bool {
 	var answer *transport.Error
-	return errors.As(err, &answer) && (answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden)
+	return errors.As(err, &answer) &&
+		(answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden)
 }
 
-// contextTransport gives requests of calls that take no context one.
+// contextTransport sets the context of requests of functions without one.
 type contextTransport struct {
 	ctx  context.Context
 	next http.RoundTripper
@@ -139,38 +141,41 @@ func (t contextTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.next.RoundTrip(req.WithContext(t.ctx))
 }
 
-// Conflict says that a tag, which never moves, holds other bytes.
+// Conflict means that a tag, which never moves, already names other bytes.
 type Conflict struct {
 	Name       string // repository:tag
 	Seen, Want string // digests
-	// Raced says that the tag was free when we looked, and after our push holds
-	// what somebody else pushed at the same time.
+	// Raced is set if the tag was free before the push, and names another push's bytes
+	// after it.
 	Raced bool
-	// Revision is the commit that what Seen names says that it is of, if it was
-	// raced and says so.
+	// Revision is the commit recorded in the image that won the race, or empty if it
+	// records none.
 	Revision string
 }
 
-// Code of a conflict: something is wrong.
+// Code returns outcome.Wrong.
 func (c *Conflict) Code() outcome.Code { return outcome.Wrong }
 
 func (c *Conflict) Error() string {
 	if c.Raced {
-		return fmt.Sprintf("%s was free, and somebody else pushed it at the same time as we did, and won: it is %s now, which %s; ours is %s, which keeps its staging name: let one runner at a time release a version; if theirs is the right one, nothing is to be done, else take the next version",
+		return fmt.Sprintf("%s was free, and another runner pushed it at the same time: it is %s now, which %s; "+
+			"this run's is %s, and keeps its staging tag. Let one runner at a time release a version. "+
+			"If the other one is right, there is nothing to do, else take the next version",
 			c.Name, c.Seen, c.whose(), c.Want)
 	}
-	return fmt.Sprintf("%s is published already with other bytes: it is %s, this release would be %s; nothing published is overwritten: take the next version", c.Name, c.Seen, c.Want)
+	return fmt.Sprintf("%s is published already with other bytes: it is %s, this release would be %s; "+
+		"nothing published is overwritten: take the next version", c.Name, c.Seen, c.Want)
 }
 
 func (c *Conflict) whose() string {
 	if c.Revision == "" {
-		return "does not say of which commit it is"
+		return "records no commit"
 	}
-	return "says that it is of commit " + c.Revision
+	return "records commit " + c.Revision
 }
 
-// Published tells whether repository:tag holds exactly the digest. Absent is
-// false; another digest is a *Conflict.
+// Published reports whether repository:tag names the digest. It returns a *Conflict if it
+// names another one.
 func (r *Registry) Published(ctx context.Context, at, tag, digest string) (bool, error) {
 	seen, err := r.Digest(ctx, at, tag)
 	switch {
@@ -184,8 +189,8 @@ func (r *Registry) Published(ctx context.Context, at, tag, digest string) (bool,
 	return true, nil
 }
 
-// Promote gives the manifest with this digest, which the repository holds
-// already, one more tag. It looks first and afterwards: a tag is never moved.
+// Promote adds a tag to the manifest with this digest, which is in the repository
+// already. It checks the tag before and after, and never moves it.
 func (r *Registry) Promote(ctx context.Context, at, digest, tag string) error {
 	if done, err := r.Published(ctx, at, tag, digest); done || err != nil {
 		return err
@@ -208,9 +213,8 @@ func (r *Registry) Promote(ctx context.Context, at, digest, tag string) error {
 	return r.confirm(ctx, at, tag, digest)
 }
 
-// confirm reads a tag back after a push. Registries have no compare-and-swap: of
-// two who push at the same time, the last one wins, and the other one sees it
-// here.
+// confirm reads a tag back after a push. Registries have no compare-and-swap: of two
+// pushes at the same time the last one wins, and the other one fails here.
 func (r *Registry) confirm(ctx context.Context, at, tag, digest string) error {
 	done, err := r.Published(ctx, at, tag, digest)
 	var conflict *Conflict
@@ -226,14 +230,14 @@ func (r *Registry) confirm(ctx context.Context, at, tag, digest string) error {
 	return err
 }
 
-// PushImage pushes an image under a tag, unless exactly it is there already,
-// and returns its digest.
+// PushImage pushes an image under a tag, unless the tag names it already, and returns
+// its digest.
 func (r *Registry) PushImage(ctx context.Context, at, tag string, image v1.Image) (string, error) {
 	return r.push(ctx, at, tag, image, remote.Write, image)
 }
 
-// PushStaged pushes an image under a staging tag that carries the image's
-// digest: what was staged by a try before stays, and is in nobody's way.
+// PushStaged pushes an image under a staging tag that contains the image's digest. So an
+// earlier try does not conflict.
 func (r *Registry) PushStaged(ctx context.Context, at, tag string, image v1.Image) (string, error) {
 	tag, err := staged(at, tag, image)
 	if err != nil {
@@ -242,9 +246,11 @@ func (r *Registry) PushStaged(ctx context.Context, at, tag string, image v1.Imag
 	return r.PushImage(ctx, at, tag, image)
 }
 
-// PushStagedIndex is PushStaged for an image of several platforms; it returns the
-// staging tag, too.
-func (r *Registry) PushStagedIndex(ctx context.Context, at, tag string, index v1.ImageIndex) (staging, digest string, err error) {
+// PushStagedIndex is PushStaged for an image for several platforms. It returns the
+// staging tag as well.
+func (r *Registry) PushStagedIndex(
+	ctx context.Context, at, tag string, index v1.ImageIndex,
+) (staging, digest string, err error) {
 	staging, err = staged(at, tag, index)
 	if err != nil {
 		return "", "", err
@@ -253,7 +259,7 @@ func (r *Registry) PushStagedIndex(ctx context.Context, at, tag string, index v1
 	return staging, digest, err
 }
 
-// staged is a tag that carries the digest of what is pushed under it.
+// staged returns a tag that contains the digest of an image.
 func staged(at, tag string, what digester) (string, error) {
 	hash, err := what.Digest()
 	if err != nil {
@@ -263,7 +269,7 @@ func staged(at, tag string, what digester) (string, error) {
 	return tag + "-" + hash.Hex[:enough], nil
 }
 
-// PushIndex is PushImage for an image of several platforms.
+// PushIndex is PushImage for an image for several platforms.
 func (r *Registry) PushIndex(ctx context.Context, at, tag string, index v1.ImageIndex) (string, error) {
 	write := func(ref name.Reference, _ v1.Image, o ...remote.Option) error {
 		return remote.WriteIndex(ref, index, o...)
@@ -292,8 +298,8 @@ func (r *Registry) push(ctx context.Context, at, tag string, what digester,
 	return hash.String(), r.confirm(ctx, at, tag, hash.String())
 }
 
-// Copy brings an image, named by location@digest, from one edge to another, under
-// its digest alone.
+// Copy copies an image, named by location@digest, with the credentials of two clients. The
+// copy has no tag.
 func Copy(ctx context.Context, from, to *Registry, image string) error {
 	digest, err := name.NewDigest(image, name.StrictValidation)
 	if err != nil {

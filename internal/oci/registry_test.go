@@ -38,15 +38,15 @@ func as(w *networktest.Network, token string) *oci.Registry {
 
 func image(t *testing.T, label string) v1.Image {
 	t.Helper()
-	i, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "arm64", Config: v1.Config{Labels: map[string]string{oci.KeyRevision: label}}})
+	labels := map[string]string{oci.KeyRevision: label}
+	i, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "arm64", Config: v1.Config{Labels: labels}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return i
 }
 
-// What refers to a digest is no bundle unless it says so, and the fallback tag
-// that names it is no version.
+// A referrer of another type is not a bundle, and the fallback tag is not a version.
 func TestBundles(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -173,7 +173,7 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// Absent and could not ask are different answers.
+// An absent artifact and a query without an answer are different.
 func TestAbsentIsNotCouldNotAsk(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -191,7 +191,7 @@ func TestAbsentIsNotCouldNotAsk(t *testing.T) {
 	anonymous := &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: w.Transport(), Backoff: remote.Backoff{Steps: 1}}
 	_, err := anonymous.Describe(ctx, at, "1.0.0")
 	if errors.Is(err, outcome.ErrAbsent) || outcome.Of(err) != outcome.Unchecked || !strings.Contains(err.Error(), "does not exist, or is private") {
-		t.Errorf("a private image, asked for by anybody: %v", err)
+		t.Errorf("a private image without credentials: %v", err)
 	}
 	for _, status := range []int{http.StatusInternalServerError, http.StatusTooManyRequests} {
 		w.Intercept(func(networktest.Request) networktest.Fault { return networktest.Fault{Status: status} })

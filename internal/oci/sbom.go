@@ -8,11 +8,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// maxSBOM bounds an SBOM, in bytes.
+// maxSBOM is the size in bytes up to which an SBOM is read.
 const maxSBOM = 64 << 20
 
-// SBOM reads what is attached to an image as its SBOM, and tells its digest. It
-// is found by the tag that cosign and ko give it:
+// SBOM returns the SBOM of an image and its digest. It has a tag by the convention of
+// cosign and ko:
 // https://github.com/sigstore/cosign/blob/main/specs/SBOM_SPEC.md
 func (r *Registry) SBOM(ctx context.Context, at, image string) (text []byte, digest string, err error) {
 	tag := strings.Replace(image, ":", "-", 1) + ".sbom"
@@ -32,7 +32,7 @@ func (r *Registry) SBOM(ctx context.Context, at, image string) (text []byte, dig
 	if err != nil || len(layers) != 1 {
 		return nil, "", fmt.Errorf("reading %s: saw %d layers, want the SBOM alone: %w", ref, len(layers), err)
 	}
-	content, err := layers[0].Compressed() // it is kept as it is
+	content, err := layers[0].Compressed() // which is not compressed
 	if err != nil {
 		return nil, "", explain("reading", ref, err)
 	}

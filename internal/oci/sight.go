@@ -10,19 +10,18 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// Sight is what a registry shows of a repository to these credentials.
+// Sight is the visibility of a repository to some credentials.
 type Sight int
 
-// The sights. A registry that refuses may hide a private repository or have
-// none: ghcr.io and quay.io answer both with 401 or 403 to who has no rights.
+// The sights. If a registry refuses, the repository is private or does not exist: ghcr.io
+// and quay.io answer 401 or 403 in both cases.
 const (
 	Refused Sight = iota
 	Absent
 	Visible
 )
 
-// Sight asks whether a repository is there. An error means that it could not be
-// asked.
+// Sight queries whether a repository exists. An error means that it could not be queried.
 func (r *Registry) Sight(ctx context.Context, at string) (Sight, error) {
 	repository, err := name.NewRepository(at, name.StrictValidation)
 	if err != nil {
@@ -31,7 +30,7 @@ func (r *Registry) Sight(ctx context.Context, at string) (Sight, error) {
 	r.once.Do(r.connect)
 	lister, err := r.puller.Lister(ctx, repository)
 	if err == nil {
-		_, err = lister.Next(ctx) // one page of tags will do
+		_, err = lister.Next(ctx) // one page of tags is enough
 	}
 	var answer *transport.Error
 	switch {

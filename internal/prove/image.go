@@ -113,8 +113,8 @@ func platforms(t thing, d oci.Description) (evidence string, err error) {
 		}
 	}
 	for _, p := range d.Each {
-		if p.Name != p.Says {
-			return "", outcome.Wrongf("what stands for %s is an image for %s", p.Name, p.Says)
+		if p.Name != p.Configured {
+			return "", outcome.Wrongf("what stands for %s is an image for %s", p.Name, p.Configured)
 		}
 	}
 	if len(t.Platforms) == 0 {

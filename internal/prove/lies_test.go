@@ -247,7 +247,7 @@ var liesOfCharts = map[string]lie{
 		"chart-exists", theAgent, "not found in the registry"},
 	"an image in the place of a chart": {func(t *testing.T, s *stage) {
 		s.write(t, coreChart, "v0.2.0", empty.Image)
-	}, "chart-exists", theCore, "this is no Helm chart"},
+	}, "chart-exists", theCore, "want a Helm chart"},
 	"nonsense in the place of a chart": {func(t *testing.T, s *stage) {
 		image, err := oci.ChartImage([]byte("nonsense"), map[string]string{}, nil)
 		testkit.Must(t, err)

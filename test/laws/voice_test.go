@@ -29,7 +29,6 @@ var unfinished = []string{
 	"Makefile",
 	"cmd/ghhelper",
 	"hack/bench",
-	"internal/oci",
 	"internal/prove",
 	"internal/rehearsal",
 	"internal/tag",
