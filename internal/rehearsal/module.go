@@ -15,11 +15,12 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// ModuleChart is the chart that a component publishes at a tag, taken out of the
-// component's Go module and stamped as its own release does: its versions, and
-// the tags of its own images. The go command runs in env and brings the module.
-// The text tells where the chart is from.
-func ModuleChart(ctx context.Context, env []string, file *delivery.File, component, tag string) (*chart.Chart, string, error) {
+// ModuleChart returns the chart that a component publishes at a tag, and a description of its origin.
+// The chart comes from the component's Go module, which the go command downloads with env. Its
+// versions and the tags of its own images are stamped as in the component's release.
+func ModuleChart(
+	ctx context.Context, env []string, file *delivery.File, component, tag string,
+) (*chart.Chart, string, error) {
 	version, err := ref.ParseVersion(tag)
 	if err != nil {
 		return nil, "", err
@@ -38,7 +39,7 @@ func ModuleChart(ctx context.Context, env []string, file *delivery.File, compone
 	return made, fmt.Sprintf("packaged by the rehearsal from Go module %s@%s", module, version.Tag()), err
 }
 
-// moduleDir is the folder of a Go module in the module cache.
+// moduleDir returns the folder of a Go module in the module cache.
 func moduleDir(ctx context.Context, env []string, module string, version ref.Version) (string, error) {
 	out, err := goCommand(ctx, env, os.TempDir(), "mod", "download", "-json", module+"@"+version.Tag())
 	if err != nil {

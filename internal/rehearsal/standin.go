@@ -373,23 +373,48 @@ func (m *maker) standInChart(ctx context.Context, target resolve.Target) (*chart
 	return ModuleChart(ctx, m.Repo.Env, m.file, target.Component, target.Tag)
 }
 
-// minimalChart runs each image of the target's component in a Deployment.
+// minimalChart returns a chart whose Deployment runs each image of the target's component.
 func (m *maker) minimalChart(target resolve.Target) (*chart.Chart, error) {
 	component := m.file.Components[target.Component]
 	version, _ := ref.ParseVersion(target.Tag) // gitTag has parsed it before
 	var containers strings.Builder
 	for _, name := range component.OfKind(delivery.Image) {
 		a := component.Artifacts[name]
-		fmt.Fprintf(&containers, "      - name: %s\n        image: %s:%s\n        securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}\n", name, a.At, a.TagFor(version))
+		fmt.Fprintf(&containers, standInContainer, name, a.At, a.TagFor(version))
 	}
-	declaration := fmt.Sprintf("apiVersion: v2\nname: %s\ndescription: stand-in\nversion: %s\nappVersion: %s\n", path.Base(target.At), target.Tag, target.Tag)
+	declaration := fmt.Sprintf(standInDeclaration, path.Base(target.At), target.Tag, target.Tag)
 	files := []chart.File{{Name: "Chart.yaml", Data: []byte(declaration)}}
 	if containers.Len() > 0 {
-		const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: stand-in\nspec:\n  selector: {matchLabels: {app: stand-in}}\n  template:\n    metadata: {labels: {app: stand-in}}\n    spec:\n      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n      containers:\n"
-		files = append(files, chart.File{Name: "templates/deployment.yaml", Data: []byte(deployment + containers.String())})
+		deployment := []byte(standInDeployment + containers.String())
+		files = append(files, chart.File{Name: "templates/deployment.yaml", Data: deployment})
 	}
 	return chart.Load(target.String(), files)
 }
+
+const standInDeclaration = `apiVersion: v2
+name: %s
+description: stand-in
+version: %s
+appVersion: %s
+`
+
+const standInDeployment = `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: stand-in
+spec:
+  selector: {matchLabels: {app: stand-in}}
+  template:
+    metadata: {labels: {app: stand-in}}
+    spec:
+      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
+      containers:
+`
+
+const standInContainer = `      - name: %s
+        image: %s:%s
+        securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+`
 
 // withhold deletes the stand-ins that Without names.
 func (r *Rehearsal) withhold(n *network.Network, made map[resolve.Target]bool) error {

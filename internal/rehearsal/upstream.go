@@ -84,7 +84,8 @@ func (r *Rehearsal) publishUpstream(ctx context.Context, made *maker, forge *gh.
 	for _, name := range c.ArtifactNames() {
 		if a := c.Artifacts[name]; a.Kind == delivery.Image || a.Kind == delivery.Chart {
 			targets = append(targets, resolve.Target{
-				Component: up.Component, Artifact: name, Kind: resolve.Kind(a.Kind), At: a.At, Tag: a.TagFor(up.Version),
+				Component: up.Component, Artifact: name,
+				Kind: resolve.Kind(a.Kind), At: a.At, Tag: a.TagFor(up.Version),
 			})
 		}
 	}

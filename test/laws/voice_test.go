@@ -30,13 +30,11 @@ var unfinished = []string{
 	"cmd/ghhelper",
 	"hack/bench",
 	"internal/prove",
-	"internal/rehearsal",
 	"internal/tag",
 	"test/actions",
 	"test/cluster",
 	"test/interleaving",
 	"test/laws/laws_test.go",
-	"test/networktest",
 	"test/upstream",
 	"test/workflows",
 }

@@ -12,42 +12,41 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 )
 
-// Fault is what goes wrong with a request; the zero value is nothing. Delay passes first, then
-// the first of CutBefore, Status, CutAfter, Truncated and Trickle that is set takes effect; an
-// answer by Status may trickle too.
+// Fault is a failure of a request. The zero value is none. After Delay, the first of CutBefore,
+// Status, CutAfter, Truncated and Trickle that is set takes effect. Status and Trickle can be
+// combined.
 type Fault struct {
-	// CutBefore resets the connection; nothing is done.
+	// CutBefore resets the connection without handling the request.
 	CutBefore bool
-	// CutAfter lets the request be done, and resets the connection in place of the answer.
+	// CutAfter handles the request, and resets the connection instead of answering.
 	CutAfter bool
-	// Truncated lets the request be done, and ends the connection in the middle of the answer's
-	// body, whose whole length was announced; of an answer without a body nothing is sent.
+	// Truncated handles the request, and ends the connection after half of the answer's body. The
+	// header has the whole length. An answer without a body is not sent.
 	Truncated bool
-	// Trickle lets the request be done, and passes before each trickleSize bytes of the answer.
+	// Trickle handles the request, and is the pause before each trickleSize bytes of the answer.
 	Trickle time.Duration
-	// Status is answered, with Header and Body; nothing is done.
+	// Status answers with this status, Header and Body, without handling the request.
 	Status int
 	Header http.Header
 	Body   string
-	// Delay passes before anything else, also if the client has gone by then.
+	// Delay is the time before anything else happens, even if the client disconnects.
 	Delay time.Duration
-	// Done is called once the request has been handled or cut; its client may have the answer by
-	// then. Nil is not called.
+	// Done, if not nil, is called after the request was handled or cut, perhaps after the client
+	// has the answer.
 	Done func()
 }
 
-// trickleSize is in bytes.
-const trickleSize = 16
+const trickleSize = 16 // bytes
 
-// TooManyRequests is a refusal as GitHub makes it by a status of its own, with the time to wait.
+// TooManyRequests returns GitHub's refusal with status 429 and the time to wait.
 func TooManyRequests(wait time.Duration) Fault {
 	f := limited(http.StatusTooManyRequests, secondaryWords, secondaryDocs)
 	f.Header.Set("Retry-After", seconds(wait))
 	return f
 }
 
-// SecondaryLimit is GitHub's refusal of who asks too much in a short time. It tells how long to
-// wait unless that is 0; GitHub does not always tell.
+// SecondaryLimit returns GitHub's refusal of a client that sends too many requests in a short time.
+// It contains the time to wait unless that is 0, because GitHub does not always send one.
 func SecondaryLimit(wait time.Duration) Fault {
 	f := limited(http.StatusForbidden, secondaryWords, secondaryDocs)
 	if wait > 0 {
@@ -56,8 +55,8 @@ func SecondaryLimit(wait time.Duration) Fault {
 	return f
 }
 
-// PrimaryLimit is GitHub's refusal of who has used up the requests of an hour, which begins anew
-// at reset.
+// PrimaryLimit returns GitHub's refusal of a client that has used all requests of an hour. The next
+// hour begins at reset.
 func PrimaryLimit(reset time.Time) Fault {
 	f := limited(http.StatusForbidden, "API rate limit exceeded for installation ID 1.", "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api")
 	f.Header.Set("X-RateLimit-Remaining", "0")
@@ -89,10 +88,10 @@ func limited(status int, message, docs string) Fault {
 	return Fault{Status: status, Header: header, Body: string(body)}
 }
 
-// seconds rounds up: Retry-After knows no fractions.
+// seconds rounds up, because Retry-After has no fractions.
 func seconds(d time.Duration) string { return fmt.Sprint(int64((d + time.Second - 1) / time.Second)) }
 
-// apply answers the request or lets next do so.
+// apply answers the request, itself or by next.
 func (f Fault) apply(n *network.Network, rw *watch, r *http.Request, next http.Handler) {
 	if f.Trickle > 0 {
 		rw.ResponseWriter = trickle{rw.ResponseWriter, n, f.Trickle}
@@ -113,7 +112,7 @@ func (f Fault) apply(n *network.Network, rw *watch, r *http.Request, next http.H
 	}
 }
 
-// answer reads the body to its end first: a client that still writes would see a reset instead.
+// answer first reads the whole body. Otherwise a client that still writes would see a reset.
 func (f Fault) answer(rw http.ResponseWriter, r *http.Request) {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		network.Reset(r)
@@ -122,10 +121,10 @@ func (f Fault) answer(rw http.ResponseWriter, r *http.Request) {
 		rw.Header()[http.CanonicalHeaderKey(key)] = values
 	}
 	rw.WriteHeader(f.Status)
-	io.WriteString(rw, f.Body) // a client that has gone needs no answer
+	io.WriteString(rw, f.Body) // an error means that the client has gone
 }
 
-// trickle sends an answer piece by piece.
+// trickle sends an answer in pieces.
 type trickle struct {
 	http.ResponseWriter
 	network *network.Network
@@ -150,7 +149,7 @@ func (s trickle) Write(b []byte) (int, error) {
 
 func (s trickle) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
-// kept is an answer that was not sent.
+// kept is an answer that is not sent.
 type kept struct {
 	header http.Header
 	status int
@@ -171,8 +170,8 @@ func (k *kept) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// truncate sends the first half of the answer. The connection ends in order, since a reset could
-// take from the client what it has not read yet.
+// truncate sends the first half of the answer. It closes the connection without a reset, which could
+// discard data that the client has not read yet.
 func (w *watch) truncate(r *http.Request, next http.Handler) {
 	to, whole := w.ResponseWriter, &kept{header: http.Header{}}
 	w.ResponseWriter = whole

@@ -14,7 +14,7 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// faulty lets every request to the API suffer f.
+// faulty applies f to every request to the API.
 func faulty(w *networktest.Network, f networktest.Fault) {
 	w.Intercept(func(r networktest.Request) networktest.Fault {
 		if r.Host == "api.github.com" {
@@ -24,7 +24,7 @@ func faulty(w *networktest.Network, f networktest.Fault) {
 	})
 }
 
-// askAPI answers with what was read of the body and how the reading ended.
+// askAPI returns the part of the body that could be read, and the error that ended it.
 func askAPI(t *testing.T, w *networktest.Network, method, path, body string) (*http.Response, []byte, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, "https://api.github.com"+path, strings.NewReader(body))
@@ -42,11 +42,13 @@ func askAPI(t *testing.T, w *networktest.Network, method, path, body string) (*h
 	return resp, read, err
 }
 
-// Who schedules requests learns who sent each, and when it is over, however it ends.
-func TestDoneIsTold(t *testing.T) {
+// A scheduler of requests learns the sender of each, and its end, with every fault.
+func TestDoneIsCalled(t *testing.T) {
 	t.Parallel()
 	w, _ := networktest.Seeded(t, forge.Repository{})
-	for name, fault := range map[string]networktest.Fault{"answered": {}, "refused": {Status: 502}, "cut before": {CutBefore: true}, "cut after": {CutAfter: true}} {
+	for name, fault := range map[string]networktest.Fault{
+		"answered": {}, "refused": {Status: 502}, "cut before": {CutBefore: true}, "cut after": {CutAfter: true},
+	} {
 		done := make(chan string, 1)
 		w.Intercept(func(r networktest.Request) networktest.Fault {
 			fault := fault
@@ -57,17 +59,17 @@ func TestDoneIsTold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Header.Set("User-Agent", "somebody")
+		req.Header.Set("User-Agent", "client/1")
 		if resp, err := w.Transport().RoundTrip(req); err == nil {
 			resp.Body.Close()
 		}
 		select {
 		case agent := <-done:
-			if agent != "somebody" {
-				t.Errorf("%s: sent by %q, want somebody", name, agent)
+			if agent != "client/1" {
+				t.Errorf("%s: sent by %q, want client/1", name, agent)
 			}
 		case <-time.After(time.Minute):
-			t.Fatalf("%s: nobody said that it is over", name)
+			t.Fatalf("%s: Done was not called", name)
 		}
 	}
 }
@@ -97,7 +99,7 @@ func TestTruncatedAnswer(t *testing.T) {
 	}
 	for _, r := range w.Requests() {
 		if r.Path == inRepo("/labels") && r.Effect && r.Status != 201 {
-			t.Errorf("recorded %+v, want what the forge answered", r)
+			t.Errorf("recorded %+v, want the forge's answer", r)
 		}
 	}
 }
@@ -122,12 +124,13 @@ func TestTrickledAnswer(t *testing.T) {
 	faulty(w, slow)
 	begin = time.Now()
 	resp, body, err := askAPI(t, w, "GET", "/rate_limit", "")
-	if took := time.Since(begin); err != nil || resp.StatusCode != 429 || string(body) != slow.Body || took < time.Duration(len(body)/networktest.TrickleSize)*pause {
+	least := time.Duration(len(body)/networktest.TrickleSize) * pause
+	if took := time.Since(begin); err != nil || resp.StatusCode != 429 || string(body) != slow.Body || took < least {
 		t.Errorf("%v %s in %s (%v), want a slow refusal", resp, body, took, err)
 	}
 }
 
-// TestLimits asks go-github, which knows GitHub's limits, what it takes the answers for.
+// TestLimits checks that go-github recognises the answers as GitHub's limits.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	w, _ := networktest.Seeded(t, forge.Repository{})
@@ -156,7 +159,7 @@ func TestLimits(t *testing.T) {
 	} {
 		faulty(w, tc.fault)
 		if _, _, err := hub(w).Repositories.Get(t.Context(), "kubestellar", "actions"); !tc.want(err) {
-			t.Errorf("%s: go-github says %T %v", tc.name, err, err)
+			t.Errorf("%s: go-github returned %T %v", tc.name, err, err)
 		}
 	}
 }

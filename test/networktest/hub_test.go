@@ -18,7 +18,7 @@ func hubAs(w *networktest.Network, token string) *github.Client {
 	return client.WithAuthToken(token)
 }
 
-// statusOf is the status of the answer that a go-github error is about, or 0.
+// statusOf returns the status of the answer in an error of go-github, or 0.
 func statusOf(err error) int {
 	var e *github.ErrorResponse
 	if errors.As(err, &e) {

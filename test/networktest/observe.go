@@ -11,9 +11,9 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 )
 
-// Observer is called with each request to the API and its whole answer, before the client has all
-// of it. The request's URL is that of github.com, whatever the host is here. Both bodies can be
-// read.
+// Observer is called with each request to the API and its whole answer, before the client has the
+// end of it. The request's URL is that of github.com, whatever the host is here. It may read both
+// bodies.
 type Observer func(*http.Request, *http.Response)
 
 type observer struct{ atomic.Pointer[Observer] }

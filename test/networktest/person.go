@@ -12,8 +12,8 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
 )
 
-// Person is a user of the forge who does by hand what a test wants done beside the program under
-// test. A person may write to every repository. What they do is not recorded, disturbed or shown.
+// Person is a user of the forge who acts beside the program under test. A person may write to every
+// repository. Requests of a person are not recorded, disturbed or shown to an observer.
 type Person struct {
 	network *Network
 	login   string

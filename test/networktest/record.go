@@ -10,19 +10,19 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 )
 
-// Request is one request that reached a host of the network.
+// Request is a request to a host of the network.
 type Request struct {
-	// N counts from 1 over all hosts, in the order in which the requests' heads were read.
+	// N is the number of the request, from 1, over all hosts.
 	N int
-	// Host, Method, Path and Query are as sent; the path is unescaped, the query is not.
+	// Host, Method, Path and Query are as sent. The path is unescaped, the query is not.
 	Host, Method, Path, Query string
-	// Agent is the User-Agent as sent. It tells clients apart that share a network: git sends what
-	// GIT_HTTP_USER_AGENT says.
+	// Agent is the User-Agent as sent. It identifies clients that share a network: git takes it from
+	// GIT_HTTP_USER_AGENT.
 	Agent string
-	// Effect says that the request may change what the network has stored.
+	// Effect is true if the request may change data.
 	Effect bool
-	// Status is what the host answered, or would have if the answer was not cut off. It is 0
-	// until the request is handled, and stays so if nothing was done.
+	// Status is the status of the host's answer, even if a fault cut it off. It is 0 until the
+	// request is handled, and stays 0 if it never is.
 	Status int
 }
 
@@ -59,8 +59,8 @@ func (c *record) intercept(f func(Request) Fault) {
 	c.interfere = f
 }
 
-// wrap records each request for host, applies its fault, and passes it on. The function that
-// decides the fault runs without any lock, so it may use the network itself.
+// wrap returns a handler that records each request to host, applies its fault, and passes it on. The
+// function that decides the fault runs without a lock, so it may use the network itself.
 func (c *record) wrap(n *network.Network, host string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		seen, interfere := c.add(describe(host, r))
@@ -99,7 +99,7 @@ func describe(host string, r *http.Request) Request {
 	}
 }
 
-// hasEffect goes by the method, but for the posts that only ask.
+// hasEffect reports whether a request may change data. Some POST requests only read.
 func hasEffect(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
@@ -113,7 +113,7 @@ func hasEffect(r *http.Request) bool {
 	return true
 }
 
-// watch tells the status of an answer, before the client can have seen it.
+// watch reports the status of an answer before the client can see it.
 type watch struct {
 	http.ResponseWriter
 	tell func(status int)
@@ -133,7 +133,7 @@ func (w *watch) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// settle tells the status of an answer that never named it.
+// settle reports status 200 for an answer that has set none.
 func (w *watch) settle() {
 	if !w.told {
 		w.told = true
@@ -143,7 +143,7 @@ func (w *watch) settle() {
 
 func (w *watch) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// void takes an answer that nobody shall see.
+// void discards an answer.
 type void http.Header
 
 func (v void) Header() http.Header         { return http.Header(v) }

@@ -28,7 +28,8 @@ func TestDownCutsARequestUnderWay(t *testing.T) {
 		}
 		return networktest.Fault{}
 	})
-	if _, _, err := hub(w).Repositories.Dispatch(t.Context(), "kubestellar", "actions", dispatch("x")); err != nil && w.Forge.Dispatches(networktest.Repository) == nil {
+	_, _, err := hub(w).Repositories.Dispatch(t.Context(), "kubestellar", "actions", dispatch("x"))
+	if err != nil && w.Forge.Dispatches(networktest.Repository) == nil {
 		return
 	}
 	t.Errorf("the host died before it handled the request; dispatches %v", w.Forge.Dispatches(networktest.Repository))
@@ -38,7 +39,7 @@ func dispatch(event string) github.DispatchRequestOptions {
 	return github.DispatchRequestOptions{EventType: event}
 }
 
-// send posts a dispatch, whose effect is easy to see.
+// send posts a dispatch, whose effect is easy to check.
 func send(t *testing.T, w *networktest.Network, fault networktest.Fault) error {
 	t.Helper()
 	w.Intercept(func(networktest.Request) networktest.Fault { return fault })
@@ -55,7 +56,7 @@ func TestFaults(t *testing.T) {
 		done   bool // the dispatch arrived
 		reset  bool // the client saw a reset
 		status int  // the client saw this status
-		seen   int  // the record says this status
+		seen   int  // the recorded status
 	}{
 		{name: "none", done: true, seen: 204},
 		{name: "delay", fault: networktest.Fault{Delay: time.Millisecond}, done: true, seen: 204},
@@ -83,8 +84,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestFaultAnswersWhoFirstSendsAll has a client that, like git, reads when it has written.
-func TestFaultAnswersWhoFirstSendsAll(t *testing.T) {
+// TestFaultAnswersAfterTheWholeRequest has a client that, like git, reads after it has written.
+func TestFaultAnswersAfterTheWholeRequest(t *testing.T) {
 	t.Parallel()
 	w := networktest.New(t, network.Options{})
 	w.Intercept(func(networktest.Request) networktest.Fault {
@@ -105,7 +106,7 @@ func TestFaultAnswersWhoFirstSendsAll(t *testing.T) {
 	}
 }
 
-func TestRequestsAreNumberedAndTold(t *testing.T) {
+func TestRequestsAreNumbered(t *testing.T) {
 	t.Parallel()
 	w, clone := networktest.Seeded(t, forge.Repository{})
 	networktest.CommitFile(t, w, clone, "a", "b")

@@ -1,6 +1,5 @@
-// Package contract holds what goes to and comes from the rehearsal's forge to GitHub's own
-// description of its REST API. Tests alone use it: the description and what reads it are no part
-// of the program.
+// Package contract checks requests to the fake GitHub, and its answers, against GitHub's own
+// description of its REST API. Only tests use it.
 package contract
 
 import (
@@ -26,20 +25,20 @@ import (
 //go:embed testdata/github-api.json
 var description []byte
 
-// Reporter is what a *testing.T is here.
+// Reporter is the part of *testing.T that a check needs.
 type Reporter interface {
 	Helper()
 	Errorf(format string, args ...any)
 }
 
-// Hold fails t for each request and each answer that GitHub's description does not allow. It
-// gives what World.Observe takes.
+// Hold returns an observer for Network.Observe. It fails t for each request and each answer that
+// GitHub's description does not allow.
 func Hold(t Reporter) func(*http.Request, *http.Response) {
 	return func(r *http.Request, a *http.Response) { report(t, r, a, true) }
 }
 
-// HoldForge is Hold for tests of the forge itself, which send what is wrong on purpose: a request
-// that was not done may be anything, and the forge may say that it does not know it.
+// HoldForge is Hold for tests of the forge itself, which send wrong requests on purpose. It does not
+// check requests that the forge refused, nor answers that an endpoint is not implemented.
 func HoldForge(t Reporter) func(*http.Request, *http.Response) {
 	return func(r *http.Request, a *http.Response) {
 		if a.StatusCode != http.StatusNotImplemented {
@@ -65,7 +64,7 @@ type path struct {
 
 type api struct {
 	doc   *openapi3.T
-	paths []path // those with more that is literal first
+	paths []path // those with more literal text first
 }
 
 var load = sync.OnceValues(func() (*api, error) {
@@ -84,12 +83,12 @@ var load = sync.OnceValues(func() (*api, error) {
 
 var placeholder = regexp.MustCompile(`\{([a-z_]+)\}`)
 
-// rank is greater for a path that says more.
+// rank is greater for a path with more literal text.
 func rank(template string) int {
 	return len(placeholder.ReplaceAllString(template, "")) - len(placeholder.FindAllString(template, -1))
 }
 
-// slashed are the placeholders whose values may hold slashes; OpenAPI has no way to say so.
+// slashed are the placeholders whose values may contain slashes, which OpenAPI cannot express.
 var slashed = []string{"basehead", "branch", "path", "ref", "tag"}
 
 func parse(template string, item *openapi3.PathItem) path {
@@ -106,15 +105,15 @@ func parse(template string, item *openapi3.PathItem) path {
 	return p
 }
 
-// byNumber is the other address of a repository, to which GitHub sends who asks for a name that
-// is no more; all that is below the one is below the other.
+// byNumber matches the other address of a repository. GitHub redirects clients to it from a former
+// name. It has the same paths below it.
 var byNumber = regexp.MustCompile(`^/repositories/[0-9]+`)
 
-// find finds what the description says of a request.
+// find returns the description of a request.
 func (a *api) find(r *http.Request) (*routers.Route, map[string]string, error) {
 	at := byNumber.ReplaceAllString(r.URL.Path, "/repos/owner/name")
 	if top := strings.TrimSuffix(at, "/"); strings.HasSuffix(top, "/contents") {
-		at = top + "/." // the top folder's path is empty, for which the library has no word
+		at = top + "/." // the library knows no empty path, which is the top folder
 	}
 	for _, p := range a.paths {
 		values := p.pattern.FindStringSubmatch(at)
@@ -134,7 +133,7 @@ func (a *api) find(r *http.Request) (*routers.Route, map[string]string, error) {
 	return nil, nil, errors.New("no such path is described")
 }
 
-// exchange is a request with its answer, and what is described of both.
+// exchange is a request, its answer, and the description of both.
 type exchange struct {
 	api    *api
 	route  *routers.Route
@@ -198,8 +197,7 @@ func (x *exchange) checkAnswer() error {
 	return x.checkRefusal()
 }
 
-// checkRefusal holds an answer that is excused, and is no success, to what all of GitHub's errors
-// have.
+// checkRefusal checks that an excused answer has the form of GitHub's errors, unless it is a success.
 func (x *exchange) checkRefusal() error {
 	if x.answer.StatusCode < http.StatusMultipleChoices || x.answer.StatusCode == http.StatusNotModified {
 		return nil
@@ -221,7 +219,7 @@ func requestInput(r *http.Request, body []byte, route *routers.Route, params map
 	copied.Body = io.NopCloser(bytes.NewReader(body))
 	copied.ContentLength = int64(len(body))
 	for name, value := range params {
-		params[name] = url.PathEscape(value) // the library takes them as they stand in the address
+		params[name] = url.PathEscape(value) // the library expects them escaped
 	}
 	return &openapi3filter.RequestValidationInput{Request: copied, PathParams: params, Route: route, Options: options}
 }

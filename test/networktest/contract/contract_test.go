@@ -16,7 +16,7 @@ import (
 	"github.com/kubestellar/actions/test/networktest/contract"
 )
 
-// notes takes what would have failed a test.
+// notes collects the failures of a test.
 type notes struct{ all []string }
 
 func (n *notes) Helper() {}
@@ -25,11 +25,11 @@ func (n *notes) Errorf(format string, args ...any) {
 	n.all = append(n.all, fmt.Sprintf(format, args...))
 }
 
-// ask sends one request to a world whose answers pass through alter before they are held to the
-// description, and tells what was found.
+// ask sends one request to a network, and changes the answer by alter before it is checked against
+// the description. It returns the failures.
 func ask(t *testing.T, method, path, body string, alter func(*http.Request, *http.Response)) []string {
 	t.Helper()
-	w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{})
+	w, err := networktest.Start(filepath.Join(t.TempDir(), "network"), network.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func status(to int) func(*http.Request, *http.Response) {
 
 func asIs(*http.Request, *http.Response) {}
 
-func TestWhatIsNotDescribedIsSeen(t *testing.T) {
+func TestDifferencesFromTheDescriptionAreFound(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		method, path, body string

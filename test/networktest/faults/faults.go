@@ -1,5 +1,5 @@
-// Package faults has each request of a command to GitHub's API fail in each way in which GitHub's
-// do, and looks at what comes of it. Tests alone use it.
+// Package faults makes each request of a command to GitHub's API fail in each known way, and checks
+// the result. Only tests use it.
 package faults
 
 import (
@@ -16,23 +16,23 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// Trial is a command in a world of its own. No time passes where it waits, and it takes an answer
-// for lost after Slow.
+// Trial is a command in a network of its own. Its waits take no time, and it gives up on an answer
+// after Slow.
 type Trial struct {
 	*networktest.Network
 	Run   func() error
-	State func() string // all that the world shows of what the command did
+	State func() string // the visible effects of the command
 	// Folders are those that the command may change, besides the network's.
 	Folders []string
 	// Reset resets what else the command changes; nil if there is nothing.
 	Reset func()
 }
 
-// Matrix lets every request of an undisturbed run suffer every kind of fault, each time in a
-// trial that begin begins. The requests are those of a recording. The run that is disturbed either
-// ends as the undisturbed one, or fails, with the right code and an error that says what was being
-// done and what to do; and a second run ends as the undisturbed one. Unless all is set, a sample
-// is taken in which each kind meets some requests, and each request some kinds.
+// Matrix records the requests of an undisturbed run. It applies every kind of fault to each of them,
+// in a trial that begin starts. The disturbed run must end like the undisturbed one, or fail with
+// the right code and an error with the activity and the remedy. A second run must end like the
+// undisturbed one. Unless all is set, it takes a sample in which each kind meets some requests, and
+// each request some kinds.
 func Matrix(t *testing.T, all bool, begin func(t *testing.T) Trial) {
 	t.Helper()
 	trials := &trials{begin: begin, parent: t}
@@ -55,8 +55,8 @@ func Matrix(t *testing.T, all bool, begin func(t *testing.T) Trial) {
 	}
 }
 
-// share is how much of the matrix a sample takes, one kind in so many: more where something can be
-// half done. Requests that stand side by side meet different kinds.
+// share returns n if a sample takes one kind in n. It takes more for requests that can be half done.
+// Neighbouring requests meet different kinds.
 func (r request) share() int {
 	if r.effect {
 		return 12
@@ -64,7 +64,7 @@ func (r request) share() int {
 	return 31
 }
 
-// record runs the command, and tells the requests to the API that it takes.
+// record runs the command, and returns its requests to the API.
 func record(t *testing.T, trial Trial) []request {
 	t.Helper()
 	since := len(trial.Requests())
@@ -89,21 +89,21 @@ func record(t *testing.T, trial Trial) []request {
 
 func isAPI(r networktest.Request) bool { return strings.HasPrefix(r.Host, "api.") }
 
-// request is the nth of those that are alike: what runs side by side has no order.
+// request is the nth of equal requests, because concurrent requests have no order.
 type request struct {
 	key    string
 	nth    int
 	effect bool
 }
 
-// name is for the name of a test, in which a slash has a meaning.
+// name returns the request for the name of a test, where a slash separates subtests.
 func (r request) name() string {
 	return fmt.Sprintf("%s %d", strings.ReplaceAll(r.key, "/", "|"), r.nth)
 }
 
 var ids = regexp.MustCompile(`[0-9a-f]{40}|runs/[0-9]+`)
 
-// keyOf is what a request has in common with that of another world.
+// keyOf returns the part of a request that is equal in all trials.
 func keyOf(r networktest.Request) string {
 	key := r.Method + " " + ids.ReplaceAllString(r.Path, "ID")
 	if query, err := url.ParseQuery(r.Query); err == nil && query.Get("page") != "" {
@@ -123,7 +123,7 @@ func (c cell) try(t *testing.T, trial Trial, want string) {
 	err := trial.Run()
 	trial.Intercept(nil)
 	if !suffered() {
-		t.Fatalf("the request was never made; the run said: %v", err)
+		t.Fatalf("the request was never made; the run returned: %v", err)
 	}
 	c.judge(t, err, trial.Token())
 	if err == nil {
@@ -142,8 +142,8 @@ func same(t *testing.T, when, want, got string) {
 	}
 }
 
-// disturb lets the request suffer the fault, and those after it as far as the kind says. It gives
-// what tells whether it did.
+// disturb applies the fault to the request, and to later ones if the kind lasts. The function that it
+// returns reports whether the fault was applied.
 func (c cell) disturb(w *networktest.Network) (suffered func() bool) {
 	var mu sync.Mutex
 	seen := 0
@@ -155,7 +155,9 @@ func (c cell) disturb(w *networktest.Network) (suffered func() bool) {
 			seen++
 		}
 		switch {
-		case is && seen == c.at.nth, is && seen > c.at.nth && c.kind.lasts == always, isAPI(r) && seen >= c.at.nth && c.kind.lasts == onward:
+		case is && seen == c.at.nth,
+			is && seen > c.at.nth && c.kind.lasts == always,
+			isAPI(r) && seen >= c.at.nth && c.kind.lasts == onward:
 			return c.kind.fault
 		}
 		return networktest.Fault{}
@@ -170,10 +172,10 @@ func (c cell) disturb(w *networktest.Network) (suffered func() bool) {
 var (
 	doing   = regexp.MustCompile(`(?i)\b(making|moving|opening|editing|closing|labelling|commenting|looking|reading|dispatching|storing|checking|waiting|saw)\b`)
 	advice  = regexp.MustCompile(`(?i)\b(run (it |this )?again|look (before|again|at)|give|wants|is missing, wrong or expired|take|add|release it first)\b`)
-	maximum = 4000 // in bytes, of an error that somebody reads
+	maximum = 4000 // bytes of an error
 )
 
-// judge looks at how the disturbed run ended.
+// judge checks the end of the disturbed run.
 func (c cell) judge(t *testing.T, err error, token string) {
 	t.Helper()
 	if err == nil {

@@ -8,26 +8,26 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// Slow is after what time a trial takes an answer for lost. It is long enough for any that comes.
+// Slow is the time after which a trial gives up on an answer. Every real answer is faster.
 const Slow = 3 * time.Second
 
-// What a fault goes on for.
+// span is the set of requests that a fault applies to.
 type span int
 
 const (
-	once   span = iota // the request, when it is made the first time
-	always             // the request, however often it is made
-	onward             // and all that come after it
+	once   span = iota // the first such request
+	always             // every such request
+	onward             // every request from the first such on
 )
 
-// kind is a way in which a request fails.
+// kind is a kind of failure.
 type kind struct {
 	name  string
 	lasts span
 	fault networktest.Fault
-	// passes says that it is gone at the next try, so that the run must succeed.
+	// passes is set if another attempt succeeds, so the run must succeed.
 	passes bool
-	// hides says that it looks like something being absent, which may be what is found wrong.
+	// hides is set if the failure looks like an absent resource, which may be a finding.
 	hides bool
 	says  string // in the error, if the run fails
 }
@@ -37,7 +37,7 @@ var (
 	future = time.Unix(1<<40, 0)
 )
 
-// kinds are all that GitHub is known for.
+// kinds are the known failures of GitHub.
 var kinds = []kind{
 	{name: "reset before, once", fault: networktest.Fault{CutBefore: true}, passes: true},
 	{name: "reset after, once", fault: networktest.Fault{CutAfter: true}, passes: true},
@@ -74,9 +74,10 @@ var kinds = []kind{
 	{name: "the hour's requests are spent", lasts: onward, fault: networktest.PrimaryLimit(future), says: "primary rate limit"},
 }
 
-// refusal is an answer as GitHub writes them, in place of doing anything.
+// refusal returns an answer in the form of GitHub's errors.
 func refusal(status int, message string) networktest.Fault {
-	return networktest.Fault{Status: status, Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}, Body: fmt.Sprintf(`{"message":%q}`, message)}
+	header := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
+	return networktest.Fault{Status: status, Header: header, Body: fmt.Sprintf(`{"message":%q}`, message)}
 }
 
 func denied(permission string) networktest.Fault {

@@ -11,8 +11,8 @@ import (
 	"github.com/kubestellar/actions/test/networktest/contract"
 )
 
-// trials are trials that cells use one after the other, because beginning one takes as long as its
-// command. Each cell finds the state in which the trial began.
+// trials are trials that cells use one after the other, because starting one takes as long as its
+// command. Each cell finds a trial in its first state.
 type trials struct {
 	begin  func(t *testing.T) Trial
 	parent *testing.T // of the cells; it ends the trials' networks
