@@ -33,7 +33,7 @@ func commits(dir string) error {
 	}
 	tree, commit := median(onTree), median(onCommit)
 	row("verify HEAD, to its work tree", commit/tree, 2, "×",
-		fmt.Sprintf("%.2f s of processor time, git included, to %.2f s, on 72,000 files in 12,000 folders (medians of %d)",
+		fmt.Sprintf("%.2f s of processor time with git's, to %.2f s, on 72,000 files in 12,000 folders (medians of %d)",
 			commit, tree, rounds))
 	row("… peak memory", peak, 150, "MB", "the larger of ghhelper and git")
 	return nil

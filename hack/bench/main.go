@@ -1,6 +1,5 @@
-// Command bench measures ghhelper against its limits, and side by side, in
-// one run, against what one would use in its place. `make bench` runs it, and
-// has the tools on PATH.
+// Command bench measures ghhelper against its limits and, in the same run, against the
+// tools that it replaces. `make bench` runs it with the tools on PATH.
 package main
 
 import (
@@ -61,11 +60,12 @@ func size(string) error {
 		}
 		sizes[command] = float64(info.Size()) / mega
 	}
-	row("ghhelper, stripped", sizes["ghhelper"], 45, "MB", fmt.Sprintf("%.2f× helm's, %.2f× goreleaser's", sizes["ghhelper"]/sizes["helm"], sizes["ghhelper"]/sizes["goreleaser"]))
+	row("ghhelper, stripped", sizes["ghhelper"], 45, "MB", fmt.Sprintf("%.2f× helm's, %.2f× goreleaser's",
+		sizes["ghhelper"]/sizes["helm"], sizes["ghhelper"]/sizes["goreleaser"]))
 	return nil
 }
 
-// startUp takes turns, so that a busy machine is busy for all.
+// startUp runs the commands in turns, so that a busy machine affects each of them.
 func startUp(string) error {
 	const rounds = 21
 	times := map[string][]float64{}
@@ -79,7 +79,8 @@ func startUp(string) error {
 		}
 	}
 	own, helm, goreleaser := median(times["ghhelper"]), median(times["helm"]), median(times["goreleaser"])
-	row("ghhelper --help", own, 60, "ms", fmt.Sprintf("%.2f× helm --help, %.2f× goreleaser --help (medians of %d)", own/helm, own/goreleaser, rounds))
+	row("ghhelper --help", own, 60, "ms", fmt.Sprintf("%.2f× helm --help, %.2f× goreleaser --help (medians of %d)",
+		own/helm, own/goreleaser, rounds))
 	return nil
 }
 
@@ -111,8 +112,8 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// rehearsals are timed beside what one could do without it: a snapshot, which
-// builds the archives alone and publishes nothing.
+// rehearsals times a rehearsal and a snapshot of goreleaser, which only builds the
+// archives and publishes nothing.
 func rehearsals(dir string) error {
 	const rounds = 3
 	var whole, build, snapshot []float64
@@ -134,7 +135,9 @@ func rehearsals(dir string) error {
 		}
 	}
 	share := median(build)
-	row("rehearsal, warm", median(whole), 25, "s", fmt.Sprintf("goreleaser's share %.1f s; %.2f× goreleaser --snapshot of the archives alone (medians of %d)", share, median(whole)/median(snapshot), rounds))
+	row("rehearsal, warm", median(whole), 25, "s",
+		fmt.Sprintf("goreleaser's share %.1f s; %.2f× goreleaser --snapshot of the archives alone (medians of %d)",
+			share, median(whole)/median(snapshot), rounds))
 	row("peak memory of ghhelper", peak, 200, "MB", "the larger of its two processes")
 	return nil
 }
@@ -176,8 +179,8 @@ func stepTime(dir, name string) (float64, error) {
 	return 0, fmt.Errorf("the report has no step %s", name)
 }
 
-// watchMemory follows the largest resident size, in MB, that any process of
-// this name reaches, as Linux tells it; stop gives it.
+// watchMemory measures the largest resident size, in MB, of the processes of a name. stop
+// returns it. It works on Linux only.
 func watchMemory(name string) (stop func() float64) {
 	done := make(chan struct{})
 	var group sync.WaitGroup
@@ -208,7 +211,7 @@ func largest(name string) float64 {
 	for _, path := range processes {
 		status, err := os.ReadFile(path)
 		if err != nil || !strings.HasPrefix(string(status), "Name:\t"+name+"\n") {
-			continue // ended meanwhile, or another's
+			continue // it has ended, or has another name
 		}
 		peak = max(peak, highWater(string(status)))
 	}

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// peakOf is the largest resident size, in MB, that an ended process reached.
+// peakOf returns the largest resident size, in MB, of a process that has ended.
 func peakOf(state *os.ProcessState) float64 {
 	usage, ok := state.SysUsage().(*syscall.Rusage)
 	if !ok {

@@ -24,8 +24,7 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// The release that is proven: three images of two platforms each, and two
-// charts that run them.
+// The release to prove: three images for two platforms each, and two charts that run them.
 const (
 	example        = "example/app"
 	exampleVersion = "1.2.3"
@@ -36,7 +35,7 @@ var (
 	exampleCharts = map[string][]string{"app-chart": {"api", "web"}, "worker-chart": {"worker"}}
 )
 
-// proof times ghhelper prove over a registry that takes its time.
+// proof times ghhelper prove with a slow registry.
 func proof(dir string) error {
 	const rounds, delay = 7, 50 * time.Millisecond
 	w, err := networktest.Start(filepath.Join(dir, "proof-world"), network.Options{})
@@ -69,11 +68,12 @@ func proof(dir string) error {
 		}
 	}
 	row("prove, registry 50 ms late", median(times), 1.5, "s",
-		fmt.Sprintf("three images and two charts, %d requests to the registry; one after the other would take %.1f s (median of %d)", asked, float64(asked)*delay.Seconds(), rounds))
+		fmt.Sprintf("three images and two charts, %d requests to the registry; one after the other would take %.1f s "+
+			"(median of %d)", asked, float64(asked)*delay.Seconds(), rounds))
 	return nil
 }
 
-// asking are the requests to the registry so far.
+// asking returns the requests to the registry so far.
 func asking(w *networktest.Network) []networktest.Request {
 	var all []networktest.Request
 	for _, r := range w.Requests() {
@@ -84,8 +84,8 @@ func asking(w *networktest.Network) []networktest.Request {
 	return all
 }
 
-// releasedExample makes the release: images with labels and nothing else, which
-// prove reads no more of, and charts that ghhelper publishes.
+// releasedExample publishes the release: images without files, because prove only reads
+// their labels, and charts by ghhelper.
 func releasedExample(w *networktest.Network, here git.Repo) error {
 	if err := w.Forge.CreateRepository(example, forge.Repository{}); err != nil {
 		return err
@@ -95,8 +95,11 @@ func releasedExample(w *networktest.Network, here git.Repo) error {
 	}
 	ctx := context.Background()
 	for _, args := range [][]string{
-		{"init", "--quiet", "--initial-branch=main"}, {"remote", "add", "origin", "https://github.com/" + example}, {"add", "."},
-		{"commit", "--quiet", "--message", "Begin"}, {"push", "--quiet", "origin", "main"},
+		{"init", "--quiet", "--initial-branch=main"},
+		{"remote", "add", "origin", "https://github.com/" + example},
+		{"add", "."},
+		{"commit", "--quiet", "--message", "Begin"},
+		{"push", "--quiet", "origin", "main"},
 	} {
 		if _, err := here.Run(ctx, args...); err != nil {
 			return err
@@ -112,14 +115,18 @@ func releasedExample(w *networktest.Network, here git.Repo) error {
 	return err
 }
 
-// pushExample pushes the images, and for the charts packages that are there and
-// public, as after an earlier release.
+// pushExample pushes the images, and public packages for the charts, as after an earlier
+// release.
 func pushExample(ctx context.Context, w *networktest.Network, here git.Repo) error {
 	commit, err := here.Head(ctx)
 	if err != nil {
 		return err
 	}
-	labels := map[string]string{oci.KeyRevision: commit, oci.KeyVersion: exampleVersion, oci.KeySource: "https://github.com/" + example}
+	labels := map[string]string{
+		oci.KeyRevision: commit,
+		oci.KeyVersion:  exampleVersion,
+		oci.KeySource:   "https://github.com/" + example,
+	}
 	index, err := labelledIndex(labels)
 	if err != nil {
 		return err
@@ -146,12 +153,17 @@ func (l login) Resolve(authn.Resource) (authn.Authenticator, error) {
 func labelledIndex(labels map[string]string) (v1.ImageIndex, error) {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, arch := range []string{"amd64", "arm64"} {
-		image, err := mutate.ConfigFile(mutate.MediaType(empty.Image, types.OCIManifestSchema1),
-			&v1.ConfigFile{OS: "linux", Architecture: arch, RootFS: v1.RootFS{Type: "layers"}, Config: v1.Config{Labels: labels}})
+		image, err := mutate.ConfigFile(mutate.MediaType(empty.Image, types.OCIManifestSchema1), &v1.ConfigFile{
+			OS: "linux", Architecture: arch, RootFS: v1.RootFS{Type: "layers"}, Config: v1.Config{Labels: labels},
+		})
 		if err != nil {
 			return nil, err
 		}
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}}})
+		platform := &v1.Platform{OS: "linux", Architecture: arch}
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{
+			Add:        image,
+			Descriptor: v1.Descriptor{Platform: platform},
+		})
 	}
 	return index, nil
 }
@@ -160,16 +172,21 @@ func exampleFiles() map[string]string {
 	files := map[string]string{}
 	declared := "version: 1\nself: app\ncomponents:\n  app:\n    repository: " + example + "\n    artifacts:\n"
 	for _, name := range exampleImages {
-		declared += fmt.Sprintf("      %s: {kind: image, at: ghcr.io/%s/%s, platforms: [linux/amd64, linux/arm64]}\n", name, example, name)
+		declared += fmt.Sprintf("      %s: {kind: image, at: ghcr.io/%s/%s, platforms: [linux/amd64, linux/arm64]}\n",
+			name, example, name)
 	}
 	for name, runs := range exampleCharts {
-		declared += fmt.Sprintf("      %s: {kind: chart, at: ghcr.io/%s/%s, source: %s, runs: [%s]}\n", name, example, name, name, strings.Join(runs, ", "))
+		declared += fmt.Sprintf("      %s: {kind: chart, at: ghcr.io/%s/%s, source: %s, runs: [%s]}\n",
+			name, example, name, name, strings.Join(runs, ", "))
 		containers := ""
 		for _, image := range runs {
-			containers += fmt.Sprintf("  - name: %s\n    image: ghcr.io/%s/%s:{{ .Chart.AppVersion }}\n", image, example, image)
+			containers += fmt.Sprintf("  - name: %s\n    image: ghcr.io/%s/%s:{{ .Chart.AppVersion }}\n",
+				image, example, image)
 		}
-		files[name+"/Chart.yaml"] = "apiVersion: v2\nname: " + name + "\ndescription: an example\nversion: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\n"
-		files[name+"/templates/pod.yaml"] = "apiVersion: v1\nkind: Pod\nmetadata: {name: example}\nspec:\n  containers:\n" + containers
+		files[name+"/Chart.yaml"] = "apiVersion: v2\nname: " + name + "\ndescription: an example\n" +
+			"version: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\n"
+		files[name+"/templates/pod.yaml"] = "apiVersion: v1\nkind: Pod\nmetadata: {name: example}\n" +
+			"spec:\n  containers:\n" + containers
 	}
 	files[delivery.FileName] = declared
 	return files

@@ -19,15 +19,14 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// The two versions of the charts, one for each way: neither finds what the
-// other has pushed.
+// The versions of the charts, one for ghhelper and one for helm, so that both push.
 const (
 	ourVersion  = "9.8.7"
 	helmVersion = "9.8.8"
 )
 
-// byHelm is what one would do by hand: copy, sed, package and push, with the
-// dependency at hand. It checks nothing.
+// byHelm is the work by hand: copy, sed, package and push, with the dependency on disk. It
+// checks nothing.
 const byHelm = `set -eu
 for chart in chart core-chart; do
   cp -r "$CLONE/$chart" "$OUT/$chart"
@@ -39,8 +38,8 @@ for chart in chart core-chart; do helm package --destination "$OUT" "$OUT/$chart
 for package in "$OUT"/*.tgz; do helm push "$package" oci://ghcr.io/kubestellar/kubestellar; done
 `
 
-// charts times ghhelper publish of this repository's charts beside sed and helm,
-// each round in a new world, so that everything is pushed.
+// charts times ghhelper publish of this repository's charts, and sed with helm. Each round
+// has a new network, so that everything is pushed.
 func charts(dir string) error {
 	const rounds = 5
 	var own, alone, helm []float64
@@ -54,14 +53,15 @@ func charts(dir string) error {
 		}
 	}
 	row("charts, stamp to prove", median(alone)/median(helm), 0.5, "×",
-		fmt.Sprintf("%.2f s of its steps stamp, stage, promote and prove, to %.2f s of sed, helm package and helm push (medians of %d)", median(alone), median(helm), rounds))
-	fmt.Printf("%-28s %8.1f ×    the whole of ghhelper publish, %.2f s, which also looks at all references and rights before, and proves what is staged\n",
-		"", median(own)/median(helm), median(own))
+		fmt.Sprintf("%.2f s of its steps stamp, stage, promote and prove, to %.2f s of sed, helm package and "+
+			"helm push (medians of %d)", median(alone), median(helm), rounds))
+	fmt.Printf("%-28s %8.1f ×    the whole of ghhelper publish, %.2f s, which also checks all references and rights, "+
+		"and proves the staged charts\n", "", median(own)/median(helm), median(own))
 	return nil
 }
 
-// chartsOnce also gives the time of ghhelper's steps that make, push and prove,
-// without what it looks at before.
+// chartsOnce also returns the time of ghhelper's steps that make, push and prove the
+// charts, without its checks before.
 func chartsOnce(dir string) (own, alone, helm float64, err error) {
 	w, err := networktest.Start(filepath.Join(dir, "world"), network.Options{})
 	if err != nil {
@@ -93,8 +93,8 @@ func chartsOnce(dir string) (own, alone, helm float64, err error) {
 	return own, alone, helm, nil
 }
 
-// staged is a clone of this repository in a rehearsal's world, with the tag whose
-// charts are published.
+// staged returns a clone of this repository in a rehearsal's network, with the tag of the
+// charts.
 func staged(dir string, w *networktest.Network) (git.Repo, error) {
 	version, err := ref.ParseVersion(ourVersion)
 	if err != nil {
@@ -105,7 +105,10 @@ func staged(dir string, w *networktest.Network) (git.Repo, error) {
 		return git.Repo{}, err
 	}
 	ctx := context.Background()
-	r := &rehearsal.Rehearsal{Repo: git.Repo{Dir: ".", Env: os.Environ()}, Config: delivery.FileName, File: file, Version: version, Out: io.Discard, Now: time.Now}
+	r := &rehearsal.Rehearsal{
+		Repo: git.Repo{Dir: ".", Env: os.Environ()}, Config: delivery.FileName, File: file, Version: version,
+		Out: io.Discard, Now: time.Now,
+	}
 	here := git.Repo{Dir: filepath.Join(dir, "clone")}
 	if here.Env, err = r.Prepare(ctx, w.Network, here.Dir); err != nil {
 		return here, err
@@ -121,8 +124,8 @@ func tagged(ctx context.Context, here git.Repo, tag string) error {
 	return err
 }
 
-// helmScript brings the dependency, which is not timed: ghhelper has to fetch it
-// to see that it is the recorded one, and somebody with helm has it once.
+// helmScript fetches the dependency, which is not timed: only ghhelper has to fetch it each
+// time, to compare it with the recorded digest.
 func helmScript(dir string, here git.Repo) (*exec.Cmd, error) {
 	dependency, out := filepath.Join(dir, "dependency"), filepath.Join(dir, "out")
 	for _, folder := range []string{dependency, out} {
@@ -130,7 +133,8 @@ func helmScript(dir string, here git.Repo) (*exec.Cmd, error) {
 			return nil, err
 		}
 	}
-	pull := exec.Command("helm", "pull", "oci://ghcr.io/kubestellar/kubeflex/chart/kubeflex-operator", "--version", "v0.6.1", "--destination", dependency)
+	pull := exec.Command("helm", "pull", "oci://ghcr.io/kubestellar/kubeflex/chart/kubeflex-operator",
+		"--version", "v0.6.1", "--destination", dependency)
 	pull.Env = here.Env
 	if _, err := timed(pull); err != nil {
 		return nil, err
@@ -140,9 +144,10 @@ func helmScript(dir string, here git.Repo) (*exec.Cmd, error) {
 	return script, nil
 }
 
-// published times ghhelper publish, whose exit code tells of stand-ins.
+// published times ghhelper publish. Its exit code is not 0, because of stand-ins.
 func published(here git.Repo, version string, flags ...string) (seconds float64, err error) {
-	cmd := inFolder(here.Dir, exec.Command("ghhelper", append([]string{"publish", version, "--accept-stand-ins"}, flags...)...))
+	flags = append([]string{"publish", version, "--accept-stand-ins"}, flags...)
+	cmd := inFolder(here.Dir, exec.Command("ghhelper", flags...))
 	cmd.Env = here.Env
 	start := time.Now()
 	out, err := cmd.CombinedOutput()

@@ -15,15 +15,14 @@ import (
 	"time"
 )
 
-// tree is the real tree that is searched; its declaration is test/trees'.
+// tree is a real tree. Its declaration is in test/trees.
 const (
 	tree        = "github.com/kubestellar/kubestellar@v0.30.0"
 	declaration = "test/trees/kubestellar-0.30.0/delivery.yaml"
 	names       = "kubestellar|kubeflex|ocm-status-addon|ocm-transport-plugin|clusteradm|helm|kubectl|kube-rbac-proxy"
 )
 
-// search times verify --offline beside ripgrep, which only looks for the
-// components' names.
+// search times verify --offline, and ripgrep with the names of the components.
 func search(dir string) error {
 	if _, err := exec.LookPath("rg"); err != nil {
 		return errors.New("ripgrep is not on PATH: apt-get install ripgrep, or brew install ripgrep")
@@ -56,14 +55,15 @@ func search(dir string) error {
 	}
 	one, ten, hundred, rg := median(times["1"]), median(times["10"]), median(times["100"]), median(times["rg"])
 	row("verify --offline, 620 files", one*1000, 100, "ms", "start-up included")
-	row("… 6,200 files, to ripgrep", ten/rg, 3, "×", fmt.Sprintf("%.0f ms beside ripgrep's %.0f ms (medians of %d)", ten*1000, rg*1000, rounds))
+	row("… 6,200 files, to ripgrep", ten/rg, 3, "×",
+		fmt.Sprintf("%.0f ms beside ripgrep's %.0f ms (medians of %d)", ten*1000, rg*1000, rounds))
 	row("… 62,000 files, to 6,200", hundred/ten, 11, "×", fmt.Sprintf("%.2f s", hundred))
 	row("… peak memory", peak, 150, "MB", "on 62,000 files")
 	return shapes(dir, config)
 }
 
-// shapes times verify --offline on single files of many lines, each of a shape
-// that a search that looks back and forth could take quadratic time for.
+// shapes times verify --offline on single files of many lines. A search that goes back and
+// forth could take quadratic time for each shape.
 func shapes(dir, config string) error {
 	const some, more = 8_000, 80_000 // lines or so
 	worst, of := 0.0, ""
@@ -97,7 +97,7 @@ func shapes(dir, config string) error {
 	return nil
 }
 
-// copied makes folders with 1, 10 and some copies of the tree.
+// copied makes folders with 1, 10 and most copies of the tree.
 func copied(dir string, most int) (map[int]string, error) {
 	out, err := inFolder(dir, exec.Command("go", "mod", "download", "-json", tree)).Output()
 	var module struct{ Dir string }
@@ -121,8 +121,8 @@ func inFolder(dir string, cmd *exec.Cmd) *exec.Cmd {
 	return cmd
 }
 
-// verified times verify --offline, which finds things wrong there, and tells
-// the memory that it took at most, in MB.
+// verified times verify --offline, which has findings, and returns the memory that it took
+// at most, in MB.
 func verified(dir, config string) (seconds, megabytes float64, err error) {
 	cmd := inFolder(dir, exec.Command("ghhelper", "verify", "--offline", "--dir", ".", "--config", config))
 	start := time.Now()
@@ -134,8 +134,7 @@ func verified(dir, config string) (seconds, megabytes float64, err error) {
 	return seconds, peakOf(cmd.ProcessState), nil
 }
 
-// targets times verify on 1,000 distinct images in a registry that takes its
-// time.
+// targets times verify on 1,000 distinct images in a slow registry.
 func targets(dir string) error {
 	const components, tags, delay = 20, 50, 50 * time.Millisecond
 	var open, most atomic.Int32
@@ -154,7 +153,8 @@ func targets(dir string) error {
 	host := strings.TrimPrefix(registry.URL, "http://")
 	config, text := "version: 1\nself: us\ncomponents:\n  us: {repository: o/us}\n", ""
 	for c := range components {
-		config += fmt.Sprintf("  c%d: {repository: o/c%d, artifacts: {image: {kind: image, at: \"%s/o/c%d\"}}}\n", c, c, host, c)
+		config += fmt.Sprintf("  c%d: {repository: o/c%d, artifacts: {image: {kind: image, at: \"%s/o/c%d\"}}}\n",
+			c, c, host, c)
 		for tag := range tags {
 			text += fmt.Sprintf("image: %s/o/c%d:1.0.%d\n", host, c, tag)
 		}
@@ -170,10 +170,13 @@ func targets(dir string) error {
 		Targets   int
 		Unchecked []any
 	}
-	if jsonErr := json.Unmarshal(out, &result); jsonErr != nil || result.Targets != components*tags || len(result.Unchecked) > 0 {
-		return fmt.Errorf("verify asked for %d targets, %d unchecked: %w", result.Targets, len(result.Unchecked), errors.Join(err, jsonErr))
+	jsonErr := json.Unmarshal(out, &result)
+	if jsonErr != nil || result.Targets != components*tags || len(result.Unchecked) > 0 {
+		return fmt.Errorf("verify queried %d targets, %d unchecked: %w",
+			result.Targets, len(result.Unchecked), errors.Join(err, jsonErr))
 	}
-	row("1,000 targets at 50 ms each", took, 3, "s", fmt.Sprintf("one after the other would take %.0f s", float64(components*tags)*delay.Seconds()))
+	row("1,000 targets at 50 ms each", took, 3, "s",
+		fmt.Sprintf("one after the other would take %.0f s", float64(components*tags)*delay.Seconds()))
 	row("… requests at once", float64(most.Load()), 32, "", "")
 	return nil
 }
