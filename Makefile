@@ -30,8 +30,12 @@ help: ## Say what can be made
 rehearse: build release-tools ## Release HEAD in a world of its own on this machine
 	@$(bin)/ghhelper rehearse --report rehearsal $(VERSION)
 
+.PHONY: check
+check: ## Run the unit tests and laws, which need no built tools
+	go test -short ./cmd/... ./internal/... ./test/laws
+
 .PHONY: test
-test: build tools ## Run the tests
+test: build tools ## Run all tests
 	go test -timeout 60m ./...
 
 .PHONY: test-cluster

@@ -15,11 +15,13 @@ import (
 
 	"github.com/kubestellar/actions/internal/rehearsal"
 	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/test/networktest"
 )
 
 // ghhelper is the program as built once for these tests.
 func ghhelper(t *testing.T) string {
 	t.Helper()
+	networktest.SkipIfShort(t)
 	path := filepath.Join(t.TempDir(), "ghhelper")
 	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -91,6 +93,7 @@ func TestRehearseKept(t *testing.T) {
 // keptRehearsal rehearses HEAD of a fresh clone of this repository.
 func keptRehearsal(t *testing.T, kept func(*testing.T, rehearsal.Kept)) *report.Report {
 	t.Helper()
+	networktest.SkipIfShort(t)
 	dir := filepath.Join(t.TempDir(), "clone of it")
 	if out, err := exec.Command("git", "clone", "--quiet", "../..", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

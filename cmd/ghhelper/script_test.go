@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 // server, ghe.example.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	networktest.SkipIfShort(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,

@@ -11,9 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/mod/module"
-
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/mod/module"
 
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/git"

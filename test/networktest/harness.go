@@ -26,6 +26,7 @@ const Repository = "kubestellar/actions"
 // description of its API.
 func New(t *testing.T, o network.Options) *Network {
 	t.Helper()
+	SkipIfShort(t)
 	n, err := Start(filepath.Join(t.TempDir(), "network"), o)
 	if err != nil {
 		t.Fatal(err)
@@ -37,6 +38,14 @@ func New(t *testing.T, o network.Options) *Network {
 		}
 	})
 	return n
+}
+
+// SkipIfShort skips a test that starts a network if only unit tests are to run, as in `make check`.
+func SkipIfShort(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a network: `make test` runs this")
+	}
 }
 
 // Seeded starts a network with one repository, which Seed creates, and returns its clone.

@@ -39,6 +39,7 @@ type Network struct {
 // the fake GitHub against the description of GitHub's API.
 func Start(t testing.TB, o network.Options, repositories ...string) *Network {
 	t.Helper()
+	networktest.SkipIfShort(t)
 	dir := t.TempDir()
 	w, err := networktest.Start(filepath.Join(dir, "network"), o)
 	Must(t, err)

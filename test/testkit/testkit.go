@@ -41,9 +41,13 @@ func Dated(repo git.Repo) git.Repo {
 	return repo
 }
 
-// Tool returns the path of a program that make builds before the tests. It ends the test if there is none.
+// Tool returns the path of a program that make builds before the tests. It ends the test if there is
+// none, and skips the test if only unit tests are to run, as in `make check`.
 func Tool(t testing.TB, name string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs " + name + ": `make test` builds it and runs this")
+	}
 	path, err := exec.LookPath(name)
 	if err != nil {
 		t.Fatalf("%s is not on PATH: run the tests by `make test`, which builds it", name)

@@ -159,6 +159,7 @@ func TestManyConnectionsAtOnce(t *testing.T) {
 
 // TestCloseLeavesNothing runs alone: it counts the goroutines of the process.
 func TestCloseLeavesNothing(t *testing.T) {
+	networktest.SkipIfShort(t)
 	before := runtime.NumGoroutine()
 	w, err := networktest.Start(filepath.Join(t.TempDir(), "network"), network.Options{})
 	if err != nil {

@@ -15,16 +15,15 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/internal/rehearsal/registry"
 	"github.com/kubestellar/actions/test/networktest"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
 func mustRef(t *testing.T, s string) name.Reference {

@@ -29,6 +29,7 @@ func (n *notes) Errorf(format string, args ...any) {
 // the description. It returns the failures.
 func ask(t *testing.T, method, path, body string, alter func(*http.Request, *http.Response)) []string {
 	t.Helper()
+	networktest.SkipIfShort(t)
 	w, err := networktest.Start(filepath.Join(t.TempDir(), "network"), network.Options{})
 	if err != nil {
 		t.Fatal(err)
