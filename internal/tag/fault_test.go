@@ -59,7 +59,7 @@ func dies(t *testing.T, at networktest.Request, done bool, want string) {
 		return networktest.Fault{}
 	})
 	if _, err := s.tag("0.2.0"); err == nil {
-		t.Error("the forge died, and the command said nothing")
+		t.Error("the forge died, and the command returned nothing")
 	}
 	if !fired.Load() {
 		t.Fatalf("%s %s was never asked", at.Method, at.Path)
@@ -76,8 +76,7 @@ func dies(t *testing.T, at networktest.Request, done bool, want string) {
 	}
 }
 
-// Where only the answer is lost and the forge lives on, the command looks and
-// comes to its end by itself.
+// If only the answer of a request is lost, the command queries the result and succeeds.
 func TestALostAnswerIsLookedFor(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/git/tags", "/git/refs"} {
@@ -97,8 +96,7 @@ func TestALostAnswerIsLookedFor(t *testing.T) {
 	}
 }
 
-// Two runners tag at once: one commit is tagged once, and of two different ones
-// the second is told.
+// Two runners tag at once. The same commit is tagged once, and another commit is an error.
 func TestTwoTagAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -111,7 +109,7 @@ func TestTwoTagAtOnce(t *testing.T) {
 		return networktest.Fault{}
 	})
 	_, err := s.tag("0.2.0")
-	if err == nil || !strings.Contains(err.Error(), "somebody else made it; a tag never moves") {
+	if err == nil || !strings.Contains(err.Error(), "another run or person made it; a tag never moves") {
 		t.Errorf("another commit: %v", err)
 	}
 	s = newStage(t)
@@ -123,6 +121,6 @@ func TestTwoTagAtOnce(t *testing.T) {
 		return networktest.Fault{}
 	})
 	if made, err := s.tag("0.2.0"); err != nil || made.Commit != s.head() || made.Annotated() {
-		t.Errorf("the same commit: %+v, %v, want the tag that somebody pushed", made, err)
+		t.Errorf("the same commit: %+v, %v, want the pushed tag", made, err)
 	}
 }

@@ -24,8 +24,7 @@ import (
 
 const owned = "example/tiny"
 
-// stage is a world in which a commit of example/tiny can be tagged as 0.2.0, and
-// a clone of it.
+// stage is a network in which a commit of example/tiny can be tagged as 0.2.0, with a clone.
 type stage struct {
 	*testkit.Network
 	clone  git.Repo
@@ -133,7 +132,7 @@ func (s *stage) stateOf(repository string) string {
 	return testkit.Git(s.T, s.Bare(repository), "for-each-ref", format, "refs/")
 }
 
-// dispatched is a run on the commit that somebody has started from outside.
+// dispatched returns the id of a dispatched run on the commit.
 func (s *stage) dispatched() int64 {
 	s.T.Helper()
 	s.Must(s.GitHub(s.Token()).Dispatch(context.Background(), owned, gh.NewEvent("engine", "0.2.0")))

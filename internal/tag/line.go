@@ -10,11 +10,10 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// A line is what versions are newer in: main has all of them, and a branch
-// release-X.Y those of X.Y, which may be older than main's.
+// line is a branch and the versions that are ordered in it: all versions on main, and those of X.Y on release-X.Y.
 type line struct {
 	branch string
-	minor  string // "X.Y."; "" on main and on branches of other names
+	minor  string // "X.Y.", or empty for main and branches of other names
 }
 
 var minorOf = regexp.MustCompile(`^release-v?(\d+\.\d+)(\.|-|$)`)
@@ -28,8 +27,8 @@ func lineOf(branch string) line {
 
 func (l line) has(v ref.Version) bool { return strings.HasPrefix(v.String(), l.minor) }
 
-// newer: a version is newer than all others in its line: of the branches that
-// hold its commit, the release branch of its own X.Y or, without one, main.
+// newer checks that a version is newer than all others of its line. The line is that of the release branch of its X.Y
+// if that branch contains the commit. Otherwise it is main's.
 func newer(v ref.Version, branches []string, tagged []ref.Version) (string, []decide.Finding) {
 	lines := make([]line, 0, len(branches))
 	for _, branch := range branches {
@@ -38,16 +37,26 @@ func newer(v ref.Version, branches []string, tagged []ref.Version) (string, []de
 	slices.SortStableFunc(lines, func(a, b line) int { return len(b.minor) - len(a.minor) }) // main last
 	at := slices.IndexFunc(lines, func(l line) bool { return l.has(v) })
 	if at < 0 {
-		return "", []decide.Finding{{Rule: "version-order", Saw: fmt.Sprintf("version %s on %s", v, strings.Join(branches, ", ")),
-			Want: fmt.Sprintf("a version that begins with %s", lines[0].minor), Help: "tag a commit of main, or take a version of the branch's line"}}
+		return "", []decide.Finding{{
+			Rule: "version-order",
+			Saw:  fmt.Sprintf("version %s on %s", v, strings.Join(branches, ", ")),
+			Want: fmt.Sprintf("a version that begins with %s", lines[0].minor),
+			Help: "tag a commit of main, or take a version of the branch's line",
+		}}
 	}
 	in := lines[at]
-	newest := ref.Newest(slices.DeleteFunc(slices.Clone(tagged), func(o ref.Version) bool { return !in.has(o) || o.Compare(v) == 0 }))
+	newest := ref.Newest(slices.DeleteFunc(slices.Clone(tagged), func(o ref.Version) bool {
+		return !in.has(o) || o.Compare(v) == 0
+	}))
 	if newest.IsZero() || v.Compare(newest) > 0 {
 		return newerThan(newest, in), nil
 	}
-	return "", []decide.Finding{{Rule: "version-order", Saw: fmt.Sprintf("version %s, and %s is tagged on the line of %s", v, newest.Tag(), in.branch),
-		Want: "a version that is newer than all before in its line", Help: fmt.Sprintf("take %s or a newer one", newest.Next())}}
+	return "", []decide.Finding{{
+		Rule: "version-order",
+		Saw:  fmt.Sprintf("version %s, and %s is tagged on the line of %s", v, newest.Tag(), in.branch),
+		Want: "a version that is newer than all others of its line",
+		Help: fmt.Sprintf("take %s or a newer one", newest.Next()),
+	}}
 }
 
 func newerThan(newest ref.Version, in line) string {

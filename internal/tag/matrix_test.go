@@ -31,7 +31,7 @@ func TestTagsWhateverFails(t *testing.T) {
 	})
 }
 
-// The repository has another name than its delivery.yaml says.
+// The repository was renamed after its delivery.yaml was written.
 func TestTagsUnderAnotherName(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -46,7 +46,7 @@ func TestTagsUnderAnotherName(t *testing.T) {
 	}
 }
 
-// What the API shows lags behind what was written.
+// The answers of the API lag behind its writes.
 func TestTagsWhereReadsLag(t *testing.T) {
 	t.Parallel()
 	undisturbed := newStage(t)

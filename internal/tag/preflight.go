@@ -17,39 +17,39 @@ import (
 	"github.com/kubestellar/actions/internal/verify"
 )
 
-// look is what one part of the preflight has come to.
-type look struct {
-	said     string
+// check is the result of one part of the preflight.
+type check struct {
+	summary  string
 	findings []decide.Finding
 	err      error
 }
 
-// preflight looks at everything that can be looked at, and reports all that is
-// wrong, not the first. there is the tag where it is on another commit.
+// preflight checks the commit, and reports everything that is wrong, not only the first. The tag there is on another
+// commit.
 func (t *Tagger) preflight(ctx context.Context, there *gh.Tag) (string, error) {
 	branches, place := t.place(ctx, there)
-	looks := make([]look, 4)
-	var group sync.WaitGroup // each asks somebody else
-	group.Go(func() { looks[0] = t.ordered(ctx, branches) })
-	group.Go(func() { looks[1] = t.checked(ctx, branches) })
-	group.Go(func() { looks[2] = t.verified(ctx) })
-	group.Go(func() { looks[3] = t.inStep(ctx) })
+	checks := make([]check, 4)
+	var group sync.WaitGroup // they query different servers
+	group.Go(func() { checks[0] = t.ordered(ctx, branches) })
+	group.Go(func() { checks[1] = t.checked(ctx, branches) })
+	group.Go(func() { checks[2] = t.verified(ctx) })
+	group.Go(func() { checks[3] = t.inStep(ctx) })
 	group.Wait()
-	rights := look{err: t.Forge.CheckWrite(ctx, t.repository())}
+	rights := check{err: t.Forge.CheckWrite(ctx, t.repository())}
 	var findings []decide.Finding
-	var said []string
+	var summaries []string
 	var errs []error
-	for _, l := range append([]look{place, rights}, looks...) {
-		findings, errs = append(findings, l.findings...), append(errs, l.err)
-		if l.said != "" {
-			said = append(said, l.said)
+	for _, c := range append([]check{place, rights}, checks...) {
+		findings, errs = append(findings, c.findings...), append(errs, c.err)
+		if c.summary != "" {
+			summaries = append(summaries, c.summary)
 		}
 	}
-	return strings.Join(said, "; "), errors.Join(append([]error{decide.Found(findings)}, errs...)...)
+	return strings.Join(summaries, "; "), errors.Join(append([]error{decide.Found(findings)}, errs...)...)
 }
 
-// place: the commit is on main or a release branch, and the tag on no other.
-func (t *Tagger) place(ctx context.Context, there *gh.Tag) ([]string, look) {
+// place checks that the commit is on main or a release branch, and that the tag is on no other commit.
+func (t *Tagger) place(ctx context.Context, there *gh.Tag) ([]string, check) {
 	branches, findings, err := onBranch(ctx, t.Repo, t.remote(), t.repository(), t.Commit)
 	here, localErr := t.Repo.LocalTag(ctx, t.Version.Tag())
 	tags := map[string]string{"here": here}
@@ -57,14 +57,15 @@ func (t *Tagger) place(ctx context.Context, there *gh.Tag) ([]string, look) {
 		tags["at "+t.repository()] = there.Commit
 	}
 	findings = append(findings, decide.TagStays(t.Version, t.Commit, tags)...)
-	return branches, look{"on " + strings.Join(branches, ", "), findings, errors.Join(err, localErr)}
+	return branches, check{"on " + strings.Join(branches, ", "), findings, errors.Join(err, localErr)}
 }
 
 func (t *Tagger) remote() git.Remote { return git.Remote(t.Server + "/" + t.repository()) }
 
-// onBranch finds the branches of the repository, main and release-*, that hold
-// the commit. On none, it is found wrong.
-func onBranch(ctx context.Context, repo git.Repo, remote git.Remote, repository, commit string) ([]string, []decide.Finding, error) {
+// onBranch returns those branches of main and release-* that contain the commit, or a finding if there are none.
+func onBranch(
+	ctx context.Context, repo git.Repo, remote git.Remote, repository, commit string,
+) ([]string, []decide.Finding, error) {
 	branches, err := repo.Releases(ctx, remote, commit)
 	if len(branches) > 0 || err != nil {
 		return branches, nil, err
@@ -72,52 +73,61 @@ func onBranch(ctx context.Context, repo git.Repo, remote git.Remote, repository,
 	return nil, []decide.Finding{decide.OffBranch(commit, repository)}, nil
 }
 
-// ordered: the version is newer than all before in its line.
-func (t *Tagger) ordered(ctx context.Context, branches []string) look {
+// ordered checks that the version is newer than all others of its line.
+func (t *Tagger) ordered(ctx context.Context, branches []string) check {
 	survey, err := t.Repo.Survey(ctx, t.remote())
 	if err != nil || len(branches) == 0 {
-		return look{err: err}
+		return check{err: err}
 	}
-	said, findings := newer(t.Version, branches, survey.Versions)
-	return look{said: said, findings: findings}
+	summary, findings := newer(t.Version, branches, survey.Versions)
+	return check{summary: summary, findings: findings}
 }
 
-// verified: the tree's references are what verify wants of them.
-func (t *Tagger) verified(ctx context.Context) look {
+// verified checks the tree's references, as verify does.
+func (t *Tagger) verified(ctx context.Context) check {
 	found, err := find.New(t.File).Files(ctx, t.Tree, t.Names)
 	if err != nil {
-		return look{err: err}
+		return check{err: err}
 	}
 	result := verify.Offline(t.File, found)
 	err = t.Ask.Check(ctx, found.References, &result)
-	said := fmt.Sprintf("%s, %s queried", report.Count(result.References, "reference"), report.Count(result.Targets, "target"))
-	return look{said, decide.Errors(result.Findings), errors.Join(err, decide.Unanswered(result.Unchecked))}
+	summary := fmt.Sprintf("%s, %s queried",
+		report.Count(result.References, "reference"), report.Count(result.Targets, "target"))
+	return check{summary, decide.Errors(result.Findings), errors.Join(err, decide.Unanswered(result.Unchecked))}
 }
 
-// inStep: what is released in lock step with this is there, and was built from
-// its own repository's tag.
-func (t *Tagger) inStep(ctx context.Context) look {
+// inStep checks that the artifacts in lock step are published, and were built from the tag of their repository.
+func (t *Tagger) inStep(ctx context.Context) check {
 	named := resolve.Lockstep(t.File, t.Version)
 	if len(named) == 0 {
-		return look{}
+		return check{}
 	}
 	asked := t.Ask.Ask(ctx, named)
 	wrong, err := Lockstep(ctx, t.Prover)
-	return look{report.Count(len(named), "artifact") + " in lock step", append(decide.Errors(asked.Findings), wrong...), errors.Join(decide.Unanswered(asked.Unchecked), err)}
+	return check{
+		report.Count(len(named), "artifact") + " in lock step",
+		append(decide.Errors(asked.Findings), wrong...),
+		errors.Join(decide.Unanswered(asked.Unchecked), err),
+	}
 }
 
-// Lockstep: what is released in lock step with this was built from the commit
-// that its own repository has tagged with this version, and says so. Whether it
-// is there at all is asked elsewhere.
+// Lockstep checks that the artifacts in lock step were built from the commit that their repository has tagged with this
+// version, according to their labels. An absent artifact is not its concern.
 func Lockstep(ctx context.Context, p *prove.Prover) ([]decide.Finding, error) {
 	var findings []decide.Finding
 	var errs []error
 	for _, a := range p.Lockstep(ctx) {
 		switch {
 		case a.State == report.Refuted && a.Rule == "git-tag":
-			findings = append(findings, decide.Finding{Rule: "lockstep", Saw: a.Subject + ": " + a.Evidence, Want: "the tag that its image was built from", Help: "release it first"})
+			findings = append(findings, decide.Finding{
+				Rule: "lockstep", Saw: a.Subject + ": " + a.Evidence,
+				Want: "the tag that its image was built from", Help: "release it first",
+			})
 		case a.State == report.Refuted && a.Rule != "image-exists":
-			findings = append(findings, decide.Finding{Rule: "lockstep", Saw: a.Subject + ": " + a.Evidence, Want: a.Claim, Help: "its image was built from something else, or by something else than its release"})
+			findings = append(findings, decide.Finding{
+				Rule: "lockstep", Saw: a.Subject + ": " + a.Evidence, Want: a.Claim,
+				Help: "its image was built from something else, or by something else than its release",
+			})
 		case a.State == report.Unchecked && !a.StandIn && a.RestsOn == "":
 			errs = append(errs, fmt.Errorf("%s: %s", a.Subject, a.Evidence))
 		}

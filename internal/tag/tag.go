@@ -1,5 +1,4 @@
-// Package tag puts the tag of a version on a commit: once, after everything has
-// been looked at that can be, and never on another one.
+// Package tag creates the git tag of a version, once, after it has checked the commit. It never moves a tag.
 package tag
 
 import (
@@ -28,34 +27,34 @@ type Tagger struct {
 	Version ref.Version
 	Forge   *gh.Client
 	Server  string // where repositories are served: https://github.com
-	// Ask asks the world what the references in the tree name, and Prover proves
-	// what is released in lock step.
+	// Ask queries the targets of the references in the tree. Prover proves the artifacts in lock step.
 	Ask    *verify.Asker
 	Prover *prove.Prover
-	// OwnRun is the id of the workflow run that this is a part of, whose checks
-	// on the commit cannot be green yet; "" outside of one.
-	OwnRun string
-	DryRun bool
-	// IfAbsent is content with a tag that is there already, whatever commit it is on.
-	IfAbsent bool
+	// OwnRun is the id of the workflow run that this program runs in, or empty. Its check cannot be green yet.
+	OwnRun   string
+	DryRun   bool
+	IfAbsent bool // accept a tag that exists on another commit
 	Log      *report.Log
 }
 
-// Tag looks at everything, and then makes the tag. It tells the tag, nil where
-// there is none yet in a dry run.
+// Tag checks the commit and creates the tag. It returns the tag, or nil in a dry run if it does not exist.
 func (t *Tagger) Tag(ctx context.Context) (*gh.Tag, error) {
 	there, err := t.Forge.Tag(ctx, t.repository(), t.Version.Tag())
 	if err != nil {
 		return nil, err
 	}
 	if there != nil && (there.Commit == t.Commit || t.IfAbsent) {
-		return there, t.Log.Step("tag", func() (string, error) { return describe(t.Version.Tag()+" is there already", *there), nil })
+		return there, t.Log.Step("tag", func() (string, error) {
+			return describe(t.Version.Tag()+" exists already", *there), nil
+		})
 	}
 	if err := t.Log.Step("preflight", func() (string, error) { return t.preflight(ctx, there) }); err != nil {
 		return nil, err
 	}
 	if t.DryRun {
-		return nil, t.Log.Step("tag", func() (string, error) { return "would make " + t.Version.Tag() + " on commit " + t.Commit, nil })
+		return nil, t.Log.Step("tag", func() (string, error) {
+			return "would make " + t.Version.Tag() + " on commit " + t.Commit, nil
+		})
 	}
 	err = t.Log.Step("tag", func() (string, error) {
 		there, err = Make(ctx, t.Forge, t.repository(), t.File.Self, t.Version, t.Commit)
@@ -76,20 +75,23 @@ func describe(what string, made gh.Tag) string {
 	return fmt.Sprintf("%s, on commit %s; annotated, object %s", what, made.Commit, made.Object)
 }
 
-// Make makes the annotated tag of a component's version on a commit of its
-// repository, and looks at what is there. It is made by GitHub's API and not by a
-// push: that needs no credentials of git's, its answer can be lost and looked
-// for, and the tagger is who the token acts as. Signed tags are pushed by people.
-func Make(ctx context.Context, forge *gh.Client, repository, component string, v ref.Version, commit string) (*gh.Tag, error) {
+// Make creates the annotated tag of a component's version on a commit of its repository, and reads it back. It uses
+// GitHub's API instead of a push. The API needs no credentials of git, a lost answer can be recovered by a query, and
+// the tagger is the token's owner. People push signed tags themselves.
+func Make(
+	ctx context.Context, forge *gh.Client, repository, component string, v ref.Version, commit string,
+) (*gh.Tag, error) {
 	acted := forge.CreateTag(ctx, repository, v.Tag(), commit, component+" "+v.String())
 	made, err := forge.WaitForTag(ctx, repository, v.Tag())
 	switch {
 	case err != nil || made == nil && acted != nil:
 		return nil, errors.Join(acted, err)
 	case made == nil:
-		return nil, fmt.Errorf("making tag %s of %s: GitHub said that it is made, and does not show it: look again", v.Tag(), repository)
+		return nil, fmt.Errorf("making tag %s of %s: GitHub has confirmed it and does not show it: run it again",
+			v.Tag(), repository)
 	case made.Commit != commit:
-		return nil, outcome.Wrongf("tag %s of %s is on commit %s, want %s: somebody else made it; a tag never moves, so take the next version", v.Tag(), repository, made.Commit, commit)
+		return nil, outcome.Wrongf("tag %s of %s is on commit %s, want %s: another run or person made it; "+
+			"a tag never moves, so take the next version", v.Tag(), repository, made.Commit, commit)
 	}
-	return made, nil // whoever made it: what counts is what is there
+	return made, nil // another run may have made it
 }

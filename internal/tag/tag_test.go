@@ -24,14 +24,17 @@ func TestTag(t *testing.T) {
 	if want := "refs/tags/v0.2.0 tag " + s.head() + " rehearsal[bot] tiny 0.2.0"; !strings.Contains(s.state(), want) {
 		t.Errorf("the repository has\n%s\nwant\n%s", s.state(), want)
 	}
-	for _, want := range []string{"on main", "the first of the line of main", "no check is required, and none has run", "1 target queried", "1 artifact in lock step", "made v0.2.0"} {
+	for _, want := range []string{
+		"on main", "the first of the line of main", "no check is required, and none has run",
+		"1 target queried", "1 artifact in lock step", "made v0.2.0",
+	} {
 		if !strings.Contains(s.out.String(), want) {
-			t.Errorf("said\n%s\nwant %q in it", &s.out, want)
+			t.Errorf("printed\n%s\nwant %q in it", &s.out, want)
 		}
 	}
 	before := len(s.Requests())
 	again, err := s.tag("0.2.0")
-	if err != nil || *again != *made || !strings.Contains(s.out.String(), "v0.2.0 is there already") {
+	if err != nil || *again != *made || !strings.Contains(s.out.String(), "v0.2.0 exists already") {
 		t.Errorf("again: %+v, %v, saying %s", again, err, &s.out)
 	}
 	for _, r := range s.Requests()[before:] {
@@ -51,11 +54,11 @@ func TestDryRunMakesNoTag(t *testing.T) {
 		t.Errorf("made %+v, %v; the repository has\n%s", made, err, s.state())
 	}
 	if !strings.Contains(s.out.String(), "would make v0.2.0 on commit "+s.head()) {
-		t.Errorf("said %s", &s.out)
+		t.Errorf("printed %s", &s.out)
 	}
 }
 
-// What may be tagged beside the plain case.
+// Further commits that may be tagged.
 func TestMayBeTagged(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -112,7 +115,7 @@ func TestMayBeTagged(t *testing.T) {
 	}
 }
 
-// What keeps a commit from being tagged. Nothing is changed then.
+// A commit that may not be tagged. Nothing is changed.
 func TestMayNotBeTagged(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -121,20 +124,47 @@ func TestMayNotBeTagged(t *testing.T) {
 		code    outcome.Code
 		says    []string
 	}{
-		"older than main's":          {"0.2.0", func(s *stage) { s.tagged("HEAD~1", "v0.3.0") }, outcome.Wrong, []string{"version 0.2.0, and v0.3.0 is tagged on the line of main", "take 0.3.1 or a newer one (version-order)"}},
-		"rc9 after rc10":             {"0.2.0-rc9", func(s *stage) { s.tagged("HEAD~1", "v0.2.0-rc10"); s.placeEngine("0.2.0-rc9") }, outcome.Wrong, []string{"v0.2.0-rc10 is tagged"}},
-		"older in its line":          {"0.2.0", releaseBranch("v0.2.1"), outcome.Wrong, []string{"v0.2.1 is tagged on the line of release-0.2"}},
-		"another line":               {"0.3.0", func(s *stage) { releaseBranch()(s); s.placeEngine("0.3.0") }, outcome.Wrong, []string{"version 0.3.0 on release-0.2, want a version that begins with 0.2."}},
-		"a commit of nowhere":        {"0.2.0", func(s *stage) { s.commit("more", "x") }, outcome.Wrong, []string{"on no such branch of example/tiny", "(on-main)"}},
-		"the tag is elsewhere":       {"0.2.0", func(s *stage) { s.tagged("HEAD~1", "v0.2.0") }, outcome.Wrong, []string{"tag v0.2.0 at example/tiny on commit", "a tag never moves: take the next version (tag-moves)"}},
+		"older than main's": {
+			"0.2.0", func(s *stage) { s.tagged("HEAD~1", "v0.3.0") },
+			outcome.Wrong, []string{"version 0.2.0, and v0.3.0 is tagged on the line of main", "take 0.3.1 or a newer one (version-order)"},
+		},
+		"rc9 after rc10": {
+			"0.2.0-rc9", func(s *stage) { s.tagged("HEAD~1", "v0.2.0-rc10"); s.placeEngine("0.2.0-rc9") },
+			outcome.Wrong, []string{"v0.2.0-rc10 is tagged"},
+		},
+		"older in its line": {"0.2.0", releaseBranch("v0.2.1"), outcome.Wrong, []string{"v0.2.1 is tagged on the line of release-0.2"}},
+		"another line": {
+			"0.3.0", func(s *stage) { releaseBranch()(s); s.placeEngine("0.3.0") },
+			outcome.Wrong, []string{"version 0.3.0 on release-0.2, want a version that begins with 0.2."},
+		},
+		"a commit of nowhere": {
+			"0.2.0", func(s *stage) { s.commit("more", "x") },
+			outcome.Wrong, []string{"on no such branch of example/tiny", "(on-main)"},
+		},
+		"the tag is elsewhere": {
+			"0.2.0", func(s *stage) { s.tagged("HEAD~1", "v0.2.0") },
+			outcome.Wrong, []string{"tag v0.2.0 at example/tiny on commit", "a tag never moves: take the next version (tag-moves)"},
+		},
 		"the local tag is elsewhere": {"0.2.0", func(s *stage) { s.git("tag", "v0.2.0", "HEAD~1") }, outcome.Wrong, []string{"tag v0.2.0 here on commit"}},
 		"a check failed": {"0.2.0", func(s *stage) {
 			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: "te\nst", Conclusion: "timed_out"})
 		}, outcome.Wrong, []string{`check "te\nst" with "timed_out"`, "(checks)"}},
-		"a status failed":             {"0.2.0", func(s *stage) { s.Forge.SetStatus(owned, s.head(), "ci", "error") }, outcome.Wrong, []string{`check "ci" with "error"`}},
-		"a check runs":                {"0.2.0", func(s *stage) { s.Forge.SetCheck(owned, s.head(), forge.Check{Name: "test", Status: "in_progress"}) }, outcome.Unchecked, []string{`could not check "test": it is in_progress: wait for it`}},
-		"a status is pending":         {"0.2.0", func(s *stage) { s.Forge.SetStatus(owned, s.head(), "ci", "pending") }, outcome.Unchecked, []string{`could not check "ci"`}},
-		"a required check is missing": {"0.2.0", func(s *stage) { s.Forge.SetRequired(owned, "main", "dco") }, outcome.Unchecked, []string{`could not check "dco": it is required, and has said nothing`}},
+		"a status failed": {
+			"0.2.0", func(s *stage) { s.Forge.SetStatus(owned, s.head(), "ci", "error") },
+			outcome.Wrong, []string{`check "ci" with "error"`},
+		},
+		"a check runs": {
+			"0.2.0", func(s *stage) { s.Forge.SetCheck(owned, s.head(), forge.Check{Name: "test", Status: "in_progress"}) },
+			outcome.Unchecked, []string{`could not check "test": it is in_progress: wait for it`},
+		},
+		"a status is pending": {
+			"0.2.0", func(s *stage) { s.Forge.SetStatus(owned, s.head(), "ci", "pending") },
+			outcome.Unchecked, []string{`could not check "ci"`},
+		},
+		"a required check is missing": {
+			"0.2.0", func(s *stage) { s.Forge.SetRequired(owned, "main", "dco") },
+			outcome.Unchecked, []string{`could not check "dco": it is required, and has no result`},
+		},
 		"a red bump that is required": {"0.2.0", func(s *stage) {
 			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: "bump", Conclusion: "failure", Run: s.dispatched()})
 			s.Forge.SetRequired(owned, "main", "bump")
@@ -156,7 +186,10 @@ func TestMayNotBeTagged(t *testing.T) {
 				return networktest.Fault{}
 			})
 		}, outcome.Unchecked, []string{"check-runs"}},
-		"the registry cannot be asked": {"0.2.0", func(s *stage) { s.Down("quay.io") }, outcome.Unchecked, []string{"could not check image quay.io/example/tool:1.4.0"}},
+		"the registry cannot be asked": {
+			"0.2.0", func(s *stage) { s.Down("quay.io") },
+			outcome.Unchecked, []string{"could not check image quay.io/example/tool:1.4.0"},
+		},
 		"all at once": {"0.3.0", func(s *stage) {
 			s.tagged("HEAD~1", "v0.4.0", "v0.3.0")
 			s.commit("values.yaml", "TOOL_VERSION: \"1.5.0\"\n")
@@ -186,8 +219,7 @@ func TestMayNotBeTagged(t *testing.T) {
 	}
 }
 
-// releaseBranch has a commit on release-0.2 alone checked out, behind one that
-// has tags.
+// releaseBranch checks out a commit that is only on release-0.2, after one that has the tags.
 func releaseBranch(tags ...string) func(*stage) {
 	return func(s *stage) {
 		s.git("checkout", "--quiet", "-b", "release-0.2")
@@ -198,7 +230,7 @@ func releaseBranch(tags ...string) func(*stage) {
 	}
 }
 
-// A token that may not write is told before anything is tried.
+// A token that may not write is an error before anything is written.
 func TestNoRightToTag(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -211,7 +243,7 @@ func TestNoRightToTag(t *testing.T) {
 	}
 }
 
-// Who is content with a tag that is there is told where it is.
+// With IfAbsent, a tag on another commit is accepted, and its commit printed.
 func TestTagIfAbsent(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -219,7 +251,7 @@ func TestTagIfAbsent(t *testing.T) {
 	tagger := s.tagger("0.2.0")
 	tagger.IfAbsent = true
 	made, err := tagger.Tag(context.Background())
-	if err != nil || made == nil || made.Commit == s.head() || !strings.Contains(s.out.String(), "v0.2.0 is there already, on commit "+made.Commit) {
+	if err != nil || made == nil || made.Commit == s.head() || !strings.Contains(s.out.String(), "v0.2.0 exists already, on commit "+made.Commit) {
 		t.Errorf("made %+v, %v, saying\n%s", made, err, &s.out)
 	}
 }

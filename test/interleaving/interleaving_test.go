@@ -186,7 +186,7 @@ func (w *wood) mayFail(k task, err error) bool {
 	}
 	switch k.does {
 	case releases:
-		return found || taken && w.taken[k.tree.at()+":"+k.tree.tagOf(k.version)] || saysOneOf("somebody else made it; a tag never moves")
+		return found || taken && w.taken[k.tree.at()+":"+k.tree.tagOf(k.version)] || saysOneOf("another run or person made it; a tag never moves")
 	case receives:
 		return conflict || saysOneOf("nothing is written: ", "moved each of the 3 times", "holds commits of people, and no pull request is open")
 	}

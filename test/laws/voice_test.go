@@ -30,7 +30,6 @@ var unfinished = []string{
 	"cmd/ghhelper",
 	"hack/bench",
 	"internal/prove",
-	"internal/tag",
 	"test/actions",
 	"test/cluster",
 	"test/interleaving",
