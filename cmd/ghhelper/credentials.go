@@ -33,8 +33,8 @@ func (p process) registry() *oci.Registry {
 // read helm's.
 func builderRegistry() *oci.Registry { return reach(docker, github.Keychain) }
 
-// anybody returns a client without credentials.
-func anybody() *oci.Registry { return reach() }
+// anonymous returns a client without credentials.
+func anonymous() *oci.Registry { return reach() }
 
 func reach(with ...authn.Keychain) *oci.Registry {
 	return &oci.Registry{Keychain: authn.NewMultiKeychain(with...), Transport: transport()}

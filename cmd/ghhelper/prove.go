@@ -203,7 +203,7 @@ func (p process) proof(
 	registry := p.registry() // a single one, because it caches tokens
 	prover := &prove.Prover{
 		File: src.File, Config: src.Config, Component: component, Version: v, Repo: src.Repo, Server: p.server(),
-		Registry: registry, Anybody: anybody(), Resolver: p.resolver(src, registry), Forge: forge,
+		Registry: registry, Anonymous: anonymous(), Resolver: p.resolver(src, registry), Forge: forge,
 	}
 	prover.Attestations = &attest.Verifier{
 		GitHub: forge.Attestations, Registry: registry,

@@ -204,7 +204,7 @@ func (p process) releaser(ctx context.Context, flags releaseFlags, versionArg st
 	}
 	return &release.Releaser{
 		Repo: src.Repo, Commit: src.Commit, Tree: src.Tree, File: src.File, Version: v,
-		Registry: p.registry(), BuilderRegistry: builderRegistry(), Public: anybody(),
+		Registry: p.registry(), BuilderRegistry: builderRegistry(), Public: anonymous(),
 		Forge: forge, Downstreams: downstreams, Server: p.server(), Lookup: p.resolver(src, nil),
 		Goreleaser:     program,
 		Signer:         signer,

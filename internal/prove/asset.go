@@ -22,13 +22,13 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// claimsOfAsset are what is said of each declared asset.
+// claimsOfAsset are the claims about each declared asset.
 var claimsOfAsset = map[string]string{
 	ruleAssetExists: "the release has it",
-	ruleAssetSource: "it is what the git tag makes",
+	ruleAssetSource: "it is the file that the git tag makes",
 }
 
-// assets proves the GitHub release and the files that it carries.
+// assets proves the GitHub release and its files.
 func (r *run) assets(ctx context.Context, things []thing) part {
 	if r.Forge == nil || r.Only != "" && r.Only != delivery.Asset {
 		return part{}
@@ -37,7 +37,8 @@ func (r *run) assets(ctx context.Context, things []thing) part {
 	s := &subject{name: fmt.Sprintf("GitHub release %s of %s", r.Version.Tag(), r.repository())}
 	release, err := r.release(ctx)
 	if err == nil && release == nil && len(declared) == 0 {
-		r.note("There is no GitHub release %s of %s, and nothing is declared that it would carry.", r.Version.Tag(), r.repository())
+		r.note("There is no GitHub release %s of %s, and nothing is declared that it would carry.", r.Version.Tag(),
+			r.repository())
 		return part{}
 	}
 	if err == nil && release == nil {
@@ -60,7 +61,7 @@ func (r *run) assets(ctx context.Context, things []thing) part {
 	return result
 }
 
-// release is the draft of a release in the making, or what is public.
+// release returns the draft if the release is in progress, and the public release otherwise.
 func (r *run) release(ctx context.Context) (*gh.Release, error) {
 	if r.Draft != nil {
 		return r.Draft, nil
@@ -68,8 +69,7 @@ func (r *run) release(ctx context.Context) (*gh.Release, error) {
 	return r.Forge.Release(ctx, r.repository(), r.Version.Tag())
 }
 
-// asset is a file that the release carries, and its bytes where they were
-// fetched.
+// asset is a file of the release, with its bytes if they were fetched.
 type asset struct {
 	gh.Asset
 	path, digest string
@@ -77,11 +77,12 @@ type asset struct {
 	seal         *seal
 }
 
-// carried proves the files of the release, in the order of their names.
+// carried proves the files of the release, sorted by name.
 func (r *run) carried(ctx context.Context, release *gh.Release, declared []thing) part {
 	dir, err := os.MkdirTemp("", "ghhelper-prove-*")
 	if err != nil {
-		return part{subjects: []*subject{{claims: []claim{{rule: ruleRelease, subject: "release assets", text: "they can be fetched", err: err}}}}}
+		return part{subjects: []*subject{{claims: []claim{{rule: ruleRelease, subject: "release assets",
+			text: "they can be fetched", err: err}}}}}
 	}
 	defer os.RemoveAll(dir)
 	assets := r.fetch(ctx, dir, release.Assets)
@@ -89,7 +90,8 @@ func (r *run) carried(ctx context.Context, release *gh.Release, declared []thing
 	sums, sumsErr := checksums(assets)
 	found, ok := listOf(assets)
 	list := &subject{name: "release asset " + found.Name, seal: found.seal}
-	list.add(ruleAssetChecksum, "it is a list of checksums").is(found.digest+", of "+report.Count(len(sums), "file"), sumsErr)
+	list.add(ruleAssetChecksum, "it is a list of checksums").is(found.digest+", of "+report.Count(len(sums), "file"),
+		sumsErr)
 	if ok {
 		result.subjects = append(result.subjects, list)
 	}
@@ -99,23 +101,28 @@ func (r *run) carried(ctx context.Context, release *gh.Release, declared []thing
 		}
 	}
 	for _, a := range assets {
-		if slices.ContainsFunc(declared, func(t thing) bool { return t.AssetName(r.Version) == a.Name }) || isChecksums(a.Name) {
+		if slices.ContainsFunc(declared,
+			func(t thing) bool { return t.AssetName(r.Version) == a.Name }) || isChecksums(a.Name) {
 			continue
 		}
-		s := &subject{name: "release asset " + a.Name, digest: a.digest, built: a.Name, asset: true, seal: a.seal, after: []string{r.tagKey()}}
-		s.add(ruleAssetChecksum, "its checksum is the listed one", list.keyOf(ruleAssetChecksum)).is(a.listed(sums, sumsErr))
+		s := &subject{name: "release asset " + a.Name, digest: a.digest, built: a.Name, asset: true, seal: a.seal,
+			after: []string{r.tagKey()}}
+		s.add(ruleAssetChecksum, "its checksum is the listed one",
+			list.keyOf(ruleAssetChecksum)).is(a.listed(sums, sumsErr))
 		r.programs(s, a)
 		result.subjects = append(result.subjects, s)
 	}
 	for _, name := range absent(sums, assets) {
 		s := &subject{name: "release asset " + name, built: name, asset: true}
-		s.add(ruleAssetChecksum, "its checksum is the listed one").err = outcome.Wrongf("its checksum is listed, and the release has no such asset")
+		s.add(ruleAssetChecksum,
+			"its checksum is the listed one").err =
+			outcome.Wrongf("its checksum is listed, and the release has no such asset")
 		result.subjects = append(result.subjects, s)
 	}
 	return result
 }
 
-// fetch brings the files' bytes, a few at a time, sorted by name.
+// fetch downloads the files, a few at a time, and returns them sorted by name.
 func (r *run) fetch(ctx context.Context, dir string, all []gh.Asset) []asset {
 	slices.SortFunc(all, func(a, b gh.Asset) int { return strings.Compare(a.Name, b.Name) })
 	assets := make([]asset, len(all))
@@ -132,7 +139,7 @@ func (r *run) fetch(ctx context.Context, dir string, all []gh.Asset) []asset {
 	return assets
 }
 
-// fetchOne downloads an asset, unless GitHub says that it is a file at hand.
+// fetchOne downloads an asset, unless GitHub's digest is that of a local file.
 func (r *run) fetchOne(ctx context.Context, path string, a gh.Asset) asset {
 	if built, ok := r.Built[a.Name]; ok && a.Digest == built.Digest {
 		return asset{Asset: a, path: built.Path, digest: built.Digest}
@@ -150,11 +157,12 @@ func (r *run) fetchOne(ctx context.Context, path string, a gh.Asset) asset {
 		return asset{Asset: a, err: err}
 	}
 	fetched := asset{Asset: a, path: path, digest: fmt.Sprintf("sha256:%x", hash.Sum(nil))}
-	fetched.seal = r.seal(ctx, attest.Subject{Name: a.Name, Digest: fetched.digest, Path: path}, r.src.Self, r.src.Commit, r.repository())()
+	fetched.seal = r.seal(ctx, attest.Subject{Name: a.Name, Digest: fetched.digest, Path: path}, r.src.Self,
+		r.src.Commit, r.repository())()
 	return fetched
 }
 
-// declaredAsset proves a file that is made of a source in git.
+// declaredAsset proves a file that is made from a source in git.
 func (r *run) declaredAsset(ctx context.Context, t thing, assets []asset) *subject {
 	s := &subject{name: "release asset " + t.AssetName(r.Version)}
 	i := slices.IndexFunc(assets, func(a asset) bool { return a.Name == t.AssetName(r.Version) })
@@ -175,7 +183,8 @@ func (r *run) declaredAsset(ctx context.Context, t thing, assets []asset) *subje
 			return s
 		}
 		source.places = places(made)
-		source.is(fmt.Sprintf("byte for byte, %s stamped", report.Count(len(made.Edits), "place")), sameBytes(a.digest, made.Data))
+		source.is(fmt.Sprintf("byte for byte, %s stamped", report.Count(len(made.Edits), "place")),
+			sameBytes(a.digest, made.Data))
 	}
 	return s
 }
@@ -187,14 +196,14 @@ func sameBytes(digest string, want []byte) error {
 	return nil
 }
 
-// isChecksums tells whether a file lists the checksums of others, as
-// goreleaser and sha256sum name it.
+// isChecksums reports whether a file lists checksums of others, by the names that goreleaser and
+// sha256sum use.
 func isChecksums(name string) bool {
 	lower := strings.ToLower(name)
 	return strings.HasSuffix(lower, "checksums.txt") || strings.HasPrefix(lower, "sha256sum")
 }
 
-// listOf is the release's list of checksums, if there is one.
+// listOf returns the release's list of checksums, if there is one.
 func listOf(assets []asset) (asset, bool) {
 	i := slices.IndexFunc(assets, func(a asset) bool { return isChecksums(a.Name) })
 	if i < 0 {
@@ -203,10 +212,10 @@ func listOf(assets []asset) (asset, bool) {
 	return assets[i], true
 }
 
-// errNoChecksums says that the release lists no checksums.
+// errNoChecksums means that the release lists no checksums.
 var errNoChecksums = errors.New("the release has no file of checksums")
 
-// checksums reads the list of checksums, by the names of files.
+// checksums parses the list of checksums, by file name.
 func checksums(assets []asset) (map[string]string, error) {
 	list, ok := listOf(assets)
 	if !ok {
@@ -222,12 +231,12 @@ func checksums(assets []asset) (map[string]string, error) {
 	defer file.Close()
 	sums, err := readChecksums(file)
 	if err != nil {
-		return nil, outcome.Wrongf("it is no list of checksums: %w", err)
+		return nil, outcome.Wrongf("it is not a list of checksums: %w", err)
 	}
 	return sums, nil
 }
 
-// checksum is a line as sha256sum writes it.
+// checksum is a line in sha256sum's format.
 var checksum = regexp.MustCompile(`^([0-9a-f]{64}) [ *](\S+)$`)
 
 func readChecksums(r io.Reader) (map[string]string, error) {
@@ -246,7 +255,7 @@ func readChecksums(r io.Reader) (map[string]string, error) {
 	return sums, lines.Err()
 }
 
-// listed holds a file's bytes to the list.
+// listed compares a file's bytes with the list.
 func (a asset) listed(sums map[string]string, err error) (evidence string, _ error) {
 	if err = errors.Join(a.err, err); err != nil {
 		return "", err
@@ -264,12 +273,12 @@ func (a asset) listed(sums map[string]string, err error) (evidence string, _ err
 	return a.digest, nil
 }
 
-// signatureSuffixes are those of what is made of a file once the list is made: by
-// cosign, gpg and others.
-var signatureSuffixes = []string{".sig", ".pem", ".asc", ".minisig", ".sigstore", ".sigstore.json", ".intoto.jsonl", ".bundle"}
+// signatureSuffixes are those of files that cosign, gpg and others make after the list.
+var signatureSuffixes = []string{".sig", ".pem", ".asc", ".minisig", ".sigstore", ".sigstore.json", ".intoto.jsonl",
+	".bundle"}
 
-// signedBy is the file that a signature is of, among those that are listed and
-// the lists themselves; "" of anything else.
+// signedBy returns the file of a signature, if it is listed or is a list itself. Otherwise it
+// returns "".
 func signedBy(name string, sums map[string]string) string {
 	for _, suffix := range signatureSuffixes {
 		of, ok := strings.CutSuffix(name, suffix)
@@ -280,7 +289,7 @@ func signedBy(name string, sums map[string]string) string {
 	return ""
 }
 
-// absent are the files that are listed and not there.
+// absent returns the files that are listed and missing.
 func absent(sums map[string]string, assets []asset) []string {
 	var names []string
 	for name := range sums {

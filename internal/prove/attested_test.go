@@ -15,7 +15,7 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// statement is what tools/attest-test makes an attestation of.
+// statement is the content of an attestation that tools/attest-test makes.
 type statement struct {
 	File       string `json:"file"`
 	Name       string `json:"name"`
@@ -27,9 +27,8 @@ type statement struct {
 	Signer     string `json:"signer"`
 }
 
-// attested: what has attestations is held to them, by the real gh; where one
-// thing of a release has none, and others have, that is said. It comes last, since
-// what is attested stays so.
+// attested checks attestations with the real gh. If some things of a release are attested and one
+// is not, the proof reports that one. It runs last, because attestations cannot be removed.
 func attested(t *testing.T, s *stage) {
 	var statements []statement
 	proof := s.prove(t)
@@ -50,7 +49,8 @@ func attested(t *testing.T, s *stage) {
 	wrong.File, wrong.Commit = "wrong.json", s.other
 	bundles, root := s.makeBundles(t, append(statements, wrong))
 	prover := s.prover(t)
-	prover.Attestations = &attest.Verifier{GitHub: s.For(t).GitHub("").Attestations, Registry: s.Anonymous(), Command: testkit.Tool(t, "gh"), TrustedRoot: root, Env: []string{"HTTPS_PROXY=http://127.0.0.1:1"}}
+	prover.Attestations = &attest.Verifier{GitHub: s.For(t).GitHub("").Attestations, Registry: s.Anonymous(), Command: testkit.Tool(t, "gh"), TrustedRoot: root,
+		Env: []string{"HTTPS_PROXY=http://127.0.0.1:1"}}
 
 	proof = look(t, prover)
 	wholly(t, proof)
@@ -89,7 +89,7 @@ func attested(t *testing.T, s *stage) {
 	}
 }
 
-// evidenced is the first word of the evidence for a rule.
+// evidenced returns the first word of the evidence for a rule.
 func evidenced(t *testing.T, about []report.Association, rule string) string {
 	t.Helper()
 	for _, a := range about {
@@ -98,12 +98,12 @@ func evidenced(t *testing.T, about []report.Association, rule string) string {
 			return word
 		}
 	}
-	t.Fatalf("nothing is said by %s", rule)
+	t.Fatalf("no evidence by %s", rule)
 	return ""
 }
 
-// makeBundles has an authority of the test's own attest what the statements say, and
-// tells who trusts it.
+// makeBundles returns attestations of the statements, signed by an authority of the test, and that
+// authority's root.
 func (s *stage) makeBundles(t *testing.T, statements []statement) (bundles map[string][]byte, root string) {
 	t.Helper()
 	dir := t.TempDir()

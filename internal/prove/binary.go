@@ -24,8 +24,8 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// programs claims that the programs in an archive are those of the commit. A
-// file that is no archive makes no such claim.
+// programs claims that the programs in an archive were built from the commit. Other files make no
+// such claim.
 func (r *run) programs(s *subject, a asset) {
 	if a.err != nil || !isArchive(a.Name) && !isOpaque(a.Name) && !isProgram(a.path) {
 		return
@@ -42,9 +42,8 @@ func (r *run) programs(s *subject, a asset) {
 	claim.is(evidence, err)
 }
 
-// buildInfo is what a Go program says of how it was built; nil of any other
-// file. The readers of programs in Go's library may panic on what is made to
-// break them: https://pkg.go.dev/debug/elf
+// buildInfo returns the build information in a Go program, or nil for any other file. Go's readers
+// may panic on crafted programs: https://pkg.go.dev/debug/elf
 func buildInfo(data []byte) (info *debug.BuildInfo, err error) {
 	defer func() {
 		if recover() != nil {
@@ -58,14 +57,15 @@ func buildInfo(data []byte) (info *debug.BuildInfo, err error) {
 	return info, nil
 }
 
-// isOpaque tells whether a file holds programs in a form that is not looked into.
+// isOpaque reports whether a file contains programs in a format that is not read.
 func isOpaque(name string) bool {
-	return slices.ContainsFunc([]string{".deb", ".rpm", ".apk", ".tar", ".tar.xz", ".tar.zst", ".tar.bz2", ".tar.lz4", ".7z", ".gz", ".pkg", ".dmg", ".msi"},
+	return slices.ContainsFunc([]string{".deb", ".rpm", ".apk", ".tar", ".tar.xz", ".tar.zst", ".tar.bz2", ".tar.lz4",
+		".7z", ".gz", ".pkg", ".dmg", ".msi"},
 		func(suffix string) bool { return strings.HasSuffix(name, suffix) && !isArchive(name) })
 }
 
-// isProgram tells by its first bytes whether a file is a program of Linux, Windows
-// or macOS.
+// isProgram reports whether a file's first bytes are those of a program for Linux, Windows or
+// macOS.
 func isProgram(path string) bool {
 	file, err := os.Open(path)
 	if err != nil {
@@ -76,7 +76,8 @@ func isProgram(path string) bool {
 	if _, err := io.ReadFull(file, magic); err != nil {
 		return false
 	}
-	return slices.ContainsFunc([]string{"\x7fELF", "MZ", "\xfe\xed\xfa\xce", "\xfe\xed\xfa\xcf", "\xce\xfa\xed\xfe", "\xcf\xfa\xed\xfe", "\xca\xfe\xba\xbe"},
+	return slices.ContainsFunc([]string{"\x7fELF", "MZ", "\xfe\xed\xfa\xce", "\xfe\xed\xfa\xcf", "\xce\xfa\xed\xfe",
+		"\xcf\xfa\xed\xfe", "\xca\xfe\xba\xbe"},
 		func(begin string) bool { return strings.HasPrefix(string(magic), begin) })
 }
 
@@ -84,13 +85,13 @@ func isArchive(name string) bool {
 	return strings.HasSuffix(name, ".tar.gz") || strings.HasSuffix(name, ".tgz") || strings.HasSuffix(name, ".zip")
 }
 
-// examined is what came of looking at an archive.
+// examined is the result of examining an archive.
 type examined struct {
 	evidence string
 	err      error
 }
 
-// examine remembers what it saw of an archive's bytes: a release looks twice.
+// examine examines an archive once, since a release proves it twice.
 func (r *run) examine(a asset) (evidence string, err error) {
 	if known, ok := r.archives.Load(a.digest); ok {
 		seen := known.(examined)
@@ -101,7 +102,7 @@ func (r *run) examine(a asset) (evidence string, err error) {
 	return evidence, err
 }
 
-// builtOf looks at what each Go program in an archive says of itself.
+// builtOf checks the build information of each Go program in an archive.
 func (r *run) builtOf(a asset) (evidence string, err error) {
 	want, err := r.expected()
 	if err != nil {
@@ -129,13 +130,13 @@ func (r *run) builtOf(a asset) (evidence string, err error) {
 	return strings.Join(said, "; "), err
 }
 
-// origin is what a program of the commit says of itself.
+// origin is the build information that programs of the commit must have.
 type origin struct {
 	commit    string
 	module    string
 	toolchain string
 	sums      map[string]bool // "path version sum", as go.sum has them
-	// linked says that goreleaser has the linker write the commit into programs.
+	// linked means that goreleaser passes the commit to the linker.
 	linked bool
 }
 
@@ -166,34 +167,38 @@ func (r *run) expected() (origin, error) {
 	return want, nil
 }
 
-// built holds what a program says of itself to what it must.
+// built compares a program's build information with the expected one.
 func (o origin) built(info *debug.BuildInfo, data []byte) (how string, err error) {
 	if info.Main.Path != o.module {
 		return "", outcome.Wrongf("it is built of module %s, want %s", info.Main.Path, o.module)
 	}
 	if o.toolchain != "" && version.Compare(info.GoVersion, o.toolchain) < 0 {
-		return "", outcome.Wrongf("it is built by %s, want %s or newer as go.mod says", info.GoVersion, o.toolchain)
+		return "", outcome.Wrongf("it is built by %s, want %s or newer, as go.mod requires", info.GoVersion,
+			o.toolchain)
 	}
 	for _, dep := range info.Deps {
 		if dep.Replace != nil {
 			dep = dep.Replace
 		}
 		if line := dep.Path + " " + dep.Version + " " + dep.Sum; dep.Sum != "" && !o.sums[line] {
-			return "", outcome.Wrongf("it holds %s %s, which the tag's go.sum has not with that sum", dep.Path, dep.Version)
+			return "", outcome.Wrongf("it holds %s %s, which the tag's go.sum has not with that sum", dep.Path,
+				dep.Version)
 		}
 	}
 	base := fmt.Sprintf("module and %[2]s are the tag's, built by %[1]s", info.GoVersion, placesOf(len(info.Deps)))
 	if revision := setting(info, "vcs.revision"); revision != "" {
 		if revision != o.commit || setting(info, "vcs.modified") == "true" {
-			return "", outcome.Wrongf("it says that it is built from %s (modified: %s), want %s", revision, setting(info, "vcs.modified"), o.commit)
+			return "", outcome.Wrongf("its build information names commit %s (modified: %s), want %s", revision,
+				setting(info, "vcs.modified"), o.commit)
 		}
 		return base + ", and so is the commit that it names", nil
 	}
 	switch {
 	case bytes.Contains(data, []byte(o.commit)):
-		return base + ", and it names the commit; that is what it says of itself", nil
+		return base + ", and it names the commit; unverified, since the builder wrote it", nil
 	case o.linked:
-		return "", outcome.Wrongf("it does not name the commit, which %s has the linker write into it", goreleaser.FileName)
+		return "", outcome.Wrongf("it does not name the commit, which %s has the linker write into it",
+			goreleaser.FileName)
 	}
 	return "", errors.New(base + ", but it does not name its commit: only building it again can tell (--rebuild)")
 }
@@ -210,18 +215,19 @@ func setting(info *debug.BuildInfo, key string) string {
 	return info.Settings[i].Value
 }
 
-// What is unpacked of an archive is bounded, in bytes: the largest file, which
-// is held in memory, and all files together. A small archive may unpack to
-// whatever its maker likes.
+// Limits in bytes for unpacking archives: the largest file, which is held in memory, and all files
+// together. A small archive can unpack to any size.
 const (
 	maxProgram = 512 << 20
 	maxArchive = 4 << 30
 )
 
-// errTooLarge says that a bound was reached, which is not wrong in itself.
-var errTooLarge = fmt.Errorf("unpacked, it is too large to be looked at: a file in it has more than %d bytes, or all have more than %d", maxProgram, maxArchive)
+// errTooLarge means that a limit was reached, which is not wrong in itself.
+var errTooLarge = fmt.Errorf(
+	"unpacked, it is too large to be checked: a file in it has more than %d bytes, or all have more than %d",
+	maxProgram, maxArchive)
 
-// bounded reads no more than is left, over all that it is made to read.
+// bounded is a reader with a limit for everything that it reads.
 type bounded struct {
 	io.Reader
 	left int64
@@ -236,7 +242,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unreadable says that something is wrong in itself, unless it is too large.
+// unreadable returns an error of class Wrong, unless the file is too large.
 func unreadable(what string, err error) error {
 	if err == nil || errors.Is(err, errTooLarge) {
 		return err

@@ -33,7 +33,7 @@ type chartClaims struct {
 	archive []byte
 	d       oci.Description
 	chart   *chart.Chart
-	// standIns are the charts in it that a rehearsal made up.
+	// standIns are the contained charts that a rehearsal made up.
 	standIns []string
 }
 
@@ -41,27 +41,28 @@ type chartClaims struct {
 func (r *run) chart(ctx context.Context, t thing) part {
 	s := &subject{name: "chart " + t.At + ":" + t.TagFor(r.Version)}
 	c := &chartClaims{run: r, subject: s, thing: t, made: r.stamping(ctx, t)}
-	defer c.made() // what it makes of temporary files is gone before the proof is told
+	defer c.made() // temporary files are removed before the proof is returned
 	if !c.fetch(ctx) {
 		return part{subjects: []*subject{s}}
 	}
 	s.after = []string{r.tagKey()}
-	seal := r.seal(ctx, attest.Subject{Name: s.name, At: t.At, Digest: c.d.Digest}, t.component, r.src.Commit, r.repository())
-	c.says()
+	seal := r.seal(ctx, attest.Subject{Name: s.name, At: t.At, Digest: c.d.Digest}, t.component, r.src.Commit,
+		r.repository())
+	c.declares()
 	c.renders(ctx)
 	c.contains(ctx)
 	c.isOfTheTag()
-	r.seenByAnybody(ctx, s, t, c.d.Digest)
+	r.seenAnonymously(ctx, s, t, c.d.Digest)
 	s.seal = seal()
 	return part{subjects: []*subject{s}, revisions: []string{c.d.Labels[oci.KeyRevision]}}
 }
 
-// claimsOfChart are what is said of each chart.
+// claimsOfChart are the claims about each chart.
 var claimsOfChart = map[string]string{
 	ruleChartVersion:    "its name, version and appVersion are as declared",
 	ruleChartRevision:   "its annotations name the tagged commit, the version and the repository",
 	ruleChartRenders:    "it renders, and to nothing that must not be published",
-	ruleChartOwn:        "all that it says of its own release is the version",
+	ruleChartOwn:        "all its references to its own release have the version",
 	ruleChartRuns:       "everything that it names is there",
 	ruleChartFiles:      "its files are those of the git tag, apart from the stamped places",
 	ruleChartBytes:      "packaged again from the git tag, it is the same",
@@ -72,14 +73,14 @@ func (c *chartClaims) add(rule string, after ...string) *claim {
 	return c.subject.add(rule, claimsOfChart[rule], after...)
 }
 
-// fetch claims that the chart is there.
+// fetch claims that the chart exists.
 func (c *chartClaims) fetch(ctx context.Context) bool {
 	tag := c.TagFor(c.Version)
 	var err error
 	c.archive, c.d, err = c.Registry.Chart(ctx, c.At, c.identify(c.At, tag))
 	if err == nil {
 		c.chart, err = chart.LoadArchive(c.At+":"+tag, c.archive)
-		err = outcome.As(outcome.Wrong, err) // it was fetched whole
+		err = outcome.As(outcome.Wrong, err) // it was fetched completely
 	}
 	c.subject.add(ruleChartExists, "it is there").is(c.d.Digest, c.explainAbsent(ctx, c.thing, err))
 	if why := c.d.StandIn(); err == nil && why != "" {
@@ -89,7 +90,8 @@ func (c *chartClaims) fetch(ctx context.Context) bool {
 	if err == nil {
 		return true
 	}
-	for _, rule := range []string{ruleChartVersion, ruleChartRevision, ruleChartRenders, ruleChartOwn, ruleChartRuns, ruleChartFiles, ruleChartBytes} {
+	for _, rule := range []string{ruleChartVersion, ruleChartRevision, ruleChartRenders, ruleChartOwn, ruleChartRuns,
+		ruleChartFiles, ruleChartBytes} {
 		c.add(rule).err = &restsOnError{ruleChartExists}
 		var standIn *standInError
 		if errors.As(err, &standIn) {
@@ -99,14 +101,14 @@ func (c *chartClaims) fetch(ctx context.Context) bool {
 	return false
 }
 
-// says holds what the chart and its manifest declare of themselves to what is
-// declared of them.
-func (c *chartClaims) says() {
+// declares compares what the chart and its manifest declare with delivery.yaml and the tag.
+func (c *chartClaims) declares() {
 	want := c.TagFor(c.Version)
 	name := c.At[strings.LastIndexByte(c.At, '/')+1:]
 	var err error
 	if c.chart.Name() != name || c.chart.Version() != want || c.chart.AppVersion() != want {
-		err = outcome.Wrongf("it calls itself %s, version %q, appVersion %q, want %s, %q and %q", c.chart.Name(), c.chart.Version(), c.chart.AppVersion(), name, want, want)
+		err = outcome.Wrongf("it calls itself %s, version %q, appVersion %q, want %s, %q and %q", c.chart.Name(),
+			c.chart.Version(), c.chart.AppVersion(), name, want, want)
 	}
 	c.add(ruleChartVersion).is(fmt.Sprintf("%s %s", name, want), err)
 	c.add(ruleChartRevision, c.tagKey()).is(c.annotated())
@@ -117,14 +119,15 @@ func (c *chartClaims) annotated() (evidence string, err error) {
 		key  string
 		want []string
 	}{
-		{oci.KeyRevision, []string{c.src.Commit}}, {oci.KeyVersion, []string{c.TagFor(c.Version)}}, {oci.KeySource, c.sourceOf(c.repository())},
+		{oci.KeyRevision, []string{c.src.Commit}}, {oci.KeyVersion, []string{c.TagFor(c.Version)}}, {oci.KeySource,
+			c.sourceOf(c.repository())},
 	} {
 		if expected.want[0] == "" {
-			err = &restsOnError{ruleGitTag} // unless another is wrong
+			err = &restsOnError{ruleGitTag} // unless another claim is refuted
 			continue
 		}
-		got, says := c.d.Labels[expected.key]
-		if !says && !c.src.Declares {
+		got, present := c.d.Labels[expected.key]
+		if !present && !c.src.Declares {
 			err = c.silent("annotation " + expected.key)
 			continue
 		}
@@ -132,11 +135,11 @@ func (c *chartClaims) annotated() (evidence string, err error) {
 			return "", outcome.Wrongf("annotation %s is %q, want %q", expected.key, got, expected.want[0])
 		}
 	}
-	return "annotations, which say what the publisher said; the bytes are held to the tag below", err
+	return "annotations, which the publisher wrote; the bytes are compared with the tag below", err
 }
 
-// renders makes the claims about what the chart comes to with its own values
-// and those that it is tested with.
+// renders makes the claims about the chart's renderings, with its own values and with those that it
+// is tested with.
 func (c *chartClaims) renders(ctx context.Context) {
 	sets := []render.Values{{}}
 	var err error
@@ -157,7 +160,8 @@ func (c *chartClaims) renders(ctx context.Context) {
 	c.instantiates(to)
 	c.add(ruleChartRenders, ruleChartVersion).is(report.Count(len(sets), "set")+" of values", findings(to))
 	c.add(ruleChartOwn, ruleChartVersion, ruleChartInstantiates, ruleChartRenders).is(c.own(to))
-	c.add(ruleChartRuns, append(c.exist(to), ruleChartVersion, ruleChartInstantiates, ruleChartRenders, ruleChartOwn)...).is(c.runs(ctx, to))
+	c.add(ruleChartRuns, append(c.exist(to), ruleChartVersion, ruleChartInstantiates, ruleChartRenders,
+		ruleChartOwn)...).is(c.runs(ctx, to))
 }
 
 func findings(to render.Rendering) error {
@@ -165,7 +169,8 @@ func findings(to render.Rendering) error {
 		return nil
 	}
 	first := to.Findings[0]
-	return outcome.Wrongf("%s:%d: saw %s, want %s; %s in all", first.File, first.Line, first.Saw, first.Want, report.Count(len(to.Findings), "place"))
+	return outcome.Wrongf("%s:%d: saw %s, want %s; %s in all", first.File, first.Line, first.Saw, first.Want,
+		report.Count(len(to.Findings), "place"))
 }
 
 // instantiates claims that the chart names what it must.
@@ -182,18 +187,21 @@ func (c *chartClaims) instantiates(to render.Rendering) {
 			tag = a.TagFor(c.Version)
 		}
 		said, err := names(to, a, tag)
-		what, evidence, errs = append(what, strings.TrimSuffix(fmt.Sprintf("%s %s:%s", a.Kind, a.At, tag), ":")), append(evidence, said), append(errs, err)
+		what, evidence, errs = append(what,
+			strings.TrimSuffix(fmt.Sprintf("%s %s:%s", a.Kind, a.At, tag),
+				":")), append(evidence, said), append(errs, err)
 	}
-	c.subject.add(ruleChartInstantiates, "it runs "+strings.Join(what, " and "), ruleChartVersion).is(strings.Join(evidence, "; "), errors.Join(errs...))
+	c.subject.add(ruleChartInstantiates, "it runs "+strings.Join(what, " and "),
+		ruleChartVersion).is(strings.Join(evidence, "; "), errors.Join(errs...))
 }
 
-// isOwn tells whether a component has the version that is proven: it itself, and
-// those in lock step with it.
+// isOwn reports whether a component has the proven version: the component itself, and those in lock
+// step with it.
 func (r *run) isOwn(component string) bool {
 	return component == r.src.Self || component != "" && r.src.File.Components[component].Lockstep == r.src.Self
 }
 
-// names looks for an artifact among what a chart names.
+// names finds an artifact among the names in a rendering.
 func names(to render.Rendering, a delivery.Artifact, tag string) (evidence string, err error) {
 	var others []string
 	for _, target := range resolve.Sorted(to.Named) {
@@ -211,7 +219,7 @@ func names(to render.Rendering, a delivery.Artifact, tag string) (evidence strin
 	return "", outcome.Wrongf("no rendering names it")
 }
 
-// own looks for versions of our own release that are another one's.
+// own finds versions of other releases in references to the own component.
 func (c *chartClaims) own(to render.Rendering) (evidence string, err error) {
 	said := 0
 	for _, reference := range find.Pins(to.References) {
@@ -223,15 +231,15 @@ func (c *chartClaims) own(to render.Rendering) (evidence string, err error) {
 			return "", fmt.Errorf("%s: %w", reference.Site, err)
 		}
 		if version.String() != c.Version.String() {
-			return "", outcome.Wrongf("%s names %s %s, want %s", reference.Site, reference.Component, reference.Written, c.Version)
+			return "", outcome.Wrongf("%s names %s %s, want %s", reference.Site, reference.Component, reference.Written,
+				c.Version)
 		}
 		said++
 	}
 	return report.Count(said, "place") + " of the renderings", nil
 }
 
-// exist are the claims that explain why something of our own, or what that
-// runs in turn, is not there.
+// exist returns the claims that explain why an artifact of our own is missing.
 func (c *chartClaims) exist(to render.Rendering) (keys []string) {
 	explains := map[resolve.Kind][]string{
 		resolve.Image: {ruleImageExists},
@@ -245,7 +253,7 @@ func (c *chartClaims) exist(to render.Rendering) (keys []string) {
 	return append(keys, c.tagKey())
 }
 
-// runs asks for all that the chart names, and for what that runs in turn.
+// runs queries everything that the chart names, and everything that the named charts run.
 func (c *chartClaims) runs(ctx context.Context, to render.Rendering) (evidence string, err error) {
 	asker := verify.Asker{
 		File: c.src.File, Resolver: c.by, Own: c.Version, Renderings: c.Renderings,
@@ -267,7 +275,8 @@ func (c *chartClaims) runs(ctx context.Context, to render.Rendering) (evidence s
 		errs = append(errs, fmt.Errorf("%s: %s", open.What, open.Because))
 	}
 	if len(errs) == 0 && standIns > 0 {
-		errs = append(errs, &standInError{fmt.Sprintf("%d of the %s that it names, or that those run", standIns, report.Count(len(asked.Answers), "thing"))})
+		errs = append(errs, &standInError{fmt.Sprintf("%d of the %s that it names, or that those run", standIns,
+			report.Count(len(asked.Answers), "thing"))})
 	}
 	evidence = report.Count(len(asked.Answers), "thing") + ", with those that they run in turn"
 	if excused := asked.Excuses.Used(); len(excused) > 0 {
@@ -276,7 +285,7 @@ func (c *chartClaims) runs(ctx context.Context, to render.Rendering) (evidence s
 	return evidence, errors.Join(errs...)
 }
 
-// contains holds the charts in the chart to what is recorded of them.
+// contains compares the charts in the chart with their recorded digests.
 func (c *chartClaims) contains(ctx context.Context) {
 	if len(c.chart.Dependencies()) == 0 {
 		return
@@ -289,7 +298,8 @@ func (c *chartClaims) dependencies(ctx context.Context) (evidence string, err er
 	for _, d := range c.chart.Dependencies() {
 		what := d.At() + ":" + d.Version
 		if d.At() == "" {
-			return "", outcome.Wrongf("it contains %s %s from %q, want one from a registry (oci://…)", d.Name, d.Version, d.Repository)
+			return "", outcome.Wrongf("it contains %s %s from %q, want one from a registry (oci://…)", d.Name,
+				d.Version, d.Repository)
 		}
 		want, err := c.Dependency(d.At(), d.Version)
 		if err != nil {
@@ -312,7 +322,8 @@ func (c *chartClaims) dependencies(ctx context.Context) (evidence string, err er
 			return "", err
 		}
 		if differ := differences(within(c.chart.Files(), d.Name), inner.Files()); len(differ) > 0 {
-			return "", outcome.Wrongf("what it contains of %s is not what the registry has: %s", what, strings.Join(differ, ", "))
+			return "", outcome.Wrongf("what it contains of %s differs from the registry's: %s", what,
+				strings.Join(differ, ", "))
 		}
 		said = append(said, what+"@"+short(is.Digest))
 	}
@@ -322,7 +333,7 @@ func (c *chartClaims) dependencies(ctx context.Context) (evidence string, err er
 	return strings.Join(said, ", "), nil
 }
 
-// within are the files of a contained chart, by their names in it.
+// within returns the files of a contained chart, by their names in it.
 func within(files []chart.File, name string) []chart.File {
 	var inner []chart.File
 	for _, f := range files {
@@ -333,14 +344,15 @@ func within(files []chart.File, name string) []chart.File {
 	return inner
 }
 
-// besides are the files of a chart that are not those of charts in it.
+// besides returns the files of a chart without those of contained charts.
 func besides(c *chart.Chart) []chart.File {
 	return slices.DeleteFunc(c.Files(), func(f chart.File) bool {
-		return slices.ContainsFunc(c.Dependencies(), func(d chart.Dependency) bool { return strings.HasPrefix(f.Name, "charts/"+d.Name+"/") })
+		return slices.ContainsFunc(c.Dependencies(),
+			func(d chart.Dependency) bool { return strings.HasPrefix(f.Name, "charts/"+d.Name+"/") })
 	})
 }
 
-// differences tells in which files two sets differ, up to a few.
+// differences returns the names of a few files that differ between two sets.
 func differences(got, want []chart.File) []string {
 	var differ []string
 	wanted := map[string][]byte{}
@@ -369,9 +381,10 @@ func differences(got, want []chart.File) []string {
 	return differ
 }
 
-// isOfTheTag holds the chart's bytes to what the git tag makes.
+// isOfTheTag compares the chart's bytes with a package made from the git tag.
 func (c *chartClaims) isOfTheTag() {
-	content := []string{c.tagKey(), ruleChartVersion, ruleChartInstantiates, ruleChartRenders, ruleChartOwn, ruleChartDependency}
+	content := []string{c.tagKey(), ruleChartVersion, ruleChartInstantiates, ruleChartRenders, ruleChartOwn,
+		ruleChartDependency}
 	files := c.add(ruleChartFiles, content...)
 	want, err := c.made()
 	if err != nil {
@@ -399,7 +412,7 @@ func (c *chartClaims) sameFiles(want apply.Stamped) (evidence string, err error)
 	return fmt.Sprintf("%s; stamped: %s", report.Count(len(mine), "file"), strings.Join(places(want), ", ")), nil
 }
 
-// places are where a stamped copy and its source differ.
+// places returns the places in which a stamped copy differs from its source.
 func places(s apply.Stamped) []string {
 	var all []string
 	for _, e := range s.Edits {
@@ -413,7 +426,8 @@ func places(s apply.Stamped) []string {
 
 func (c *chartClaims) sameBytes(want apply.Stamped) (evidence string, err error) {
 	if !bytes.Equal(c.archive, want.Archive) {
-		return "", outcome.Wrongf("the package is %x, the tag makes %x of the same files", sha256.Sum256(c.archive), sha256.Sum256(want.Archive))
+		return "", outcome.Wrongf("the package is %x, the tag makes %x of the same files", sha256.Sum256(c.archive),
+			sha256.Sum256(want.Archive))
 	}
 	image, err := oci.ChartImage(want.Archive, want.Chart.Metadata(), apply.Annotations(c.src.File, want, c.src.Commit))
 	if err != nil {
@@ -427,13 +441,14 @@ func (c *chartClaims) sameBytes(want apply.Stamped) (evidence string, err error)
 		return "", outcome.Wrongf("its manifest is %s, the tag makes %s of the same package", c.d.Digest, hash)
 	}
 	if len(c.standIns) > 0 {
-		return "", &standInError{strings.Join(c.standIns, ", ") + ": byte for byte the same but for what the real one has there"}
+		return "", &standInError{strings.Join(c.standIns,
+			", ") + ": byte for byte the same, except the stand-in's own files"}
 	}
 	return c.d.Digest + ", byte for byte", nil
 }
 
-// stamping begins to make the copy of an artifact that the tag's source makes,
-// and gives what waits for it.
+// stamping starts to make the stamped copy of an artifact from the tag's source, and returns a
+// function that waits for it.
 func (r *run) stamping(ctx context.Context, t thing) func() (apply.Stamped, error) {
 	made := sync.OnceValues(func() (apply.Stamped, error) { return r.stamp(ctx, t) })
 	go made()
@@ -457,7 +472,8 @@ func (r *run) stamp(ctx context.Context, t thing) (apply.Stamped, error) {
 		return apply.Stamped{}, err
 	}
 	defer os.RemoveAll(dir)
-	stamper := apply.Stamper{Tree: r.src.Tree, File: r.src.File, Version: r.Version, Time: r.src.Time, Fetch: r.Registry.Chart, AcceptStandIns: true, Only: []string{t.name}}
+	stamper := apply.Stamper{Tree: r.src.Tree, File: r.src.File, Version: r.Version, Time: r.src.Time,
+		Fetch: r.Registry.Chart, AcceptStandIns: true, Only: []string{t.name}}
 	made, err := stamper.Stamp(ctx, dir)
 	if err != nil {
 		return apply.Stamped{}, err

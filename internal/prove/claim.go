@@ -10,8 +10,8 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// The rules. Those of one subject stand in the order in which one explains the
-// next: content that is refuted by an earlier rule is not refuted again.
+// The rules. The order within a subject matters: content that an earlier rule refuted is not
+// refuted again.
 const (
 	ruleGitTag   = "git-tag"
 	ruleDeclared = "declared"
@@ -46,14 +46,14 @@ const (
 	ruleRebuild = "rebuild"
 )
 
-// claim is an association while it is looked at: proven unless there is an
-// error, and refuted if that is one of outcome.Wrong.
+// claim is an association in the making. It is proven if there is no error, and refuted if the
+// error is of class outcome.Wrong.
 type claim struct {
 	rule, subject, text string
 	evidence            string
 	err                 error
 	places              []string
-	// after are the keys of claims whose refutation explains this one's.
+	// after are the keys of claims whose refutation explains this one.
 	after []string
 }
 
@@ -61,18 +61,18 @@ func (c claim) key() string { return report.Association{Rule: c.rule, Subject: c
 
 func (c claim) refuted() bool { return c.err != nil && outcome.Of(c.err) == outcome.Wrong }
 
-// standInError says that a claim rests on what a rehearsal made up.
+// standInError means that a claim depends on a stand-in.
 type standInError struct{ what string }
 
 func (e *standInError) Error() string { return "rests on a stand-in: " + e.what }
 
-// restsOnError says that a claim needs what another could not give.
+// restsOnError means that a claim depends on another one that failed.
 type restsOnError struct{ rule string }
 
 func (e *restsOnError) Error() string { return "rests on " + e.rule }
 
-// settle turns claims into associations. What is refuted only because another
-// claim is, is not counted a second time: it says what it follows from.
+// settle turns claims into associations. A claim that is refuted only because another one is does
+// not count again. It names its cause.
 func settle(claims []claim) []report.Association {
 	refuted := map[string]bool{}
 	for _, c := range claims {
@@ -86,7 +86,8 @@ func settle(claims []claim) []report.Association {
 }
 
 func (c claim) settled(refuted map[string]bool) report.Association {
-	a := report.Association{Rule: c.rule, Subject: c.subject, Claim: c.text, State: report.Proven, Evidence: c.evidence, Places: c.places}
+	a := report.Association{Rule: c.rule, Subject: c.subject, Claim: c.text, State: report.Proven, Evidence: c.evidence,
+		Places: c.places}
 	if c.err == nil {
 		return a
 	}
@@ -111,7 +112,7 @@ func (c claim) settled(refuted map[string]bool) report.Association {
 	return a
 }
 
-// cause is the first refuted claim that explains why this one does not hold.
+// cause returns the first refuted claim that explains this one.
 func (c claim) cause(refuted map[string]bool) (rule, subject string) {
 	for _, key := range c.after {
 		if refuted[key] {
@@ -130,12 +131,11 @@ func oneLine(err error) string {
 type subject struct {
 	name   string
 	claims []claim
-	// digest of what is published, and the location or, of an asset, the name
-	// by which building again knows it.
+	// the digest of the published bytes; the location or asset name for comparing with a rebuild
 	digest, built string
 	asset         bool
-	seal          *seal // what its attestations came to; nil where nobody has looked
-	// after are further claims whose refutation explains that of any here.
+	seal          *seal // the result of verifying its attestations; nil if they were not queried
+	// after are further claims whose refutation explains every claim here.
 	after []string
 }
 
@@ -148,7 +148,7 @@ func (s *subject) add(rule, text string, after ...string) *claim {
 	return &s.claims[len(s.claims)-1]
 }
 
-// keyOf is the key of a rule for this subject; a key stays one.
+// keyOf returns the key of a rule for this subject.
 func (s *subject) keyOf(rule string) string {
 	if strings.Contains(rule, " ") {
 		return rule
@@ -156,10 +156,10 @@ func (s *subject) keyOf(rule string) string {
 	return rule + " " + s.name
 }
 
-// is proves a claim by its evidence, or says why it cannot be.
+// is records the evidence of a claim, or the error.
 func (c *claim) is(evidence string, err error) { c.evidence, c.err = evidence, err }
 
-// afterAll are the keys of all claims so far, and of those that explain them.
+// afterAll returns the keys of all claims so far, and of those that explain them.
 func (s *subject) afterAll() []string {
 	keys := slices.Clone(s.after)
 	for _, c := range s.claims {
@@ -168,7 +168,7 @@ func (s *subject) afterAll() []string {
 	return keys
 }
 
-// missing makes claims that rest on one that failed.
+// missing adds claims that depend on one that failed.
 func (s *subject) missing(on string, claims map[string]string, order ...string) {
 	for _, rule := range order {
 		s.add(rule, claims[rule]).err = &restsOnError{on}

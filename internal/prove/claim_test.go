@@ -19,7 +19,7 @@ import (
 	"github.com/kubestellar/actions/internal/report"
 )
 
-// Each case is a claim b, beside a claim a that it may follow from.
+// Each case is a claim b, beside a claim a that may explain it.
 func TestSettle(t *testing.T) {
 	t.Parallel()
 	wrong := outcome.Wrongf("other bytes")
@@ -33,26 +33,31 @@ func TestSettle(t *testing.T) {
 		standIn bool
 		says    string
 	}{
-		"proven":                            {state: report.Proven, says: "evidence"},
-		"refuted":                           {b: wrong, state: report.Refuted, says: "other bytes"},
-		"refuted, whatever else is":         {a: wrong, b: wrong, state: report.Refuted, says: "other bytes"},
-		"a consequence":                     {a: wrong, b: wrong, after: after, state: report.Unchecked, restsOn: "a", says: "follows from a, which is refuted: other bytes"},
+		"proven":                    {state: report.Proven, says: "evidence"},
+		"refuted":                   {b: wrong, state: report.Refuted, says: "other bytes"},
+		"refuted, whatever else is": {a: wrong, b: wrong, state: report.Refuted, says: "other bytes"},
+		"a consequence": {a: wrong, b: wrong, after: after, state: report.Unchecked, restsOn: "a",
+			says: "follows from a, which is refuted: other bytes"},
 		"no consequence of another subject": {a: wrong, b: wrong, after: []string{"c y", "a y"}, state: report.Refuted, says: "other bytes"},
 		"no consequence of what holds":      {b: wrong, after: after, state: report.Refuted, says: "other bytes"},
 		"no consequence of what is unknown": {a: unasked, b: wrong, after: after, state: report.Refuted, says: "other bytes"},
 		"proven beside what is refuted":     {a: wrong, after: after, state: report.Proven, says: "evidence"},
 		"not asked":                         {b: unasked, state: report.Unchecked, says: "could not ask"},
-		"not asked, for a reason":           {a: wrong, b: unasked, after: after, state: report.Unchecked, restsOn: "a", says: "follows from a, which is refuted: could not ask"},
-		"not asked, and wrong":              {b: errors.Join(unasked, wrong), state: report.Refuted, says: "could not ask; other bytes"},
-		"wrong usage is no refutation":      {b: outcome.Usagef("no such file"), state: report.Unchecked, says: "no such file"},
-		"resting on another":                {b: &restsOnError{"c"}, state: report.Unchecked, restsOn: "c", says: "rests on c"},
-		"resting on another, and wrapped":   {a: wrong, b: fmt.Errorf("why: %w", &restsOnError{"c"}), after: after, state: report.Unchecked, restsOn: "c", says: "why: rests on c"},
-		"a stand-in":                        {b: &standInError{"made up"}, state: report.Unchecked, standIn: true, says: "rests on a stand-in: made up"},
-		"a stand-in that is wrong":          {b: errors.Join(&standInError{"made up"}, wrong), state: report.Refuted, says: "rests on a stand-in: made up; other bytes"},
+		"not asked, for a reason": {a: wrong, b: unasked, after: after, state: report.Unchecked, restsOn: "a",
+			says: "follows from a, which is refuted: could not ask"},
+		"not asked, and wrong":         {b: errors.Join(unasked, wrong), state: report.Refuted, says: "could not ask; other bytes"},
+		"wrong usage is no refutation": {b: outcome.Usagef("no such file"), state: report.Unchecked, says: "no such file"},
+		"resting on another":           {b: &restsOnError{"c"}, state: report.Unchecked, restsOn: "c", says: "rests on c"},
+		"resting on another, and wrapped": {a: wrong, b: fmt.Errorf("why: %w", &restsOnError{"c"}), after: after, state: report.Unchecked, restsOn: "c",
+			says: "why: rests on c"},
+		"a stand-in": {b: &standInError{"made up"}, state: report.Unchecked, standIn: true, says: "rests on a stand-in: made up"},
+		"a stand-in that is wrong": {b: errors.Join(&standInError{"made up"}, wrong), state: report.Refuted,
+			says: "rests on a stand-in: made up; other bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := settle([]claim{{rule: "a", subject: "x", err: test.a}, {rule: "b", subject: "x", text: "holds", evidence: "evidence", err: test.b, after: test.after}})[1]
+			got := settle([]claim{{rule: "a", subject: "x", err: test.a},
+				{rule: "b", subject: "x", text: "holds", evidence: "evidence", err: test.b, after: test.after}})[1]
 			if got.State != test.state || got.RestsOn != test.restsOn || got.StandIn != test.standIn || got.Evidence != test.says {
 				t.Errorf("settled as %+v, want %+v", got, test)
 			}
@@ -68,22 +73,23 @@ func TestOccurrences(t *testing.T) {
 		code                outcome.Code
 		says                string
 	}{
-		"none":                          {text: "app:{version}", data: "nothing of it"},
-		"one":                           {text: "app:{version}", data: "runs app:0.2.1 here", n: 1},
-		"several":                       {text: "app:{version}", data: "app:0.2.1,app:0.2.1", n: 2},
-		"at the end":                    {text: "app:{version}", data: "app:0.2.1", n: 1},
-		"cut off":                       {text: "app:{version}", data: "app:"},
-		"cut off in the version":        {text: "app:{version}", data: "app:0.2", code: outcome.Wrong, says: `it holds "app:0.2", want "app:0.2.1"`},
-		"another text right behind":     {text: "app:{version}", data: "app:0.2.1usage: app", n: 1},
-		"another sign right behind":     {text: "app:{version}", data: "app:0.2.1\x00\xff", n: 1},
-		"a flag right behind":           {text: "app:{version}", data: "app:0.2.1-verbose", n: 1},
-		"a template":                    {text: "app:{version}", data: "app:{{ .Version }} and app:{version} and app:%s"},
-		"a template and the version":    {text: "app:{version}", data: "app:{{ .Version }} app:0.2.1", n: 1},
-		"another version":               {text: "app:{version}", data: "app:0.1.0", code: outcome.Wrong, says: `it holds "app:0.1.0", want "app:0.2.1"`},
-		"another version too":           {text: "app:{version}", data: "app:0.2.1 app:0.1.0", n: 1, code: outcome.Wrong, says: `"app:0.1.0"`},
-		"a prerelease":                  {text: "app:{version}", data: "app:0.2.1-rc.1", code: outcome.Wrong, says: `it holds "app:0.2.1-rc.1", want`},
-		"a prerelease that is meant":    {version: "0.2.1-rc.1", text: "app:{version}", data: "app:0.2.1-rc.1", n: 1},
-		"a release for a prerelease":    {version: "0.2.1-rc.1", text: "app:{version}", data: "app:0.2.1", code: outcome.Wrong, says: `it holds "app:0.2.1", want "app:0.2.1-rc.1"`},
+		"none":                       {text: "app:{version}", data: "nothing of it"},
+		"one":                        {text: "app:{version}", data: "runs app:0.2.1 here", n: 1},
+		"several":                    {text: "app:{version}", data: "app:0.2.1,app:0.2.1", n: 2},
+		"at the end":                 {text: "app:{version}", data: "app:0.2.1", n: 1},
+		"cut off":                    {text: "app:{version}", data: "app:"},
+		"cut off in the version":     {text: "app:{version}", data: "app:0.2", code: outcome.Wrong, says: `it holds "app:0.2", want "app:0.2.1"`},
+		"another text right behind":  {text: "app:{version}", data: "app:0.2.1usage: app", n: 1},
+		"another sign right behind":  {text: "app:{version}", data: "app:0.2.1\x00\xff", n: 1},
+		"a flag right behind":        {text: "app:{version}", data: "app:0.2.1-verbose", n: 1},
+		"a template":                 {text: "app:{version}", data: "app:{{ .Version }} and app:{version} and app:%s"},
+		"a template and the version": {text: "app:{version}", data: "app:{{ .Version }} app:0.2.1", n: 1},
+		"another version":            {text: "app:{version}", data: "app:0.1.0", code: outcome.Wrong, says: `it holds "app:0.1.0", want "app:0.2.1"`},
+		"another version too":        {text: "app:{version}", data: "app:0.2.1 app:0.1.0", n: 1, code: outcome.Wrong, says: `"app:0.1.0"`},
+		"a prerelease":               {text: "app:{version}", data: "app:0.2.1-rc.1", code: outcome.Wrong, says: `it holds "app:0.2.1-rc.1", want`},
+		"a prerelease that is meant": {version: "0.2.1-rc.1", text: "app:{version}", data: "app:0.2.1-rc.1", n: 1},
+		"a release for a prerelease": {version: "0.2.1-rc.1", text: "app:{version}", data: "app:0.2.1", code: outcome.Wrong,
+			says: `it holds "app:0.2.1", want "app:0.2.1-rc.1"`},
 		"a placeholder":                 {text: "app:{version}", data: "app:" + ref.Placeholder, code: outcome.Wrong, says: ref.Placeholder},
 		"perhaps a longer version":      {text: "app:{version}", data: "app:0.2.10", code: outcome.Unchecked, says: "may be a longer one than 0.2.1"},
 		"what follows is told":          {text: "app:{version}!", data: "app:0.2.1!0", n: 1},
@@ -129,11 +135,13 @@ func TestChecksums(t *testing.T) {
 		"no such file":      {file: "a.tar.gz", text: "", code: outcome.Unchecked, says: "has no file of checksums"},
 		"another algorithm": {file: "checksums.txt", text: sum + sum + "  a.tar.gz\n", code: outcome.Wrong, says: "want a SHA-256, two spaces and a name"},
 		"no name":           {file: "checksums.txt", text: sum + "\n", code: outcome.Wrong, says: "want a SHA-256, two spaces and a name"},
-		"no digits":         {file: "checksums.txt", text: strings.Repeat("xy", 32) + "  a.tar.gz\n", code: outcome.Wrong, says: "want a SHA-256, two spaces and a name"},
-		"two of one name":   {file: "checksums.txt", text: sum + "  a.tar.gz\n" + strings.Repeat("cd", 32) + "  a.tar.gz\n", code: outcome.Wrong, says: "lists \"a.tar.gz\" a second time"},
-		"a large list":      {file: "checksums.txt", text: strings.Repeat("x", 1000), code: outcome.Wrong, says: `xxx", want`},
-		"a line too long":   {file: "checksums.txt", text: strings.Repeat("a", 1<<20), code: outcome.Wrong, says: "no list of checksums"},
-		"a command in it":   {file: "checksums.txt", text: "::error::gotcha\n", code: outcome.Wrong, says: `line 1 is "::error::gotcha"`},
+		"no digits": {file: "checksums.txt", text: strings.Repeat("xy", 32) + "  a.tar.gz\n", code: outcome.Wrong,
+			says: "want a SHA-256, two spaces and a name"},
+		"two of one name": {file: "checksums.txt", text: sum + "  a.tar.gz\n" + strings.Repeat("cd", 32) + "  a.tar.gz\n", code: outcome.Wrong,
+			says: "lists \"a.tar.gz\" a second time"},
+		"a large list":    {file: "checksums.txt", text: strings.Repeat("x", 1000), code: outcome.Wrong, says: `xxx", want`},
+		"a line too long": {file: "checksums.txt", text: strings.Repeat("a", 1<<20), code: outcome.Wrong, says: "not a list of checksums"},
+		"a command in it": {file: "checksums.txt", text: "::error::gotcha\n", code: outcome.Wrong, says: `line 1 is "::error::gotcha"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -175,12 +183,13 @@ func TestBuiltOf(t *testing.T) {
 		code              outcome.Code
 		says              string
 	}{
-		"of the commit":          {deps: lib("v1.0.0", "h1:right"), data: "…" + commit + "…", says: "1 dependency are the tag's"},
-		"of another module":      {module: "example.com/other", data: commit, code: outcome.Wrong, says: "module example.com/other"},
-		"by another toolchain":   {toolchain: "go1.26.7", data: commit, code: outcome.Wrong, says: "built by go1.26.7, want go1.26.8"},
-		"with other sums":        {deps: lib("v1.0.0", "h1:wrong"), data: commit, code: outcome.Wrong, says: "example.com/lib v1.0.0"},
-		"with other versions":    {deps: lib("v1.0.1", "h1:right"), data: commit, code: outcome.Wrong, says: "example.com/lib v1.0.1"},
-		"with a replacement":     {deps: []*debug.Module{{Path: "example.com/lib", Version: "v1.0.0", Sum: "h1:right", Replace: &debug.Module{Path: "example.com/fork", Version: "v1.0.0", Sum: "h1:fork"}}}, data: commit, code: outcome.Wrong, says: "example.com/fork"},
+		"of the commit":        {deps: lib("v1.0.0", "h1:right"), data: "…" + commit + "…", says: "1 dependency are the tag's"},
+		"of another module":    {module: "example.com/other", data: commit, code: outcome.Wrong, says: "module example.com/other"},
+		"by another toolchain": {toolchain: "go1.26.7", data: commit, code: outcome.Wrong, says: "built by go1.26.7, want go1.26.8"},
+		"with other sums":      {deps: lib("v1.0.0", "h1:wrong"), data: commit, code: outcome.Wrong, says: "example.com/lib v1.0.0"},
+		"with other versions":  {deps: lib("v1.0.1", "h1:right"), data: commit, code: outcome.Wrong, says: "example.com/lib v1.0.1"},
+		"with a replacement": {deps: []*debug.Module{{Path: "example.com/lib", Version: "v1.0.0", Sum: "h1:right",
+			Replace: &debug.Module{Path: "example.com/fork", Version: "v1.0.0", Sum: "h1:fork"}}}, data: commit, code: outcome.Wrong, says: "example.com/fork"},
 		"without the commit":     {data: other, code: outcome.Wrong, says: "does not name the commit"},
 		"stamped by go":          {settings: vcs(commit, "false"), says: "so is the commit that it names"},
 		"stamped with another":   {settings: vcs(other, "false"), data: commit, code: outcome.Wrong, says: other},
@@ -208,8 +217,8 @@ func TestBuiltOf(t *testing.T) {
 	}
 }
 
-// What is no program says nothing, and one that is made to break its reader
-// does not break prove.
+// Other files have no build information, and a file that is made to break the reader does not break
+// prove.
 func TestBuildInfoOfAnything(t *testing.T) {
 	t.Parallel()
 	self, err := os.Executable()
@@ -239,7 +248,7 @@ func TestBuildInfoOfAnything(t *testing.T) {
 	}
 }
 
-// What unpacks to more than it may is not looked at, and not called wrong.
+// An archive that unpacks to more than the limit is not checked, and not refuted.
 func TestArchivesAreBounded(t *testing.T) {
 	t.Parallel()
 	var archive bytes.Buffer
@@ -261,7 +270,7 @@ func TestArchivesAreBounded(t *testing.T) {
 		}
 	}
 	if err := eachOfTar(strings.NewReader("nonsense"), look); outcome.Of(err) != outcome.Wrong {
-		t.Errorf("what is no archive: %v", err)
+		t.Errorf("not an archive: %v", err)
 	}
 	if err := eachOfTar(bytes.NewReader(archive.Bytes()[:1000]), look); outcome.Of(err) != outcome.Wrong {
 		t.Errorf("half an archive: %v", err)

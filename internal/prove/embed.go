@@ -11,8 +11,8 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// embeds looks for the declared texts in the files of an image, for each
-// platform: programs write such texts where no reference shows them.
+// embeds searches the declared texts in the files of an image, for each platform. Programs contain
+// such texts without any reference.
 func (r *run) embeds(ctx context.Context, t thing, d oci.Description) (evidence string, err error) {
 	var said []string
 	for _, p := range d.Each {
@@ -44,9 +44,8 @@ func (r *run) filled(text string) string {
 	return strings.ReplaceAll(text, "{version}", r.Version.String())
 }
 
-// occurrences counts the places in data that hold a text with the version. One
-// that holds another version there is wrong; what is no version at all, such as
-// a template, is passed over.
+// occurrences counts the places in data with a text and the version. A place with another version
+// is an error; one without a version, such as a template, is skipped.
 func (r *run) occurrences(text string, data []byte) (n int, err error) {
 	before, after, _ := strings.Cut(text, "{version}")
 	if before == "" {
@@ -66,18 +65,19 @@ func (r *run) occurrences(text string, data []byte) (n int, err error) {
 		case !right || after == "" && prerelease.Match(rest):
 			return n, outcome.Wrongf("it holds %q, want %q", before+versionAt(data), r.filled(text))
 		case after == "" && versionAt(rest) != "":
-			return n, fmt.Errorf("it holds %q, where the version may be a longer one than %s: let some text follow {version} in embeds", before+versionAt(data), r.Version)
+			return n, fmt.Errorf(
+				"it holds %q, where the version may be a longer one than %s: let some text follow {version} in embeds",
+				before+versionAt(data), r.Version)
 		}
 		n++
 	}
 }
 
-// prerelease is how a version goes on to be that of a prerelease. A program's
-// texts may follow each other without a sign, so whatever else follows tells
-// nothing, but for a digit, of which nobody can tell.
+// prerelease is the start of a prerelease after a version. A program's texts may follow each other
+// without a separator, so other characters mean nothing. A digit is ambiguous.
 var prerelease = regexp.MustCompile(`^-(rc|alpha|beta|pre|dev|unstamped)`)
 
-// versionAt is what looks like a version at the begin of data, or "".
+// versionAt returns the version at the start of data, or "".
 func versionAt(data []byte) string {
 	if len(data) == 0 || data[0] < '0' || data[0] > '9' {
 		return ""

@@ -29,7 +29,7 @@ import (
 const (
 	owned   = "example/app"
 	version = "0.2.0"
-	before  = "0.1.0" // is there too, for lies to name
+	before  = "0.1.0" // a published version for lies to name
 
 	appImage    = "ghcr.io/example/app"
 	engineImage = "quay.io/example/engine"
@@ -40,18 +40,18 @@ const (
 	storeChart  = "ghcr.io/third/charts/store"
 )
 
-// stage is a world in which the train has released the example.
+// stage is a network in which the example is released.
 type stage struct {
 	*testkit.Network
 	clone   string
 	env     []string
-	commit  string // that is released
+	commit  string // the released commit
 	other   string // a later commit of the same repository
 	file    *delivery.File
 	rebuilt prove.Rebuilt
 }
 
-// newStage makes the world, and has the real train release the example in it.
+// newStage starts the network and runs a real release of the example in it.
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	n := testkit.Start(t, network.Options{}, owned, "example/engine", "third/addon", "third/store")
@@ -63,7 +63,7 @@ func newStage(t *testing.T) *stage {
 	return s
 }
 
-// furnish publishes what others publish: what the example runs and contains.
+// furnish publishes the upstream artifacts that the example runs and contains.
 func (s *stage) furnish(t *testing.T) {
 	t.Helper()
 	engine := s.CommitEmpty("example/engine", "refs/tags/v"+version)
@@ -71,7 +71,8 @@ func (s *stage) furnish(t *testing.T) {
 		s.PushImage(at, version, testkit.Labels("example/engine", engine, version))
 		s.PushImage(at, before, testkit.Labels("example/engine", engine, before))
 	}
-	for at, tag := range map[string]string{"quay.io/third/helm": "3.14.0", "quay.io/third/sidecar": "2.1.0", "quay.io/third/addon": "2.0.0", "quay.io/third/store": "1.5.0"} {
+	for at, tag := range map[string]string{"quay.io/third/helm": "3.14.0", "quay.io/third/sidecar": "2.1.0", "quay.io/third/addon": "2.0.0",
+		"quay.io/third/store": "1.5.0"} {
 		s.PushImage(at, tag, nil)
 	}
 	addon := s.CommitEmpty("third/addon", "refs/tags/v2.0.0")
@@ -88,8 +89,9 @@ func (s *stage) git(t *testing.T, dir string, args ...string) string {
 func (s *stage) placeChart(t *testing.T, at, tag, name string, annotations map[string]string) {
 	t.Helper()
 	files := fstest.MapFS{
-		"Chart.yaml":         {Data: []byte("apiVersion: v2\nname: " + name + "\nversion: " + tag + "\nappVersion: " + tag + "\n")},
-		"templates/pod.yaml": {Data: []byte("apiVersion: v1\nkind: Pod\nmetadata: { name: " + name + " }\nspec:\n  containers:\n  - name: main\n    image: quay.io/third/" + name + ":" + tag + "\n")},
+		"Chart.yaml": {Data: []byte("apiVersion: v2\nname: " + name + "\nversion: " + tag + "\nappVersion: " + tag + "\n")},
+		"templates/pod.yaml": {Data: []byte("apiVersion: v1\nkind: Pod\nmetadata: { name: " + name + " }\n" +
+			"spec:\n  containers:\n  - name: main\n    image: quay.io/third/" + name + ":" + tag + "\n")},
 	}
 	s.For(t).PushChart(at, tag, files, annotations)
 }
@@ -118,7 +120,7 @@ func (s *stage) seed(t *testing.T) {
 	s.git(t, s.clone, "reset", "--quiet", "--hard", s.commit)
 }
 
-// push commits the clone as it is, and pushes that as a branch.
+// push commits the clone and pushes the commit to a branch.
 func (s *stage) push(t *testing.T, branch string) (commit string) {
 	t.Helper()
 	s.git(t, s.clone, "add", ".")
@@ -127,7 +129,7 @@ func (s *stage) push(t *testing.T, branch string) (commit string) {
 	return s.git(t, s.clone, "rev-parse", "HEAD")
 }
 
-// release runs the real train, with the real goreleaser.
+// release runs the real release, with the real goreleaser.
 func (s *stage) release(t *testing.T) {
 	t.Helper()
 	command := testkit.Tool(t, "goreleaser")
@@ -147,16 +149,17 @@ func (s *stage) release(t *testing.T) {
 	testkit.Must(t, err)
 }
 
-// age publishes the version before, and notes what building would give again.
+// age publishes the previous version, and records the result of a rebuild.
 func (s *stage) age(t *testing.T) {
 	t.Helper()
 	s.point(t, appImage, before, s.get(t, appImage, version))
 	s.write(t, agentChart, before, s.rechart(t, agentChart, version, func(files fstest.MapFS) {
 		replaceIn(t, files, "Chart.yaml", version, before)
 	}))
-	// Building the release again gives what the train built, as the test of the
-	// command shows; here it is taken from what is undisturbed yet.
-	s.rebuilt = prove.Rebuilt{How: "noted at set-up", Images: map[string]string{appImage: s.get(t, appImage, version).Digest.String()}, Files: map[string]string{}}
+	// A rebuild gives the same files as the release, as the test of the command shows.
+	// Here they are copied while they are unaltered.
+	s.rebuilt = prove.Rebuilt{How: "noted at set-up", Images: map[string]string{appImage: s.get(t, appImage, version).Digest.String()},
+		Files: map[string]string{}}
 	for _, a := range s.published(t).Assets {
 		if !strings.HasSuffix(a.Name, ".yaml") {
 			s.rebuilt.Files[a.Name] = a.Digest
@@ -171,14 +174,14 @@ func parse(t *testing.T, text string) ref.Version {
 	return v
 }
 
-// prover is anybody, who has nothing at hand but the declaration.
+// prover returns a Prover with the declaration only.
 func (s *stage) prover(t *testing.T) *prove.Prover {
 	t.Helper()
-	repo := git.Repo{Dir: s.Dir, Env: s.env} // no repository of its own
+	repo := git.Repo{Dir: s.Dir, Env: s.env} // outside of any clone
 	registry := s.Anonymous()
 	return &prove.Prover{
 		File: s.file, Config: delivery.FileName, Component: "app", Version: parse(t, version), Repo: repo, Server: "https://github.com",
-		Registry: registry, Anybody: s.Anonymous(), Forge: s.For(t).GitHub(""),
+		Registry: registry, Anonymous: s.Anonymous(), Forge: s.For(t).GitHub(""),
 		Resolver: s.resolver(registry, repo),
 		Rebuild:  func(context.Context, prove.Source) (prove.Rebuilt, error) { return s.rebuilt, nil },
 	}
@@ -188,7 +191,7 @@ func (s *stage) resolver(registry *oci.Registry, repo git.Repo) lookup.Resolver 
 	return lookup.Resolver{Registry: registry, Server: "https://github.com", Refs: repo.Refs("https://github.com"), HTTP: s.Transport(), Brief: true}
 }
 
-// owner is anybody in a clone, which spares a fetch.
+// owner returns a Prover with a clone, which saves a fetch.
 func (s *stage) owner(t *testing.T) *prove.Prover {
 	t.Helper()
 	p := s.prover(t)
@@ -196,7 +199,7 @@ func (s *stage) owner(t *testing.T) *prove.Prover {
 	return p
 }
 
-// prove looks at the release as the world has it now.
+// prove proves the release in its current state.
 func (s *stage) prove(t *testing.T) *report.Proof {
 	t.Helper()
 	return look(t, s.prover(t))
@@ -209,7 +212,7 @@ func look(t *testing.T, p *prove.Prover) *report.Proof {
 	return proof
 }
 
-// wholly fails unless all of a proof is proven.
+// wholly fails unless a proof is completely proven.
 func wholly(t *testing.T, proof *report.Proof) {
 	t.Helper()
 	for _, a := range proof.Associations {
@@ -218,7 +221,7 @@ func wholly(t *testing.T, proof *report.Proof) {
 		}
 	}
 	if len(proof.Associations) == 0 {
-		t.Error("nothing was looked at")
+		t.Error("nothing was checked")
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// claimsOfImage are what is said of each image.
+// claimsOfImage are the claims about each image.
 var claimsOfImage = map[string]string{
 	ruleImagePlatforms: "it has every declared platform",
 	ruleImageRevision:  "its revision label is the tagged commit",
@@ -23,8 +23,8 @@ var claimsOfImage = map[string]string{
 	ruleImageSBOM:      "an SBOM of it is attached",
 }
 
-// image proves an image of a component: commit is that of the component's tag,
-// whose claim has the key tag.
+// image proves an image of a component. The commit is that of the component's tag, and tag is the
+// key of the tag's claim.
 func (r *run) image(ctx context.Context, t thing, commit, tag, repository string) part {
 	at := t.At + ":" + t.TagFor(r.Version)
 	s := &subject{name: "image " + at}
@@ -60,20 +60,24 @@ func (r *run) image(ctx context.Context, t thing, commit, tag, repository string
 	result.revisions = append(result.revisions, d.Labels[oci.KeyRevision])
 	s.add(ruleImagePlatforms, claimsOfImage[ruleImagePlatforms]).is(platforms(t, d))
 	s.add(ruleImageRevision, claimsOfImage[ruleImageRevision], tag).is(r.revision(d, commit))
-	s.add(ruleImageVersion, claimsOfImage[ruleImageVersion], ruleImageRevision).is(r.label(d, oci.KeyVersion, r.Version.String()))
-	s.add(ruleImageSource, claimsOfImage[ruleImageSource], ruleImageRevision).is(r.label(d, oci.KeySource, r.sourceOf(repository)...))
+	s.add(ruleImageVersion, claimsOfImage[ruleImageVersion],
+		ruleImageRevision).is(r.label(d, oci.KeyVersion, r.Version.String()))
+	s.add(ruleImageSource, claimsOfImage[ruleImageSource],
+		ruleImageRevision).is(r.label(d, oci.KeySource, r.sourceOf(repository)...))
 	if len(t.Embeds) > 0 {
-		s.add(ruleImageEmbeds, claimsOfImage[ruleImageEmbeds], ruleImageRevision, ruleImageVersion).is(r.embeds(ctx, t, d))
+		s.add(ruleImageEmbeds, claimsOfImage[ruleImageEmbeds], ruleImageRevision,
+			ruleImageVersion).is(r.embeds(ctx, t, d))
 	}
 	if attachesSBOM {
-		s.add(ruleImageSBOM, claimsOfImage[ruleImageSBOM], ruleImagePlatforms, ruleImageRevision, ruleImageVersion, ruleImageSource, ruleImageEmbeds).is(r.sbom(ctx, t, d))
+		s.add(ruleImageSBOM, claimsOfImage[ruleImageSBOM], ruleImagePlatforms, ruleImageRevision, ruleImageVersion,
+			ruleImageSource, ruleImageEmbeds).is(r.sbom(ctx, t, d))
 	}
-	r.seenByAnybody(ctx, s, t, d.Digest)
+	r.seenAnonymously(ctx, s, t, d.Digest)
 	s.seal = seal()
 	return result
 }
 
-// standsIn says of what a rehearsal made up that it proves nothing.
+// standsIn adds claims about a stand-in, which proves nothing.
 func (s *subject) standsIn(why string, order []string) {
 	s.claims[0].err = &standInError{why}
 	for _, rule := range order {
@@ -81,14 +85,13 @@ func (s *subject) standsIn(why string, order []string) {
 	}
 }
 
-// sourceOf are the URLs that a source label may have: that of github.com, which
-// our builds set, and that of the server.
+// sourceOf returns the accepted values of the source label: the URL on github.com, which our builds
+// set, and the URL on the server.
 func (r *run) sourceOf(repository string) []string {
 	return slices.Compact([]string{"https://github.com/" + repository, r.Server + "/" + repository})
 }
 
-// explainAbsent says what is there in the place of an artifact whose tag has
-// one v too many, or too few.
+// explainAbsent adds to an error the artifact that exists with one v too many, or too few.
 func (r *run) explainAbsent(ctx context.Context, t thing, err error) error {
 	if !errors.Is(err, outcome.ErrAbsent) {
 		return err
@@ -104,8 +107,8 @@ func (r *run) explainAbsent(ctx context.Context, t thing, err error) error {
 	return err
 }
 
-// platforms holds the image to what is declared, and each platform to what its
-// own configuration says.
+// platforms compares the image with the declared platforms, and each platform with its own
+// configuration.
 func platforms(t thing, d oci.Description) (evidence string, err error) {
 	for _, want := range t.Platforms {
 		if !slices.Contains(d.Platforms, want) {
@@ -114,7 +117,7 @@ func platforms(t thing, d oci.Description) (evidence string, err error) {
 	}
 	for _, p := range d.Each {
 		if p.Name != p.Configured {
-			return "", outcome.Wrongf("what stands for %s is an image for %s", p.Name, p.Configured)
+			return "", outcome.Wrongf("the manifest for %s is an image for %s", p.Name, p.Configured)
 		}
 	}
 	if len(t.Platforms) == 0 {
@@ -123,12 +126,12 @@ func platforms(t thing, d oci.Description) (evidence string, err error) {
 	return strings.Join(d.Platforms, ", "), nil
 }
 
-// label holds a label, of every platform, and the manifest's annotation of the
-// same name, to what it must be.
+// label compares a label of every platform, and the manifest's annotation of the same name, with
+// the accepted values.
 func (r *run) label(d oci.Description, key string, want ...string) (evidence string, err error) {
 	for _, p := range d.Each {
-		got, says := p.Labels[key]
-		if !says && !r.src.Declares {
+		got, present := p.Labels[key]
+		if !present && !r.src.Declares {
 			return "", r.silent(fmt.Sprintf("label %s of %s", key, p.Name))
 		}
 		if !slices.Contains(want, got) {
@@ -138,10 +141,11 @@ func (r *run) label(d oci.Description, key string, want ...string) (evidence str
 	if got, ok := d.Annotations[key]; ok && !slices.Contains(want, got) {
 		return "", outcome.Wrongf("annotation %s is %q, want %q", key, got, want[0])
 	}
-	return fmt.Sprintf("%s on %s; by the label alone, which says what the builder said", want[0], strings.Join(d.Platforms, ", ")), nil
+	return fmt.Sprintf("%s on %s; by the label alone, which the builder wrote", want[0],
+		strings.Join(d.Platforms, ", ")), nil
 }
 
-// revision is label for the tag's commit, if that is known.
+// revision compares the revision label with the tag's commit, if the commit is known.
 func (r *run) revision(d oci.Description, commit string) (evidence string, err error) {
 	if commit == "" {
 		return "", &restsOnError{ruleGitTag}
@@ -149,23 +153,23 @@ func (r *run) revision(d oci.Description, commit string) (evidence string, err e
 	return r.label(d, oci.KeyRevision, commit)
 }
 
-// silent says that something published does not say what it is asked. Who
-// declares nothing at the tag has promised nothing, so that is no lie.
+// silent returns an error for missing information. It is not wrong if the tag declares nothing.
 func (r *run) silent(what string) error {
 	return fmt.Errorf("there is no %s, so it does not say", what)
 }
 
-// seenByAnybody claims that no credentials are needed.
-func (r *run) seenByAnybody(ctx context.Context, s *subject, t thing, digest string) {
-	if r.Anybody == nil {
+// seenAnonymously claims that no credentials are needed.
+func (r *run) seenAnonymously(ctx context.Context, s *subject, t thing, digest string) {
+	if r.Anonymous == nil {
 		return
 	}
-	seen, err := r.Anybody.Digest(ctx, t.At, t.TagFor(r.Version))
-	claim := s.add(rulePublic, "anybody can fetch it")
+	seen, err := r.Anonymous.Digest(ctx, t.At, t.TagFor(r.Version))
+	claim := s.add(rulePublic, "it can be fetched without credentials")
 	switch {
 	case errors.Is(err, outcome.ErrAbsent) || errors.Is(err, oci.ErrDenied):
-		// The words alone: what the one was not shown is there, as the other saw.
-		claim.err = fmt.Errorf("seen with credentials only; a new package is private until it is made public in its settings: %s", err)
+		// Only the message is kept: another query has seen the artifact.
+		claim.err = fmt.Errorf(
+			"seen with credentials only; a new package is private until it is made public in its settings: %s", err)
 	case err == nil && seen != digest:
 		claim.err = outcome.Wrongf("without credentials it is %s, with them %s", seen, digest)
 	default:

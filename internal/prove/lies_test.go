@@ -20,8 +20,8 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// lie alters one thing that is published. The rule that it breaks, of one
-// subject, and no other must be refuted, saying why.
+// lie alters one published thing. Exactly the rule that it breaks, for one subject, must be
+// refuted, with the reason.
 type lie struct {
 	tell                func(*testing.T, *stage)
 	rule, subject, says string
@@ -35,7 +35,7 @@ const (
 	theCore   = "chart " + coreChart + ":v0.2.0"
 	theTar    = "app_0.2.0_linux_amd64.tar.gz"
 	theZip    = "app_0.2.0_linux_amd64.zip"
-	another   = "0123456789012345678901234567890123456789" // a commit that is nobody's
+	another   = "0123456789012345678901234567890123456789" // a commit that does not exist
 )
 
 // tellLies tells one lie after the other about the release.
@@ -47,12 +47,12 @@ func tellLies(t *testing.T, s *stage) {
 				exposed(t, look(t, s.owner(t)), lies[name])
 			})
 		}
-		wholly(t, s.prove(t)) // and had a lie stayed, the next would have shown it
+		wholly(t, s.prove(t)) // a lie that stayed would break the next one
 	}
 }
 
-// exposed fails unless exactly what the lie breaks is refuted. All else is
-// proven, or says on what it rests.
+// exposed fails unless exactly the lie's rule is refuted. The other claims are proven, or name what
+// they depend on.
 func exposed(t *testing.T, proof *report.Proof, l lie) {
 	t.Helper()
 	found := false
@@ -75,8 +75,7 @@ func exposed(t *testing.T, proof *report.Proof, l lie) {
 	}
 }
 
-// harmless fails if what others have written would be taken for a command by a
-// workflow's runner, or for markup.
+// harmless fails if published text could act as a command for a workflow's runner, or as markup.
 func harmless(t *testing.T, proof *report.Proof) {
 	t.Helper()
 	var table strings.Builder
@@ -106,7 +105,7 @@ var liesOfGit = map[string]lie{
 		"git-tag", "git tag v0.2.0 of example/engine", "example/engine has no such tag"},
 }
 
-// onArm alters the image of one platform alone.
+// onArm alters the image of a single platform.
 func onArm(t *testing.T, s *stage, alter func(image v1.Image) v1.Image) {
 	t.Helper()
 	s.replatform(t, func(platform string, image v1.Image) v1.Image {
@@ -154,7 +153,7 @@ var liesOfImages = map[string]lie{
 			}
 			return amd
 		})
-	}, "image-platforms", theImage, "what stands for linux/arm64 is an image for linux/amd64"},
+	}, "image-platforms", theImage, "the manifest for linux/arm64 is an image for linux/amd64"},
 	"an image under a tag with a v": {func(t *testing.T, s *stage) { s.misname(t, appImage, "0.2.0", "v0.2.0") },
 		"image-exists", theImage, "ghcr.io/example/app:0.2.0 is not there, but v0.2.0 is: the declared tag is 0.2.0"},
 	"no image": {func(t *testing.T, s *stage) { s.untag(t, appImage, "0.2.0") },
@@ -194,7 +193,7 @@ var liesOfImages = map[string]lie{
 		"image-exists", theEngine, "not found in the registry"},
 }
 
-// relabelled is the lock-step image with another label.
+// relabelled returns the lock-step image with another label.
 func relabelled(t *testing.T, s *stage, key, value string) v1.Image {
 	t.Helper()
 	image, err := s.get(t, engineImage, version).Image()
@@ -202,7 +201,7 @@ func relabelled(t *testing.T, s *stage, key, value string) v1.Image {
 	return relabel(t, image, key, value)
 }
 
-// rewrite is a lie about one file of a chart.
+// rewrite returns a lie about one file of a chart.
 func rewrite(at, tag, name, old, replacement string) func(*testing.T, *stage) {
 	return func(t *testing.T, s *stage) {
 		t.Helper()
@@ -223,7 +222,8 @@ var liesOfCharts = map[string]lie{
 		"chart-version", theAgent, "it calls itself angel-chart"},
 	"a placeholder left in a chart": {rewrite(agentChart, version, "Chart.yaml", `appVersion: "0.2.0"`, `appVersion: "`+ref.Placeholder+`"`),
 		"chart-version", theAgent, `appVersion "` + ref.Placeholder + `"`},
-	"a placeholder left in a template": {rewrite(agentChart, version, "templates/deployment.yaml", "app:{{ .Chart.AppVersion }}", "app:{{ .Chart.AppVersion }} # "+ref.Placeholder),
+	"a placeholder left in a template": {rewrite(agentChart, version, "templates/deployment.yaml", "app:{{ .Chart.AppVersion }}",
+		"app:{{ .Chart.AppVersion }} # "+ref.Placeholder),
 		"chart-renders", theAgent, "saw " + ref.Placeholder},
 	"a template that renders to latest": {rewrite(agentChart, version, "templates/deployment.yaml", "sidecar:{{ . }}", "sidecar:latest"),
 		"chart-renders", theAgent, "want a version, not latest"},
@@ -231,13 +231,16 @@ var liesOfCharts = map[string]lie{
 		"chart-renders", theAgent, "unexpected EOF"},
 	"a nested chart of another version": {rewrite(coreChart, "v0.2.0", "templates/agent.yaml", `{{ trimPrefix "v" .Chart.AppVersion | quote }}`, `"0.1.0"`),
 		"chart-instantiates", theCore, "it names " + agentChart + " at 0.1.0"},
-	"a nested chart with a v too many": {rewrite(coreChart, "v0.2.0", "templates/agent.yaml", `{{ trimPrefix "v" .Chart.AppVersion | quote }}`, `{{ .Chart.AppVersion }}`),
+	"a nested chart with a v too many": {rewrite(coreChart, "v0.2.0", "templates/agent.yaml", `{{ trimPrefix "v" .Chart.AppVersion | quote }}`,
+		`{{ .Chart.AppVersion }}`),
 		"chart-instantiates", theCore, "it names " + agentChart + " at v0.2.0"},
-	"a chart that instantiates no nested one": {rewrite(coreChart, "v0.2.0", "templates/agent.yaml", "oci://ghcr.io/example/charts/agent-chart, --version", "somewhere, --to"),
+	"a chart that instantiates no nested one": {rewrite(coreChart, "v0.2.0", "templates/agent.yaml", "oci://ghcr.io/example/charts/agent-chart, --version",
+		"somewhere, --to"),
 		"chart-instantiates", theCore, "no rendering names it"},
 	"a chart that runs another version": {rewrite(agentChart, version, "templates/deployment.yaml", "engine:{{ .Chart.AppVersion }}", "engine:0.1.0"),
 		"chart-instantiates", theAgent, "it names " + engineImage + " at 0.1.0"},
-	"a chart that runs another version too": {rewrite(agentChart, version, "templates/deployment.yaml", "      - name: engine\n", "      - name: old\n        image: ghcr.io/example/app:0.1.0\n      - name: engine\n"),
+	"a chart that runs another version too": {rewrite(agentChart, version, "templates/deployment.yaml", "      - name: engine\n",
+		"      - name: old\n        image: ghcr.io/example/app:0.1.0\n      - name: engine\n"),
 		"chart-own", theAgent, "names app 0.1.0, want 0.2.0"},
 	"a chart under a tag with a v": {func(t *testing.T, s *stage) { s.misname(t, agentChart, version, "v0.2.0") },
 		"chart-exists", theAgent, "but v0.2.0 is: the declared tag is 0.2.0"},
@@ -287,10 +290,11 @@ var liesOfCharts = map[string]lie{
 	}, "chart-files", theAgent, "README.md is missing"},
 	"another file in a chart": {rewrite(agentChart, version, "README.md", "agent", "devil"),
 		"chart-files", theAgent, "README.md differs"},
-	"another template in a chart": {rewrite(agentChart, version, "templates/deployment.yaml", "      - name: app\n", "      - name: app\n        securityContext: { privileged: true }\n"),
+	"another template in a chart": {rewrite(agentChart, version, "templates/deployment.yaml", "      - name: app\n",
+		"      - name: app\n        securityContext: { privileged: true }\n"),
 		"chart-files", theAgent, "templates/deployment.yaml differs"},
 	"a contained chart with other files": {rewrite(coreChart, "v0.2.0", "charts/store/templates/pod.yaml", "name: main", "name: other"),
-		"chart-dependency", theCore, "what it contains of " + storeChart + ":1.5.0 is not what the registry has: templates/pod.yaml differs"},
+		"chart-dependency", theCore, "what it contains of " + storeChart + ":1.5.0 differs from the registry's: templates/pod.yaml differs"},
 	"a contained chart left out": {func(t *testing.T, s *stage) {
 		s.pushChart(t, coreChart, "v0.2.0", func(files fstest.MapFS) {
 			maps.DeleteFunc(files, func(name string, _ *fstest.MapFile) bool { return strings.HasPrefix(name, "charts/") })
@@ -310,7 +314,7 @@ var liesOfCharts = map[string]lie{
 	}, "chart-dependency", theCore, " is recorded"},
 }
 
-// packagedAt is a published chart's same files in a package of another time.
+// packagedAt returns a published chart's files in a package of another time.
 func (s *stage) packagedAt(t *testing.T, at, tag string, when time.Time) v1.Image {
 	t.Helper()
 	archive, d, err := s.OCI().Chart(t.Context(), at, tag)

@@ -32,7 +32,7 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// Whatever alters the world here puts it back at the end of the test it is for.
+// Each alteration here is undone at the end of its test.
 
 func (s *stage) tag(t *testing.T, at, tag string) (name.Tag, []remote.Option) {
 	t.Helper()
@@ -41,7 +41,7 @@ func (s *stage) tag(t *testing.T, at, tag string) (name.Tag, []remote.Option) {
 	return ref, s.Remote()
 }
 
-// get is what a tag points at now.
+// get returns the current target of a tag.
 func (s *stage) get(t *testing.T, at, tag string) *remote.Descriptor {
 	t.Helper()
 	ref, options := s.tag(t, at, tag)
@@ -50,7 +50,7 @@ func (s *stage) get(t *testing.T, at, tag string) *remote.Descriptor {
 	return desc
 }
 
-// restore puts a tag back to where it is now, or takes it away then.
+// restore resets a tag at the end of the test, or deletes it if it is new.
 func (s *stage) restore(t *testing.T, at, tag string) {
 	t.Helper()
 	ref, options := s.tag(t, at, tag)
@@ -64,7 +64,7 @@ func (s *stage) restore(t *testing.T, at, tag string) {
 	})
 }
 
-// point moves a tag to what is there already.
+// point moves a tag to existing content.
 func (s *stage) point(t *testing.T, at, tag string, to remote.Taggable) {
 	t.Helper()
 	s.restore(t, at, tag)
@@ -87,7 +87,7 @@ func (s *stage) writeIndex(t *testing.T, at, tag string, index v1.ImageIndex) {
 	testkit.Must(t, remote.WriteIndex(ref, index, options...))
 	hash, err := index.Digest()
 	testkit.Must(t, err)
-	s.attachSBOM(t, at, hash, hash.Hex) // who pushes another image attaches its SBOM as well
+	s.attachSBOM(t, at, hash, hash.Hex) // a real push of another image attaches its SBOM as well
 }
 
 // attachSBOM attaches a text to an image as its SBOM.
@@ -106,14 +106,14 @@ func (s *stage) remove(t *testing.T, at, tag string) {
 	testkit.Must(t, s.Registry(host).DeleteManifest(repository, tag))
 }
 
-// untag takes a tag away.
+// untag deletes a tag.
 func (s *stage) untag(t *testing.T, at, tag string) {
 	t.Helper()
 	s.restore(t, at, tag)
 	s.remove(t, at, tag)
 }
 
-// misname publishes under another tag what belongs to this one.
+// misname publishes this tag's content under another tag.
 func (s *stage) misname(t *testing.T, at, tag, other string) {
 	t.Helper()
 	desc := s.get(t, at, tag)
@@ -121,8 +121,7 @@ func (s *stage) misname(t *testing.T, at, tag, other string) {
 	s.point(t, at, other, desc)
 }
 
-// replatform pushes the app's image with each platform's image altered; a nil
-// one is left out.
+// replatform pushes the app's image with each platform's image altered; nil removes one.
 func (s *stage) replatform(t *testing.T, alter func(platform string, image v1.Image) v1.Image) {
 	t.Helper()
 	s.reindex(t, alter, func(index v1.ImageIndex) v1.ImageIndex { return index })
@@ -150,7 +149,7 @@ func (s *stage) reindex(t *testing.T, alter func(platform string, image v1.Image
 	s.writeIndex(t, appImage, version, finish(annotated))
 }
 
-// relabel sets a label of an image; "" takes it away.
+// relabel sets a label of an image; "" removes it.
 func relabel(t *testing.T, image v1.Image, key, value string) v1.Image {
 	t.Helper()
 	config, err := image.ConfigFile()
@@ -165,18 +164,19 @@ func relabel(t *testing.T, image v1.Image, key, value string) v1.Image {
 	return changed
 }
 
-// relabelAll does so on every platform.
+// relabelAll sets a label on every platform.
 func (s *stage) relabelAll(t *testing.T, key, value string) {
 	t.Helper()
 	s.replatform(t, func(_ string, image v1.Image) v1.Image { return relabel(t, image, key, value) })
 }
 
-// refill gives an image another program, and leaves all that it says of itself.
+// refill replaces the program in an image and keeps its metadata.
 func refill(t *testing.T, image v1.Image, program []byte) v1.Image {
 	t.Helper()
 	said, err := image.ConfigFile()
 	testkit.Must(t, err)
-	filled, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), static.NewLayer(tarOf(t, "ko-app/app", program), types.OCIUncompressedLayer))
+	filled, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1),
+		static.NewLayer(tarOf(t, "ko-app/app", program), types.OCIUncompressedLayer))
 	testkit.Must(t, err)
 	config, err := filled.ConfigFile()
 	testkit.Must(t, err)
@@ -198,14 +198,14 @@ func tarOf(t *testing.T, name string, data []byte) []byte {
 	return out.Bytes()
 }
 
-// rechart is a published chart with its files altered, else as it is.
+// rechart returns a published chart with altered files.
 func (s *stage) rechart(t *testing.T, at, tag string, alter func(fstest.MapFS)) v1.Image {
 	t.Helper()
 	return s.repackage(t, at, tag, alter, func(map[string]string) {})
 }
 
-// repackage alters its files and annotations. The time in the package stays
-// what it is, so that nothing but what is altered is another.
+// repackage alters a chart's files and annotations. It keeps the time in the package, so that
+// nothing else differs.
 func (s *stage) repackage(t *testing.T, at, tag string, alter func(fstest.MapFS), annotate func(map[string]string)) v1.Image {
 	t.Helper()
 	archive, d, err := s.OCI().Chart(context.Background(), at, tag)
@@ -221,7 +221,7 @@ func (s *stage) repackage(t *testing.T, at, tag string, alter func(fstest.MapFS)
 	return testkit.ChartImage(t, files, packed(t, archive), d.Labels)
 }
 
-// packed is the time that a package carries.
+// packed returns the time in a package.
 func packed(t *testing.T, archive []byte) time.Time {
 	t.Helper()
 	unzipped, err := gzip.NewReader(bytes.NewReader(archive))
@@ -231,7 +231,7 @@ func packed(t *testing.T, archive []byte) time.Time {
 	return header.ModTime
 }
 
-// push pushes a chart over its tag with its files altered.
+// pushChart pushes a chart over its tag with altered files.
 func (s *stage) pushChart(t *testing.T, at, tag string, alter func(fstest.MapFS)) {
 	t.Helper()
 	s.write(t, at, tag, s.rechart(t, at, tag, alter))
@@ -252,7 +252,7 @@ func replaceIn(t *testing.T, files fstest.MapFS, name, old, replacement string) 
 	files[name] = &fstest.MapFile{Data: bytes.ReplaceAll(f.Data, []byte(old), []byte(replacement))}
 }
 
-// moveTag moves a git tag; "" takes it away.
+// moveTag moves a git tag; "" deletes it.
 func (s *stage) moveTag(t *testing.T, repository, tag, to string) {
 	t.Helper()
 	dir, ref := s.Forge.RepositoryDir(repository), "refs/tags/"+tag
@@ -265,7 +265,7 @@ func (s *stage) moveTag(t *testing.T, repository, tag, to string) {
 	s.git(t, dir, "update-ref", ref, to)
 }
 
-// published is the GitHub release.
+// published returns the GitHub release.
 func (s *stage) published(t *testing.T) *gh.Release {
 	t.Helper()
 	found, err := s.For(t).GitHub(s.Token()).Release(context.Background(), owned, "v"+version)
@@ -273,7 +273,7 @@ func (s *stage) published(t *testing.T) *gh.Release {
 	return found
 }
 
-// setDraft takes the GitHub release back, or publishes it.
+// setDraft turns the GitHub release into a draft, or publishes it.
 func (s *stage) setDraft(t *testing.T, id int64, draft bool) {
 	t.Helper()
 	body, err := json.Marshal(map[string]bool{"draft": draft})
@@ -290,7 +290,7 @@ func (s *stage) setDraft(t *testing.T, id int64, draft bool) {
 	}
 }
 
-// readAsset is what an asset holds.
+// readAsset returns the content of an asset.
 func (s *stage) readAsset(t *testing.T, name string) []byte {
 	t.Helper()
 	asset, ok := s.published(t).Asset(name)
@@ -302,7 +302,7 @@ func (s *stage) readAsset(t *testing.T, name string) []byte {
 	return data.Bytes()
 }
 
-// attach puts data in the place of an asset; nil takes the asset away.
+// attach replaces an asset; nil removes it.
 func (s *stage) attach(t *testing.T, name string, data []byte) {
 	t.Helper()
 	var was []byte
@@ -327,7 +327,7 @@ func (s *stage) setAsset(t *testing.T, name string, data []byte) {
 	testkit.Must(t, forge.Upload(context.Background(), owned, found.ID, name, path))
 }
 
-// attachListed is attach with the list of checksums made to agree.
+// attachListed calls attach and updates the list of checksums.
 func (s *stage) attachListed(t *testing.T, name string, data []byte) {
 	t.Helper()
 	var list strings.Builder
@@ -341,13 +341,13 @@ func (s *stage) attachListed(t *testing.T, name string, data []byte) {
 	s.attach(t, "checksums.txt", []byte(list.String()))
 }
 
-// linked is what the linker writes into a program.
+// linked are the values that the linker writes into a program.
 type linked struct{ commit, agent, secret string }
 
-// right is what the release's programs hold.
+// right returns the values in the release's programs.
 func (s *stage) right() linked { return linked{s.commit, appImage + ":" + version, "none"} }
 
-// program builds the example's program with other texts in it.
+// program builds the example's program with other values.
 func (s *stage) program(t *testing.T, l linked) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "app")

@@ -9,12 +9,11 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Tags lists the tags of a location in a registry; none where there is no such.
+// Tags returns the tags of a location in a registry, or none if it does not exist.
 type Tags func(ctx context.Context, at string) ([]string, error)
 
-// Newest is the newest version of which any image or chart of a component is
-// published; zero without one. A git tag alone is no release: one whose commit
-// could not be released stays, and the next version is taken.
+// Newest returns the newest version with a published image or chart, or zero. A git tag alone does
+// not count: if the release of its commit failed, the tag stays and the next version is used.
 func Newest(ctx context.Context, c delivery.Component, tags Tags) (ref.Version, error) {
 	var all []ref.Version
 	var errs []error
@@ -26,7 +25,8 @@ func Newest(ctx context.Context, c delivery.Component, tags Tags) (ref.Version, 
 		listed, err := tags(ctx, a.At)
 		errs = append(errs, err)
 		for _, tag := range listed {
-			if v, err := ref.ParseVersion(strings.TrimPrefix(tag, "v")); err == nil && a.TagFor(v) == tag && !v.IsPlaceholder() {
+			if v, err := ref.ParseVersion(strings.TrimPrefix(tag,
+				"v")); err == nil && a.TagFor(v) == tag && !v.IsPlaceholder() {
 				all = append(all, v)
 			}
 		}

@@ -1,6 +1,5 @@
-// Package prove looks at a release from outside, by what anybody can read, and
-// says of each association whether it is proven, refuted, or could not be
-// checked, with the evidence.
+// Package prove checks a release from outside, with public data only. It reports for each
+// association whether it is proven, refuted, or could not be checked, with the evidence.
 package prove
 
 import (
@@ -28,52 +27,52 @@ import (
 
 // Prover proves one release of a component.
 type Prover struct {
-	// File declares the component for whoever asks; the git tag's own
-	// declaration is what counts where there is one.
+	// File is the local declaration of the component. The declaration at the git tag takes
+	// precedence, if there is one.
 	File      *delivery.File
 	Config    string // the path of the file in its repository
 	Component string
 	Version   ref.Version
-	// Repo is where git runs. What it holds already is not fetched.
+	// Repo is a clone for git's commands. Commits that it contains are not fetched.
 	Repo git.Repo
-	// Server is where repositories are served: https://github.com.
+	// Server is the address of the Git server: https://github.com.
 	Server   string
 	Registry *oci.Registry
-	// Anybody is a registry's edge without credentials; nil asks nobody else.
-	Anybody *oci.Registry
+	// Anonymous queries a registry without credentials; nil skips those queries.
+	Anonymous *oci.Registry
 	// Resolver may be a *resolve.Once, which then learns the answers of the proof.
 	Resolver resolve.Resolver
-	// Forge is where releases and their assets are; nil looks at none.
+	// Forge queries releases and assets; nil skips them.
 	Forge *gh.Client
-	// Attestations verifies those that there are; nil looks for none.
+	// Attestations verifies attestations; nil skips them.
 	Attestations *attest.Verifier
 	// Only limits the proof to artifacts of one kind, and to what they name.
 	Only delivery.Kind
-	// Rebuild builds the component again from its commit; nil does not.
+	// Rebuild builds the component again from its commit; nil skips it.
 	Rebuild func(context.Context, Source) (Rebuilt, error)
 
-	// A release in the making knows more than is published:
+	// A release in progress knows more than is published:
 
-	// Source is its commit, which is looked up where it is nil.
+	// Source is its commit; nil means to look it up.
 	Source *Source
-	// Stamped are its stamped copies; nil makes them from the source.
+	// Stamped are its stamped copies; nil means to make them from the source.
 	Stamped []apply.Stamped
-	// Staged are the digests behind names (location:tag) that are not public.
+	// Staged are the digests of names (location:tag) that are not public yet.
 	Staged map[string]string
-	// Draft is its GitHub release, if that is no public one yet.
+	// Draft is its GitHub release, unless that is public.
 	Draft *gh.Release
-	// Built are the files that its assets were made of, by name.
+	// Built are the local files of its assets, by name.
 	Built map[string]File
 
-	archives sync.Map // digest of an archive → what its programs say
-	// Renderings remembers what packages render to; nil is one of the proof's own.
+	archives sync.Map // digest of an archive → *examined
+	// Renderings caches what packages render to; nil uses a cache for this proof.
 	Renderings *render.Memo
 }
 
-// File is a file at hand and the digest of its bytes.
+// File is a local file and its digest.
 type File struct{ Path, Digest string }
 
-// Source is what a release was made of.
+// Source is the commit of a release and its declaration.
 type Source struct {
 	Tag    git.Tag
 	Commit string
@@ -82,19 +81,20 @@ type Source struct {
 	// File is the declaration that counts, and Self the component's name in it.
 	File *delivery.File
 	Self string
-	// Declares tells whether the tag itself holds that declaration; else nobody
-	// says what the artifacts are made of.
+	// Declares is true if the tag contains that declaration. Otherwise the origin of the artifacts
+	// is undeclared.
 	Declares bool
 }
 
-// Prove looks at everything. An error says that there was nothing to look at;
-// what is refuted or could not be checked is in the proof.
+// Prove makes all claims. An error means that nothing could be proven at all; refuted and unchecked
+// claims are in the proof.
 func (p *Prover) Prove(ctx context.Context) (*report.Proof, error) {
 	c, err := p.File.Component(p.Component)
 	if err != nil {
 		return nil, outcome.As(outcome.Usage, err)
 	}
-	proof := &report.Proof{Component: p.Component, Version: p.Version.String(), Repository: c.Repository, Associations: []report.Association{}}
+	proof := &report.Proof{Component: p.Component, Version: p.Version.String(), Repository: c.Repository,
+		Associations: []report.Association{}}
 	run := p.run()
 	defer run.cleanUp()
 	run.by = resolve.Table{Digests: p.Staged, Next: run.once}
@@ -105,8 +105,7 @@ func (p *Prover) Prove(ctx context.Context) (*report.Proof, error) {
 	return proof, ctx.Err()
 }
 
-// Lockstep proves what is released in lock step with the source alone, which
-// must be known.
+// Lockstep proves only the artifacts in lock step with the source, which must be set.
 func (p *Prover) Lockstep(ctx context.Context) []report.Association {
 	run := p.run()
 	run.src = *p.Source
@@ -117,7 +116,7 @@ func (p *Prover) Lockstep(ctx context.Context) []report.Association {
 	return settle(claims)
 }
 
-// run begins a proof. Several charts name the same things, which are asked for once.
+// run starts a proof. Things that several charts name are queried once.
 func (p *Prover) run() *run {
 	once, ok := p.Resolver.(*resolve.Once)
 	if !ok {
@@ -129,16 +128,16 @@ func (p *Prover) run() *run {
 	return &run{Prover: p, by: once, once: once}
 }
 
-// run is one proof while it is made.
+// run is a proof in progress.
 type run struct {
 	*Prover
 	by    resolve.Resolver
-	once  *resolve.Once // what by asks
+	once  *resolve.Once // queries of lookups
 	src   Source
 	mu    sync.Mutex // guards notes
 	notes []string
 
-	cleanups []func() // to call when the proof is made
+	cleanups []func() // called at the end of the proof
 }
 
 // cleanUp releases the files of the commit.
@@ -148,20 +147,20 @@ func (r *run) cleanUp() {
 	}
 }
 
-// note keeps what is no association, and worth knowing.
+// note adds a remark that is not an association.
 func (r *run) note(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.notes = append(r.notes, fmt.Sprintf(format, args...))
 }
 
-// thing is an artifact of the component, by the name that it is declared with.
+// thing is an artifact of the component, with its name in the declaration.
 type thing struct {
 	component, name string
 	delivery.Artifact
 }
 
-// all makes every claim, in the order in which they are read.
+// all makes every claim, in the order of the report.
 func (r *run) all(ctx context.Context, c delivery.Component) []claim {
 	tag := &subject{name: fmt.Sprintf("git tag %s of %s", r.Version.Tag(), c.Repository)}
 	var group errgroup.Group
@@ -169,7 +168,7 @@ func (r *run) all(ctx context.Context, c delivery.Component) []claim {
 		r.source(ctx, c, tag)
 	} else {
 		r.src = *r.Source
-		group.Go(func() error { r.confirmTag(ctx, c, tag); return nil }) // all else knows its source already
+		group.Go(func() error { r.confirmTag(ctx, c, tag); return nil }) // the others know their source
 	}
 	things := r.things()
 	if len(things) == 0 {
@@ -197,14 +196,14 @@ func (r *run) all(ctx context.Context, c delivery.Component) []claim {
 	return r.together(tag, parts, lockstep)
 }
 
-// part is what was found of one thing.
+// part is the result for one thing.
 type part struct {
 	subjects []*subject
-	// revisions are the commits that published things say they were made of.
+	// revisions are the commits that published things name as their origin.
 	revisions []string
 }
 
-// together puts the claims in order, once all that tells of the tag is known.
+// together orders the claims once everything about the tag is known.
 func (r *run) together(tag *subject, parts []part, lockstep part) []claim {
 	var revisions []string
 	claims := []claim{}
@@ -222,8 +221,7 @@ func (r *run) together(tag *subject, parts []part, lockstep part) []claim {
 	return claims
 }
 
-// thing proves one artifact. Modules are for the checksum database to vouch
-// for, and assets are proven together.
+// thing proves one artifact. The checksum database covers modules, and assets are proven together.
 func (r *run) thing(ctx context.Context, t thing) part {
 	switch t.Kind {
 	case delivery.Image:
@@ -234,8 +232,8 @@ func (r *run) thing(ctx context.Context, t thing) part {
 	return part{}
 }
 
-// things are the artifacts that the tag declares or, where it declares nothing,
-// those that whoever asks expects.
+// things returns the artifacts that the tag declares. If it declares none, they are those of the
+// local declaration.
 func (r *run) things() []thing {
 	var all []thing
 	own := r.src.File.Components[r.src.Self]
@@ -246,12 +244,13 @@ func (r *run) things() []thing {
 	for _, name := range expected.ArtifactNames() {
 		a := expected.Artifacts[name]
 		known := slices.ContainsFunc(all, func(t thing) bool {
-			return t.Kind == a.Kind && t.At == a.At && t.TagFor(r.Version) == a.TagFor(r.Version) && t.AssetName(r.Version) == a.AssetName(r.Version)
+			return t.Kind == a.Kind && t.At == a.At && t.TagFor(r.Version) == a.TagFor(r.Version) &&
+				t.AssetName(r.Version) == a.AssetName(r.Version)
 		})
 		switch {
 		case known:
 		case r.src.Declares:
-			r.note("%s is declared here, and not by the tag: %s is no part of this release.", name, a.Where(r.Version))
+			r.note("%s is declared here, but not at the tag: %s is not part of this release.", name, a.Where(r.Version))
 		default:
 			all = append(all, thing{r.src.Self, name, a})
 		}
@@ -259,8 +258,7 @@ func (r *run) things() []thing {
 	return slices.DeleteFunc(all, func(t thing) bool { return r.Only != "" && t.Kind != r.Only })
 }
 
-// lockstep proves the images that are released in lock step with this one:
-// its charts run them.
+// lockstep proves the images in lock step with this release, which its charts run.
 func (r *run) lockstep(ctx context.Context) part {
 	var all part
 	for _, name := range r.src.File.Names() {
@@ -283,7 +281,7 @@ func (r *run) lockstep(ctx context.Context) part {
 	return all
 }
 
-// identify is what a tag is asked for by: a staged one by its digest.
+// identify returns the reference for querying a tag: for a staged one, its digest.
 func (r *run) identify(at, tag string) string {
 	if digest, ok := r.Staged[at+":"+tag]; ok {
 		return digest

@@ -16,8 +16,8 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// TestProve releases once, since that takes long, and looks at that release in
-// all ways. Each part leaves the world as it was.
+// TestProve releases once, since that takes long, and proves that release in all ways. Each part
+// restores what it changes.
 func TestProve(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -40,7 +40,7 @@ func TestProve(t *testing.T) {
 	}
 }
 
-// onlyAsks: whoever proves needs no right to write, and no credentials.
+// onlyAsks checks that a proof only reads, without credentials.
 func onlyAsks(t *testing.T, s *stage) {
 	for _, r := range s.asked(t) {
 		if ask := r.Method == http.MethodGet || r.Method == http.MethodHead || strings.HasSuffix(r.Path, "/git-upload-pack"); !ask || r.Effect {
@@ -52,7 +52,7 @@ func onlyAsks(t *testing.T, s *stage) {
 	}
 }
 
-// asked are the requests of one proof, which comes out well.
+// asked returns the requests of one successful proof.
 func (s *stage) asked(t *testing.T) []networktest.Request {
 	t.Helper()
 	n := len(s.Requests())
@@ -75,7 +75,7 @@ func provenLightweight(t *testing.T, s *stage) {
 	}
 }
 
-// holdsTheTag: a release in the making knows its source, and holds the tag to it.
+// holdsTheTag checks that a release in progress knows its source and compares the tag with it.
 func holdsTheTag(t *testing.T, s *stage) {
 	p := s.owner(t)
 	at, err := p.Repo.CommitTime(t.Context(), s.commit)
@@ -91,8 +91,8 @@ func holdsTheTag(t *testing.T, s *stage) {
 	}
 }
 
-// undeclared: what is expected of a tag that declares nothing is looked for,
-// and what only its source could tell is not refuted.
+// undeclared checks a tag without a declaration: the artifacts declared locally are checked, and
+// claims about the source are not refuted.
 func undeclared(t *testing.T, s *stage) {
 	p := s.prover(t)
 	p.Component, p.Version, p.Rebuild = "addon", parse(t, "2.0.0"), nil
@@ -102,7 +102,8 @@ func undeclared(t *testing.T, s *stage) {
 		states[a.Rule] = a.State
 	}
 	want := map[string]report.State{
-		"git-tag": report.Proven, "declared": report.Unchecked, "chart-exists": report.Proven, "chart-version": report.Proven, "chart-revision": report.Proven, "chart-renders": report.Proven,
+		"git-tag": report.Proven, "declared": report.Unchecked, "chart-exists": report.Proven,
+		"chart-version": report.Proven, "chart-revision": report.Proven, "chart-renders": report.Proven,
 		"chart-own": report.Proven, "chart-runs": report.Proven, "chart-files": report.Unchecked, "chart-bytes": report.Unchecked, "public": report.Proven,
 	}
 	if !maps.Equal(states, want) {
@@ -112,11 +113,15 @@ func undeclared(t *testing.T, s *stage) {
 		t.Errorf("it ends with code %d, want %d", code, outcome.Unchecked)
 	}
 	t.Run("silent", func(t *testing.T) {
-		s.write(t, addonChart, "2.0.0", s.repackage(t, addonChart, "2.0.0", func(fstest.MapFS) {}, func(said map[string]string) { delete(said, oci.KeyRevision) }))
+		s.write(t, addonChart, "2.0.0", s.repackage(t, addonChart, "2.0.0", func(fstest.MapFS) {}, func(said map[string]string) {
+			delete(said,
+				oci.KeyRevision)
+		}))
 		unrefuted(t, look(t, p))
 		open(t, look(t, p), "chart-revision", "so it does not say")
 	})
-	// What counts as its own is it, not whoever asks, nor what is in lock step with that one.
+	// Its own components are those of the tag, not of the local declaration or of components in
+	// lock step.
 	names := func(t *testing.T, args string) {
 		s.pushChart(t, addonChart, "2.0.0", func(files fstest.MapFS) {
 			files["templates/names.yaml"] = &fstest.MapFile{Data: []byte("args: [" + args + "]\n")}
@@ -135,7 +140,7 @@ func undeclared(t *testing.T, s *stage) {
 	})
 }
 
-// unlisted: without the list, nobody says what the archives should be.
+// unlisted checks that the archives' origin is unknown without the list.
 func unlisted(t *testing.T, s *stage) {
 	s.attach(t, "checksums.txt", nil)
 	p := s.owner(t)
@@ -143,7 +148,7 @@ func unlisted(t *testing.T, s *stage) {
 	open(t, look(t, p), "asset-checksum", "the release has no file of checksums")
 }
 
-// private: that others see nothing does not make it wrong.
+// private checks that private artifacts are not refuted.
 func private(t *testing.T, s *stage) {
 	s.Registry("ghcr.io").SetPrivate("example/charts/core-chart", true)
 	t.Cleanup(func() { s.Registry("ghcr.io").SetPrivate("example/charts/core-chart", false) })
@@ -154,8 +159,7 @@ func private(t *testing.T, s *stage) {
 	open(t, look(t, s.owner(t)), "chart-exists", "it does not exist, or is private")
 }
 
-// open fails unless something by the rule could not be checked, and nothing is
-// refuted.
+// open fails unless something by the rule could not be checked, and nothing is refuted.
 func open(t *testing.T, proof *report.Proof, rule, says string) {
 	t.Helper()
 	unrefuted(t, proof)
@@ -164,7 +168,7 @@ func open(t *testing.T, proof *report.Proof, rule, says string) {
 	}
 }
 
-// unrefuted fails unless something is left open, and nothing is refuted.
+// unrefuted fails unless something could not be checked, and nothing is refuted.
 func unrefuted(t *testing.T, proof *report.Proof) {
 	t.Helper()
 	for _, a := range proof.Findings {
@@ -175,8 +179,8 @@ func unrefuted(t *testing.T, proof *report.Proof) {
 	}
 }
 
-// sufferFaults has each question of a proof fail, and each kind of question in
-// each way: who could not ask refutes nothing, and has not proven all.
+// sufferFaults makes each query of a proof fail, and each kind of query in each way. A failed query
+// refutes nothing, and the proof is not complete.
 func sufferFaults(t *testing.T, s *stage) {
 	faults := []networktest.Fault{{Status: http.StatusInternalServerError}, {Status: http.StatusForbidden}, {CutAfter: true}}
 	for kind, questions := range questions(s.asked(t)) {
@@ -186,7 +190,7 @@ func sufferFaults(t *testing.T, s *stage) {
 				defer s.Intercept(nil)
 				p := s.owner(t)
 				if strings.HasPrefix(kind, "github.com") {
-					p = s.prover(t) // which fetches
+					p = s.prover(t) // it has to fetch
 				}
 				unrefuted(t, look(t, p))
 			})
@@ -195,7 +199,7 @@ func sufferFaults(t *testing.T, s *stage) {
 	wholly(t, s.prove(t))
 }
 
-// failing has a question fail whenever it is asked.
+// failing makes a query fail every time.
 func failing(question networktest.Request, fault networktest.Fault) func(networktest.Request) networktest.Fault {
 	return func(r networktest.Request) networktest.Fault {
 		if sameQuestion(r, question) {
@@ -209,7 +213,7 @@ func sameQuestion(a, b networktest.Request) bool {
 	return a.Host == b.Host && a.Path == b.Path && a.Query == b.Query
 }
 
-// questions are distinct requests by their kinds.
+// questions groups distinct requests by kind.
 func questions(requests []networktest.Request) map[string][]networktest.Request {
 	all := map[string][]networktest.Request{}
 	for _, r := range requests {
@@ -221,7 +225,7 @@ func questions(requests []networktest.Request) map[string][]networktest.Request 
 	return all
 }
 
-// kindOf leaves out of a question what it is about.
+// kindOf removes the subject from a request.
 func kindOf(r networktest.Request) string {
 	for _, part := range []string{"/manifests/", "/blobs/", "/assets/", "/releases/tags/", "/info/refs", "/git-upload-pack"} {
 		if strings.Contains(r.Path, part) {

@@ -10,14 +10,14 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// Rebuilt is what building a commit again comes to.
+// Rebuilt is the result of building a commit again.
 type Rebuilt struct {
-	How    string            // it was built: the toolchain and where
+	How    string            // the toolchain and the environment
 	Images map[string]string // location → digest
 	Files  map[string]string // an asset's name → digest
 }
 
-// rebuild builds the commit again, while all else is asked.
+// rebuild builds the commit again while other queries run.
 func (r *run) rebuild(ctx context.Context) (made Rebuilt, err error) {
 	if r.src.Tree == nil {
 		return made, &restsOnError{ruleGitTag}
@@ -25,8 +25,8 @@ func (r *run) rebuild(ctx context.Context) (made Rebuilt, err error) {
 	return r.Rebuild(ctx, r.src)
 }
 
-// compare claims of each image and asset that building the commit again gives
-// the same bytes. It is the one proof that does not take the publisher's word.
+// compare claims of each image and asset that building the commit again gives the same bytes. It is
+// the only proof that does not depend on the publisher's statements.
 func (r *run) compare(parts []part, made Rebuilt, err error) *subject {
 	left := maps.Clone(made.Files)
 	for _, p := range parts {
@@ -42,13 +42,13 @@ func (r *run) compare(parts []part, made Rebuilt, err error) *subject {
 			s.rebuilt(again, ok, made.How, err)
 		}
 	}
-	// What the checksums are of is compared already.
+	// The files in the lists of checksums are compared already.
 	maps.DeleteFunc(left, func(name, _ string) bool { return isChecksums(name) })
 	if err != nil || len(left) == 0 {
 		return nil
 	}
 	s := &subject{name: fmt.Sprintf("GitHub release %s of %s", r.Version.Tag(), r.repository())}
-	claim := s.add(ruleRebuild, "it carries all that the commit builds", ruleRelease)
+	claim := s.add(ruleRebuild, "it contains every file that the commit builds", ruleRelease)
 	claim.err = outcome.Wrongf("it lacks %s", strings.Join(slices.Sorted(maps.Keys(left)), ", "))
 	if unseen(parts, s.name) {
 		claim.err = &restsOnError{ruleRelease}
@@ -56,7 +56,7 @@ func (r *run) compare(parts []part, made Rebuilt, err error) *subject {
 	return s
 }
 
-// unseen tells whether the first claim about a subject could not be proven.
+// unseen reports whether the first claim about a subject could not be proven.
 func unseen(parts []part, name string) bool {
 	for _, p := range parts {
 		i := slices.IndexFunc(p.subjects, func(s *subject) bool { return s.name == name })
@@ -81,7 +81,8 @@ func (s *subject) rebuilt(again string, ok bool, how string, err error) {
 	case !ok:
 		claim.err = outcome.Wrongf("the commit builds no such thing")
 	case again != s.digest:
-		claim.err = outcome.Wrongf("it is %s, the commit builds %s (%s; the release's builder must be the same)", s.digest, again, how)
+		claim.err = outcome.Wrongf("it is %s, the commit builds %s (%s; the release's builder must be the same)",
+			s.digest, again, how)
 	default:
 		claim.is(again+"; "+how, nil)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// sbom looks for the SBOM of an image, and whether it is one of this image.
+// sbom finds the SBOM of an image and checks that it describes this image.
 func (r *run) sbom(ctx context.Context, t thing, d oci.Description) (evidence string, err error) {
 	text, digest, err := r.Registry.SBOM(ctx, t.At, d.Digest)
 	if err != nil {

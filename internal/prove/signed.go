@@ -10,14 +10,14 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// seal is what the attestations of one thing came to.
+// seal is the result of verifying the attestations of one thing.
 type seal struct {
 	attest.Result
 	err error
 }
 
-// seal begins to look for attestations of a digest, and gives what waits for the
-// answer; nil where nobody looks.
+// seal starts to verify the attestations of a digest, and returns a function that waits for the
+// result. It returns nil if attestations are not queried.
 func (r *run) seal(ctx context.Context, what attest.Subject, component, commit, repository string) func() *seal {
 	if r.Attestations == nil {
 		return func() *seal { return nil }
@@ -25,7 +25,8 @@ func (r *run) seal(ctx context.Context, what attest.Subject, component, commit, 
 	if commit == "" {
 		return func() *seal { return &seal{err: &restsOnError{ruleGitTag}} }
 	}
-	policy := attest.Policy{Repository: repository, Tag: r.Version.Tag(), Commit: commit, Workflow: r.src.File.Components[component].Signer}
+	policy := attest.Policy{Repository: repository, Tag: r.Version.Tag(), Commit: commit,
+		Workflow: r.src.File.Components[component].Signer}
 	answer := make(chan *seal, 1)
 	go func() {
 		result, err := r.Attestations.Verify(ctx, what, policy)
@@ -34,9 +35,9 @@ func (r *run) seal(ctx context.Context, what attest.Subject, component, commit, 
 	return func() *seal { return <-answer }
 }
 
-// seals claims of each thing that has attestations that they verify, and name the
-// repository, the tag and the workflow. Where nothing has any, that is no
-// association, and is noted; where only some have, the others ask for a reason.
+// seals claims of each attested thing that its attestations verify, and that they name the
+// repository, the tag and the workflow. If nothing is attested, a note is enough; if only some
+// things are, the others need a reason.
 func (r *run) seals(parts []part) {
 	signed, unsigned := 0, []string{}
 	each(parts, func(s *subject) {
@@ -55,7 +56,8 @@ func (r *run) seals(parts []part) {
 		if s.seal == nil || signed == 0 && s.seal.err == nil {
 			return
 		}
-		claim := s.add(ruleSigned, "its attestations verify, and name the repository, the tag and the workflow", s.afterAll()...)
+		claim := s.add(ruleSigned, "its attestations verify, and name the repository, the tag and the workflow",
+			s.afterAll()...)
 		if s.seal.err == nil && s.seal.Count == 0 {
 			claim.err = errors.New("there is none, though other things of this release have one")
 			return

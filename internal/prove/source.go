@@ -15,8 +15,7 @@ import (
 	"github.com/kubestellar/actions/internal/resolve"
 )
 
-// source finds out what the release was made of. Whatever fails, r.src holds a
-// declaration afterwards.
+// source finds the commit of the release. If it fails, r.src still has a declaration.
 func (r *run) source(ctx context.Context, c delivery.Component, tag *subject) {
 	r.src = Source{File: r.File, Self: r.Component}
 	found, err := r.findTag(ctx, r.Component, c.Repository, tag)
@@ -32,7 +31,7 @@ func (r *run) source(ctx context.Context, c delivery.Component, tag *subject) {
 	files.is(r.declaration(c))
 }
 
-// confirmTag claims that the tag is on the commit that is released.
+// confirmTag claims that the tag is on the released commit.
 func (r *run) confirmTag(ctx context.Context, c delivery.Component, tag *subject) {
 	found, err := r.findTag(ctx, r.Component, c.Repository, tag)
 	if err == nil && found.Commit != r.src.Commit {
@@ -61,7 +60,7 @@ func (r *run) findTag(ctx context.Context, component, repository string, tag *su
 	return found, err
 }
 
-// tree is the tag's, from what is here already or from the repository.
+// tree returns the files at the tag, from the clone or the repository.
 func (r *run) tree(ctx context.Context, repository string) (fs.FS, error) {
 	if r.Repo.Has(ctx, r.src.Commit) {
 		return r.stored(ctx, r.Repo)
@@ -78,7 +77,7 @@ func (r *run) tree(ctx context.Context, repository string) (fs.FS, error) {
 	return r.stored(ctx, fetched)
 }
 
-// stored reads the commit where it is.
+// stored reads the commit from a clone.
 func (r *run) stored(ctx context.Context, repo git.Repo) (fs.FS, error) {
 	var err error
 	if r.src.Time, err = repo.CommitTime(ctx, r.src.Commit); err != nil {
@@ -92,14 +91,16 @@ func (r *run) stored(ctx context.Context, repo git.Repo) (fs.FS, error) {
 	return tree, nil
 }
 
-// declaration reads the tag's own delivery.yaml.
+// declaration reads the delivery.yaml at the tag.
 func (r *run) declaration(c delivery.Component) (evidence string, err error) {
 	name := delivery.FileName
 	if r.Component == r.File.Self && r.Config != "" {
 		name = r.Config
 	}
 	if _, err := fs.Stat(r.src.Tree, name); err != nil {
-		return "", fmt.Errorf("it holds no %s, so nobody says what its artifacts are made of; what is expected here is looked for", name)
+		return "", fmt.Errorf(
+			"it holds no %s, so the origin of its artifacts is undeclared; the artifacts declared here are checked",
+			name)
 	}
 	file, err := delivery.Load(r.src.Tree, name)
 	if err != nil {
@@ -114,8 +115,8 @@ func (r *run) declaration(c delivery.Component) (evidence string, err error) {
 
 var commitID = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
-// judgeTag holds the tag against what published things say they were made of.
-// Where two or more agree on another commit, it is the tag that has moved.
+// judgeTag compares the tag with the commits that published things name. If two or more agree on
+// another commit, the tag has moved.
 func judgeTag(tag *subject, commit string, revisions []string) {
 	revisions = slices.DeleteFunc(revisions, func(s string) bool { return !commitID.MatchString(s) })
 	slices.Sort(revisions)
@@ -123,11 +124,13 @@ func judgeTag(tag *subject, commit string, revisions []string) {
 	revisions = slices.Compact(revisions)
 	claim := &tag.claims[0]
 	if claim.err == nil && said > 1 && len(revisions) == 1 && revisions[0] != commit {
-		claim.err = outcome.Wrongf("it is on commit %s, and all %d published things that name a commit name %s: the tag has moved", commit, said, revisions[0])
+		claim.err = outcome.Wrongf(
+			"it is on commit %s, and all %d published things that name a commit name %s: the tag has moved",
+			commit, said, revisions[0])
 	}
 }
 
-// short keeps the first digits of a digest or an object's id.
+// short returns the first digits of a digest or an object id.
 func short(id string) string {
 	const most = 12
 	algorithm, hex, ok := strings.Cut(id, ":")

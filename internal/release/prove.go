@@ -82,7 +82,7 @@ func (r *Releaser) prove(
 ) (string, error) {
 	r.forget()
 	p := r.prover(rev, done, files, only)
-	p.Anybody = r.Public
+	p.Anonymous = r.Public
 	proof, err := p.Prove(ctx)
 	if err != nil {
 		return "", err

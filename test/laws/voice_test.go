@@ -29,7 +29,6 @@ var unfinished = []string{
 	"Makefile",
 	"cmd/ghhelper",
 	"hack/bench",
-	"internal/prove",
 	"test/actions",
 	"test/cluster",
 	"test/interleaving",
