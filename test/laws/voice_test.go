@@ -28,7 +28,6 @@ var unfinished = []string{
 	"CONTRIBUTING.md",
 	"Makefile",
 	"cmd/ghhelper",
-	"hack/bench",
 	"test/actions",
 	"test/cluster",
 	"test/interleaving",
