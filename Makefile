@@ -118,7 +118,8 @@ all-generated: $(bin)/helm-docs ## Derive all else that is: READMEs, schema, ren
 lint: build $(bin)/staticcheck $(bin)/actionlint ## Look for faults in the code, the workflows, the scripts and the references
 	@command -v shellcheck >/dev/null || { echo "lint: no command shellcheck found on PATH: install it, by apt-get install shellcheck or brew install shellcheck" >&2; exit 1; }
 	@folders=$$(go list -f '{{.Dir}}' ./...) && \
-	  unformatted=$$("$$(go env GOROOT)/bin/gofmt" -l $$folders) && test -z "$$unformatted" || \
+	  unformatted=$$(printf '%s\n' "$$folders" | tr '\n' '\0' | xargs -0 "$$(go env GOROOT)/bin/gofmt" -l) && \
+	  test -z "$$unformatted" || \
 	  { printf 'lint: not formatted, or not looked at; run gofmt -w on\n%s\n' "$$unformatted" >&2; exit 1; }
 	go vet -tags cluster,workflows ./...
 	staticcheck -tags cluster,workflows ./...
