@@ -406,7 +406,7 @@ func TestCheckFindsWhatIsOff(t *testing.T) {
 	}
 	s.Must(s.Forge.CreateRepository("example/closed", forge.Repository{Rights: "read"}))
 	if _, err := s.announcer("").Check(context.Background(), "example/closed"); err == nil ||
-		!strings.Contains(err.Error(), "no permission to write to example/closed: give a X_TOKEN") {
+		!strings.Contains(err.Error(), "no permission to write to example/closed: use a token (X_TOKEN)") {
 		t.Errorf("no right: %v", err)
 	}
 	if _, err := s.announcer("").Check(context.Background(), "example/none"); outcome.Of(err) != outcome.Unchecked {

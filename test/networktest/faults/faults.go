@@ -171,7 +171,7 @@ func (c cell) disturb(w *networktest.Network) (suffered func() bool) {
 
 var (
 	doing   = regexp.MustCompile(`(?i)\b(making|creating|moving|opening|editing|closing|labelling|commenting|looking|reading|dispatching|storing|checking|waiting|saw)\b`)
-	advice  = regexp.MustCompile(`(?i)\b(run (it |this )?again|check before|look (before|again|at)|give|use a token|wants|want [a-z-]+=(?:read|write)|is missing, wrong or expired|take|add|release it first)\b`)
+	advice  = regexp.MustCompile(`(?i)\b(run (it |this )?again|check (before|the|its)|look (before|again|at)|give|use a token|wants|want [a-z-]+=(?:read|write)|is missing, wrong or expired|take|add|release it first)\b`)
 	maximum = 4000 // bytes of an error
 )
 
