@@ -100,7 +100,7 @@ func TestBumpStays(t *testing.T) {
 			others: []ref.Reference{pin("twin", "2.0.0", job("old")), pin("twin", "2.1.0")},
 		},
 		"a file with three behind": {
-			first:  pin("up", "1.0.0", of("old.sh")),
+			first: pin("up", "1.0.0", of("old.sh")),
 			others: []ref.Reference{
 				pin("up", "1.1.0"), pin("us", "0.1.0", of("old.sh")), pin("us", "0.2.0"),
 				pin("twin", "2.0.0", of("old.sh")), pin("twin", "2.1.0"),
