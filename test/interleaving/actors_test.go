@@ -27,13 +27,13 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// task is what an actor does in a round.
+// task is the work of one actor in a round.
 type task struct {
-	does    string // release, receive, or what a person does
-	tree    tree   // whose repository it is about
-	version string // that is released, or of which tree is told
-	late    bool   // a release of the commit before main's tip
-	on      string // what is released: the version's tag or, without one, main, or main~1
+	does    string // release, receive, or a person's action
+	tree    tree   // the repository
+	version string // to release, or announced
+	late    bool   // releases the commit before main's tip
+	on      string // revision to release: the version's tag, or main or main~1 if there is no tag
 }
 
 func (k task) String() string {
@@ -43,7 +43,7 @@ func (k task) String() string {
 const (
 	releases = "release"
 	receives = "receive"
-	// What people do.
+	// Actions of people.
 	pushToMain   = "push to main"
 	pushToBranch = "push to branch"
 	merges       = "merge"
@@ -53,7 +53,7 @@ const (
 
 var peoples = []string{merges, merges, merges, pushToMain, pushToMain, pushToBranch, pushToBranch, comments, closes}
 
-// do does a task under a name.
+// do does a task under an actor's name.
 func (w *wood) do(ctx context.Context, s *schedule, name string, k task) error {
 	switch k.does {
 	case releases:
@@ -66,7 +66,7 @@ func (w *wood) do(ctx context.Context, s *schedule, name string, k task) error {
 	return err
 }
 
-// brought is a commit of a clone as a command works on it.
+// brought is a commit of a clone, prepared for a command.
 type brought struct {
 	repo   git.Repo
 	commit string
@@ -76,7 +76,7 @@ type brought struct {
 	ask    *verify.Asker
 }
 
-// bring reads a commit or tree that the clone holds.
+// bring reads a commit or tree of the clone.
 func (w *wood) bring(ctx context.Context, name string, repo git.Repo, commit string) (brought, error) {
 	b := brought{repo: repo, commit: commit}
 	var err error
@@ -88,12 +88,13 @@ func (w *wood) bring(ctx context.Context, name string, repo git.Repo, commit str
 	}
 	b.file, err = delivery.Load(b.tree, delivery.FileName)
 	registry := w.registry(name)
-	b.ask = &verify.Asker{File: b.file, Charts: registry.ChartArchive, Resolver: lookup.Resolver{Registry: registry, Refs: repo.Refs(server), Server: server, HTTP: w.transport(name)}}
+	resolver := lookup.Resolver{Registry: registry, Refs: repo.Refs(server), Server: server, HTTP: w.transport(name)}
+	b.ask = &verify.Asker{File: b.file, Charts: registry.ChartArchive, Resolver: resolver}
 	return b, err
 }
 
-// release does what tag, publish and dispatch do, one after the other: on the
-// version's tag if there is one, else on the tip of main.
+// release runs tag, publish and dispatch one after the other. It releases the version's tag if there
+// is one, and main's tip otherwise.
 func (w *wood) release(ctx context.Context, name string, k task) error {
 	v, err := ref.ParseVersion(k.version)
 	if err != nil {
@@ -138,18 +139,23 @@ func (w *wood) tell(ctx context.Context, forge *gh.Client, file *delivery.File, 
 func (w *wood) log() *report.Log { return &report.Log{Out: io.Discard, Now: time.Now} }
 
 func (w *wood) tagger(name string, b brought, v ref.Version, forge *gh.Client) *tag.Tagger {
-	return &tag.Tagger{Repo: b.repo, Commit: b.commit, Tree: b.tree, Names: b.names, File: b.file, Version: v, Forge: forge, Server: server, Ask: b.ask, Log: w.log(),
-		Prover: &prove.Prover{File: b.file, Component: b.file.Self, Version: v, Repo: b.repo, Server: server, Registry: w.registry(name), Resolver: b.ask.Resolver, Forge: forge,
-			Source: &prove.Source{Commit: b.commit, Tree: b.tree, File: b.file, Self: b.file.Self, Declares: true}}}
+	return &tag.Tagger{
+		Repo: b.repo, Commit: b.commit, Tree: b.tree, Names: b.names, File: b.file, Version: v,
+		Forge: forge, Server: server, Ask: b.ask, Log: w.log(),
+		Prover: &prove.Prover{
+			File: b.file, Component: b.file.Self, Version: v, Repo: b.repo, Server: server,
+			Registry: w.registry(name), Resolver: b.ask.Resolver, Forge: forge,
+			Source: &prove.Source{Commit: b.commit, Tree: b.tree, File: b.file, Self: b.file.Self, Declares: true},
+		},
+	}
 }
 
 func (w *wood) releaser(name string, b brought, v ref.Version, forge *gh.Client) *release.Releaser {
-	return &release.Releaser{Repo: b.repo, Commit: b.commit, Tree: b.tree, File: b.file, Version: v, Registry: w.registry(name), Public: w.anybody(name),
+	return &release.Releaser{Repo: b.repo, Commit: b.commit, Tree: b.tree, File: b.file, Version: v, Registry: w.registry(name), Public: w.anonymous(name),
 		Forge: forge, Downstreams: forge, Server: server, Lookup: lookup.Resolver{HTTP: w.transport(name)}, Log: w.log()}
 }
 
-// receive does what the workflow does that is told of a release: bump
-// --pull-request.
+// receive runs bump --pull-request, as the workflow does that a release starts.
 func (w *wood) receive(ctx context.Context, name string, k task) error {
 	v, err := ref.ParseVersion(k.version)
 	if err != nil {
@@ -179,13 +185,13 @@ func (w *wood) receive(ctx context.Context, name string, k task) error {
 	return err
 }
 
-// pushed is a commit of a person's.
+// pushed is a commit that a person pushed.
 type pushed struct {
 	tree           tree
 	branch, commit string
 }
 
-// person does what people do, if there is anything to do it to.
+// person does a person's action. It does nothing if there is no branch or pull request for it.
 func (w *wood) person(k task) error {
 	ada, repository := w.Person("ada"), k.tree.repository()
 	switch k.does {
@@ -212,7 +218,7 @@ func (w *wood) person(k task) error {
 	return ada.Comment(repository, all[i].Number, "Why now?")
 }
 
-// push adds a file of its own name to a branch.
+// push adds a new file to a branch.
 func (w *wood) push(tree tree, branch string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,7 +1,6 @@
-// Package interleaving_test has three repositories, which refer to each other in
-// a circle, release, tell each other, and propose what they are told, all at once
-// and with all that can go wrong; and looks after each step whether what must
-// always hold does.
+// Package interleaving_test runs releases, dispatches and bumps of three repositories at the same
+// time, with faults. The repositories refer to each other in a cycle. The tests check invariants after
+// each step.
 package interleaving_test
 
 import (
@@ -32,27 +31,27 @@ var (
 	countFlag = flag.Int("interleavings", 0, "how many interleavings to run (default: some dozen, and more with FAULTS=all)")
 )
 
-const perWorld = 15 // interleavings, one after another
+const perWorld = 15 // interleavings in one network, one after another
 
-// worlds is how many are run.
-func worlds() int {
+// networks returns the number of networks.
+func networks() int {
 	switch {
 	case *countFlag > 0:
 		return (*countFlag + perWorld - 1) / perWorld
 	case os.Getenv("FAULTS") == "all":
-		return 67 // a thousand
+		return 67 // a thousand interleavings
 	}
 	return 5
 }
 
-// Whatever comes between what: no tag moves, nothing is published twice with
-// other bytes, all that a main refers to is there, nothing of people's is lost,
-// and in the end all comes to rest. A world that fails is had again by the seed
-// in its name: go test ./test/interleaving -seed N -interleavings 15
+// In every interleaving, no tag moves, no version is published again with other bytes, everything that
+// a main refers to exists, no work of people is lost, and at the end nothing is left to do. The name
+// of a failed test contains its seed. To repeat it, run go test ./test/interleaving -seed N
+// -interleavings 15
 func TestInterleavings(t *testing.T) {
 	count := &counts{of: map[string]int{}}
-	t.Run("worlds", func(t *testing.T) {
-		for i := range worlds() {
+	t.Run("networks", func(t *testing.T) {
+		for i := range networks() {
 			seed := *seedFlag + int64(i)
 			t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 				t.Parallel()
@@ -68,14 +67,16 @@ func TestInterleavings(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	for what, within := range map[string]int{"release: done": 50, "receive: done": 50, "proposal: opened": 50, "person: merge": 50, "fault: dies after": 50, "proposal: updated": 250} {
-		if count.of[what] == 0 && worlds()*perWorld >= within {
-			t.Errorf("it never came to %q: this tests less than it says", what)
+	for what, within := range map[string]int{
+		"release: done": 50, "receive: done": 50, "proposal: opened": 50, "person: merge": 50, "fault: dies after": 50, "proposal: updated": 250,
+	} {
+		if count.of[what] == 0 && networks()*perWorld >= within {
+			t.Errorf("%q never happened: the test covers less than it claims", what)
 		}
 	}
 }
 
-// round has some actors begin at once, and runs until all have come to an end.
+// round starts some actors at the same time and waits for all of them.
 func (w *wood) round(round int) {
 	w.T.Helper()
 	chance := draw(w.seed, round)
@@ -95,7 +96,7 @@ func (w *wood) round(round int) {
 	w.count.add("interleavings")
 }
 
-// sortUnfinished makes nothing depend on which actor was seen to die first.
+// sortUnfinished makes the order independent of which actor died first.
 func (w *wood) sortUnfinished() {
 	slices.SortFunc(w.unfinished, func(a, b task) int { return strings.Compare(a.String(), b.String()) })
 }
@@ -120,14 +121,14 @@ func (w *wood) run(round int, tasks []task, calm, prompt bool) {
 	close(begin)
 	all.Wait()
 	s.close()
-	w.T.Logf("%d requests took turns", s.turn)
+	w.T.Logf("%d requests", s.turn)
 }
 
-// ended looks at the world after an actor has come to its end, and before
-// anybody else goes on.
+// ended checks the invariants after an actor has ended, before another one continues.
 func (w *wood) ended(s *schedule, name string, k task, err error, died, undisturbed bool) {
 	w.T.Logf("%s, %s: %v (died: %t)", name, k, err, died)
-	// Others go on beside an actor that has died, and what they meet may take a host from under the look.
+	// Other actors continue when an actor has died. Their requests may take a host down during the
+	// check.
 	if falls, up := s.hosts(); up {
 		broken := w.check()
 		if now, _ := s.hosts(); now == falls {
@@ -152,7 +153,7 @@ func (w *wood) ended(s *schedule, name string, k task, err error, died, undistur
 	}
 }
 
-// hosts tells how often one has gone down, and whether all can be looked at now.
+// hosts returns the number of outages, and whether all hosts are up.
 func (s *schedule) hosts() (falls int, up bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,10 +173,9 @@ func (w *wood) report(when string, s *schedule, broken []string) {
 	w.T.Errorf("seed %d: %s:\n%s\n%s", w.seed, when, strings.Join(broken, "\n"), strings.Join(trace, "\n"))
 }
 
-// mayFail tells whether a task may come to this end where the world works: by
-// what others do, and for that alone.
+// mayFail reports whether other actors can cause a task to end like this without a fault.
 func (w *wood) mayFail(k task, err error) bool {
-	if err == nil || k.does == merges { // by a conflict
+	if err == nil || k.does == merges { // because of a conflict
 		return true
 	}
 	_, found := errors.AsType[*decide.Findings](err)
@@ -193,12 +193,11 @@ func (w *wood) mayFail(k task, err error) bool {
 	return false
 }
 
-// tasks are what is done in a round, by two or three: mostly all about one
-// repository, and often the very same thing.
+// tasks returns the tasks of a round, two or three. Most are for the same repository, and often equal.
 func (w *wood) tasks(chance *rand.Rand) []task {
 	w.T.Helper()
 	n := 2 + chance.IntN(2)
-	focus := chance.IntN(len(trees) + 2) // beyond them is none
+	focus := chance.IntN(len(trees) + 2) // larger numbers mean no focus
 	at := func() tree {
 		if focus < len(trees) {
 			return trees[focus]
@@ -212,24 +211,23 @@ func (w *wood) tasks(chance *rand.Rand) []task {
 	return tasks
 }
 
-// rivals are two who are in each other's way, or none.
+// rivals returns two tasks that conflict, or none.
 func (w *wood) rivals(chance *rand.Rand, tree tree) []task {
 	w.T.Helper()
-	told := func() task { return task{does: receives, tree: tree, version: w.told(chance, tree)} }
+	receive := func() task { return task{does: receives, tree: tree, version: w.announced(chance, tree)} }
 	switch chance.IntN(6) {
 	case 0:
 		version := w.next(chance, tree)
 		return []task{w.placed(task{does: releases, tree: tree, version: version}), w.placed(task{does: releases, tree: tree, version: version, late: true})}
 	case 1:
-		return []task{told(), told()}
+		return []task{receive(), receive()}
 	case 2:
-		return []task{told(), {does: pushToBranch, tree: tree}}
+		return []task{receive(), {does: pushToBranch, tree: tree}}
 	}
 	return nil
 }
 
-// task is what is done about a repository: what has stopped half way before, or
-// something new.
+// task returns an unfinished task or a new one for a repository.
 func (w *wood) task(chance *rand.Rand, tree tree) task {
 	w.T.Helper()
 	w.sortUnfinished()
@@ -243,13 +241,13 @@ func (w *wood) task(chance *rand.Rand, tree tree) task {
 	case kind < 5:
 		return w.placed(task{does: releases, tree: tree, version: w.next(chance, tree), late: chance.IntN(3) == 0})
 	case kind < 13:
-		return task{does: receives, tree: tree, version: w.told(chance, tree)}
+		return task{does: receives, tree: tree, version: w.announced(chance, tree)}
 	}
 	return w.byPeople(chance, tree)
 }
 
-// byPeople is what people do: where there is a proposal, mostly, since nothing
-// else of theirs is in anybody's way.
+// byPeople returns a person's action. It prefers a repository with a proposal, because other actions
+// conflict with nothing.
 func (w *wood) byPeople(chance *rand.Rand, tree tree) task {
 	w.T.Helper()
 	if !w.has(tree, tree.branch()) {
@@ -262,7 +260,7 @@ func (w *wood) byPeople(chance *rand.Rand, tree tree) task {
 	return task{does: peoples[chance.IntN(len(peoples))], tree: tree}
 }
 
-// placed is a task with what it releases as of now.
+// placed fills in the revision that the task releases at present.
 func (w *wood) placed(k task) task {
 	w.T.Helper()
 	refs, err := w.refs(k.tree)
@@ -284,7 +282,7 @@ func (w *wood) versions(tree tree) []ref.Version {
 	return refs.versions()
 }
 
-// next is the version after the newest: a release, or a prerelease.
+// next returns the version after the newest, a release or a prerelease.
 func (w *wood) next(chance *rand.Rand, tree tree) string {
 	w.T.Helper()
 	all := w.versions(tree)
@@ -303,9 +301,9 @@ func (w *wood) next(chance *rand.Rand, tree tree) string {
 	return newest.Next().String() + "-rc1"
 }
 
-// told is the version of which a repository is told: mostly the last one that it
-// was sent, and at times an old one, or one that is not released, or not yet.
-func (w *wood) told(chance *rand.Rand, tree tree) string {
+// announced returns the version that a repository is notified of. It is mostly the last one that was sent,
+// and sometimes an old one, or one that is not released yet or ever.
+func (w *wood) announced(chance *rand.Rand, tree tree) string {
 	w.T.Helper()
 	upstream := named(tree.pins)
 	var sent []string
@@ -326,8 +324,7 @@ func (w *wood) told(chance *rand.Rand, tree tree) string {
 	return w.next(chance, upstream)
 }
 
-// byHand has somebody push something by the name of the next version, at times,
-// and while nobody else does anything.
+// byHand sometimes pushes an artifact with the name of the next version, as a person could.
 func (w *wood) byHand(chance *rand.Rand) {
 	w.T.Helper()
 	if chance.IntN(20) > 0 {
@@ -344,9 +341,8 @@ func (w *wood) byHand(chance *rand.Rand) {
 	}
 }
 
-// rest has nothing go wrong any more and everything be done again, until nothing
-// is left to be done: all that was begun is whole then, and once more changes
-// nothing.
+// rest repeats everything without faults until nothing is left to do. Everything that was begun must
+// then be complete, and another repetition must change nothing.
 func (w *wood) rest() {
 	w.T.Helper()
 	w.again(perWorld)
@@ -354,12 +350,11 @@ func (w *wood) rest() {
 	before := w.state()
 	w.again(perWorld + 100)
 	if diff := cmp.Diff(before, w.state()); diff != "" {
-		w.T.Errorf("seed %d: what was done is done again (-before +after):\n%s", w.seed, diff)
+		w.T.Errorf("seed %d: a repetition changes something (-before +after):\n%s", w.seed, diff)
 	}
 }
 
-// again does, one after the other, what was not finished, and what is the last
-// of each.
+// again repeats the unfinished tasks and the last task of each kind, one after the other.
 func (w *wood) again(round int) {
 	w.T.Helper()
 	alone := func(k task) {
@@ -382,12 +377,11 @@ func (w *wood) again(round int) {
 		alone(task{does: receives, tree: tree, version: ref.Newest(w.versions(named(tree.pins))).String()})
 	}
 	if len(w.unfinished) > 0 {
-		w.T.Errorf("seed %d: nothing went wrong, and these were not finished: %v", w.seed, w.unfinished)
+		w.T.Errorf("seed %d: without faults these were not finished: %v", w.seed, w.unfinished)
 	}
 }
 
-// whole: each version that was tagged is published, unless somebody was there
-// before.
+// whole checks that each tagged version is published, unless a person took its name before.
 func (w *wood) whole() {
 	w.T.Helper()
 	for _, tree := range trees {
@@ -395,7 +389,7 @@ func (w *wood) whole() {
 		w.Must(err)
 		for _, v := range w.versions(tree) {
 			if name := tree.at() + ":" + tree.tagOf(v.String()); charts[name] == "" {
-				w.T.Errorf("seed %d: %s has tag %s, and %s is not there", w.seed, tree.repository(), v.Tag(), name)
+				w.T.Errorf("seed %d: %s has tag %s, but %s does not exist", w.seed, tree.repository(), v.Tag(), name)
 			}
 		}
 	}

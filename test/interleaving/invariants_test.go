@@ -17,20 +17,19 @@ import (
 	"github.com/kubestellar/actions/internal/verify"
 )
 
-// seen is what was ever seen of what never changes.
+// seen records first observations of state that must not change.
 type seen struct {
 	mu     *sync.Mutex
-	tags   map[string]string // repository and git tag → object and commit
-	charts map[string]string // location:tag → digest
-	mains  map[string]string // repository → the tip whose references were asked for last
+	tags   map[string]string // by repository and tag: object and commit
+	charts map[string]string // by location:tag: digest
+	mains  map[string]string // by repository: the last commit whose references were checked
 }
 
 func newSeen() seen {
 	return seen{&sync.Mutex{}, map[string]string{}, map[string]string{}, map[string]string{}}
 }
 
-// refs are a repository's references, each with its object and, of an annotated
-// tag, its commit.
+// refs are the refs of a repository, each with its object and, for an annotated tag, its commit.
 type refs map[string]string
 
 func (w *wood) refs(tree tree) (refs, error) {
@@ -43,7 +42,7 @@ func (w *wood) refs(tree tree) (refs, error) {
 	return all, err
 }
 
-// commit is what a reference leads to, "" without it.
+// commit returns the commit of a ref, or "".
 func (r refs) commit(name string) string {
 	object, commit, _ := strings.Cut(r[name], " ")
 	if commit == "" {
@@ -52,7 +51,7 @@ func (r refs) commit(name string) string {
 	return commit
 }
 
-// versions are those of the tags.
+// versions returns the versions of the tags, sorted.
 func (r refs) versions() []ref.Version {
 	var all []ref.Version
 	for name := range r {
@@ -67,12 +66,12 @@ func (r refs) versions() []ref.Version {
 	return all
 }
 
-// check looks at the world from outside, and tells what is as it must never be.
+// check returns the invariants that do not hold, as an outside observer sees them.
 func (w *wood) check() (broken []string) {
 	w.seen.mu.Lock()
 	defer w.seen.mu.Unlock()
 	w.mu.Lock()
-	people := slices.Clone(w.people) // before the branches are looked at
+	people := slices.Clone(w.people) // copied before the branches are read
 	w.mu.Unlock()
 	all := map[string]refs{}
 	for _, tree := range trees {
@@ -89,7 +88,7 @@ func (w *wood) check() (broken []string) {
 	return broken
 }
 
-// tagsStay: a git tag is where it was when it was first seen.
+// tagsStay checks that no git tag has moved.
 func (w *wood) tagsStay(tree tree, refs refs) []string {
 	now := map[string]string{}
 	for name, at := range refs {
@@ -100,7 +99,7 @@ func (w *wood) tagsStay(tree tree, refs refs) []string {
 	return stays(w.seen.tags, now, tree.repository()+" ", "git tag")
 }
 
-// chartsStay: what was published is what it was, under staging names too.
+// chartsStay checks that no published tag has changed, including staging tags.
 func (w *wood) chartsStay(tree tree) []string {
 	now, err := w.published(tree)
 	if err != nil {
@@ -109,8 +108,7 @@ func (w *wood) chartsStay(tree tree) []string {
 	return stays(w.seen.charts, now, tree.at()+":", "published")
 }
 
-// stays tells what is not as it was seen before, of that with a prefix, and
-// remembers what is new.
+// stays compares names with a prefix with their first observation, and records new names.
 func stays(before, now map[string]string, prefix, what string) (broken []string) {
 	for _, name := range slices.Sorted(maps.Keys(before)) {
 		if strings.HasPrefix(name, prefix) && now[name] != before[name] {
@@ -125,7 +123,7 @@ func stays(before, now map[string]string, prefix, what string) (broken []string)
 	return broken
 }
 
-// published are the tags of a chart with their digests.
+// published returns the tags of a chart with their digests.
 func (w *wood) published(tree tree) (map[string]string, error) {
 	repository, err := name.NewRepository(tree.at())
 	if err != nil {
@@ -151,7 +149,7 @@ func (w *wood) published(tree tree) (map[string]string, error) {
 	return all, nil
 }
 
-// onePull: a component has one open pull request at most.
+// onePull checks that a component has at most one open pull request.
 func (w *wood) onePull(tree tree) (broken []string) {
 	open := 0
 	for _, p := range w.Forge.PullRequests(tree.repository()) {
@@ -165,8 +163,7 @@ func (w *wood) onePull(tree tree) (broken []string) {
 	return broken
 }
 
-// peopleStay: what people have pushed is on the branch that they pushed it to,
-// or on main.
+// peopleStay checks that each commit of a person is on its branch or on main.
 func (w *wood) peopleStay(tree tree, refs refs, people []pushed) (broken []string) {
 	reach := map[string]string{}
 	for _, p := range people {
@@ -183,14 +180,16 @@ func (w *wood) peopleStay(tree tree, refs refs, people []pushed) (broken []strin
 			}
 		}
 		if !strings.Contains(reach["refs/heads/"+p.branch]+reach["refs/heads/main"], p.commit) {
-			broken = append(broken, fmt.Sprintf("commit %s, which somebody has pushed to %s of %s, is on neither it nor main", p.commit, p.branch, tree.repository()))
+			broken = append(broken, fmt.Sprintf(
+				"commit %s, pushed by a person to %s of %s, is neither there nor on main", p.commit, p.branch, tree.repository(),
+			))
 		}
 	}
 	return broken
 }
 
-// mainWorks: what verify asks of the tip of main holds, and all is there that it
-// refers to. Since nothing that was there goes, a tip is asked about once.
+// mainWorks runs verify on the tip of main. Published artifacts never disappear, so one check of a tip
+// is enough.
 func (w *wood) mainWorks(tree tree, all map[string]refs) []string {
 	tip := all[tree.repository()].commit("refs/heads/main")
 	if w.seen.mains[tree.repository()] == tip {
@@ -202,9 +201,12 @@ func (w *wood) mainWorks(tree tree, all map[string]refs) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	b.ask.Resolver = lookup.Resolver{Registry: w.registry(""), Server: server, Brief: true, Refs: func(_ context.Context, repository, name string, _ bool) (string, error) {
-		return all[repository].commit("refs/tags/" + name), nil
-	}}
+	b.ask.Resolver = lookup.Resolver{
+		Registry: w.registry(""), Server: server, Brief: true,
+		Refs: func(_ context.Context, repository, name string, _ bool) (string, error) {
+			return all[repository].commit("refs/tags/" + name), nil
+		},
+	}
 	found, err := find.New(b.file).Files(ctx, b.tree, b.names)
 	if err != nil {
 		return []string{err.Error()}
@@ -226,7 +228,7 @@ func (w *wood) mainWorks(tree tree, all map[string]refs) []string {
 	return broken
 }
 
-// state is all that anybody can see of the world.
+// state returns everything that an outside observer sees.
 func (w *wood) state() string {
 	w.T.Helper()
 	var b strings.Builder

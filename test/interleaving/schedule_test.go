@@ -17,8 +17,7 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// draw is chance that is the same for the same words, in whatever order it is
-// asked for.
+// draw returns a generator seeded with the words, independent of the order of calls.
 func draw(words ...any) *rand.Rand {
 	h := fnv.New128a()
 	fmt.Fprintln(h, words...)
@@ -26,37 +25,34 @@ func draw(words ...any) *rand.Rand {
 	return rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])))
 }
 
-// schedule lets the requests of several actors through, one at a time. It waits
-// until each of them has one waiting, or has come to its end, and then chance
-// says whose goes first, and what goes wrong with it.
+// schedule lets the requests of several actors through one at a time. It waits until each actor has a
+// request or has ended. Then it chooses the next request and its fault at random.
 //
-// The choice rests on the seed, and on how many requests each actor has sent, so
-// a seed gives the same interleaving again. Not all of it: what one actor sends
-// in parallel (blobs that it pushes, things that it looks for) arrives as Go and
-// the kernel please, and so may meet another fault, or another's write before it
-// in place of after it.
+// The choice depends only on the seed and on the number of requests that each actor has sent. A seed
+// therefore repeats an interleaving, with one exception. Requests that one actor sends in parallel,
+// such as blobs, arrive in an order that Go and the kernel choose.
 type schedule struct {
 	world *networktest.Network
 	seed  []any
-	calm  bool // nothing goes wrong
+	calm  bool // no faults
 
 	mu     sync.Mutex
-	actors map[string]*actor // of this round, by the names that their requests bear
+	actors map[string]*actor // of this round, by the agent of their requests
 	busy   bool              // a request is being handled
 	turn   int
-	down   map[string]int // hosts, until a turn
-	falls  int            // how often one went down
+	down   map[string]int // hosts that are down, with the turn in which they come back
+	falls  int            // number of outages
 	trace  []string
 	count  *counts
 }
 
-// actor is one of those whose requests take turns.
+// actor is a sender of scheduled requests.
 type actor struct {
 	name    string
 	cancel  context.CancelFunc
 	waiting []*waiting
 	turns   int
-	at      float64 // where it is in its own time: the one that is behind goes next
+	at      float64 // its own clock; the actor that is furthest behind is next
 	dead    bool
 }
 
@@ -68,14 +64,14 @@ type waiting struct {
 
 func (w *waiting) String() string { return w.Method + " " + w.Host + w.Path }
 
-// newSchedule is for one round of actors that all begin at once.
+// newSchedule starts the schedule of one round.
 func newSchedule(w *networktest.Network, calm bool, count *counts, seed ...any) *schedule {
 	s := &schedule{world: w, seed: seed, calm: calm, actors: map[string]*actor{}, down: map[string]int{}, count: count}
 	w.Intercept(s.intercept)
 	return s
 }
 
-// enter adds an actor, before any of them begins.
+// enter adds an actor. All enter before the first one begins.
 func (s *schedule) enter(name string, cancel context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,7 +81,7 @@ func (s *schedule) enter(name string, cancel context.CancelFunc) {
 	s.pass(a)
 }
 
-// leave is said by an actor that has come to its end.
+// leave removes an actor that has ended.
 func (s *schedule) leave(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +90,7 @@ func (s *schedule) leave(name string) {
 	s.next()
 }
 
-// close brings all hosts back, and lets nobody through that comes late.
+// close brings all hosts back, and refuses later requests of actors.
 func (s *schedule) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,8 +106,7 @@ const actorPrefix = "actor-"
 
 func isActor(agent string) bool { return strings.HasPrefix(agent, actorPrefix) }
 
-// intercept holds a request until its turn. Who looks at the world from outside
-// takes none.
+// intercept holds a request until its turn. Observers do not wait.
 func (s *schedule) intercept(r networktest.Request) networktest.Fault {
 	if !isActor(r.Agent) {
 		return networktest.Fault{}
@@ -125,7 +120,7 @@ func (s *schedule) wait(r networktest.Request) networktest.Fault {
 	a := s.actors[r.Agent]
 	if a == nil || a.dead {
 		s.mu.Unlock()
-		return networktest.Fault{CutBefore: true} // a process that outlives its actor
+		return networktest.Fault{CutBefore: true} // from a process that outlives its actor
 	}
 	a.waiting = append(a.waiting, w)
 	s.next()
@@ -133,14 +128,14 @@ func (s *schedule) wait(r networktest.Request) networktest.Fault {
 	return <-w.fault
 }
 
-// act is a turn for what is done past the world's hosts.
+// act waits for a turn for an action that sends no request.
 func (s *schedule) act(name, what string, do func()) {
 	fault := s.wait(networktest.Request{Agent: name, Method: "DO", Path: what})
 	do()
 	fault.Done()
 }
 
-// next lets a request through if it is clear which; called with mu held.
+// next lets a request through if all actors are ready. It is called with mu held.
 func (s *schedule) next() {
 	if s.busy || len(s.actors) == 0 {
 		return
@@ -151,7 +146,7 @@ func (s *schedule) next() {
 			continue
 		}
 		if len(a.waiting) == 0 {
-			return // it may send one that is to go first
+			return // its next request may be first
 		}
 		ready = append(ready, a)
 	}
@@ -162,10 +157,9 @@ func (s *schedule) next() {
 	s.let(slices.MinFunc(ready, func(a, b *actor) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.name, b.name)) }))
 }
 
-// mayGo leaves people out while somebody is about to move a branch by force:
-// GitHub moves it from wherever it is, so what is pushed between the last look
-// and the move is lost, and no look can help. With one request the gap is as
-// small as can be; all before it is looked for.
+// mayGo excludes people's pushes while an actor is about to force a branch. GitHub has no
+// compare-and-swap for branches, so a push in that instant is overwritten. The command reads the
+// branch again just before, which keeps the gap as small as possible.
 func (s *schedule) mayGo(ready []*actor) []*actor {
 	about := func(a *actor) bool {
 		return slices.ContainsFunc(a.waiting, func(w *waiting) bool {
@@ -178,7 +172,7 @@ func (s *schedule) mayGo(ready []*actor) []*actor {
 	return slices.DeleteFunc(ready, func(a *actor) bool { return a.waiting[0].Path == pushToBranch })
 }
 
-// let gives an actor its turn; called with mu held.
+// let gives an actor its turn. It is called with mu held.
 func (s *schedule) let(a *actor) {
 	slices.SortStableFunc(a.waiting, func(x, y *waiting) int { return strings.Compare(x.String(), y.String()) })
 	w := a.waiting[0]
@@ -206,15 +200,15 @@ func (s *schedule) done() {
 	s.next()
 }
 
-// late has half of the actors begin when others are well under way.
+// late delays half of the actors.
 func (s *schedule) late(a *actor) {
-	const most = 15 // turns, or twice as many
+	const most = 15 // turns
 	chance := draw(append(slices.Clone(s.seed), a.name, "late")...)
 	a.at = float64(chance.IntN(2)) * chance.Float64() * most
 }
 
-// pass has some of the actor's time pass: mostly a little, at times so much that
-// all others overtake it.
+// pass advances an actor's clock, mostly by a little, and sometimes so much that all others overtake
+// it.
 func (s *schedule) pass(a *actor) {
 	chance := draw(append(slices.Clone(s.seed), a.name, a.turns)...)
 	step := chance.Float64()
@@ -224,7 +218,7 @@ func (s *schedule) pass(a *actor) {
 	a.at += step
 }
 
-// fault is what goes wrong with a request, and in a word; called with mu held.
+// fault returns the fault of a request and its name. It is called with mu held.
 func (s *schedule) fault(a *actor, w *waiting) (networktest.Fault, string) {
 	chance := draw(append(slices.Clone(s.seed), a.name, a.turns, "fault")...)
 	oneIn := 50
@@ -239,7 +233,7 @@ func (s *schedule) fault(a *actor, w *waiting) (networktest.Fault, string) {
 	return faults[kind](s, a, w, chance), kind
 }
 
-// faults are what may go wrong with one request.
+// faults are the faults that a request may suffer.
 var faults = map[string]func(*schedule, *actor, *waiting, *rand.Rand) networktest.Fault{
 	"cut before": func(*schedule, *actor, *waiting, *rand.Rand) networktest.Fault {
 		return networktest.Fault{CutBefore: true}
@@ -272,14 +266,14 @@ var faults = map[string]func(*schedule, *actor, *waiting, *rand.Rand) networktes
 	},
 }
 
-// die ends the actor's process, as far as the world can tell.
+// die ends the actor's process, as seen from the network.
 func (a *actor) die() {
 	a.dead = true
 	a.cancel()
 	a.cut()
 }
 
-// cut cuts what the actor has sent and waits for no more.
+// cut cuts the waiting requests of an actor.
 func (a *actor) cut() {
 	for _, w := range a.waiting {
 		w.fault <- networktest.Fault{CutBefore: true}
@@ -287,7 +281,7 @@ func (a *actor) cut() {
 	a.waiting = nil
 }
 
-// counts is how often what has happened, for all worlds together.
+// counts counts events over all networks.
 type counts struct {
 	mu sync.Mutex
 	of map[string]int

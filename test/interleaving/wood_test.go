@@ -25,22 +25,21 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// tree is one of the three repositories: it releases a chart, and pins that of
-// another one, in a circle.
+// tree is one of the three repositories. It releases a chart and pins the chart of another one.
 type tree struct {
 	name        string
-	first       string   // the version that is pinned in the beginning
-	more        []string // that are there then, too
+	first       string   // the first pinned version
+	more        []string // further versions at the start
 	pins        string   // the component that it refers to
-	told        string   // the one that refers to it
-	tag         string   // how its chart's tags are written
-	prereleases bool     // those who pin it follow prereleases
+	receiver    string   // the repository that refers to it
+	tag         string   // the form of its chart's tags
+	prereleases bool     // the repository that refers to it follows prereleases
 }
 
 var trees = []tree{
-	{name: "ash", first: "0.1.0", more: []string{"0.1.1", "0.1.2"}, pins: "birch", told: "cedar", tag: "{version}"},
-	{name: "birch", first: "0.2.0-rc8", more: []string{"0.2.0-rc9", "0.2.0-rc10"}, pins: "cedar", told: "ash", tag: "{version}", prereleases: true},
-	{name: "cedar", first: "0.3.0", more: []string{"0.3.1", "0.3.2"}, pins: "ash", told: "birch", tag: "v{version}"},
+	{name: "ash", first: "0.1.0", more: []string{"0.1.1", "0.1.2"}, pins: "birch", receiver: "cedar", tag: "{version}"},
+	{name: "birch", first: "0.2.0-rc8", more: []string{"0.2.0-rc9", "0.2.0-rc10"}, pins: "cedar", receiver: "ash", tag: "{version}", prereleases: true},
+	{name: "cedar", first: "0.3.0", more: []string{"0.3.1", "0.3.2"}, pins: "ash", receiver: "birch", tag: "v{version}"},
 }
 
 func named(name string) tree {
@@ -55,7 +54,22 @@ func (t tree) tagOf(v string) string { return strings.ReplaceAll(t.tag, "{versio
 
 const server = "https://github.com"
 
-// files are what the repository begins with. Each pin stands in three places.
+const job = `apiVersion: batch/v1
+kind: Job
+metadata: {name: %s}
+spec:
+  template:
+    spec:
+      containers:
+      - name: helm
+        args:
+        - upgrade
+        - oci://%s
+        - --version
+        - %s
+`
+
+// files returns the first files of the repository. Three of them contain the pin.
 func (t tree) files() map[string]string {
 	other := named(t.pins)
 	return map[string]string{
@@ -74,10 +88,10 @@ components:
     names: [%[8]s_VERSION]
 bumps: {labels: [dependencies]}
 downstreams: [wood/%[9]s]
-`, t.name, t.at(), t.tag, other.name, other.prereleases, other.at(), other.tag, strings.ToUpper(other.name), t.told),
+`, t.name, t.at(), t.tag, other.name, other.prereleases, other.at(), other.tag, strings.ToUpper(other.name), t.receiver),
 		"chart/Chart.yaml":         fmt.Sprintf("apiVersion: v2\nname: %s-chart\nversion: %[2]s\nappVersion: %[2]s\n", t.name, t.tagOf(ref.Placeholder)),
 		"chart/values.yaml":        fmt.Sprintf("%s_VERSION: %q\n", strings.ToUpper(other.name), other.first),
-		"chart/templates/job.yaml": fmt.Sprintf("apiVersion: batch/v1\nkind: Job\nmetadata: {name: %s}\nspec:\n  template:\n    spec:\n      containers:\n      - name: helm\n        args:\n        - upgrade\n        - oci://%s\n        - --version\n        - %s\n", t.name, other.at(), other.tagOf(fmt.Sprintf("{{ .Values.%s_VERSION }}", strings.ToUpper(other.name)))),
+		"chart/templates/job.yaml": fmt.Sprintf(job, t.name, other.at(), other.tagOf(fmt.Sprintf("{{ .Values.%s_VERSION }}", strings.ToUpper(other.name)))),
 		"demo.sh":                  fmt.Sprintf("helm upgrade --install %s oci://%s --version %s\n", other.name, other.at(), other.tagOf(other.first)),
 		"ci/pins.yaml":             fmt.Sprintf("env:\n  %s_VERSION: %q\n", strings.ToUpper(other.name), other.first),
 		".github/workflows/bump.yml": `name: bump
@@ -90,18 +104,18 @@ jobs: {}
 	}
 }
 
-// wood is a world with the three repositories, and what is remembered of it.
+// wood is a network with the three repositories, and a record of the actors' work.
 type wood struct {
 	*testkit.Network
 	seed  int64
-	clock atomic.Int64 // seconds; it stands still within a round, since commits bear it
+	clock atomic.Int64 // seconds; constant within a round, because commits contain it
 	seen  seen
 	count *counts
 
 	mu         sync.Mutex
 	unfinished []task
 	people     []pushed
-	taken      map[string]bool // charts that were pushed by hand
+	taken      map[string]bool // charts that a person pushed
 	names      int
 }
 
@@ -120,7 +134,7 @@ func newWood(t *testing.T, seed int64, count *counts) *wood {
 
 func (w *wood) now() time.Time { return time.Unix(w.clock.Load(), 0) }
 
-// plant makes a repository whose first versions are released.
+// plant creates a repository with some releases.
 func (w *wood) plant(tree tree) {
 	w.T.Helper()
 	w.Must(w.Forge.CreateRepository(tree.repository(), forge.Repository{}))
@@ -144,7 +158,7 @@ func (w *wood) plant(tree tree) {
 	}
 }
 
-// pushChart pushes a chart as people do by hand.
+// pushChart pushes a chart as a person does.
 func (w *wood) pushChart(tree tree, version, description string) {
 	w.T.Helper()
 	text := fmt.Sprintf("apiVersion: v2\nname: %s-chart\nversion: %s\ndescription: %s\n", tree.name, tree.tagOf(version), description)
@@ -152,18 +166,18 @@ func (w *wood) pushChart(tree tree, version, description string) {
 	w.taken[tree.at()+":"+tree.tagOf(version)] = true
 }
 
-// bare is the repository itself.
+// bare returns the repository itself.
 func (w *wood) bare(tree tree) git.Repo {
 	return git.Repo{Dir: w.Forge.RepositoryDir(tree.repository()), Env: w.env("")}
 }
 
-// env is the environment of an actor's commands, "" for who looks from outside.
+// env returns the environment of an actor's commands, or of an observer's if the name is "".
 func (w *wood) env(name string) []string {
 	at := fmt.Sprintf("%d +0000", w.clock.Load())
 	return append(w.Env(), "PATH="+os.Getenv("PATH"), "GIT_HTTP_USER_AGENT="+name, "GIT_AUTHOR_DATE="+at, "GIT_COMMITTER_DATE="+at)
 }
 
-// bearing has requests bear the name of who sends them.
+// bearing adds the actor's name to requests.
 type bearing struct {
 	next http.RoundTripper
 	name string
@@ -175,9 +189,8 @@ func (b bearing) RoundTrip(req *http.Request) (*http.Response, error) {
 	return b.next.RoundTrip(req)
 }
 
-// transport carries an actor's requests, each on a connection of its own: what
-// is cut on one that has been used before, net/http sends again by itself, and
-// whether it has been used is up to the machine.
+// transport returns an actor's transport with a new connection for each request. net/http repeats a
+// request by itself if a reused connection breaks, and whether it is reused depends on timing.
 func (w *wood) transport(name string) http.RoundTripper {
 	if name == "" {
 		return w.Transport()
@@ -191,17 +204,20 @@ func (w *wood) registry(name string) *oci.Registry {
 	return &oci.Registry{Keychain: testkit.Login(w.Token()), Transport: w.transport(name), Backoff: remote.Backoff{Steps: 1}}
 }
 
-// anybody looks without credentials.
-func (w *wood) anybody(name string) *oci.Registry {
+// anonymous returns a client without credentials.
+func (w *wood) anonymous(name string) *oci.Registry {
 	return &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: w.transport(name), Backoff: remote.Backoff{Steps: 1}}
 }
 
 func (w *wood) forge(name string) (*gh.Client, error) {
-	return gh.New(gh.Options{Token: w.Token(), TokenName: "the actor's", Transport: w.transport(name), Wait: testkit.NoWait, Random: func() float64 { return 0 }})
+	return gh.New(gh.Options{
+		Token: w.Token(), TokenName: "the actor's", Transport: w.transport(name),
+		Wait: testkit.NoWait, Random: func() float64 { return 0 },
+	})
 }
 
-// clone is a clone of a repository, as a job of a workflow begins with, at some
-// commit. It takes no request: what it holds is what the round began with.
+// clone clones a repository at a revision, as a workflow's job does. It sends no request, so it
+// contains the state of the round's begin.
 func (w *wood) clone(ctx context.Context, name string, tree tree, at string) (git.Repo, func(), error) {
 	dir, err := os.MkdirTemp(w.Dir, "clone-*")
 	if err != nil {

@@ -30,7 +30,6 @@ var unfinished = []string{
 	"cmd/ghhelper",
 	"test/actions",
 	"test/cluster",
-	"test/interleaving",
 	"test/laws/laws_test.go",
 	"test/upstream",
 	"test/workflows",
