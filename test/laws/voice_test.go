@@ -31,8 +31,6 @@ var unfinished = []string{
 	"test/actions",
 	"test/cluster",
 	"test/laws/laws_test.go",
-	"test/upstream",
-	"test/workflows",
 }
 
 // ban is a phrase that the project does not use, and its replacement.

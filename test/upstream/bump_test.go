@@ -15,7 +15,7 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// released has o/up release another version, whose chart runs this image.
+// released publishes another version of o/up whose chart runs this image.
 func (s *stage) released(t *testing.T, version, runs string) {
 	t.Helper()
 	if _, err := s.git(s.Forge.RepositoryDir("o/up")).Run(t.Context(), "update-ref", "refs/tags/v"+version, s.commit); err != nil {
@@ -24,7 +24,7 @@ func (s *stage) released(t *testing.T, version, runs string) {
 	s.chart(t, "v"+version, runs)
 }
 
-// planned plans the move of up to a version in a folder.
+// planned plans the bump of up to a version in a folder.
 func (s *stage) planned(t *testing.T, f *delivery.File, dir, version string) (bump.Bump, *bump.Plan, error) {
 	t.Helper()
 	v, err := ref.ParseVersion(version)
@@ -69,8 +69,7 @@ func read(t *testing.T, dir, name string) string {
 	return string(data)
 }
 
-// A new release whose chart runs an image that does not exist is refused, and
-// both are named.
+// A new release whose chart runs a missing image is refused. The finding names both.
 func TestRefusesAChartThatCannotRun(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -88,7 +87,7 @@ func TestRefusesAChartThatCannotRun(t *testing.T) {
 	}
 }
 
-// A release that was never tagged is refused, whatever the registry has.
+// A release without a git tag is refused, whatever the registry contains.
 func TestRefusesWithoutAGitTag(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -100,7 +99,7 @@ func TestRefusesWithoutAGitTag(t *testing.T) {
 	}
 }
 
-// A registry that cannot be asked stops the move, which is no finding.
+// If a registry cannot be queried, nothing is written, and there is no finding.
 func TestWritesNothingUnasked(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -148,8 +147,8 @@ func TestMovesLocks(t *testing.T) {
 	}
 }
 
-// What derives files runs in a copy, and belongs to the change; where it fails,
-// or undoes the edit, nothing is changed.
+// The commands that derive files run in a copy, and their changes belong to the bump. If one fails, or
+// undoes the edit, nothing changes.
 func TestDerives(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -12,7 +12,7 @@ import (
 	"github.com/kubestellar/actions/test/networktest/faults"
 )
 
-// Each request to the API fails in each way. FAULTS=all takes all of them.
+// Each request to the API fails in each way. FAULTS=all tries all of them.
 func TestProposesWhateverFails(t *testing.T) {
 	t.Parallel()
 	for name, stage := range stages {
@@ -30,7 +30,7 @@ func TestProposesWhateverFails(t *testing.T) {
 	}
 }
 
-// undisturbed is what a stage ends with, and what it had before.
+// undisturbed returns the state after a stage without faults.
 func undisturbed(t *testing.T, stage proposal) string {
 	t.Helper()
 	d := newDownstream(t, pulls)
@@ -39,7 +39,7 @@ func undisturbed(t *testing.T, stage proposal) string {
 	return d.state()
 }
 
-// The downstream has another name than its delivery.yaml says, and another owner.
+// The downstream has another name and another owner than its delivery.yaml states.
 func TestProposesUnderAnotherName(t *testing.T) {
 	t.Parallel()
 	for name, stage := range stages {
@@ -70,7 +70,7 @@ func (d *downstream) rename(to string) {
 	d.name = to
 }
 
-// It is renamed right before any of the requests.
+// The downstream is renamed right before each of the requests.
 func TestProposesWhileItIsRenamed(t *testing.T) {
 	t.Parallel()
 	for name, stage := range stages {
@@ -103,8 +103,8 @@ func TestProposesWhileItIsRenamed(t *testing.T) {
 	}
 }
 
-// What the API shows lags behind what was written, for as long as is looked for
-// what was written. Run again at once, nothing is done twice.
+// The API shows writes late, but within the time that the command waits for them. Runs that follow at
+// once do nothing twice.
 func TestProposesWhereReadsLag(t *testing.T) {
 	t.Parallel()
 	for name, stage := range stages {

@@ -36,18 +36,18 @@ const (
 	branch = "bump-up"
 )
 
-// downstream is o/us, which refers to o/up, in a world of its own.
+// downstream is the repository o/us, which refers to o/up.
 type downstream struct {
 	*stage
 	t    *testing.T
-	name string   // by which the forge knows it
-	work git.Repo // a clone, of an early state
+	name string   // current name at GitHub
+	work git.Repo // clone of an early state
 
-	elsewhere *delivery.File  // in place of the one in main
-	dispatch  *event.Dispatch // that started the run
+	elsewhere *delivery.File  // replaces the file in main
+	dispatch  *event.Dispatch // event that started the run
 }
 
-// newDownstream has main hold these files, beside its delivery.yaml.
+// newDownstream creates o/us with these files and a delivery.yaml.
 func newDownstream(t *testing.T, files map[string]string) *downstream {
 	t.Helper()
 	return newStage(t).downstream(t, files)
@@ -72,8 +72,7 @@ func (d *downstream) run(in git.Repo, args ...string) string {
 	return testkit.Git(d.t, in, args...)
 }
 
-// commit pushes files to main, as somebody with a clone would; .sh files are
-// executable.
+// commit pushes files to main, as a person with a clone does. Files that end in .sh are executable.
 func (d *downstream) commit(_ string, files map[string]string) {
 	d.t.Helper()
 	for name, text := range files {
@@ -90,13 +89,13 @@ func (d *downstream) commit(_ string, files map[string]string) {
 	d.run(d.work, "push", "--quiet", "origin", "HEAD:refs/heads/main")
 }
 
-// bare is git on the repository itself.
+// bare runs git in the repository itself.
 func (d *downstream) bare(args ...string) string {
 	d.t.Helper()
 	return d.run(d.git(d.Forge.RepositoryDir(d.name)), args...)
 }
 
-// file is what a branch holds.
+// file returns the content of a file on a branch.
 func (d *downstream) file(branch, name string) string {
 	d.t.Helper()
 	return d.bare("show", branch+":"+name)
@@ -111,7 +110,7 @@ func (d *downstream) theOne() forge.PullRequest {
 	return all[0]
 }
 
-// propose does what `ghhelper bump up VERSION --pull-request` does.
+// propose does the work of `ghhelper bump up VERSION --pull-request`.
 func (d *downstream) propose(version string) (bump.Proposed, error) {
 	d.t.Helper()
 	v, err := ref.ParseVersion(version)
@@ -122,7 +121,10 @@ func (d *downstream) propose(version string) (bump.Proposed, error) {
 }
 
 func (d *downstream) move(move decide.Move) (bump.Proposed, error) {
-	forge, err := gh.New(gh.Options{Token: d.Token(), TokenName: "the test's", Transport: d.Transport(), Slow: faults.Slow, Wait: func(context.Context, time.Duration) error { return nil }})
+	forge, err := gh.New(gh.Options{
+		Token: d.Token(), TokenName: "the test's", Transport: d.Transport(), Slow: faults.Slow,
+		Wait: func(context.Context, time.Duration) error { return nil },
+	})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -133,7 +135,7 @@ func (d *downstream) move(move decide.Move) (bump.Proposed, error) {
 	return p.Propose(d.t.Context())
 }
 
-// must proposes, and wants this to come of it.
+// must proposes a version and checks the resulting state.
 func (d *downstream) must(version string, want bump.State) bump.Proposed {
 	d.t.Helper()
 	done, err := d.propose(version)
@@ -143,8 +145,7 @@ func (d *downstream) must(version string, want bump.State) bump.Proposed {
 	return done
 }
 
-// asked are the requests to the API, with or without those that only read, since
-// there were so many.
+// asked returns the requests to the API since a number of them, all or only those with an effect.
 func (d *downstream) asked(since int, effects bool) []string {
 	var all []string
 	for _, r := range d.Requests()[since:] {
@@ -157,25 +158,30 @@ func (d *downstream) asked(since int, effects bool) []string {
 
 var pulls = map[string]string{"pull.sh": "docker pull ghcr.io/o/up:1.2.3\n", "values.yaml": "image: ghcr.io/o/up:1.2.3\n"}
 
-// One pull request, on the tip of main, in one signed-off commit; the same again
-// is the same one, and changes nothing.
+// There is one pull request on the tip of main with one signed-off commit. A second run changes
+// nothing.
 func TestProposes(t *testing.T) {
 	t.Parallel()
 	d := newDownstream(t, pulls)
 	done := d.must("1.2.4", bump.Opened)
 	one := d.theOne()
-	if one.Title != "✨ Bump up to 1.2.4" || one.Base != "main" || one.Head != branch || one.Author != "rehearsal[bot]" || !slices.Equal(one.Labels, []string{"dependencies"}) {
-		t.Errorf("it is %+v", one)
+	if one.Title != "✨ Bump up to 1.2.4" || one.Base != "main" || one.Head != branch || one.Author != "rehearsal[bot]" ||
+		!slices.Equal(one.Labels, []string{"dependencies"}) {
+		t.Errorf("the pull request is %+v", one)
 	}
-	for _, want := range []string{"| `pull.sh:1` | `1.2.3` | `1.2.4` |", "https://github.com/o/up/releases/tag/v1.2.4", "https://github.com/o/up/compare/v1.2.3...v1.2.4", "`image ghcr.io/o/up:1.2.4`, `sha256:"} {
+	for _, want := range []string{
+		"| `pull.sh:1` | `1.2.3` | `1.2.4` |", "https://github.com/o/up/releases/tag/v1.2.4",
+		"https://github.com/o/up/compare/v1.2.3...v1.2.4", "`image ghcr.io/o/up:1.2.4`, `sha256:",
+	} {
 		if !strings.Contains(one.Body, want) {
 			t.Errorf("its text lacks %q:\n%s", want, one.Body)
 		}
 	}
 	shown := d.bare("show", "--raw", "--format=%P%n%an <%ae>%n%B", branch)
 	author := strings.Split(shown, "\n")[1]
-	if !strings.HasPrefix(shown, d.bare("rev-parse", "main")+"\n") || !strings.Contains(shown, "\nSigned-off-by: "+author+"\n") || !strings.Contains(author, "+rehearsal[bot]@users.noreply.github.com>") || !strings.Contains(shown, ":100755 100755 ") {
-		t.Errorf("its commit is %s", shown)
+	if !strings.HasPrefix(shown, d.bare("rev-parse", "main")+"\n") || !strings.Contains(shown, "\nSigned-off-by: "+author+"\n") ||
+		!strings.Contains(author, "+rehearsal[bot]@users.noreply.github.com>") || !strings.Contains(shown, ":100755 100755 ") {
+		t.Errorf("the commit is %s", shown)
 	}
 	if !done.Commit.Verified || done.Commit.Signature() != "signed by GitHub (valid)" || done.Commit.Author != author {
 		t.Errorf("GitHub made %+v", done.Commit)
@@ -186,12 +192,12 @@ func TestProposes(t *testing.T) {
 	since := len(d.Requests())
 	d.must("1.2.4", bump.Unchanged)
 	if did := d.asked(since, true); len(did) > 0 {
-		t.Errorf("the same again did %q", did)
+		t.Errorf("a second run sent %q", did)
 	}
 }
 
-// Everything that delivery.yaml declares is read at the tip of main, which the
-// pull request is based on, whatever is checked out.
+// delivery.yaml is read at the tip of main, which is the base of the pull request, whatever is checked
+// out.
 func TestDeclaredByMain(t *testing.T) {
 	t.Parallel()
 	const other = "version: 1\nself: us\ncomponents:\n  us: {repository: o/us}\n"
@@ -199,7 +205,7 @@ func TestDeclaredByMain(t *testing.T) {
 	v, err := ref.ParseVersion("1.2.4")
 	testkit.Must(t, err)
 	late := decide.Move{Component: "late", Version: v}
-	checksOut := func(d *downstream, text string) { // leaves main as it is
+	checksOut := func(d *downstream, text string) { // without changing main
 		d.Must(os.WriteFile(d.work.Dir+"/delivery.yaml", []byte(text), 0o644))
 		d.run(d.work, "commit", "--quiet", "--all", "--message", "not pushed")
 	}
@@ -210,7 +216,8 @@ func TestDeclaredByMain(t *testing.T) {
 		checksOut(d, other+"bumps: {branch: \"wrong-{component}\"}\n")
 		done, err := d.move(late)
 		one := d.theOne()
-		if err != nil || done.State != bump.Opened || one.Head != "late-next" || one.Title != "🌱 late 1.2.4" || !strings.Contains(one.Body, "https://github.com/o/up/releases/tag/v1.2.4") {
+		if err != nil || done.State != bump.Opened || one.Head != "late-next" || one.Title != "🌱 late 1.2.4" ||
+			!strings.Contains(one.Body, "https://github.com/o/up/releases/tag/v1.2.4") {
 			t.Errorf("%s, %v, %+v", done.State, err, one)
 		}
 		if want := "delivery.yaml of commit " + d.bare("rev-parse", "main") + ", the tip of main"; done.Declared != want {
@@ -223,11 +230,13 @@ func TestDeclaredByMain(t *testing.T) {
 		checksOut(d, onMain)
 		since := len(d.Requests())
 		_, err := d.move(late)
-		if want := "delivery.yaml of commit " + d.bare("rev-parse", "main") + `, the tip of main: component "late" is not declared in delivery.yaml, which has up, us`; outcome.Of(err) != outcome.Usage || err.Error() != want {
+		want := "delivery.yaml of commit " + d.bare("rev-parse", "main") +
+			`, the tip of main: component "late" is not declared in delivery.yaml, which has up, us`
+		if outcome.Of(err) != outcome.Usage || err.Error() != want {
 			t.Errorf("%v, want %q", err, want)
 		}
 		if asked := d.asked(since, false); len(asked) > 0 {
-			t.Errorf("it asked %q", asked)
+			t.Errorf("it sent %q", asked)
 		}
 	})
 	t.Run("a file that is not in the repository", func(t *testing.T) {
@@ -253,13 +262,14 @@ func TestDeclaredByMain(t *testing.T) {
 		d := newDownstream(t, pulls)
 		checksOut(d, strings.ReplaceAll(declared, "repository: o/up", "repository: o/forged"))
 		d.dispatch = dispatched(t, `{"client_payload": {"repository": "o/forged"}}`)
-		if _, err := d.propose("1.2.4"); outcome.Of(err) != outcome.Usage || !strings.Contains(err.Error(), `client_payload.repository is "o/forged", want o/up`) {
+		if _, err := d.propose("1.2.4"); outcome.Of(err) != outcome.Usage ||
+			!strings.Contains(err.Error(), `client_payload.repository is "o/forged", want o/up`) {
 			t.Error(err)
 		}
 	})
 }
 
-// dispatched is the dispatch of a payload.
+// dispatched returns the dispatch of a payload.
 func dispatched(t *testing.T, text string) *event.Dispatch {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "event.json")
@@ -271,7 +281,7 @@ func dispatched(t *testing.T, text string) *event.Dispatch {
 	return d
 }
 
-// At most seven requests to the API, for a hundred files, labels included.
+// A bump takes at most seven requests to the API, even for a hundred files and with labels.
 func TestRequestsAreFew(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{}
@@ -293,26 +303,27 @@ func TestRequestsAreFew(t *testing.T) {
 	}
 }
 
-// A newer release takes the place of the one that is proposed; an older one does not.
+// A newer release replaces the proposed one. An older one does not.
 func TestProposesInPlace(t *testing.T) {
 	t.Parallel()
 	d := newDownstream(t, pulls)
 	d.must("1.2.4", bump.Opened)
 	d.must("1.3.0", bump.Replaced)
 	one := d.theOne()
-	if one.Title != "✨ Bump up to 1.3.0" || strings.Contains(one.Body, "1.2.4") || d.bare("rev-list", "--count", "main.."+branch) != "1" || !strings.Contains(d.file(branch, "pull.sh"), ":1.3.0") {
-		t.Errorf("it is %+v", one)
+	if one.Title != "✨ Bump up to 1.3.0" || strings.Contains(one.Body, "1.2.4") || d.bare("rev-list", "--count", "main.."+branch) != "1" ||
+		!strings.Contains(d.file(branch, "pull.sh"), ":1.3.0") {
+		t.Errorf("the pull request is %+v", one)
 	}
 	since := len(d.Requests())
 	if done := d.must("1.2.4", bump.Nothing); !strings.Contains(done.Because, "pull request 1 proposes 1.3.0, a newer version") {
 		t.Errorf("the older one: %q", done.Because)
 	}
 	if did := d.asked(since, true); len(did) > 0 {
-		t.Errorf("the older one did %q", did)
+		t.Errorf("the older one sent %q", did)
 	}
 }
 
-// What people have made of a proposal stays, with ours on top of it.
+// Commits of people on the proposal's branch stay, with ghhelper's commit on top.
 func TestPeoplesCommitsStay(t *testing.T) {
 	t.Parallel()
 	for name, touch := range map[string]func(d *downstream){
@@ -345,9 +356,10 @@ func TestPeoplesCommitsStay(t *testing.T) {
 			head, files := d.bare("rev-parse", branch), d.bare("ls-tree", "--name-only", branch)
 			d.must("1.3.0", bump.Added)
 			if d.bare("merge-base", head, branch) != head {
-				t.Error("the branch was moved by force")
+				t.Error("the branch was forced")
 			}
-			if now := d.bare("ls-tree", "--name-only", branch); !strings.HasPrefix(now, strings.Split(files, "\n")[0]) || !strings.Contains(d.file(branch, "pull.sh"), ":1.3.0") {
+			if now := d.bare("ls-tree", "--name-only", branch); !strings.HasPrefix(now, strings.Split(files, "\n")[0]) ||
+				!strings.Contains(d.file(branch, "pull.sh"), ":1.3.0") {
 				t.Errorf("the branch holds %s, want all of %s", now, files)
 			}
 			if strings.Contains(files, "fix.txt") && d.file(branch, "fix.txt") != "by hand" {
@@ -360,12 +372,12 @@ func TestPeoplesCommitsStay(t *testing.T) {
 				}
 			}
 			if one := d.theOne(); one.Title != "✨ Bump up to 1.3.0" {
-				t.Errorf("it is %+v", one)
+				t.Errorf("the pull request is %+v", one)
 			}
 			since := len(d.Requests())
 			d.must("1.3.0", bump.Unchanged)
 			if did := d.asked(since, true); len(did) > 0 {
-				t.Errorf("the same again did %q", did)
+				t.Errorf("a second run sent %q", did)
 			}
 		})
 	}
@@ -377,7 +389,7 @@ func (d *downstream) pushes(message string, files map[string]string) {
 	d.Must(err)
 }
 
-// Bots talk; that is not people.
+// Comments of bots do not count as the work of people.
 func TestBotsDoNotCount(t *testing.T) {
 	t.Parallel()
 	d := newDownstream(t, pulls)
@@ -393,11 +405,11 @@ func TestBotsDoNotCount(t *testing.T) {
 		t.Errorf("it took %d requests: %s", len(asked), strings.Join(asked, "\n"))
 	}
 	if one := d.theOne(); !slices.Equal(one.Labels, []string{"dependencies", "more"}) || len(one.Comments) != 1 {
-		t.Errorf("it is %+v", one)
+		t.Errorf("the pull request is %+v", one)
 	}
 }
 
-// A conflict is for people, and nothing is changed.
+// A conflict is reported for people to solve, and nothing changes.
 func TestConflictsAreReported(t *testing.T) {
 	t.Parallel()
 	d := newDownstream(t, pulls)
@@ -410,27 +422,28 @@ func TestConflictsAreReported(t *testing.T) {
 		t.Errorf("%+v, %v", done, err)
 	}
 	if did := d.asked(since, true); len(did) > 0 || d.bare("rev-parse", branch) != head {
-		t.Errorf("it did %q", did)
+		t.Errorf("it sent %q", did)
 	}
 }
 
-// A branch of people without a pull request is theirs.
+// A branch of people without a pull request is left alone.
 func TestABranchOfPeopleIsLeft(t *testing.T) {
 	t.Parallel()
 	d := newDownstream(t, pulls)
 	d.bare("branch", branch, "main")
 	d.pushes("mine", map[string]string{"mine.txt": "x"})
 	since := len(d.Requests())
-	if _, err := d.propose("1.2.4"); outcome.Of(err) != outcome.Wrong || !strings.Contains(err.Error(), "holds commits of people, and no pull request is open from it") {
+	if _, err := d.propose("1.2.4"); outcome.Of(err) != outcome.Wrong ||
+		!strings.Contains(err.Error(), "holds commits of people, and no pull request is open from it") {
 		t.Error(err)
 	}
 	if did := d.asked(since, true); len(did) > 0 {
-		t.Errorf("it did %q", did)
+		t.Errorf("it sent %q", did)
 	}
 }
 
-// A move by force whose request was lost is looked for before it is tried again:
-// what somebody has pushed by then stays.
+// If the answer to a forced update was lost, the branch is read before another try. Commits pushed in
+// the meantime stay.
 func TestAForcedMoveIsNotRepeatedBlindly(t *testing.T) {
 	t.Parallel()
 	d := newDownstream(t, pulls)
@@ -453,19 +466,20 @@ func TestAForcedMoveIsNotRepeatedBlindly(t *testing.T) {
 	}
 }
 
-// Where main or the branch moves meanwhile, the change is made anew, a few times.
+// If main or the branch moves in the meantime, the change is made again, up to three times.
 func TestMovesMeanwhile(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		at    string // the request before whose answer it moves
 		moves int
 		where string
-		want  bump.State // "" is that it gives up
+		want  bump.State // "" means that it gives up
 	}{
 		{"/git/commits", 1, "main", bump.Replaced}, {"/git/trees", 1, "main", bump.Replaced}, {"/git/refs/heads/" + branch, 1, "main", bump.Replaced},
 		{"/git/commits", 3, "main", ""}, {"/git/commits", 1, branch, bump.Added}, {"/pulls/1", 1, branch, bump.Added},
 	} {
-		t.Run(fmt.Sprintf("%s of %s, %d times", strings.ReplaceAll(test.where, "/", "|"), strings.ReplaceAll(test.at, "/", "|"), test.moves), func(t *testing.T) {
+		name := strings.ReplaceAll(fmt.Sprintf("%s of %s, %d times", test.where, test.at, test.moves), "/", "|")
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := newDownstream(t, pulls)
 			d.must("1.2.4", bump.Opened)
@@ -497,7 +511,7 @@ func TestMovesMeanwhile(t *testing.T) {
 			tree := d.bare("merge-tree", "--write-tree", "main", branch)
 			for i := range moves {
 				if got := d.bare("show", fmt.Sprintf("%s:%s-%d.yaml", tree, test.where, i+1)); got != "image: ghcr.io/o/up:1.3.0" {
-					t.Errorf("what came meanwhile holds %q", got)
+					t.Errorf("the change from the meantime contains %q", got)
 				}
 			}
 			if test.want == bump.Replaced && d.bare("rev-parse", branch+"^") != d.bare("rev-parse", "main") {
@@ -507,10 +521,10 @@ func TestMovesMeanwhile(t *testing.T) {
 	}
 }
 
-// Several at once, as where a release is told twice, come to one pull request.
+// Several runs at once, as after repeated notifications, result in one pull request.
 func TestProposesAtOnce(t *testing.T) {
 	t.Parallel()
-	var seconds atomic.Int64 // two commits are never of one time
+	var seconds atomic.Int64 // gives each commit another time
 	d := newStageAt(t, func() time.Time { return time.Unix(1_800_000_000+seconds.Add(1), 0) }).downstream(t, pulls)
 	for _, version := range []string{"1.2.4", "1.3.0"} {
 		const many = 3
@@ -528,13 +542,14 @@ func TestProposesAtOnce(t *testing.T) {
 		if err := errors.Join(errs...); err != nil {
 			t.Errorf("%s: %v", version, err)
 		}
-		if one := d.theOne(); one.Title != "✨ Bump up to "+version || d.bare("rev-list", "--count", "main.."+branch) != "1" || !strings.Contains(d.file(branch, "pull.sh"), version) {
-			t.Errorf("it is %+v", one)
+		if one := d.theOne(); one.Title != "✨ Bump up to "+version || d.bare("rev-list", "--count", "main.."+branch) != "1" ||
+			!strings.Contains(d.file(branch, "pull.sh"), version) {
+			t.Errorf("the pull request is %+v", one)
 		}
 	}
 }
 
-// What another run has proposed meanwhile is not proposed again.
+// A change that another run has proposed in the meantime is not proposed again.
 func TestAnotherRunIsFaster(t *testing.T) {
 	t.Parallel()
 	var seconds atomic.Int64
@@ -553,13 +568,13 @@ func TestAnotherRunIsFaster(t *testing.T) {
 	d.Intercept(nil)
 	for _, did := range d.asked(since, true) {
 		if strings.HasPrefix(did, "PATCH") {
-			t.Errorf("it did %s", did)
+			t.Errorf("it sent %s", did)
 		}
 	}
 	d.theOne()
 }
 
-// A pull request that has become needless is closed, with a reason.
+// A pull request that has become unnecessary is closed, with a reason.
 func TestClosesWhatIsNeedless(t *testing.T) {
 	t.Parallel()
 	d := newDownstream(t, pulls)
@@ -568,12 +583,12 @@ func TestClosesWhatIsNeedless(t *testing.T) {
 	d.must("1.2.4", bump.Closed)
 	one := d.theOne()
 	if one.State != "closed" || one.Merged || len(one.Comments) != 1 || !strings.Contains(one.Comments[0], "main holds up 1.2.4 or newer") {
-		t.Errorf("it is %+v", one)
+		t.Errorf("the pull request is %+v", one)
 	}
 	since := len(d.Requests())
 	d.must("1.2.4", bump.Nothing)
 	if did := d.asked(since, true); len(did) > 0 {
-		t.Errorf("the same again did %q", did)
+		t.Errorf("a second run sent %q", did)
 	}
 	d.must("1.3.0", bump.Opened)
 	if all := d.Forge.PullRequests(d.name); len(all) != 2 || all[1].State != "open" {
@@ -581,7 +596,7 @@ func TestClosesWhatIsNeedless(t *testing.T) {
 	}
 }
 
-// What stays open though there is nothing to do on main.
+// These pull requests stay open although main needs no change.
 func TestStaysOpen(t *testing.T) {
 	t.Parallel()
 	d := newDownstream(t, pulls)
@@ -596,11 +611,11 @@ func TestStaysOpen(t *testing.T) {
 		t.Error(done.Because)
 	}
 	if one := d.theOne(); one.State != "open" {
-		t.Errorf("it is %+v", one)
+		t.Errorf("the pull request is %+v", one)
 	}
 }
 
-// What people have closed is not opened again, unless there is something new.
+// A pull request that a person closed is not opened again, unless there is a change.
 func TestClosedByPeople(t *testing.T) {
 	t.Parallel()
 	d := newDownstream(t, pulls)
@@ -612,7 +627,7 @@ func TestClosedByPeople(t *testing.T) {
 	d.must("1.3.0", bump.Opened)
 }
 
-// Merged, with the branch left where it was, is over.
+// After the merge, a branch that was not deleted is ignored.
 func TestAfterTheMerge(t *testing.T) {
 	t.Parallel()
 	d := newDownstream(t, pulls)
@@ -625,8 +640,8 @@ func TestAfterTheMerge(t *testing.T) {
 	}
 }
 
-// Merged between the look at the branches and that at the pull requests, it is not opened again:
-// GitHub refuses one without commits.
+// The pull request may be merged between the queries of branches and pull requests. It is not opened
+// again, because GitHub refuses one without commits.
 func TestMergedMeanwhile(t *testing.T) {
 	t.Parallel()
 	d := newDownstream(t, pulls)
@@ -644,24 +659,24 @@ func TestMergedMeanwhile(t *testing.T) {
 	}
 }
 
-// Contents that are no text, and what a commit takes away, arrive as they are.
+// Binary files, deletions and modes arrive unchanged.
 func TestAnyBytes(t *testing.T) {
 	t.Parallel()
 	latin := "# caf\xe9\nimage: ghcr.io/o/up:1.2.3\n"
 	d := newDownstream(t, map[string]string{"latin.yaml": latin})
 	d.must("1.2.4", bump.Opened)
 	if got := d.file(branch, "latin.yaml") + "\n"; got != strings.Replace(latin, "1.2.3", "1.2.4", 1) {
-		t.Errorf("it holds %q", got)
+		t.Errorf("it contains %q", got)
 	}
 }
 
-// proposal is what is there before 1.3.0 is proposed, and what comes of it.
+// proposal is a state before 1.3.0 is proposed, and the expected result.
 type proposal struct {
 	before func(d *downstream)
 	want   bump.State
 }
 
-// again is what comes of the same again.
+// again returns the expected result of a second run.
 func (p proposal) again() bump.State {
 	if p.want == bump.Closed {
 		return bump.Nothing
@@ -682,9 +697,8 @@ var stages = map[string]proposal{
 	}, bump.Closed},
 }
 
-// The process or the host dies at each request with an effect: before it, and
-// after it with the answer lost. Run again, the end is that of an undisturbed
-// run. The requests are those of a recording.
+// The process or GitHub dies at each request with an effect, before or after the effect. A second run
+// results in the same state as an undisturbed one.
 func TestProposalsNeverHalfHappen(t *testing.T) {
 	t.Parallel()
 	for name, stage := range stages {
@@ -717,8 +731,8 @@ func TestProposalsNeverHalfHappen(t *testing.T) {
 	}
 }
 
-// dieAt lets the nth request with an effect suffer the fault, and every request
-// after it fail: the process has died.
+// dieAt lets the nth request with an effect suffer the fault and cuts all requests after it, as if the
+// process had died.
 func (d *downstream) dieAt(n int, fault networktest.Fault) {
 	seen := 0
 	d.Intercept(func(r networktest.Request) networktest.Fault {
@@ -738,7 +752,7 @@ func (d *downstream) dieAt(n int, fault networktest.Fault) {
 	})
 }
 
-// state is all that the downstream shows.
+// state returns everything that the downstream shows.
 func (d *downstream) state() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", d.bare("for-each-ref", "--format=%(refname) %(tree) %(subject)"))

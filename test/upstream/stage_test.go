@@ -1,5 +1,5 @@
-// Package upstream_test has a component, o/up, release real artifacts in a
-// world of its own, and verifies and moves what names them.
+// Package upstream_test publishes real artifacts of a component, o/up, and runs verify and bump on
+// references to them.
 package upstream_test
 
 import (
@@ -34,7 +34,7 @@ components:
       chart: {kind: chart, at: ghcr.io/o/up-chart, tag: "v{version}"}
 `
 
-// stage is a world in which o/up has released 1.2.3: image, chart and files.
+// stage is a network in which o/up has released 1.2.3: image, chart and files.
 type stage struct {
 	*testkit.Network
 	registry    *oci.Registry
@@ -81,15 +81,17 @@ func (s *stage) image(t *testing.T, tag string) string {
 	return digest
 }
 
-// git is a folder in which git runs in the world.
+// git returns a folder in which git uses the network, with fixed dates.
 func (s *stage) git(dir string) git.Repo {
 	return git.Repo{Dir: dir, Env: append(s.Env(), "PATH="+os.Getenv("PATH"), "GIT_AUTHOR_DATE=1800000000 +0000", "GIT_COMMITTER_DATE=1800000000 +0000")}
 }
 
-// asker asks the world.
+// asker queries the network.
 func (s *stage) asker(t *testing.T, f *delivery.File) *verify.Asker {
-	return &verify.Asker{File: f, Charts: s.registry.ChartArchive, Resolver: lookup.Resolver{Registry: s.registry, Server: "https://github.com", HTTP: s.Transport(), Brief: true,
-		Refs: s.git(t.TempDir()).Refs("https://github.com")}}
+	return &verify.Asker{File: f, Charts: s.registry.ChartArchive, Resolver: lookup.Resolver{
+		Registry: s.registry, Server: "https://github.com", HTTP: s.Transport(), Brief: true,
+		Refs: s.git(t.TempDir()).Refs("https://github.com"),
+	}}
 }
 
 func parsed(t *testing.T, config string) *delivery.File {
@@ -101,7 +103,8 @@ func parsed(t *testing.T, config string) *delivery.File {
 	return f
 }
 
-// chart publishes a chart that runs an image, and says so in its NOTES; it returns its digest.
+// chart publishes a chart that runs an image and names a file of the release in its NOTES. It returns
+// the digest.
 func (s *stage) chart(t *testing.T, version, image string) string {
 	t.Helper()
 	c, err := chart.LoadFS(fstest.MapFS{

@@ -13,8 +13,8 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// said is a result in short.
-func said(r verify.Result) string {
+// short returns a short form of a result.
+func short(r verify.Result) string {
 	var b strings.Builder
 	for _, f := range r.Findings {
 		fmt.Fprintf(&b, "%s:%d %s: %s\n", f.File, f.Line, f.Rule, f.Saw)
@@ -42,7 +42,8 @@ bash <(curl https://raw.githubusercontent.com/o/up/v1.2.3/install.sh)
 		"a chart that runs an image that is not there": {"helm install x oci://ghcr.io/o/up-chart --version v1.2.4\n",
 			"x.sh:1 exists: image ghcr.io/o/up:1.2.4, named at the rendering of chart ghcr.io/o/up-chart:v1.2.4, named at x.sh:1:51, which does not exist\n"},
 		"a chart that runs an image of somebody else that is not there": {"helm install x oci://ghcr.io/o/up-chart --version v1.2.5\n",
-			"x.sh:1 exists: image ghcr.io/elsewhere/gone:7, named at the rendering of chart ghcr.io/o/up-chart:v1.2.5, named at x.sh:1:51, which does not exist\n"},
+			"x.sh:1 exists: image ghcr.io/elsewhere/gone:7, named at the rendering of chart ghcr.io/o/up-chart:v1.2.5, " +
+				"named at x.sh:1:51, which does not exist\n"},
 		"files that are not there": {"# https://github.com/o/up/blob/v1.2.3/docs/gone.md https://github.com/o/up/tree/release-9.9.9/docs\n",
 			"x.sh:1 exists: branch or tag release-9.9.9 of o/up, named at x.sh:1:89, which does not exist\n" +
 				"x.sh:1 exists: https://github.com/o/up/blob/v1.2.3/docs/gone.md, named at x.sh:1:32, which does not exist\n" +
@@ -53,7 +54,7 @@ bash <(curl https://raw.githubusercontent.com/o/up/v1.2.3/install.sh)
 			"? module github.com/o/up@v1.2.3, named at x.sh:1:34: looking for module github.com/o/up@v1.2.3: could not ask: GO\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, said(s.check(t, declared, "x.sh", test.text))); diff != "" {
+			if diff := cmp.Diff(test.want, short(s.check(t, declared, "x.sh", test.text))); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -66,12 +67,12 @@ func TestExcusedTargets(t *testing.T) {
 	const text = "image: ghcr.io/o/up:1.2.9\n"
 	config := declared + "ignore: [{target: 'ghcr.io/o/up:1.2.9', because: x}, {target: 'ghcr.io/o/up:1.3.0', because: x}]\n"
 	want := "delivery.yaml:10 idle-excuse: an entry of ignore for target \"ghcr.io/o/up:1.3.0\", which nothing names\n"
-	if diff := cmp.Diff(want, said(s.check(t, config, "x.sh", text))); diff != "" {
+	if diff := cmp.Diff(want, short(s.check(t, config, "x.sh", text))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
-// Each target is asked for once, however often it is named.
+// Each target is queried once, however often it is named.
 func TestAsksOnce(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -84,11 +85,11 @@ func TestAsksOnce(t *testing.T) {
 		}
 	}
 	if asked != 1 || r.References != 50 || r.Targets != 1 {
-		t.Errorf("asked %d times for %d targets of %d references", asked, r.Targets, r.References)
+		t.Errorf("%d queries for %d targets of %d references", asked, r.Targets, r.References)
 	}
 }
 
-// Absent is one answer, could not ask another.
+// An absent artifact and a failed query are different answers.
 func TestCouldNotAsk(t *testing.T) {
 	t.Parallel()
 	const text = `image: ghcr.io/o/up:1.2.3
@@ -109,7 +110,7 @@ func TestCouldNotAsk(t *testing.T) {
 			break_(s)
 			r := s.check(t, declared, "x.sh", text)
 			if len(r.Findings) != 0 || len(r.Unchecked) != 3 {
-				t.Fatalf("want three things unchecked and no finding, got\n%s", said(r))
+				t.Fatalf("want three things unchecked and no finding, got\n%s", short(r))
 			}
 			for _, o := range r.Unchecked {
 				if !strings.Contains(o.Because, "could not ask") && !strings.Contains(o.Because, "ls-remote") {
@@ -123,19 +124,20 @@ func TestCouldNotAsk(t *testing.T) {
 	}
 }
 
-// answer has every host answer with a status.
+// answer makes every host answer with a status.
 func (s *stage) answer(status int) {
 	s.Intercept(func(networktest.Request) networktest.Fault { return networktest.Fault{Status: status} })
 }
 
-// A registry that answers 401 or 403 may mean either of two things.
+// Registries answer 401 or 403 for private artifacts and for absent ones.
 func TestPrivateOrAbsent(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.registry.Backoff = remote.Backoff{Steps: 1}
 	s.answer(403)
 	r := s.check(t, declared, "x.sh", "image: ghcr.io/o/up:1.2.3\n")
-	if len(r.Unchecked) != 1 || !strings.Contains(r.Unchecked[0].Because, "it does not exist, or is private") || !strings.Contains(r.Unchecked[0].Because, "docker login") {
-		t.Errorf("got %s", said(r))
+	if len(r.Unchecked) != 1 || !strings.Contains(r.Unchecked[0].Because, "it does not exist, or is private") ||
+		!strings.Contains(r.Unchecked[0].Because, "docker login") {
+		t.Errorf("got %s", short(r))
 	}
 }

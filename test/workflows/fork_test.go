@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A fork's pull request is verified with a token that reads and without a secret; so is one that is
-// wrong, and nothing is written for either.
+// A fork's pull request is verified with a read-only token and without secrets, whether it is right or
+// wrong. Neither writes anything.
 func TestAForksPullRequest(t *testing.T) {
 	o := newOrganisation(t)
 	for _, c := range []struct {
@@ -25,7 +25,7 @@ func TestAForksPullRequest(t *testing.T) {
 			before, requests := o.state(), len(o.Requests())
 			for _, occasion := range o.proposed(core, 77, sha, true) {
 				if done := o.run(occasion); done.ok != c.ok || !strings.Contains(done.log, c.says) {
-					t.Errorf("ended well: %t, want %t, with %q:\n%s", done.ok, c.ok, c.says, done.log)
+					t.Errorf("success: %t, want %t, with %q:\n%s", done.ok, c.ok, c.says, done.log)
 				}
 			}
 			o.same(before)
@@ -38,8 +38,8 @@ func TestAForksPullRequest(t *testing.T) {
 	}
 }
 
-// forked is a commit on main with one file more, which no branch of the repository holds, as that
-// of a fork's pull request.
+// forked creates a commit on main with one more file. No branch contains it, as for a fork's pull
+// request.
 func (o *organisation) forked(name, text string) string {
 	o.T.Helper()
 	dir := o.clone(core, "main")
@@ -50,8 +50,8 @@ func (o *organisation) forked(name, text string) string {
 	return o.git(dir, "rev-parse", "HEAD")
 }
 
-// Half of an App is an error before anything is written; without one, GITHUB_TOKEN does, and a warning
-// says what follows from that.
+// If only half of the App's configuration is there, the run fails before it writes. Without the App,
+// GITHUB_TOKEN is used, and a warning explains the consequences.
 func TestWithoutTheApp(t *testing.T) {
 	o := newOrganisation(t)
 	o.released(osa, "0.2.0-rc11")
@@ -59,21 +59,21 @@ func TestWithoutTheApp(t *testing.T) {
 	setIn(&c, "inputs", "version", "0.2.0-rc11")
 	before := o.state()
 	c.lacks = "key"
-	// act may lose what a step says that ends within some milliseconds, as this one does.
+	// act may lose the output of a step that ends within some milliseconds, as this one does.
 	if done := o.run(c); done.ok || !strings.Contains(done.log, "Failure - Main Check the App's configuration") {
-		t.Errorf("without the key, it ended well: %t\n%s", done.ok, done.log)
+		t.Errorf("without the key, success: %t\n%s", done.ok, done.log)
 	}
 	o.same(before)
 	c.lacks = "all"
 	if done := o.run(c); !done.ok || !strings.Contains(done.log, "no App is configured") || !strings.Contains(done.log, "pull request 1 opened") {
-		t.Errorf("without the App, it ended well: %t\n%s", done.ok, done.log)
+		t.Errorf("without the App, success: %t\n%s", done.ok, done.log)
 	}
 	if p := o.onePull("ocm-status-addon", "0.2.0-rc11"); p.Author != "github-actions[bot]" {
 		t.Errorf("the pull request is %s's", p.Author)
 	}
 }
 
-// A release whose downstreams could not be told says so before anything is published.
+// A release whose downstreams cannot be notified fails before anything is published.
 func TestReleaseWithoutTheApp(t *testing.T) {
 	o := newOrganisation(t)
 	c := occasion{repository: osa, workflow: ".github/workflows/release.yml", event: "push", ref: "refs/tags/v0.2.0-rc11", lacks: "all"}
@@ -82,8 +82,10 @@ func TestReleaseWithoutTheApp(t *testing.T) {
 	o.git(dir, "tag", "v0.2.0-rc11")
 	o.git(dir, "push", "--quiet", "origin", "v0.2.0-rc11")
 	before := o.state()
-	if done := o.run(c); done.ok || !strings.Contains(done.log, "no permission to write to kubestellar/kubestellar: the token (GITHUB_TOKEN) is from an App or a workflow and only has access to "+osa+":") {
-		t.Errorf("it ended well: %t\n%s", done.ok, done.log)
+	if done := o.run(c); done.ok ||
+		!strings.Contains(done.log, "no permission to write to kubestellar/kubestellar: "+
+			"the token (GITHUB_TOKEN) is from an App or a workflow and only has access to "+osa+":") {
+		t.Errorf("success: %t\n%s", done.ok, done.log)
 	}
 	o.absent("ghcr.io/kubestellar/ocm-status-addon", "0.2.0-rc11")
 	o.same(before)

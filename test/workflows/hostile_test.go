@@ -11,12 +11,12 @@ import (
 	"testing"
 )
 
-// right is an event that bump.yml takes.
+// right returns a valid event for bump.yml.
 func right() map[string]any {
 	return map[string]any{"component": "ocm-status-addon", "version": "0.2.0-rc10", "id": "ocm-status-addon 0.2.0-rc10"}
 }
 
-// fields are the places of an event in which somebody chooses a text, by the event and their name.
+// fields are the parts of an event whose text its sender chooses, by event and name.
 var fields = map[string]func(c *occasion, value any){}
 
 func init() {
@@ -39,7 +39,7 @@ func setIn(c *occasion, object, name string, value any) {
 	c.payload[object].(map[string]any)[name] = value
 }
 
-// classes of hostile values, made of a right one. touch makes a file that must not be there.
+// classes make hostile values from a right one. touch is a command that creates a file.
 var classes = map[string]func(right, touch string) any{
 	"command substitution":    func(right, touch string) any { return right + "$(" + touch + ")" },
 	"backquotes":              func(right, touch string) any { return "`" + touch + "`" + right },
@@ -62,8 +62,8 @@ var classes = map[string]func(right, touch string) any{
 	"no text":         func(right, _ string) any { return map[string]any{"toString": right} },
 }
 
-// Every field × every class is refused, with words, by bump.yml; nothing is written, run or given away. In
-// the same harness, what is right does its work.
+// bump.yml refuses every field × every class with a message, and writes, runs and reveals nothing. A
+// valid event works in the same harness.
 func TestHostileEvents(t *testing.T) {
 	o := newOrganisation(t)
 	pwned := filepath.Join(o.Dir, "pwned")
@@ -85,7 +85,7 @@ func TestHostileEvents(t *testing.T) {
 		}
 	}
 	if found, err := filepath.Glob(pwned + "*"); err != nil || len(found) > 0 {
-		t.Errorf("a command has run: %q, %v", found, err)
+		t.Errorf("a command ran: %q, %v", found, err)
 	}
 	t.Run("control", func(t *testing.T) {
 		o.T = t
@@ -94,13 +94,13 @@ func TestHostileEvents(t *testing.T) {
 		o.released(osa, "0.2.0-rc11")
 		setIn(&c, "client_payload", "version", "0.2.0-rc11")
 		if done := o.run(c); !done.ok || !strings.Contains(done.log, "pull request 1 opened") {
-			t.Errorf("what is right ended well: %t\n%s", done.ok, done.log)
+			t.Errorf("with a valid event, success: %t\n%s", done.ok, done.log)
 		}
 		o.onePull("ocm-status-addon", "0.2.0-rc11")
 	})
 }
 
-// valueOf is a right value of a field.
+// valueOf returns a valid value of a field.
 func valueOf(name string) string {
 	switch name {
 	case "repository":
@@ -119,7 +119,10 @@ func valueOf(name string) string {
 }
 
 func (o *organisation) event(name string) occasion {
-	c := occasion{repository: core, workflow: ".github/workflows/bump.yml", event: name, ref: "refs/heads/main", sha: o.git(o.Forge.RepositoryDir(core), "rev-parse", "main")}
+	c := occasion{
+		repository: core, workflow: ".github/workflows/bump.yml", event: name, ref: "refs/heads/main",
+		sha: o.git(o.Forge.RepositoryDir(core), "rev-parse", "main"),
+	}
 	if name == "workflow_dispatch" {
 		c.payload = map[string]any{"inputs": right()}
 	} else {
@@ -128,8 +131,12 @@ func (o *organisation) event(name string) occasion {
 	return c
 }
 
-// words are those by which a refusal is clear. What is longer than Linux lets a variable be ends at the runner.
-var words = []string{"it is refused as a whole, and nothing is written", "is not declared in delivery.yaml", "is not semver", "bytes, want at most 4096", "argument list too long"}
+// words mark a clear refusal. The runner itself refuses a text that is longer than Linux allows for a
+// variable.
+var words = []string{
+	"it is refused as a whole, and nothing is written", "is not declared in delivery.yaml", "is not semver",
+	"bytes, want at most 4096", "argument list too long",
+}
 
 var secret = regexp.MustCompile(`ghs_[A-Z2-7]{16}|github_pat_|BEGIN RSA`)
 
@@ -143,7 +150,7 @@ func (o *organisation) hostile(t *testing.T, name, event string, set func(*occas
 		set(&c)
 		done := mine.run(c)
 		if done.ok || !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(done.log, w) }) {
-			t.Errorf("ended well: %t, with\n%s", done.ok, end(done.log))
+			t.Errorf("success: %t, with\n%s", done.ok, end(done.log))
 		}
 		if found := secret.FindString(done.log); found != "" || strings.Contains(done.log, strings.Split(o.key, "\n")[3]) {
 			t.Errorf("it shows a secret: %q", found)
@@ -151,8 +158,8 @@ func (o *organisation) hostile(t *testing.T, name, event string, set func(*occas
 	})
 }
 
-// end is the last part of a long text.
+// end returns the last part of a long text.
 func end(text string) string { return text[max(0, len(text)-6000):] }
 
-// isWrite says whether a request with an effect is more than an App's asking for its token.
+// isWrite reports whether a request with an effect is more than an App's request for its token.
 func isWrite(path string) bool { return !strings.HasPrefix(path, "/app/") }

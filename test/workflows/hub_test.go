@@ -16,12 +16,12 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
 )
 
-// hub is what GitHub does between an event and a job. The forge itself starts what a dispatch
-// starts; act does not look at filters of tags, at permissions, or at who may call whom.
+// hub does GitHub's work between an event and a job. The fake GitHub itself starts runs for
+// dispatches. act ignores filters of tags, permissions, and the rules for calling workflows.
 type hub struct {
 	mu   sync.Mutex
 	done []outcome
-	seen map[string]bool // what has started its workflows
+	seen map[string]bool // events that have started their workflows
 }
 
 func (h *hub) note(r outcome) {
@@ -30,14 +30,14 @@ func (h *hub) note(r outcome) {
 	h.done = append(h.done, r)
 }
 
-// since gives the runs after the first n.
+// since returns the runs after the first n.
 func (h *hub) since(n int) []outcome {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.done[n:])
 }
 
-// settle starts what tags and pull requests start, until all has ended.
+// settle starts the workflows of new tags and pull requests, until all have ended.
 func (o *organisation) settle() {
 	o.T.Helper()
 	for {
@@ -67,7 +67,7 @@ func (o *organisation) await() {
 	}
 }
 
-// once says whether something is seen for the first time.
+// once reports whether an event is new.
 func (o *organisation) once(what string) bool {
 	first := !o.hub.seen[what]
 	o.hub.seen[what] = true
@@ -104,20 +104,25 @@ func (o *organisation) newPulls() []occasion {
 	return all
 }
 
-// proposed are the occasions of a pull request, from a branch of the repository or from a fork.
+// proposed returns the runs that a pull request starts, from a branch of the repository or from a
+// fork.
 func (o *organisation) proposed(repository string, number int, sha string, fork bool) []occasion {
 	var all []occasion
 	head := map[string]any{"sha": sha, "repo": map[string]any{"full_name": repository, "fork": fork}}
 	for _, w := range o.workflows(repository, sha) {
 		if w.onPull {
-			all = append(all, occasion{repository: repository, workflow: w.path, event: "pull_request", ref: fmt.Sprintf("refs/pull/%d/merge", number), sha: sha, fork: fork,
-				payload: map[string]any{"number": number, "pull_request": map[string]any{"number": number, "head": head, "base": map[string]any{"ref": "main"}}}})
+			pull := map[string]any{"number": number, "head": head, "base": map[string]any{"ref": "main"}}
+			all = append(all, occasion{
+				repository: repository, workflow: w.path, event: "pull_request",
+				ref: fmt.Sprintf("refs/pull/%d/merge", number), sha: sha, fork: fork,
+				payload: map[string]any{"number": number, "pull_request": pull},
+			})
 		}
 	}
 	return all
 }
 
-// workflow is what the hub understands of a workflow's file.
+// workflow is the part of a workflow's file that the hub reads.
 type workflow struct {
 	path    string
 	Trigger yaml.Node `yaml:"on"`
@@ -172,7 +177,7 @@ func parseWorkflow(text string) (workflow, error) {
 	return w, push.Decode(&w.onPush)
 }
 
-// takesTag is GitHub's filter, of which ours use * alone.
+// takesTag applies GitHub's filter. Our workflows only use *.
 func (w workflow) takesTag(tag string) bool {
 	return slices.ContainsFunc(w.onPush.Tags, func(pattern string) bool {
 		fits, err := path.Match(pattern, tag)
@@ -180,8 +185,8 @@ func (w workflow) takesTag(tag string) bool {
 	})
 }
 
-// jobToken is the GITHUB_TOKEN of a run: what its jobs ask for, of which act knows nothing. One
-// token has to do for all jobs of a run. A fork's reads, whatever is asked for.
+// jobToken returns the GITHUB_TOKEN of a run with the permissions of its jobs, because act ignores
+// them. All jobs of a run share one token. A fork's token can only read.
 func (o *organisation) jobToken(c occasion, work string) string {
 	o.T.Helper()
 	given := forge.Permissions{}
@@ -200,8 +205,8 @@ func (o *organisation) jobToken(c occasion, work string) string {
 	return token
 }
 
-// granted is what a job may; where it calls a workflow, what the jobs there ask for. GitHub starts
-// no workflow that asks for more than its caller has.
+// granted returns the permissions of a job, including those of a workflow that it calls. GitHub starts
+// no workflow that requests more than its caller has.
 func (o *organisation) granted(c occasion, name string, j job) permissions {
 	o.T.Helper()
 	if j.Uses == "" {
@@ -220,7 +225,7 @@ func (o *organisation) granted(c occasion, name string, j job) permissions {
 	}
 	for permission, level := range asked {
 		if has := j.Permissions[permission]; has != level && has != "write" {
-			o.T.Fatalf("job %s of %s has %s: %q, and what it calls asks for %s", name, c.workflow, permission, has, level)
+			o.T.Fatalf("job %s of %s has %s: %q, and the workflow that it calls requests %s", name, c.workflow, permission, has, level)
 		}
 	}
 	return asked

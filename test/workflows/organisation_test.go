@@ -36,22 +36,22 @@ import (
 const (
 	root = "../.."
 	here = "kubestellar/actions"
-	// pinned is the version of ours that the organisation's workflows call.
+	// pinned is the version of this repository that the organisation's workflows call.
 	pinned = "v0.30.0"
 	app    = "Iv1.mover"
 )
 
-// organisation is a GitHub organisation in a world of its own.
+// organisation is a GitHub organisation in a fake network.
 type organisation struct {
 	*testkit.Network
-	env []string // of a person with all rights
-	key string   // the App's
+	env []string // for a person with all rights
+	key string   // of the App
 	hub *hub
-	// others are act's arguments for others' actions.
+	// others are act's arguments for actions of other people.
 	others []string
 }
 
-// newOrganisation has all five repositories, each with one release, and the App.
+// newOrganisation creates all five repositories, each with one release, and the App.
 func newOrganisation(t *testing.T) *organisation {
 	t.Helper()
 	n := testkit.Start(t, network.Options{}, here)
@@ -63,7 +63,10 @@ func newOrganisation(t *testing.T) *organisation {
 		o.write(clone, name)
 		o.seed(clone, "kubestellar/"+name)
 	}
-	for repository, version := range map[string]string{"actions": "0.30.0", "kubeflex": "0.8.1", "ocm-status-addon": "0.2.0-rc10", "ocm-transport-plugin": "0.1.10", "kubestellar": "0.30.0"} {
+	for repository, version := range map[string]string{
+		"actions": "0.30.0", "kubeflex": "0.8.1", "ocm-status-addon": "0.2.0-rc10", "ocm-transport-plugin": "0.1.10",
+		"kubestellar": "0.30.0",
+	} {
 		o.released("kubestellar/"+repository, version)
 	}
 	o.installApp()
@@ -78,7 +81,7 @@ func (o *organisation) git(dir string, args ...string) string {
 	return strings.TrimSpace(testkit.Git(o.T, git.Repo{Dir: dir, Env: o.env}, args...))
 }
 
-// write lays out a repository's files from its archive.
+// write extracts a repository's files from its archive.
 func (o *organisation) write(dir, name string) {
 	o.T.Helper()
 	archive, err := txtar.ParseFile(filepath.Join("testdata", "organisation", name+".txtar"))
@@ -114,12 +117,12 @@ func (o *organisation) seed(dir, repository string) {
 	o.git(dir, "push", "--quiet", "https://github.com/"+repository, "main")
 }
 
-// ours are the files of this repository by which others' jobs run.
+// ours are the files of this repository that other repositories' jobs use.
 var ours = []string{"go.mod", "go.sum", "Makefile", "LICENSE", "actions", "cmd", "internal", "tools", "hack/mirror-workflows.sh", ".github/workflows"}
 
-// publishOurs pushes this working tree's programs, actions and workflows, and tags them. act does
-// not know $/, so the reusable workflows are those that hack/mirror-workflows.sh writes; it then
-// calls the actions at the commit before.
+// publishOurs pushes this working tree's programs, actions and workflows, and tags them. act does not
+// support $/. The reusable workflows are therefore those of hack/mirror-workflows.sh, and call the
+// actions at the commit before.
 func (o *organisation) publishOurs() {
 	o.T.Helper()
 	dir := filepath.Join(o.Dir, "seed", "actions")
@@ -142,7 +145,7 @@ func (o *organisation) publishOurs() {
 	o.git(dir, "push", "--quiet", "https://github.com/"+here, "main", pinned)
 }
 
-// copyOurs copies what git tracks, or would, of this repository.
+// copyOurs copies the files of this repository that git tracks or would track.
 func (o *organisation) copyOurs(dir string) {
 	o.T.Helper()
 	list := exec.Command("git", append([]string{"-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--"}, ours...)...)
@@ -150,7 +153,7 @@ func (o *organisation) copyOurs(dir string) {
 	o.Must(err)
 	names := strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 })
 	if len(names) < 100 {
-		o.T.Fatalf("git knows only %d files of ours", len(names))
+		o.T.Fatalf("git lists only %d of our files", len(names))
 	}
 	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") || strings.Contains(name, "/testdata/") {
@@ -178,7 +181,7 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, data, info.Mode())
 }
 
-// installApp installs the App that moves pins and tells downstreams.
+// installApp installs the App that bumps pins and notifies downstreams.
 func (o *organisation) installApp() {
 	o.T.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -189,7 +192,7 @@ func (o *organisation) installApp() {
 		Repositories: map[string]forge.Permissions{here: may, "kubestellar/kubestellar": may}})
 }
 
-// released makes a release that was there before, of a repository as it is.
+// released creates an earlier release from the present state of a repository.
 func (o *organisation) released(repository, version string) {
 	o.T.Helper()
 	dir := o.clone(repository, "main")
@@ -232,8 +235,8 @@ func (o *organisation) publish(at, tag string, image v1.Image) {
 	o.Must(err)
 }
 
-// push pushes a tag on the repository's main, as a maintainer does, and lets all that follows
-// from it end.
+// push pushes a tag on the repository's main, as a maintainer does, and waits for everything that it
+// starts.
 func (o *organisation) push(repository, tag string) {
 	o.T.Helper()
 	_, err := o.Person("maintainer").Push(repository, "main", "Prepare "+tag, map[string]string{"CHANGES": tag + "\n"})
@@ -244,7 +247,7 @@ func (o *organisation) push(repository, tag string) {
 	o.settle()
 }
 
-// clone is a maintainer's new clone at a branch, tag or commit.
+// clone returns a maintainer's new clone at a branch, tag or commit.
 func (o *organisation) clone(repository, at string) string {
 	o.T.Helper()
 	dir, err := os.MkdirTemp(o.Dir, "clone-*")
@@ -253,13 +256,13 @@ func (o *organisation) clone(repository, at string) string {
 	return dir
 }
 
-// file is a file of a repository at a ref.
+// file returns a file of a repository at a ref.
 func (o *organisation) file(repository, at, name string) string {
 	o.T.Helper()
 	return o.git(o.Forge.RepositoryDir(repository), "show", at+":"+name)
 }
 
-// tags of a repository, sorted.
+// tags returns the tags of a repository, sorted.
 func (o *organisation) tags(repository string) []string {
 	o.T.Helper()
 	all := strings.Fields(o.git(o.Forge.RepositoryDir(repository), "tag", "--list"))

@@ -17,28 +17,28 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
 )
 
-// occasion is what starts a workflow.
+// occasion is an event that starts a workflow.
 type occasion struct {
-	repository, workflow string // the workflow's path
+	repository, workflow string // path of the workflow's file
 	event                string
 	ref, sha             string
 	payload              map[string]any
-	fork                 bool   // of a pull request from one
+	fork                 bool   // the pull request is from a fork
 	actor                string // "" is a maintainer
-	lacks                string // of what the App needs: "key", or "all" of it
+	lacks                string // missing part of the App's configuration: "key" or "all"
 }
 
-// outcome is what a run of a workflow has come to.
+// outcome is the result of a run of a workflow.
 type outcome struct {
 	occasion
 	ok  bool
-	log string // with the job's summaries
+	log string // including the job's summaries
 }
 
 var othersAction = regexp.MustCompile(`uses: (actions/([a-z-]+)@[0-9a-f]{40})`)
 
-// standIns are act's arguments for the actions that are not ours, each by the names under which the
-// organisation calls it. act takes a checkout of the job's own repository upon itself.
+// standIns returns act's arguments that replace other people's actions, each under the name by which
+// the organisation calls it. act handles a checkout of the job's own repository itself.
 func (o *organisation) standIns() []string {
 	o.T.Helper()
 	folders, err := filepath.Glob(filepath.Join("testdata", "actions", "*"))
@@ -62,14 +62,13 @@ func (o *organisation) standIns() []string {
 		return nil
 	}))
 	if len(called) != len(folder) {
-		o.T.Fatalf("the organisation calls %d actions that have stand-ins, want all %d", len(called), len(folder))
+		o.T.Fatalf("the organisation calls %d actions with stand-ins, want all %d", len(called), len(folder))
 	}
 	return args
 }
 
-// run has act run a workflow, as GitHub's runner would: in a clone of the repository at the
-// commit, with the job's own token, with secrets unless the event is a fork's, and with nothing
-// else that could open a door.
+// run runs a workflow with act as GitHub's runner would. It uses a clone at the commit and the job's
+// own token. It passes secrets unless the event is a fork's, and no other credentials.
 func (o *organisation) run(c occasion) outcome {
 	o.T.Helper()
 	dir, err := os.MkdirTemp(o.Dir, "run-*")
@@ -77,11 +76,11 @@ func (o *organisation) run(c occasion) outcome {
 	defer os.RemoveAll(dir)
 	work := filepath.Join(dir, "work")
 	o.git(o.Dir, "clone", "--quiet", "https://github.com/"+c.repository, work)
-	o.git(work, "fetch", "--quiet", "origin", c.sha) // which may be on no branch
+	o.git(work, "fetch", "--quiet", "origin", c.sha) // no branch may contain it
 	o.git(work, "checkout", "--quiet", "--detach", c.sha)
 	token := o.jobToken(c, work)
 	defer o.Forge.RevokeToken(token)
-	cmd := exec.Command("act", o.arguments(c, dir, token)...) // found on the tests' own PATH
+	cmd := exec.Command("act", o.arguments(c, dir, token)...) // from the tests' own PATH
 	cmd.Dir, cmd.Env = work, o.runnerEnvironment(dir)
 	out, err := cmd.CombinedOutput()
 	if _, exited := err.(*exec.ExitError); err != nil && !exited {
@@ -111,12 +110,14 @@ func (o *organisation) arguments(c occasion, dir, token string) []string {
 		"--input-file", filepath.Join(dir, "none"), "--actor", cmp.Or(c.actor, "maintainer")}, o.others...)
 }
 
-// describe is the event, as far as our workflows look at it.
+// describe returns the fields of the event that our workflows read.
 func (o *organisation) describe(c occasion) map[string]any {
 	owner, name, _ := strings.Cut(c.repository, "/")
 	event := map[string]any{
-		"repository": map[string]any{"full_name": c.repository, "name": name, "private": false, "default_branch": "main", "owner": map[string]any{"login": owner}},
-		"sender":     map[string]any{"login": cmp.Or(c.actor, "maintainer")},
+		"repository": map[string]any{
+			"full_name": c.repository, "name": name, "private": false, "default_branch": "main", "owner": map[string]any{"login": owner},
+		},
+		"sender": map[string]any{"login": cmp.Or(c.actor, "maintainer")},
 	}
 	if c.event != "repository_dispatch" {
 		event["ref"] = c.ref
@@ -127,14 +128,15 @@ func (o *organisation) describe(c occasion) map[string]any {
 	return event
 }
 
-// runnerEnvironment is that of the organisation without its credentials: a job has what its
-// workflow gives it.
+// runnerEnvironment returns the organisation's environment without credentials, because a job only has
+// those that its workflow passes.
 func (o *organisation) runnerEnvironment(dir string) []string {
 	own := map[string]string{
 		"HOME": filepath.Join(dir, "home"), "XDG_CACHE_HOME": filepath.Join(dir, "cache"), "XDG_CONFIG_HOME": filepath.Join(dir, "home", ".config"),
-		"XDG_DATA_HOME": filepath.Join(dir, "home", ".local"), "DOCKER_CONFIG": filepath.Join(dir, "home", ".docker"), "GIT_CONFIG_GLOBAL": filepath.Join(dir, "none"),
-		"PATH":   commands(),
-		"TMPDIR": filepath.Join(dir, "tmp"),
+		"XDG_DATA_HOME": filepath.Join(dir, "home", ".local"), "DOCKER_CONFIG": filepath.Join(dir, "home", ".docker"),
+		"GIT_CONFIG_GLOBAL": filepath.Join(dir, "none"),
+		"PATH":              commands(),
+		"TMPDIR":            filepath.Join(dir, "tmp"),
 	}
 	o.Must(os.MkdirAll(own["TMPDIR"], 0o755))
 	o.Must(os.MkdirAll(own["HOME"], 0o755))
@@ -154,15 +156,15 @@ func (o *organisation) runnerEnvironment(dir string) []string {
 	return env
 }
 
-// commands is the machine's PATH without the tools of this repository: a job has what its actions
-// set up.
+// commands returns the machine's PATH without the tools of this repository, because a job only has
+// those that its actions set up.
 func commands() string {
 	return strings.Join(slices.DeleteFunc(filepath.SplitList(os.Getenv("PATH")), func(dir string) bool {
 		return strings.HasSuffix(filepath.Clean(dir), filepath.Join(".tools", "bin"))
 	}), string(filepath.ListSeparator))
 }
 
-// shown is what act's JSON lines say, as a log.
+// shown returns the log in act's JSON lines.
 func shown(out []byte) string {
 	var log strings.Builder
 	for line := range strings.Lines(string(out)) {
@@ -183,7 +185,7 @@ func read(path string) string {
 	return string(data)
 }
 
-// perform is a run that the forge has started, for a dispatch.
+// perform runs the workflow of a run that the fake GitHub started for a dispatch.
 func (o *organisation) perform(r forge.Run) (conclusion string) {
 	payload := map[string]any{}
 	if r.Event == "workflow_dispatch" {

@@ -24,8 +24,8 @@ const (
 	title = ":seedling: Bump %s to %s"
 )
 
-// The organisation's life, from an upstream's release to the charts that follow kubestellar's. Each
-// step begins where the one before ended.
+// The organisation's life, from an upstream's release to the charts that depend on kubestellar's. Each
+// step begins with the result of the one before.
 func TestTheOrganisationReleases(t *testing.T) {
 	o := newOrganisation(t)
 	steps := []struct {
@@ -46,7 +46,7 @@ func TestTheOrganisationReleases(t *testing.T) {
 			step.do(o)
 		})
 		if !ok {
-			return // what follows would only fail for that
+			return // later steps would only fail because of it
 		}
 	}
 }
@@ -131,7 +131,8 @@ func kubeflexBuilds(o *organisation) {
 func chartsFollow(o *organisation) {
 	maintainer := o.Person("maintainer")
 	o.Must(maintainer.Merge(core, 1))
-	// Both pull requests move neighbouring lines, so the second one conflicts until it is made anew.
+	// Both pull requests change neighbouring lines. The second one therefore conflicts until it is
+	// made again.
 	o.all(o.during(func() { o.dispatch(core, "ocm-transport-plugin", "0.1.11") }), "workflow_dispatch bump.yml, pull_request verify.yml")
 	o.Must(maintainer.Merge(core, 2))
 	runs := o.during(func() { o.push(core, "v0.31.0") })
@@ -146,7 +147,7 @@ func chartsFollow(o *organisation) {
 	o.signedOff(o.onePull("actions", "0.31.0"))
 }
 
-// during gives the runs that act starts, in their order.
+// during returns the runs that act starts, in order.
 func (o *organisation) during(act func()) []outcome {
 	o.T.Helper()
 	before := len(o.hub.since(0))
@@ -155,7 +156,7 @@ func (o *organisation) during(act func()) []outcome {
 	return o.hub.since(before)
 }
 
-// all holds runs to "EVENT FILE, …", each of which went well.
+// all checks that the runs are "EVENT FILE, …" and succeeded.
 func (o *organisation) all(runs []outcome, want string) {
 	o.T.Helper()
 	var saw []string
@@ -170,7 +171,7 @@ func (o *organisation) all(runs []outcome, want string) {
 	}
 }
 
-// api asks the forge as a maintainer.
+// api sends a request to the API as a maintainer.
 func (o *organisation) api(method, path string, body any) {
 	o.T.Helper()
 	text, err := json.Marshal(body)
@@ -207,11 +208,11 @@ func (o *organisation) tell(repository string, payload any) {
 	o.await()
 }
 
-// published holds a tag to be there for everybody, and absent to be nowhere.
+// published checks that a tag is public. absent checks that it does not exist.
 func (o *organisation) published(at, tag string) {
 	o.T.Helper()
 	if _, err := o.digest(at, tag); err != nil {
-		o.T.Errorf("%s:%s is not there: %v", at, tag, err)
+		o.T.Errorf("%s:%s does not exist: %v", at, tag, err)
 	}
 }
 
@@ -241,7 +242,7 @@ func (o *organisation) onePull(component, version string) forge.PullRequest {
 	return open[0]
 }
 
-// signedOff holds each commit of the App's to the Developer Certificate of Origin.
+// signedOff checks that each commit of the App has a sign-off for the Developer Certificate of Origin.
 func (o *organisation) signedOff(p forge.PullRequest) {
 	o.T.Helper()
 	for commit := range strings.FieldsSeq(o.git(o.Forge.RepositoryDir(core), "log", "--format=%H", "main.."+p.HeadSHA)) {
@@ -253,8 +254,8 @@ func (o *organisation) signedOff(p forge.PullRequest) {
 	}
 }
 
-// moved holds every file of a pull request to have the new version in so many places, and the old
-// one, a regular expression, in none.
+// moved checks that the files of a pull request contain the new version in so many places, and the old
+// one, a regular expression, nowhere.
 func (o *organisation) moved(p forge.PullRequest, old, now string, places int) {
 	o.T.Helper()
 	dir := o.clone(core, p.Head)
@@ -269,7 +270,7 @@ func (o *organisation) moved(p forge.PullRequest, old, now string, places int) {
 	}
 }
 
-// state is all of the organisation that a bump could have changed.
+// state returns everything in the organisation that a bump could change.
 func (o *organisation) state() string {
 	o.T.Helper()
 	var b strings.Builder
