@@ -16,7 +16,7 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// published is what ghcr.io holds for this source and a platform, "" if nothing.
+// published returns the digest at ghcr.io for this source and a platform, or "".
 func (s *setup) published(platform string) string {
 	s.t.Helper()
 	registry := &oci.Registry{Keychain: testkit.Login(s.Token()), Transport: s.Transport()}
@@ -29,8 +29,8 @@ func (s *setup) published(platform string) string {
 
 var prebuiltPlatforms = []string{"linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64"}
 
-// What the workflow does: it builds for those platforms for which nothing is published
-// and publishes that; once more, there is nothing to be built.
+// The workflow builds and publishes the program for the platforms that have none. A second run builds
+// nothing.
 func TestPublishWhatIsNotPublished(t *testing.T) {
 	t.Parallel()
 	s, dir := newSetup(t), filepath.Join(t.TempDir(), "new", "prebuilt")
@@ -64,8 +64,7 @@ func TestPublishWhatIsNotPublished(t *testing.T) {
 	}
 }
 
-// The same program is the same artifact, so it may be published twice; another one is
-// refused, and what is there stays.
+// The same program may be published twice. Another program is refused, and the published one stays.
 func TestPublishOverwritesNothing(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
@@ -83,7 +82,7 @@ func TestPublishOverwritesNothing(t *testing.T) {
 	}
 }
 
-// What cannot be asked is not taken for absent.
+// A failed query is not taken for an absent program.
 func TestPublishWhereTheRegistryFails(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)

@@ -37,7 +37,7 @@ const (
 	prebuiltSigner     = "kubestellar/actions/.github/workflows/prebuilt.yml@refs/heads/main"
 )
 
-// Programs that several tests publish: that of this tree, and that of another one.
+// Programs that several tests publish: the program of this tree and one of another tree.
 var (
 	ghhelperOnce, otherOnce   sync.Once
 	ghhelperBytes, otherBytes []byte
@@ -57,14 +57,14 @@ func otherGhhelper(t *testing.T) []byte {
 	return otherBytes
 }
 
-// setup is a runner in a world of its own, in which the action sets ghhelper up.
+// setup is a runner in a fake network in which the action installs ghhelper.
 type setup struct {
 	runner
 	*networktest.Network
 	source, platform string
-	token            string // the job's, of a repository that is not ours
-	trusted          string // the file of who may attest
-	cache            string // the runner's tool cache
+	token            string // of the job, in another repository
+	trusted          string // file with the trusted authority
+	cache            string // of the runner
 	path             string
 }
 
@@ -73,26 +73,32 @@ func newSetup(t *testing.T) *setup {
 	w := testkit.Start(t, network.Options{}, prebuiltRepository, "someone/app").Network
 	token, err := w.Forge.AddToken(forge.Token{Kind: forge.WorkflowToken, Repositories: map[string]forge.Permissions{"someone/app": {"contents": "read"}}})
 	testkit.Must(t, err)
-	s := &setup{newRunner(t), w, sourceHash(t, root), runtime.GOOS + "-" + runtime.GOARCH, token, filepath.Join(t.TempDir(), "trusted_root.jsonl"), t.TempDir(), os.Getenv("PATH")}
-	s.attest() // there is an authority, which has attested nothing
+	s := &setup{
+		runner: newRunner(t), Network: w, source: sourceHash(t, root), platform: runtime.GOOS + "-" + runtime.GOARCH,
+		token: token, trusted: filepath.Join(t.TempDir(), "trusted_root.jsonl"), cache: t.TempDir(), path: os.Getenv("PATH"),
+	}
+	s.attest() // creates an authority without attestations
 	return s
 }
 
-// withoutGo has the runner lack go, and all else that is not named here.
+// withoutGo removes go from PATH, and every program that is not listed here.
 func (s *setup) withoutGo(without ...string) {
-	names := []string{"bash", "cat", "chmod", "curl", "cut", "dirname", "env", "find", "grep", "gzip", "head", "ln", "mkdir", "mktemp", "mv", "rm", "sed", "sha256sum", "sleep", "sort", "tr", "uname", "wc"}
+	names := []string{
+		"bash", "cat", "chmod", "curl", "cut", "dirname", "env", "find", "grep", "gzip", "head", "ln", "mkdir", "mktemp",
+		"mv", "rm", "sed", "sha256sum", "sleep", "sort", "tr", "uname", "wc",
+	}
 	s.path = commandsOnly(s.t, slices.DeleteFunc(names, func(name string) bool { return slices.Contains(without, name) })...)
 }
 
-// putGh puts the real gh on PATH, made to trust the tests' authority: its own one
-// attests for runs of GitHub alone.
+// putGh puts the real gh on PATH with the tests' authority as its trusted root. Its own authority only
+// attests for runs of GitHub.
 func (s *setup) putGh() {
 	s.t.Helper()
 	gh := testkit.Tool(s.t, "gh")
 	s.file(filepath.Join(s.commands, "gh"), fmt.Sprintf("#!/usr/bin/env bash\nexec %q \"$@\" --custom-trusted-root %q\n", gh, s.trusted), 0o755)
 }
 
-// attestation is what an authority is asked to say of a program.
+// attestation is a request to the authority to attest a program.
 type attestation struct {
 	File       string `json:"file"`
 	Name       string `json:"name"`
@@ -104,14 +110,14 @@ type attestation struct {
 	Signer     string `json:"signer"`
 }
 
-// attested is what a run of prebuilt.yml on main says of a program.
+// attested returns the attestation of a program by a run of prebuilt.yml on main.
 func attested(program []byte) attestation {
 	return attestation{"bundle.json", "ghhelper", fmt.Sprintf("sha256:%x", sha256.Sum256(program)), "https://slsa.dev/provenance/v1",
 		prebuiltRepository, "refs/heads/main", strings.Repeat("0123456789", 4), prebuiltSigner}
 }
 
-// attest has an authority attest, which is trusted from now on, and GitHub keep what
-// it says.
+// attest creates an authority with these attestations, trusts it, and stores the attestations at
+// GitHub.
 func (s *setup) attest(all ...attestation) {
 	s.t.Helper()
 	dir := s.t.TempDir()
@@ -140,7 +146,7 @@ func (s *setup) hackPrebuilt(args ...string) (string, error) {
 	return string(out), err
 }
 
-// publish publishes a program as that of this source and platform.
+// publish publishes a program for this source and platform.
 func (s *setup) publish(program []byte) {
 	s.t.Helper()
 	dir := s.t.TempDir()
@@ -150,12 +156,13 @@ func (s *setup) publish(program []byte) {
 	}
 }
 
-// env is the environment of a step on a runner of GitHub's, in this world.
+// env returns the environment of a step on GitHub's runner, in this network.
 func (s *setup) env() []string {
 	caches, err := testkit.GoCaches()
 	testkit.Must(s.t, err)
 	return slices.Concat(caches, s.Network.Env(), []string{"GOPROXY=off", "GOFLAGS=-modcacherw", "PATH=" + s.commands + string(filepath.ListSeparator) + s.path,
-		"RUNNER_TEMP=" + s.temp, "RUNNER_TOOL_CACHE=" + s.cache, "GITHUB_PATH=" + filepath.Join(s.temp, "path"), "GITHUB_OUTPUT=" + filepath.Join(s.temp, "output"),
+		"RUNNER_TEMP=" + s.temp, "RUNNER_TOOL_CACHE=" + s.cache, "GITHUB_PATH=" + filepath.Join(s.temp, "path"),
+		"GITHUB_OUTPUT=" + filepath.Join(s.temp, "output"),
 		"GITHUB_SERVER_URL=https://github.com", "GITHUB_ACTIONS=true", "TOOLS=false", "GH_TOKEN=" + s.token})
 }
 
@@ -171,8 +178,8 @@ func (s *setup) does(env []string, script string, args ...string) (code int, out
 	return cmd.ProcessState.ExitCode(), string(said)
 }
 
-// setsUp runs setup.sh, which has to leave the program of this source where the next
-// steps find it, and nothing else behind.
+// setsUp runs setup.sh. It checks that the next steps find the program of this source, and that no
+// other file is left behind.
 func (s *setup) setsUp(env ...string) (said string) {
 	s.t.Helper()
 	code, said := s.does(env, "setup.sh")
@@ -205,8 +212,8 @@ const (
 	distrusted   = "::warning title=ghhelper::a prebuilt ghhelper is not used: ghcr.io/" + prebuiltAt + ":"
 )
 
-// What is published and proven is used, where there is no go; and then, from the
-// tool cache, where there is no network either.
+// A published and verified program is used without go. Later it is used from the tool cache without a
+// network.
 func TestSetupUsesWhatIsProven(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
@@ -223,7 +230,7 @@ func TestSetupUsesWhatIsProven(t *testing.T) {
 	}
 }
 
-// What is not proven is not used, and the log says why; it is built instead, from
+// A program that cannot be verified is not used. The log gives the reason, and ghhelper is built from
 // this source.
 func TestSetupBuildsWhatIsNotProven(t *testing.T) {
 	t.Parallel()
@@ -279,7 +286,7 @@ func zipped(t *testing.T, data []byte) []byte {
 	return b.Bytes()
 }
 
-// pushed puts any bytes as the blob of this source and platform.
+// pushed publishes any bytes as the blob of this source and platform.
 func (s *setup) pushed(blob []byte) {
 	s.t.Helper()
 	const kind = "application/gzip"
@@ -290,7 +297,7 @@ func (s *setup) pushed(blob []byte) {
 	testkit.Must(s.t, err)
 }
 
-// answers has the world answer one kind of request.
+// answers makes the network answer one kind of request with a fault.
 func (s *setup) answers(host, path string, fault networktest.Fault) {
 	s.Intercept(func(r networktest.Request) networktest.Fault {
 		if r.Host == host && strings.Contains(r.Path, path) {
@@ -300,15 +307,15 @@ func (s *setup) answers(host, path string, fault networktest.Fault) {
 	})
 }
 
-// small is a program that says what ghhelper of this source does.
+// small returns a short program that prints the version of this source.
 func (s *setup) small() []byte {
 	return fmt.Appendf(nil, "#!/usr/bin/env bash\necho 'ghhelper source %s (small)'\n", s.source)
 }
 
-// right has it published and proven: were nothing else wrong, it would be used.
+// right publishes it with a valid attestation. Without another fault it is used.
 func (s *setup) right() { s.wronged(func(*attestation) {}) }
 
-// wronged publishes it with an attestation that differs in one thing.
+// wronged publishes it with a changed attestation.
 func (s *setup) wronged(change func(*attestation)) {
 	a := attested(s.small())
 	change(&a)
@@ -316,7 +323,7 @@ func (s *setup) wronged(change func(*attestation)) {
 	s.attest(a)
 }
 
-// ghcr.io keeps blobs elsewhere, and sends who asks for one there.
+// ghcr.io redirects requests for blobs to another host.
 func TestPrebuiltIsUsed(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
@@ -339,8 +346,8 @@ func TestPrebuiltIsUsed(t *testing.T) {
 	}
 }
 
-// Each way in which there is nothing to be used ends well for the job, with the
-// reason in its log: in one line, with a warning if what is published is wrong.
+// If no program can be used, the script ends without an error. Its log has one line with the reason,
+// and a warning if the published program is wrong.
 func TestPrebuiltSaysWhyNot(t *testing.T) {
 	t.Parallel()
 	const tag = "manifests/"
@@ -349,18 +356,36 @@ func TestPrebuiltSaysWhyNot(t *testing.T) {
 		env   []string
 		says  string
 	}{
-		"an Enterprise server": {func(*setup) {}, []string{"GITHUB_SERVER_URL=https://git.example.com"}, passedOver + "only github.com stores its provenance, and this run is on https://git.example.com"},
-		"no runner of GitHub":  {func(*setup) {}, []string{"GITHUB_SERVER_URL="}, passedOver + "only github.com stores its provenance, and this run is on another server"},
-		"no gh":                {func(s *setup) { s.commands = s.t.TempDir(); s.withoutGo() }, nil, passedOver + "no command gh found on PATH"},
-		"no curl":              {func(s *setup) { s.withoutGo("curl") }, nil, passedOver + "no command curl found on PATH"},
-		"no token":             {func(*setup) {}, []string{"GH_TOKEN="}, passedOver + "GH_TOKEN is empty"},
-		"no network":           {func(s *setup) { s.Down("ghcr.io") }, nil, passedOver + "curl: ("},
+		"an Enterprise server": {
+			func(*setup) {}, []string{"GITHUB_SERVER_URL=https://git.example.com"},
+			passedOver + "only github.com stores its provenance, and this run is on https://git.example.com",
+		},
+		"no runner of GitHub": {
+			func(*setup) {}, []string{"GITHUB_SERVER_URL="},
+			passedOver + "only github.com stores its provenance, and this run is on another server",
+		},
+		"no gh":      {func(s *setup) { s.commands = s.t.TempDir(); s.withoutGo() }, nil, passedOver + "no command gh found on PATH"},
+		"no curl":    {func(s *setup) { s.withoutGo("curl") }, nil, passedOver + "no command curl found on PATH"},
+		"no token":   {func(*setup) {}, []string{"GH_TOKEN="}, passedOver + "GH_TOKEN is empty"},
+		"no network": {func(s *setup) { s.Down("ghcr.io") }, nil, passedOver + "curl: ("},
 		"not public": {func(s *setup) { s.right(); s.Registry("ghcr.io").SetPrivate(prebuiltAt, true) }, nil,
 			passedOver + "ghcr.io/" + prebuiltAt + ":"},
-		"the registry fails":    {func(s *setup) { s.right(); s.answers("ghcr.io", tag, networktest.Fault{Status: 418}) }, nil, passedOver + "ghcr.io answered HTTP 418"},
-		"the registry babbles":  {func(s *setup) { s.answers("ghcr.io", "token", networktest.Fault{Status: 200, Body: "\n::error::x"}) }, nil, passedOver + "ghcr.io gave no token"},
-		"the blob is cut short": {func(s *setup) { s.right(); s.answers("ghcr.io", "/blobs/", networktest.Fault{Truncated: true}) }, nil, passedOver + "curl: (18)"},
-		"the blob is away":      {func(s *setup) { s.right(); s.answers("ghcr.io", "/blobs/", networktest.Fault{Status: 404}) }, nil, "is not published, or not publicly: HTTP 404"},
+		"the registry fails": {
+			func(s *setup) { s.right(); s.answers("ghcr.io", tag, networktest.Fault{Status: 418}) }, nil,
+			passedOver + "ghcr.io answered HTTP 418",
+		},
+		"the registry babbles": {
+			func(s *setup) { s.answers("ghcr.io", "token", networktest.Fault{Status: 200, Body: "\n::error::x"}) }, nil,
+			passedOver + "ghcr.io gave no token",
+		},
+		"the blob is cut short": {
+			func(s *setup) { s.right(); s.answers("ghcr.io", "/blobs/", networktest.Fault{Truncated: true}) }, nil,
+			passedOver + "curl: (18)",
+		},
+		"the blob is away": {
+			func(s *setup) { s.right(); s.answers("ghcr.io", "/blobs/", networktest.Fault{Status: 404}) }, nil,
+			"is not published, or not publicly: HTTP 404",
+		},
 		"the manifest is none":  {func(s *setup) { s.right(); s.answers("ghcr.io", tag, networktest.Fault{Status: 200, Body: "{}"}) }, nil, distrusted},
 		"the blob is too large": {func(s *setup) { s.pushed(make([]byte, 64<<20+1)) }, nil, passedOver + "curl: (63)"},
 		"the blob is a bomb":    {func(s *setup) { s.pushed(zipped(s.t, make([]byte, 300<<20))) }, nil, "does not unpack to at most 268435456 bytes"},
@@ -407,7 +432,7 @@ func TestPrebuiltSaysWhyNot(t *testing.T) {
 	}
 }
 
-// Only the proof sees the job's token; what builds does not.
+// Only the verification gets the job's token. The build does not.
 func TestSetupShowsNoTokenToABuild(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
@@ -423,7 +448,7 @@ func TestSetupShowsNoTokenToABuild(t *testing.T) {
 	}
 }
 
-// What an interrupted write, or somebody else, has left in the tool cache is replaced.
+// Leftovers of interrupted writes or of other programs in the tool cache are replaced.
 func TestSetupMistrustsTheToolCache(t *testing.T) {
 	t.Parallel()
 	sum := func(data []byte) string { return fmt.Sprintf("%x  -\n", sha256.Sum256(data)) }
@@ -449,7 +474,7 @@ func TestSetupMistrustsTheToolCache(t *testing.T) {
 	}
 }
 
-// Two jobs of a machine may do the same at the same time, whether they build or not.
+// Two jobs may use one machine at the same time, whether they build or not.
 func TestSetupTwiceAtOnce(t *testing.T) {
 	t.Parallel()
 	for says, prepare := range map[string]func(s *setup){
@@ -478,20 +503,20 @@ func TestSetupTwiceAtOnce(t *testing.T) {
 	}
 }
 
-// ends runs setup.sh beside another one, which has to end well, and say so.
+// ends runs setup.sh beside another one. It must succeed and print a text.
 func (s *setup) ends(says string) {
 	code, said := s.does(nil, "setup.sh")
 	out, err := exec.Command(filepath.Join(strings.TrimSpace(s.wrote("path")), "ghhelper"), "--version").Output()
 	if code != 0 || err != nil || !strings.HasPrefix(string(out), "ghhelper source "+s.source+" ") || !strings.Contains(said, says) {
-		s.t.Errorf("saw exit code %d, and it says %q, %v\n%s", code, out, err, said)
+		s.t.Errorf("saw exit code %d, version %q, %v\n%s", code, out, err, said)
 	}
 }
 
-// Without a tool cache, or one that cannot be written to, it is kept for the job.
+// Without a writable tool cache, the program is kept for the job.
 func TestSetupWithoutAToolCache(t *testing.T) {
 	t.Parallel()
 	barred := t.TempDir()
-	testkit.Must(t, os.WriteFile(filepath.Join(barred, "ghhelper"), nil, 0o644)) // where others own the folder in it
+	testkit.Must(t, os.WriteFile(filepath.Join(barred, "ghhelper"), nil, 0o644)) // a file that blocks the folder
 	for name, cache := range map[string]string{"none": "", "gone": "/proc/nowhere/at/all", "not ours": barred} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -503,8 +528,7 @@ func TestSetupWithoutAToolCache(t *testing.T) {
 	}
 }
 
-// What the tools are built to is on PATH, and is there; a language that the machine lacks, and a
-// move to use nothing that is prebuilt, change nothing else.
+// The tools are on PATH and exist, in every locale, and without prebuilt programs.
 func TestSetupWithTools(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
@@ -522,7 +546,7 @@ func TestSetupWithTools(t *testing.T) {
 	}
 }
 
-// Where there is nothing to be used and nothing to build with, the job fails.
+// Without a program to use and without go, the job fails.
 func TestSetupWithoutGo(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
