@@ -140,10 +140,11 @@ func steps(ts *testscript.TestScript, neg bool, args []string) {
 // A mistyped command has a suggestion.
 func TestSuggestsCommands(t *testing.T) {
 	t.Parallel()
+	const page = "  see https://github.com/kubestellar/actions/blob/main/docs/errors.md#wrong-usage-configuration-or-environment\n"
 	for typed, want := range map[string]string{
-		"verfy": "ghhelper: unknown command \"verfy\", did you mean verify?; usage: ghhelper [flags]\n",
-		"check": "ghhelper: unknown command \"check\", did you mean verify?; usage: ghhelper [flags]\n",
-		"xyzzy": "ghhelper: unknown command \"xyzzy\"; usage: ghhelper [flags]\n",
+		"verfy": "ghhelper: unknown command \"verfy\", did you mean verify?; usage: ghhelper [flags]\n" + page,
+		"check": "ghhelper: unknown command \"check\", did you mean verify?; usage: ghhelper [flags]\n" + page,
+		"xyzzy": "ghhelper: unknown command \"xyzzy\"; usage: ghhelper [flags]\n" + page,
 	} {
 		var out, errs bytes.Buffer
 		if code := execute(t.Context(), []string{typed}, process{Stdout: &out, Stderr: &errs}); code != 2 || errs.String() != want {

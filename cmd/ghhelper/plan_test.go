@@ -28,8 +28,8 @@ func TestALargeMatrixIsNotCutWithoutAWord(t *testing.T) {
 		bumps       int
 		said, error string
 	}{
-		0: {outcome.Wrong, 256, "", "a matrix takes 256 bumps, and 44 are left: they come by --matrix-part 2 and on; say --matrix-part 1 for these"},
-		1: {outcome.Fine, 256, "a matrix takes 256 bumps, and 44 are left: they come by --matrix-part 2 and on\n", ""},
+		0: {outcome.Wrong, 256, "", "a matrix takes 256 bumps, and 44 are left: use --matrix-part 2 and on for them; give --matrix-part 1 for these"},
+		1: {outcome.Fine, 256, "a matrix takes 256 bumps, and 44 are left: use --matrix-part 2 and on for them\n", ""},
 		2: {outcome.Fine, 44, "", ""},
 		3: {outcome.Fine, 0, "", ""},
 	} {
