@@ -1,4 +1,4 @@
-# From elsewhere, make -f …/Makefile is as make -C ….
+# Elsewhere, make -f …/Makefile works like make -C ….
 # (make's own functions split a path at its spaces.)
 here := $(shell cd "$$(dirname '$(strip $(MAKEFILE_LIST))')" && pwd -P)
 ifneq ($(shell pwd -P),$(here))
@@ -8,8 +8,7 @@ $(goals): from-here ; @:
 from-here: ; @$(MAKE) --no-print-directory -C '$(here)' $(goals)
 else
 
-# The toolchain is exactly the one that go.mod names: what is built depends on
-# it, byte for byte.
+# The bytes of a build depend on the toolchain, so it is exactly that of go.mod.
 export GOTOOLCHAIN := $(shell awk '$$1 == "toolchain" { print $$2 }' go.mod)
 export GOFLAGS := -buildvcs=false -trimpath
 export CGO_ENABLED := 0
@@ -18,16 +17,16 @@ bin := .tools/bin
 export PATH := $(CURDIR)/$(bin):$(PATH)
 
 commit := $(shell git rev-parse HEAD 2>/dev/null)
-# On amd64, functions begin at 32 bytes if nothing else is said, and at 16 on
-# arm64; with some 60,000 of them that is half a megabyte of gaps.
+# By default, functions are aligned to 32 bytes on amd64 and to 16 on arm64. With about
+# 60,000 functions, 32 wastes half a megabyte.
 ldflags := -s -w -funcalign=16 -X main.commit=$(commit)
 
 .PHONY: help
-help: ## Say what can be made
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: rehearse
-rehearse: build release-tools ## Release HEAD in a world of its own on this machine
+rehearse: build release-tools ## Rehearse the release of HEAD against a fake network on this machine
 	@$(bin)/ghhelper rehearse --report rehearsal $(VERSION)
 
 .PHONY: check
@@ -39,11 +38,11 @@ test: build tools ## Run all tests
 	go test -timeout 60m ./...
 
 .PHONY: test-cluster
-test-cluster: build release-tools cluster-tools ## Install the release in a real control plane and follow every arrow
+test-cluster: build release-tools cluster-tools ## Install the release in a real control plane and check every reference
 	@go test -tags cluster -count=1 -v -timeout 15m ./test/cluster
 
 .PHONY: test-workflows
-test-workflows: build release-tools $(bin)/act ## Run the workflows of an organisation that calls ours, by act, in a world of its own
+test-workflows: build release-tools $(bin)/act ## Run the workflows of an organisation that calls ours, with act, in a fake network
 	go test -tags workflows -count=1 -timeout 30m ./test/workflows
 
 .PHONY: race
@@ -60,9 +59,9 @@ ARCH ?= $(shell go env GOARCH)
 ko-build-local: $(bin)/ko ## Build the commands' images for linux/ARCH, into Docker or an OCI layout
 	@go run ./hack/ko-build-local -arch '$(ARCH)' -commit '$(commit)'
 
-# Each tool is pinned, with all that it is built from, in a module of its own:
-# $(bin)/PROGRAM, folder in tools, what to call it ("" as its source does), flags,
-# and which of the folder's programs (default: all).
+# Each tool has its own module, which pins its dependencies. Arguments: the program, the
+# folder in tools, the output name ("" for the default), flags, and which of the folder's
+# programs to build (default: all).
 tool = $(bin)/$(1): tools/$(2)/go.mod tools/$(2)/go.sum ; \
 	@echo "building $(1), once; this takes up to a few minutes" && \
 	GOFLAGS='-trimpath -mod=readonly' go -C tools/$(2) build $(4) -o '$(CURDIR)/$(bin)/$(3)' $(or $(5),tool) && touch $$@
@@ -71,41 +70,41 @@ tools := cyclonedx-gomod helm helm-docs actionlint staticcheck gosh act
 $(foreach t,$(tools),$(eval $(call tool,$(t),$(t),,-ldflags='-s -w')))
 $(eval $(call tool,goreleaser,goreleaser,,-ldflags='-s -w',github.com/goreleaser/goreleaser/v2))
 $(eval $(call tool,gh,gh,,-ldflags='-s -w'))
-# It is ours, and comes with what it is built from: an authority that attests for tests.
+# attest-test is our own program: an authority that attests for tests.
 $(eval $(call tool,attest-test,attest-test,attest-test,-ldflags='-s -w',.))
 $(bin)/attest-test: $(wildcard tools/attest-test/*.go)
 $(eval $(call tool,etcd,etcd,etcd,-ldflags='-s -w'))
 $(eval $(call tool,kubeflex-manager,kubeflex,kubeflex-manager,-ldflags='-s -w'))
 kubernetes := -ldflags='-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4'
 $(foreach t,kubectl kube-apiserver kube-controller-manager,$(eval $(call tool,$(t),kubernetes,,$(kubernetes),k8s.io/kubernetes/cmd/$(t))))
-# ko comes with goreleaser, which is built from it and builds our images with it.
+# ko is in goreleaser's module, which builds images with it.
 $(eval $(call tool,ko,goreleaser,,-ldflags='-s -w',github.com/google/ko))
 
 .PHONY: tools
 tools: $(bin)/goreleaser $(bin)/ko $(bin)/cyclonedx-gomod $(bin)/helm $(bin)/kubectl $(bin)/gh $(bin)/attest-test ## Build the pinned tools
 
 .PHONY: release-tools
-release-tools: $(bin)/goreleaser $(bin)/cyclonedx-gomod ## Build those of them that a release takes
+release-tools: $(bin)/goreleaser $(bin)/cyclonedx-gomod ## Build the tools for a release
 
 .PHONY: image-tools
-image-tools: $(bin)/ko ## Build the one that builds images of other people's tools
+image-tools: $(bin)/ko ## Build the tool for images of other projects' tools
 
 .PHONY: cluster-tools
 cluster-tools: $(addprefix $(bin)/,helm kubectl gosh etcd kube-apiserver kube-controller-manager kubeflex-manager) ## Build a control plane
 
-# What is derived is in git, and hack/verify-codegen.sh holds it to be fresh.
-# helm-docs ends well whatever goes wrong, but writes nothing then.
+# Derived files are in git, and hack/verify-codegen.sh checks that they are current.
+# helm-docs exits with 0 even if it fails, but then writes nothing.
 readme = @rm -f $(1)/README.md.tmp && \
 	helm-docs --chart-search-root $(1) --output-file README.md.tmp --sort-values-order file --log-level warning && \
 	{ test -s $(1)/README.md.tmp || { echo "helm-docs made nothing of $(1)/README.md.gotmpl" >&2; exit 1; }; } && \
 	mv $(1)/README.md.tmp $(1)/README.md
 
 .PHONY: chart
-chart: $(bin)/helm-docs ## Derive what is derived of controller-manager-chart: its README
+chart: $(bin)/helm-docs ## Derive the README of controller-manager-chart
 	$(call readme,chart)
 
 .PHONY: all-generated
-all-generated: $(bin)/helm-docs ## Derive all else that is: READMEs, schema, renderings, diagram
+all-generated: $(bin)/helm-docs ## Derive the other derived files: READMEs, schemas, commands, renderings, graph
 	$(call readme,core-chart)
 	@go test -count=1 ./internal/delivery -run '^TestSchemaIsDerived$$' -update
 	@go test -count=1 ./cmd/ghhelper -run '^(TestSchemas|TestCommands)AreDerived$$' -update
@@ -113,14 +112,14 @@ all-generated: $(bin)/helm-docs ## Derive all else that is: READMEs, schema, ren
 	@go test -count=1 ./test/charts -run '^TestRenderingsAreTheGoldenOnes$$' -update
 	@go run ./hack/graph
 
-# The scripts of the composite actions are looked at by test/actions.
+# test/actions checks the scripts of the composite actions.
 .PHONY: lint
-lint: build $(bin)/staticcheck $(bin)/actionlint ## Look for faults in the code, the workflows, the scripts and the references
+lint: build $(bin)/staticcheck $(bin)/actionlint ## Check the code, the workflows, the scripts and the references
 	@command -v shellcheck >/dev/null || { echo "lint: no command shellcheck found on PATH: install it, by apt-get install shellcheck or brew install shellcheck" >&2; exit 1; }
 	@folders=$$(go list -f '{{.Dir}}' ./...) && \
 	  unformatted=$$(printf '%s\n' "$$folders" | tr '\n' '\0' | xargs -0 "$$(go env GOROOT)/bin/gofmt" -l) && \
 	  test -z "$$unformatted" || \
-	  { printf 'lint: not formatted, or not looked at; run gofmt -w on\n%s\n' "$$unformatted" >&2; exit 1; }
+	  { printf 'lint: not formatted, or not checked; run gofmt -w on\n%s\n' "$$unformatted" >&2; exit 1; }
 	go vet -tags cluster,workflows ./...
 	staticcheck -tags cluster,workflows ./...
 	actionlint .github/workflows/*.yml
