@@ -19,8 +19,8 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Arrow says that one artifact, when it is used, takes another at a version. Both are named as
-// COMPONENT/ARTIFACT, after delivery.yaml.
+// Arrow means that one artifact uses another at a version. Both are named COMPONENT/ARTIFACT, as in
+// delivery.yaml.
 type Arrow struct{ From, To, Version string }
 
 func (a Arrow) String() string {
@@ -29,9 +29,8 @@ func (a Arrow) String() string {
 
 func compareArrows(a, b Arrow) int { return strings.Compare(a.String(), b.String()) }
 
-// Declared are the arrows that the sources and the published charts hold: from our charts and
-// hooks to the images and charts that they name, and from others' charts, among those, to the
-// images in them.
+// Declared returns the arrows in the sources and the published charts: from our charts and hooks to
+// the images and charts that they name, and from named charts of others to their images.
 func Declared(ctx context.Context, f *delivery.File, tree fs.FS, names []string, own ref.Version, registry *oci.Registry) ([]Arrow, error) {
 	found, err := find.New(f).Files(ctx, tree, names)
 	if err != nil {
@@ -52,7 +51,7 @@ func Declared(ctx context.Context, f *delivery.File, tree fs.FS, names []string,
 	return slices.SortedFunc(maps.Keys(arrows), compareArrows), err
 }
 
-// runs tells whether an artifact is one that a cluster takes: an image, a chart, or a hook.
+// runs reports whether a cluster uses an artifact: an image, a chart, or a hook.
 func runs(f *delivery.File, artifact string) bool {
 	component, name, _ := strings.Cut(artifact, "/")
 	switch f.Components[component].Artifacts[name].Kind {
@@ -62,7 +61,7 @@ func runs(f *delivery.File, artifact string) bool {
 	return false
 }
 
-// inChart adds the arrows from a published chart, as it renders by itself.
+// inChart adds the arrows of a published chart's rendering with its own values.
 func inChart(ctx context.Context, f *delivery.File, registry *oci.Registry, to Arrow, artifact delivery.Artifact, arrows map[Arrow]bool) error {
 	version, err := ref.ParseVersion(to.Version)
 	if err != nil {
@@ -90,8 +89,8 @@ func inChart(ctx context.Context, f *delivery.File, registry *oci.Registry, to A
 	return nil
 }
 
-// artifactAt names the artifact that is published at a location, and the version that a tag of it
-// has; "" where delivery.yaml declares none.
+// artifactAt returns the artifact that is published at a location, and the version of a tag. It
+// returns "" if delivery.yaml does not declare it.
 func artifactAt(f *delivery.File, at, tag string) (artifact, version string) {
 	component, name, ok := f.Locate(at)
 	if !ok {
@@ -100,7 +99,7 @@ func artifactAt(f *delivery.File, at, tag string) (artifact, version string) {
 	return component + "/" + name, strings.TrimPrefix(tag, "v")
 }
 
-// chartCalled names the artifact that is a chart of that name.
+// chartCalled returns the artifact of a chart with this name.
 func chartCalled(f *delivery.File, name string) string {
 	for _, component := range f.Names() {
 		for _, artifact := range f.Components[component].OfKind(delivery.Chart) {

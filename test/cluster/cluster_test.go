@@ -39,7 +39,7 @@ const release = "9.8.7"
 
 var bin, _ = filepath.Abs("../../.tools/bin")
 
-// released rehearses the release of HEAD and calls do in the world that it leaves.
+// released rehearses the release of HEAD and calls do in the network that it keeps.
 func released(t *testing.T, do func(context.Context, *scene)) {
 	dir := filepath.Join(t.TempDir(), "clone")
 	if out, err := exec.Command("git", "clone", "--quiet", "../..", dir).CombinedOutput(); err != nil {
@@ -63,14 +63,14 @@ func released(t *testing.T, do func(context.Context, *scene)) {
 			}
 			do(ctx, &scene{t: t, Kept: k, file: file, version: version, tree: dir})
 		}}
-	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt) // so that nothing is left behind
+	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt) // so that everything is cleaned up
 	defer stop()
 	if _, err := r.Run(ctx); err != nil || !ran {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 }
 
-// scene is a world with a release in it.
+// scene is a fake network with a release in it.
 type scene struct {
 	rehearsal.Kept
 	t       *testing.T
@@ -83,7 +83,7 @@ func (s *scene) anonymous() *oci.Registry {
 	return &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: s.Network.Transport()}
 }
 
-// declared are the arrows that must be followed.
+// declared returns the arrows that must be followed.
 func (s *scene) declared(ctx context.Context) []cluster.Arrow {
 	names, err := git.Repo{Dir: s.tree, Env: os.Environ()}.Files(ctx)
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *scene) declared(ctx context.Context) []cluster.Arrow {
 	return arrows
 }
 
-// follower is a control plane with a kubelet, and who follows the release in it.
+// follower returns a Follower in a control plane with a kubelet.
 func (s *scene) follower(ctx context.Context) *cluster.Follower {
 	t := s.t
 	plane, err := cluster.StartControlPlane(ctx, filepath.Join(t.TempDir(), "plane"), bin)
@@ -133,7 +133,7 @@ func (s *scene) follower(ctx context.Context) *cluster.Follower {
 	return &cluster.Follower{File: s.file, Version: s.version, Shell: shell, Events: events}
 }
 
-// readable is a folder that other users may look into, as test folders are not.
+// readable returns a folder that other users may read, unlike test folders.
 func readable(t *testing.T) string {
 	dir, err := os.MkdirTemp("", "cluster-*")
 	if err == nil {
@@ -160,11 +160,11 @@ func (s *scene) authority() []byte {
 			return pem
 		}
 	}
-	s.t.Fatal("the world names no authority")
+	s.t.Fatal("the network names no authority")
 	return nil
 }
 
-// asked is what the stand-in for clusteradm says it was asked by each hook.
+// asked are the arguments that the stand-in for clusteradm prints for each hook.
 var asked = map[string]string{
 	"its": `["init" "-v=2" "--wait"]` + "\n",
 	"ocm": `["init" "--wait"]` + "\n",
@@ -205,7 +205,7 @@ func TestCluster(t *testing.T) {
 			{"every rendering is accepted", func(t *testing.T) { renderingsAreAccepted(ctx, t, f.Shell) }},
 		} {
 			if !t.Run(test.name, test.do) {
-				return // what follows would fail for this reason, too
+				return // the rest would fail for the same reason
 			}
 		}
 	})
@@ -226,8 +226,8 @@ of the controllers that come from other repositories, which are looked for and n
 `, len(f.Followed()), len(declared))
 }
 
-// everyArrowIsNeeded takes all images and charts out of the registries, and gives each back only
-// when it has been missed: the chain must break at an arrow to each of them.
+// everyArrowIsNeeded removes all images and charts from the registries, and restores each only when
+// it is missed. The chain must break at an arrow to each of them.
 func (s *scene) everyArrowIsNeeded(ctx context.Context, t *testing.T, f *cluster.Follower, declared []cluster.Arrow) {
 	withheld := s.withhold(ctx, t, declared)
 	want := len(withheld)
@@ -253,20 +253,19 @@ func (s *scene) everyArrowIsNeeded(ctx context.Context, t *testing.T, f *cluster
 		t.Error(err)
 	}
 	if len(withheld) > 0 {
-		t.Errorf("nobody has missed %v", slices.Sorted(maps.Keys(withheld)))
+		t.Errorf("no container has missed %v", slices.Sorted(maps.Keys(withheld)))
 	}
 	fmt.Fprintf(t.Output(), "%d artifacts missed, each at its arrow, and the chain followed to its end after that\n", want)
 }
 
-// saysAbsent tells whether an error says that something is not in the registry, in our words or in
-// helm's: nothing else that goes wrong is a missing artifact.
+// saysAbsent reports whether an error is about something missing in the registry, in our words or
+// helm's. No other error means a missing artifact.
 func saysAbsent(err error) bool {
 	return errors.Is(err, outcome.ErrAbsent) || strings.Contains(err.Error(), "FetchReference") && strings.Contains(err.Error(), ": not found")
 }
 
-// withhold deletes the artifacts to which arrows lead, and gives the means to bring each back. A
-// chart that another contains is not looked for when that is installed, so it stays: that it is
-// there is seen when the release is made.
+// withhold deletes the artifacts that arrows lead to, and returns a function for each that restores
+// it. A contained chart stays: it is not queried at installation, and the release checks it.
 func (s *scene) withhold(ctx context.Context, t *testing.T, arrows []cluster.Arrow) map[string]func() error {
 	all := map[string]func() error{}
 	own := s.file.Self + "/core-chart"
@@ -290,13 +289,14 @@ func (s *scene) withhold(ctx context.Context, t *testing.T, arrows []cluster.Arr
 	return all
 }
 
-// take deletes a manifest and gives the means to put it back.
+// take deletes a manifest and returns a function that restores it.
 func (s *scene) take(ctx context.Context, at, tag string) (giveBack func() error, err error) {
 	tagged, err := name.NewTag(at + ":" + tag)
 	if err != nil {
 		return nil, err
 	}
-	options := []remote.Option{remote.WithContext(ctx), remote.WithTransport(s.Network.Transport()), remote.WithAuthFromKeychain(testkit.Login(s.Network.Token()))}
+	options := []remote.Option{remote.WithContext(ctx), remote.WithTransport(s.Network.Transport()),
+		remote.WithAuthFromKeychain(testkit.Login(s.Network.Token()))}
 	manifest, err := remote.Get(tagged, options...)
 	if err != nil {
 		return nil, err
@@ -312,9 +312,9 @@ func (s *scene) take(ctx context.Context, at, tag string) (giveBack func() error
 	return func() error { return remote.Put(tagged, manifest, options...) }, nil
 }
 
-// renderingsAreAccepted holds the golden renderings of our charts to the API server's schemas and to
-// KubeFlex's, whose kinds have been there since core-chart was installed, and their pods to the
-// standard "restricted", of which the server warns.
+// renderingsAreAccepted checks the golden renderings of our charts against the schemas of the API
+// server and of KubeFlex, whose kinds exist since core-chart was installed. It checks their pods
+// against the standard "restricted", for which the server prints warnings.
 func renderingsAreAccepted(ctx context.Context, t *testing.T, shell cluster.Shell) {
 	if _, err := shell.Run(ctx, "", "kubectl", "create", "namespace", "ks-ns"); err != nil {
 		t.Fatal(err)
@@ -324,7 +324,8 @@ func renderingsAreAccepted(ctx context.Context, t *testing.T, shell cluster.Shel
 		t.Fatalf("found %d golden renderings: %v", len(files), err)
 	}
 	accepted := func(text string) error {
-		_, err := shell.Run(ctx, text, "kubectl", "apply", "--namespace", "ks-ns", "--dry-run=server", "--validate=strict", "--warnings-as-errors", "--filename", "-")
+		_, err := shell.Run(ctx, text, "kubectl", "apply", "--namespace", "ks-ns", "--dry-run=server", "--validate=strict", "--warnings-as-errors",
+			"--filename", "-")
 		return err
 	}
 	for _, file := range files {

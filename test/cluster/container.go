@@ -13,11 +13,11 @@ import (
 	"syscall"
 )
 
-// user is as whom containers run: nobody in particular, as an image of ours says.
+// user is the user id of containers, as in our images.
 const user = 65532
 
-// container is a process with a file system of its own, in which it may write only where a volume
-// is mounted. It shares the machine's network.
+// container is a process with its own file system, in which it may write only to mounted volumes.
+// It shares the machine's network.
 type container struct {
 	root string
 	argv []string
@@ -25,8 +25,8 @@ type container struct {
 	log  io.Writer
 }
 
-// newRoot makes the file system of a container: the programs in bin that it may run, a name
-// service that needs no network, and nothing else.
+// newRoot creates the file system of a container, with the programs that it may run, a name service
+// that needs no network, and nothing else.
 func newRoot(root string, programs map[string]string) error {
 	for _, dir := range []string{"bin", "etc", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
@@ -62,7 +62,7 @@ func copyFile(from, to string) error {
 	return err
 }
 
-// mountFiles puts a volume's files where the container wants them, for reading.
+// mountFiles copies a volume's files to the container's path, read-only.
 func mountFiles(root, at string, files map[string][]byte) error {
 	dir := filepath.Join(root, filepath.FromSlash(at))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -76,7 +76,7 @@ func mountFiles(root, at string, files map[string][]byte) error {
 	return nil
 }
 
-// mountScratch makes a folder in which the container may write.
+// mountScratch creates a folder in which the container may write.
 func mountScratch(root, at string) error {
 	dir := filepath.Join(root, filepath.FromSlash(at))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -85,8 +85,8 @@ func mountScratch(root, at string) error {
 	return os.Chmod(dir, 0o777)
 }
 
-// seal forbids even the owner of the files, who is the container's user where we are not root, to
-// write anywhere but in scratch folders.
+// seal forbids writing outside of scratch folders even to the owner of the files, which is the
+// container's user if we are not root.
 func seal(root string) error {
 	return eachFolder(root, func(path string, mode fs.FileMode) error {
 		if mode.Perm() == 0o777 {
@@ -96,7 +96,7 @@ func seal(root string) error {
 	})
 }
 
-// remove takes away what may be sealed.
+// remove deletes a tree that may be sealed.
 func remove(root string) error {
 	err := eachFolder(root, func(path string, _ fs.FileMode) error { return os.Chmod(path, 0o755) })
 	return errors.Join(err, os.RemoveAll(root))
@@ -134,8 +134,8 @@ func (c container) run(ctx context.Context) error {
 	}
 }
 
-// isolated confines a process to root as an ordinary user. Without the right to do so, it takes a
-// user namespace, in which that user is ourselves.
+// isolated confines a process to root as an ordinary user. If that is not permitted, it uses a user
+// namespace in which that user is ours.
 func isolated(root string) *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Chroot: root, Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if os.Geteuid() == 0 {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A container of the stand-in is nobody in particular, sees its own files alone, and writes only
-// where a volume is.
+// A container of the stand-in has an unprivileged user, sees only its own files, and writes only to
+// volumes.
 func TestAContainerIsConfined(t *testing.T) {
 	dir, err := os.MkdirTemp("", "cluster-*")
 	if err != nil {
@@ -39,7 +39,7 @@ func TestAContainerIsConfined(t *testing.T) {
 	} {
 		log := &tail{}
 		one := container{root: root, argv: []string{"sh", "-c", script}, log: log}
-		one.run(t.Context()) // fails where it should not write, and says so
+		one.run(t.Context()) // fails where it must not write, and prints so
 		if got := strings.TrimSpace(log.String()); !strings.HasSuffix(got, want) {
 			t.Errorf("%s: saw %q, want %q", script, got, want)
 		}

@@ -1,6 +1,6 @@
-// Package cluster follows the charts and hooks in a real control plane: etcd, kube-apiserver and
+// Package cluster checks the charts and hooks in a real control plane: etcd, kube-apiserver and
 // kube-controller-manager as processes on loopback, KubeFlex's controller as its chart runs it, and
-// registries that answer by the real names. In place of nodes there is a stand-in for the kubelet.
+// registries that answer by the real names. A stand-in for the kubelet replaces the nodes.
 package cluster
 
 import (
@@ -23,27 +23,28 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// apiServerName is the name by which pods know the API server; its own certificate has it, too.
+// apiServerName is the name of the API server for pods and in its certificate.
 const apiServerName = "kubernetes.default.svc"
 
 // ControlPlane is a running Kubernetes control plane without nodes.
 type ControlPlane struct {
-	Dir        string // all its files; the logs are DIR/NAME.log
+	Dir        string // all its files; logs are in DIR/NAME.log
 	Kubeconfig string // of a cluster administrator
 	Addr       string // of the API server, host:port
 	token      string
-	ca         string // a file: whom to trust as this API server
+	ca         string // a file: the authority of this API server
 	processes  []*exec.Cmd
 }
 
-// StartControlPlane starts one whose files lie in dir; bin has its programs. It returns once the
-// API server is ready. Close ends it.
+// StartControlPlane starts a control plane with its files in dir and its programs in bin. It
+// returns once the API server is ready. Close ends it.
 func StartControlPlane(ctx context.Context, dir, bin string) (*ControlPlane, error) {
 	ports, err := freePorts(4)
 	if err != nil {
 		return nil, err
 	}
-	c := &ControlPlane{Dir: dir, Kubeconfig: filepath.Join(dir, "kubeconfig"), Addr: ports[0], token: rand.Text(), ca: filepath.Join(dir, "certificates", "apiserver.crt")}
+	c := &ControlPlane{Dir: dir, Kubeconfig: filepath.Join(dir, "kubeconfig"), Addr: ports[0], token: rand.Text(),
+		ca: filepath.Join(dir, "certificates", "apiserver.crt")}
 	if err := c.furnish(); err != nil {
 		return nil, err
 	}
@@ -61,7 +62,7 @@ func StartControlPlane(ctx context.Context, dir, bin string) (*ControlPlane, err
 		err = c.start(bin, "kube-controller-manager", "--kubeconfig="+c.Kubeconfig, "--use-service-account-credentials", "--leader-elect=false",
 			"--service-account-private-key-file="+filepath.Join(dir, "service-account.key"), "--root-ca-file="+c.ca,
 			"--bind-address=127.0.0.1", "--secure-port="+port, "--cert-dir="+filepath.Join(dir, "controller-manager"),
-			// There are no nodes to look after.
+			// There are no nodes.
 			"--controllers=*,-node-ipam-controller,-node-lifecycle-controller,-node-route-controller,-cloud-node-lifecycle-controller")
 	}
 	if err != nil {
@@ -71,7 +72,7 @@ func StartControlPlane(ctx context.Context, dir, bin string) (*ControlPlane, err
 	return c, nil
 }
 
-// freePorts are addresses of 127.0.0.1 at which nobody listens at the moment.
+// freePorts returns addresses of 127.0.0.1 that are free at the moment.
 func freePorts(n int) ([]string, error) {
 	var addrs []string
 	for range n {
@@ -85,8 +86,8 @@ func freePorts(n int) ([]string, error) {
 	return addrs, nil
 }
 
-// The API server holds every pod to the standard "restricted", but for the two namespaces in which
-// KubeFlex's own chart runs pods that do not say enough of themselves.
+// The API server enforces the standard "restricted" for every pod, except in two namespaces in
+// which KubeFlex's own chart runs pods with incomplete settings.
 // https://kubernetes.io/docs/tasks/configure-pod-container/enforce-standards-admission-controller/
 const admission = `apiVersion: apiserver.config.k8s.io/v1
 kind: AdmissionConfiguration
@@ -158,7 +159,7 @@ func (c *ControlPlane) start(bin, name string, args ...string) error {
 	return nil
 }
 
-// waitReady asks the API server until it says that it is ready.
+// waitReady queries the API server until it is ready.
 func (c *ControlPlane) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -173,7 +174,7 @@ func (c *ControlPlane) waitReady(ctx context.Context) error {
 }
 
 func (c *ControlPlane) ready(ctx context.Context) error {
-	client, err := rest.HTTPClientFor(c.Config()) // fails until the server has made its certificate
+	client, err := rest.HTTPClientFor(c.Config()) // fails until the server has its certificate
 	if err != nil {
 		return err
 	}
@@ -187,12 +188,12 @@ func (c *ControlPlane) ready(ctx context.Context) error {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("it says %s", answer.Status)
+		return fmt.Errorf("it answers %s", answer.Status)
 	}
 	return nil
 }
 
-// Config is that of an administrator, for clients in this process.
+// Config returns an administrator's configuration, for clients in this process.
 func (c *ControlPlane) Config() *rest.Config {
 	return &rest.Config{Host: "https://" + c.Addr, BearerToken: c.token, QPS: -1,
 		TLSClientConfig: rest.TLSClientConfig{CAFile: c.ca}}
@@ -204,10 +205,10 @@ func (c *ControlPlane) logEnd(name string) string {
 	return strings.Join(lines[max(0, len(lines)-8):], "\n")
 }
 
-// Close ends the processes, the last one first.
+// Close ends the processes in reverse order.
 func (c *ControlPlane) Close() {
 	for i := len(c.processes) - 1; i >= 0; i-- {
-		c.processes[i].Process.Kill() // nothing that they hold is needed any more
+		c.processes[i].Process.Kill() // their state is not needed
 		c.processes[i].Wait()
 	}
 	c.processes = nil

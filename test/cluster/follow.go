@@ -15,37 +15,37 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Follower installs a release as a user does and follows each arrow as it is taken.
+// Follower installs a release as a user does and records each arrow that is used.
 type Follower struct {
 	File    *delivery.File
 	Version ref.Version
 	Shell   Shell
 	Events  <-chan Event
-	// Out is told of each arrow as it is followed.
+	// Out gets a line for each followed arrow.
 	Out io.Writer
-	// OnBroken is called with an arrow that cannot be followed, and says whether to go on. Nil never
-	// goes on.
+	// OnBroken is called with an arrow that cannot be followed, and returns nil to continue. A nil
+	// function never continues.
 	OnBroken func(context.Context, Arrow, error) error
 
 	mu       sync.Mutex // guards followed
 	followed map[Arrow]bool
-	charts   map[Object]string // which chart an object is from
+	charts   map[Object]string // the chart of each object
 }
 
-// Followed are the arrows so far.
+// Followed returns the arrows so far.
 func (f *Follower) Followed() []Arrow {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.SortedFunc(maps.Keys(f.followed), compareArrows)
 }
 
-// values ask for one ITS and one WDS on the hosting cluster itself: the other types need, behind
-// their API servers, a database (k8s) or a cluster in pods (vcluster), which no kubelet is here to run.
+// values request one ITS and one WDS on the hosting cluster itself. The other types need a database
+// (k8s) or a cluster in pods (vcluster) behind their API servers, which no kubelet runs here.
 const values = `ITSes: [{name: its1, type: host}]
 WDSes: [{name: wds1, type: host, APIGroups: "apps,batch"}]
 `
 
-// planes are what `kflex create` makes, with the standalone hooks.
+// planes are the resources that `kflex create` makes, with the standalone hooks.
 const planes = `apiVersion: tenancy.kflex.kubestellar.org/v1alpha1
 kind: ControlPlane
 metadata: {name: its2}
@@ -65,7 +65,7 @@ spec:
   postCreateHookVars: {ITSName: its1}
 `
 
-// Follow goes the whole way: install, the control planes and their hooks, the standalone hooks,
+// Follow runs everything: install, the control planes and their hooks, the standalone hooks,
 // uninstall.
 func (f *Follower) Follow(ctx context.Context) error {
 	f.followed, f.charts = map[Arrow]bool{}, map[Object]string{}
@@ -94,7 +94,7 @@ func (f *Follower) Follow(ctx context.Context) error {
 	return f.nothingLeft(ctx, before)
 }
 
-// while does a step, and meanwhile looks at all that happens.
+// while runs a step and handles the events meanwhile.
 func (f *Follower) while(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
@@ -127,7 +127,7 @@ func (f *Follower) drain(ctx context.Context) error {
 	}
 }
 
-// see takes note of what happened to a container.
+// see records an event of a container.
 func (f *Follower) see(ctx context.Context, e Event) error {
 	from := f.from(ctx, e.Owner)
 	image := Arrow{From: from}
@@ -155,7 +155,7 @@ func (f *Follower) follow(a Arrow, how string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if a.From == "" || a.To == "" || f.followed[a] {
-		return // nothing that delivery.yaml declares, or not for the first time
+		return // not declared in delivery.yaml, or not the first time
 	}
 	f.followed[a] = true
 	fmt.Fprintf(f.Out, "  ✓ %s\n      %s\n", a, how)
@@ -168,7 +168,7 @@ func (f *Follower) broken(ctx context.Context, a Arrow, err error) error {
 	return &BrokenError{a, err}
 }
 
-// BrokenError says at which arrow the chain broke.
+// BrokenError names the arrow at which the chain broke.
 type BrokenError struct {
 	Arrow Arrow
 	Err   error
@@ -181,7 +181,7 @@ func (f *Follower) isExcused(image string) bool {
 	return slices.ContainsFunc(f.File.Ignore, func(e delivery.Excuse) bool { return e.Target == image })
 }
 
-// split takes an image's tag off its repository.
+// split separates an image's repository and tag.
 func split(image string) (at, tag string) {
 	i := strings.LastIndex(image, ":")
 	if i < strings.LastIndex(image, "/") || i < 0 {
@@ -190,7 +190,7 @@ func split(image string) (at, tag string) {
 	return image[:i], image[i+1:]
 }
 
-// helmChart is the arrow to the chart that a container installs, if it is one that installs one.
+// helmChart returns the arrow to the chart that a container installs, if it installs one.
 func (f *Follower) helmChart(from string, argv []string) (a Arrow, ok bool) {
 	i := slices.IndexFunc(argv, func(arg string) bool { return strings.HasPrefix(arg, "oci://") })
 	v := slices.Index(argv, "--version")
@@ -202,8 +202,8 @@ func (f *Follower) helmChart(from string, argv []string) (a Arrow, ok bool) {
 	return a, true
 }
 
-// from is the artifact that an object is from: the chart whose template it was, or the hook
-// that is called as the Job that KubeFlex made of it is.
+// from returns the artifact of an object: the chart with its template, or the hook with the name of
+// the Job that KubeFlex made from it.
 func (f *Follower) from(ctx context.Context, o Object) string {
 	var err error
 	for range 2 {
@@ -239,7 +239,7 @@ func (f *Follower) install(ctx context.Context) error {
 	}
 }
 
-// contained follows the arrow from core-chart to the chart in it, of which the release tells.
+// contained follows the arrow from core-chart to the chart in it, as shown by the release.
 func (f *Follower) contained(ctx context.Context, from string) error {
 	text, err := f.Shell.Run(ctx, "", "helm", "get", "metadata", "ks-core", "--output", "json")
 	if err != nil {

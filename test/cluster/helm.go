@@ -13,13 +13,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Shell runs the command line programs that a user has, in the user's environment.
+// Shell runs a user's command line programs, in the user's environment.
 type Shell struct {
 	Bin string
 	Env []string
 }
 
-// Run gives what the command prints; an error holds all that it said.
+// Run returns the output of a command; an error contains all of its output.
 func (s Shell) Run(ctx context.Context, stdin string, program string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(s.Bin, program), args...)
 	cmd.Env, cmd.Stdin = s.Env, strings.NewReader(stdin)
@@ -32,7 +32,7 @@ func (s Shell) Run(ctx context.Context, stdin string, program string, args ...st
 	return string(out), nil
 }
 
-// charts tells, for each object that a helm release of the cluster made, which chart it is from.
+// charts returns the chart of each object that a helm release in the cluster made.
 func (s Shell) charts(ctx context.Context) (map[Object]string, error) {
 	listed, err := s.Run(ctx, "", "helm", "list", "--all-namespaces", "--all", "--output", "json")
 	if err != nil {
@@ -57,7 +57,7 @@ func (s Shell) charts(ctx context.Context) (map[Object]string, error) {
 	return all, nil
 }
 
-// objects reads what helm says of a release; a comment in front of each object names the template.
+// objects parses helm's manifest of a release; a comment before each object names the template.
 func objects(text, namespace string, all map[Object]string) error {
 	stream := yaml.NewDecoder(strings.NewReader(text))
 	for {
@@ -98,7 +98,8 @@ func comments(n *yaml.Node) string {
 	return all
 }
 
-// chartOf is the innermost chart of a template's path, such as core-chart/charts/kubeflex-operator/templates/….
+// chartOf returns the innermost chart in a template's path, such as
+// core-chart/charts/kubeflex-operator/templates/….
 func chartOf(source string) string {
 	before, _, _ := strings.Cut(source, "/templates/")
 	return before[strings.LastIndex(before, "/")+1:]

@@ -27,57 +27,56 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 )
 
-// moment is what lies between two looks at the API server.
+// moment is the interval of queries to the API server.
 const moment = 200 * time.Millisecond
 
-// Kubelet is a stand-in for all kubelets of a cluster. It looks for each container's image in the
-// registry, as the node would, and then runs the container's command as it is written, by the
-// programs that the image holds in the real world. A container whose image has no program here is
-// taken to run. What it does not know of what a container runs with is an error, never passed over:
-// other volumes than projected ones, secrets, config maps and empty folders (each container has its
-// own), variables that come from elsewhere or stand in arguments, another working folder. Probes are
-// not asked, limits and files' modes not kept, and all run as one ordinary user.
+// Kubelet is a stand-in for all kubelets of a cluster. It queries the registry for each container's
+// image, as a node would, and runs the container's command with the programs of the real image. A
+// container whose image has no program here is assumed to run. Unsupported settings are errors:
+// volumes other than projected ones, secrets, config maps and empty folders (each container has its
+// own), variables from other sources or in arguments, and another working folder. Probes are not
+// run, limits and file modes are ignored, and all containers run as one ordinary user.
 type Kubelet struct {
 	Client   dynamic.Interface
 	Registry *oci.Registry
-	// Programs of each image, by the image's repository: name in /bin → file. Entrypoints are
-	// what an image runs if the pod gives no command.
+	// Programs of each image, by the image's repository: name in /bin → file. Entrypoints are the
+	// commands of images, for pods without a command.
 	Programs    map[string]map[string]string
 	Entrypoints map[string]string
-	// Env is what the node adds to every container's environment.
+	// Env is the part of every container's environment that the node adds.
 	Env []string
-	// Authority is whom containers trust, in the place where Linux distributions keep it.
+	// Authority is the certificate file that containers trust, at the path of Linux distributions.
 	Authority []byte
 	Dir       string
-	// Tell is called with all that happens, from several goroutines.
+	// Tell is called with every event, from several goroutines.
 	Tell func(Event)
 
 	pods sync.WaitGroup
 }
 
-// Event is something that happened to a container.
+// Event is an event of a container.
 type Event struct {
-	Owner     Object // what made the pod: a Job, a Deployment, …
+	Owner     Object // the creator of the pod: a Job, a Deployment, …
 	Container string
 	Image     string
 	Argv      []string
 	What      What
 	Err       error
-	Log       string // the end of what the container has said
+	Log       string // the end of the container's output
 }
 
 func (e Event) err() error {
 	return fmt.Errorf("%s, container %s, image %s: %s: %w\n%s", e.Owner, e.Container, e.Image, e.What, e.Err, e.Log)
 }
 
-// What happened to a container.
+// What, as a type, is the kind of an event.
 type What string
 
-// What can happen to a container.
+// The kinds of events.
 const (
-	Missing What = "its image is missing" // told once; it is looked for again
+	Missing What = "its image is missing" // reported once; the query is repeated
 	Started What = "started"
-	Held    What = "taken to run" // its image is there, and no program of it here
+	Held    What = "taken to run" // its image exists, but has no program here
 	Done    What = "done"
 	Failed  What = "failed"
 )
@@ -91,13 +90,13 @@ func (o Object) String() string {
 
 var podsResource = schema.GroupVersionResource{Version: "v1", Resource: "pods"}
 
-// Run looks after pods until ctx is done, and returns once all of their processes have ended.
+// Run handles pods until ctx is done, and returns once all of their processes have ended.
 func (k *Kubelet) Run(ctx context.Context) {
 	running := map[types.UID]context.CancelFunc{}
 	for ctx.Err() == nil {
 		list, err := k.Client.Resource(podsResource).List(ctx, metav1.ListOptions{})
 		if err != nil {
-			time.Sleep(moment) // the API server is busy, or ends with us
+			time.Sleep(moment) // the API server is busy, or is ending too
 			continue
 		}
 		there := map[types.UID]bool{}
@@ -133,7 +132,7 @@ func (k *Kubelet) begin(ctx context.Context, item unstructured.Unstructured) con
 	return stop
 }
 
-// owner follows the controllers of an object up to the one that a person or a chart has made.
+// owner returns the topmost controller of an object, up to the one that a person or a chart made.
 func (k *Kubelet) owner(ctx context.Context, o unstructured.Unstructured) Object {
 	controller := metav1.GetControllerOfNoCopy(&o)
 	if controller == nil {
@@ -142,7 +141,7 @@ func (k *Kubelet) owner(ctx context.Context, o unstructured.Unstructured) Object
 	gv, err := schema.ParseGroupVersion(controller.APIVersion)
 	resource := gv.WithResource(strings.ToLower(controller.Kind) + "s")
 	if err == nil && strings.HasSuffix(gv.Group, "kubestellar.org") {
-		return Object{o.GetKind(), o.GetNamespace(), o.GetName()} // KubeFlex owns what a hook has made
+		return Object{o.GetKind(), o.GetNamespace(), o.GetName()} // KubeFlex owns the objects of a hook
 	}
 	above, err := k.Client.Resource(resource).Namespace(o.GetNamespace()).Get(ctx, controller.Name, metav1.GetOptions{})
 	if err != nil {
@@ -151,7 +150,7 @@ func (k *Kubelet) owner(ctx context.Context, o unstructured.Unstructured) Object
 	return k.owner(ctx, *above)
 }
 
-// pod is one pod that the kubelet looks after.
+// pod is a pod that the kubelet handles.
 type pod struct {
 	*Kubelet
 	corev1.Pod
@@ -186,7 +185,7 @@ func (p *pod) run(ctx context.Context) {
 	p.containers(ctx)
 }
 
-// containers run side by side; the pod has failed if one of them has.
+// containers run side by side; the pod fails if one of them fails.
 func (p *pod) containers(ctx context.Context) {
 	errs := make(chan error)
 	for _, c := range p.Spec.Containers {
@@ -218,7 +217,7 @@ func (p *pod) containers(ctx context.Context) {
 	}
 }
 
-// container sees that the image is there and runs the container to its end.
+// container waits for the image and runs the container to its end.
 func (p *pod) container(ctx context.Context, c corev1.Container, started func()) error {
 	repository, err := p.pull(ctx, c)
 	if err != nil {
@@ -280,7 +279,7 @@ func (p *pod) pull(ctx context.Context, c corev1.Container) (repository string, 
 	return "", ctx.Err()
 }
 
-// furnish makes the container's file system and environment.
+// furnish prepares the container's file system and environment.
 func (p *pod) furnish(ctx context.Context, c corev1.Container, programs map[string]string) (root string, env []string, err error) {
 	if root, err = os.MkdirTemp(p.Dir, p.Name+"-"+c.Name+"-*"); err != nil {
 		return "", nil, err
@@ -314,11 +313,11 @@ func (p *pod) furnish(ctx context.Context, c corev1.Container, programs map[stri
 	return root, env, seal(root)
 }
 
-// variable is what a kubelet would expand in arguments and variables.
+// variable matches the variables that a kubelet expands in arguments and variables.
 // https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
 var variable = regexp.MustCompile(`\$\([A-Za-z_.-][A-Za-z0-9_.-]*\)`)
 
-// known refuses what this stand-in would run otherwise than a kubelet does.
+// known refuses settings that this stand-in would handle differently from a kubelet.
 func known(c corev1.Container) error {
 	texts := slices.Concat(c.Command, c.Args)
 	for _, v := range c.Env {
@@ -395,7 +394,7 @@ func (p *pod) projected(ctx context.Context, source corev1.VolumeProjection) (ma
 	return nil, errors.New("this stand-in for a kubelet does not know its kind")
 }
 
-// data are the files of a secret or config map, which may come a moment after the pod.
+// data returns the files of a secret or config map, which may appear a moment after the pod.
 func (p *pod) data(ctx context.Context, resource, name string, items []corev1.KeyToPath) (map[string][]byte, error) {
 	object, err := p.await(ctx, resource, name)
 	if err != nil {
@@ -430,7 +429,8 @@ func (p *pod) data(ctx context.Context, resource, name string, items []corev1.Ke
 func (p *pod) await(ctx context.Context, resource, name string) (map[string]any, error) {
 	var last error
 	for range 100 {
-		object, err := p.Client.Resource(schema.GroupVersionResource{Version: "v1", Resource: resource}).Namespace(p.Namespace).Get(ctx, name, metav1.GetOptions{})
+		object, err := p.Client.Resource(schema.GroupVersionResource{Version: "v1", Resource: resource}).Namespace(p.Namespace).Get(ctx, name,
+			metav1.GetOptions{})
 		if err == nil {
 			return object.Object, nil
 		}
@@ -442,7 +442,7 @@ func (p *pod) await(ctx context.Context, resource, name string) (map[string]any,
 	return nil, last
 }
 
-// token is one for the pod's service account, bound to the pod.
+// token returns a token of the pod's service account, bound to the pod.
 func (p *pod) token(ctx context.Context) ([]byte, error) {
 	request := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
@@ -458,7 +458,7 @@ func (p *pod) token(ctx context.Context) ([]byte, error) {
 	return []byte(token), err
 }
 
-// report writes the pod's status. A pod that is gone needs none.
+// report writes the pod's status. A deleted pod needs none.
 func (p *pod) report(ctx context.Context, phase corev1.PodPhase) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -16,8 +16,9 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// What KubeFlex's chart installs from elsewhere as its database: the chart's name, and a pod of the
-// name for which KubeFlex waits. No database runs in it, so control planes of type k8s are left out.
+// postgresql replaces the database that KubeFlex's chart installs: a chart of this name, with a pod
+// of the name for which KubeFlex waits. No database runs in it, so control planes of type k8s are
+// left out.
 var postgresql = fstest.MapFS{
 	"Chart.yaml": {Data: []byte("apiVersion: v2\nname: postgresql\nversion: 13.1.5\n")},
 	"templates/statefulset.yaml": {Data: []byte(`apiVersion: apps/v1

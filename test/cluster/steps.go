@@ -19,7 +19,7 @@ func dependenciesIn(text string) ([]dependency, error) {
 	return metadata.Dependencies, nil
 }
 
-// until asks again and again, until the answer is yes or an error, or ctx is done.
+// until repeats a query until the answer is yes or an error, or ctx is done.
 func until(ctx context.Context, ask func() (yes bool, saw string, err error)) error {
 	last := "nothing"
 	for {
@@ -38,7 +38,7 @@ func until(ctx context.Context, ask func() (yes bool, saw string, err error)) er
 	}
 }
 
-// condition is one condition of an object of the cluster.
+// condition is a condition of an object of the cluster.
 type condition struct{ Type, Status, Message string }
 
 type item struct {
@@ -88,7 +88,8 @@ func (f *Follower) jobs(names ...string) func(context.Context) error {
 	}
 }
 
-// deployments waits for all of them but KubeFlex's, one of whose images is gone from the world.
+// deployments waits for all of them except KubeFlex's, since one of its images was
+// deleted from its registry.
 func (f *Follower) deployments(ctx context.Context) error {
 	return until(ctx, func() (bool, string, error) {
 		all, err := f.items(ctx, "deployments")
@@ -102,7 +103,7 @@ func (f *Follower) deployments(ctx context.Context) error {
 	})
 }
 
-// standalone applies the hooks as the release publishes them, and makes control planes with them.
+// standalone applies the hooks as published, and makes control planes with them.
 func (f *Follower) standalone(ctx context.Context) error {
 	own := f.File.Own()
 	for _, name := range []string{"ocm-hook", "kubestellar-hook"} {
@@ -129,7 +130,7 @@ func (f *Follower) uninstall(ctx context.Context) error {
 	return err
 }
 
-// inventory lists all objects of the cluster, but for those that come and go by themselves.
+// inventory returns all objects of the cluster, except those that come and go by themselves.
 func (f *Follower) inventory(ctx context.Context) (map[string]bool, error) {
 	kinds, err := f.Shell.Run(ctx, "", "kubectl", "api-resources", "--verbs=list", "--output=name")
 	if err != nil {
@@ -145,9 +146,9 @@ func (f *Follower) inventory(ctx context.Context) (map[string]bool, error) {
 	return all, err
 }
 
-// stays tells of an object whether uninstalling is not to remove it: the kinds that KubeFlex's
-// chart brings, which helm never removes; a hook that KubeFlex's chart makes of its own; and the
-// namespace of an Open Cluster Management hub that is the hosting cluster itself.
+// stays reports whether uninstalling leaves an object: the kinds of KubeFlex's chart, which helm
+// never removes; a hook that KubeFlex's chart makes; and the namespace of an Open Cluster
+// Management hub that is the hosting cluster itself.
 func stays(object string) bool {
 	switch object {
 	case "CustomResourceDefinition <none> controlplanes.tenancy.kflex.kubestellar.org",
@@ -162,7 +163,7 @@ func stays(object string) bool {
 	return false
 }
 
-// nothingLeft holds the cluster to what it was before.
+// nothingLeft compares the cluster with its state before.
 func (f *Follower) nothingLeft(ctx context.Context, before map[string]bool) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -179,7 +180,7 @@ func (f *Follower) nothingLeft(ctx context.Context, before map[string]bool) erro
 	})
 }
 
-// settled is the inventory of a control plane that has made all that it makes by itself.
+// settled returns the inventory of a control plane once it has created its own objects.
 func (f *Follower) settled(ctx context.Context) (all map[string]bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

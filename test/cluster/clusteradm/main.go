@@ -1,5 +1,5 @@
-// Command clusteradm stands in for Open Cluster Management's clusteradm, whose source the module
-// proxy does not serve: it says what it was asked, and looks whether it was given a cluster.
+// Command clusteradm is a stand-in for Open Cluster Management's clusteradm, whose source is not on
+// the module proxy. It prints its arguments, and checks that it was given a cluster.
 package main
 
 import (
