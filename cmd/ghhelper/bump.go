@@ -139,7 +139,8 @@ func didBump(failed error, f bumpFlags) string {
 	return "moved"
 }
 
-func (p process) planBump(ctx context.Context, f bumpFlags, src workspace.Workspace, move decide.Move) (*bump.Plan, error) {
+func (p process) planBump(ctx context.Context, f bumpFlags, src workspace.Workspace, move decide.Move) (*bump.Plan,
+	error) {
 	b := bump.Bump{
 		File: src.File, Tree: src.Tree, Names: src.Names, Move: move,
 		AcceptStandIns: f.standIns, Env: p.withoutTokens(),
@@ -322,7 +323,8 @@ func outcomeOfBump(plan *bump.Plan, f bumpFlags) string {
 	in := " in " + report.Count(len(plan.Changes), "file")
 	switch {
 	case len(plan.Edits) == 0:
-		return fmt.Sprintf("%s %s: nothing to do; left as they are: %d", plan.Move.Component, plan.Move.Version, len(plan.Left))
+		return fmt.Sprintf("%s %s: nothing to do; left as they are: %d", plan.Move.Component, plan.Move.Version,
+			len(plan.Left))
 	case len(plan.Changes) == 0:
 		return what + " to be moved, and none was"
 	case f.dryRun:

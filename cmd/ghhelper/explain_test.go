@@ -22,8 +22,9 @@ func TestErrorsNameTheirSection(t *testing.T) {
 		"wrong-usage-configuration-or-environment": usage("x"),
 		"could-not-check":                          uncheckedError{1},
 		"exit-codes":                               &decide.Findings{List: []decide.Finding{{Rule: "exists"}, {Rule: "tag-moves"}}},
-		"tag-moves":                                errors.Join(errors.New("x"), &decide.Findings{List: []decide.Finding{{Rule: "tag-moves"}, {Rule: "tag-moves"}}}),
-		"chart-own":                                &report.RefutedError{Associations: []report.Association{{Rule: "chart-own"}}},
+		"tag-moves": errors.Join(errors.New("x"),
+			&decide.Findings{List: []decide.Finding{{Rule: "tag-moves"}, {Rule: "tag-moves"}}}),
+		"chart-own": &report.RefutedError{Associations: []report.Association{{Rule: "chart-own"}}},
 	} {
 		if got := sectionOf(err); got != want {
 			t.Errorf("%v: saw section %s, want %s", err, got, want)

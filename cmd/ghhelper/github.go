@@ -14,8 +14,9 @@ import (
 // outputsOf lists the outputs that a command sets for later steps of a job.
 // test/actions reads this list, and checks the actions against it.
 var outputsOf = map[string][]string{
-	"bump":       {"component", "version", "state", "commit", "pull-request-number", "pull-request-url"},
-	"dispatch":   {"component", "version", "state", "run-url", "conclusion", "pull-request-number", "pull-request-url", "receivers"},
+	"bump": {"component", "version", "state", "commit", "pull-request-number", "pull-request-url"},
+	"dispatch": {"component", "version", "state", "run-url", "conclusion", "pull-request-number", "pull-request-url",
+		"receivers"},
 	"goreleaser": {"version", "commit", "images", "digest", "checksums"},
 	"image":      {"version", "image", "digest"},
 	"prove":      {"component", "version", "commit", "conclusion"},

@@ -16,17 +16,17 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// field is an argument that a workflow may take from an event: a command line with a
-// right value in its place, and whether it may be left empty.
+// field is an argument that a workflow may take from an event: a command line with a valid value,
+// and whether it may be empty.
 type field struct {
 	right string
 	args  func(value string) []string
-	// optional: empty is as not given, which is right.
+	// optional: an empty value means not given, which is valid.
 	optional bool
 }
 
-// fields are all of them, by command and name. A workflow puts what it takes behind
-// "--", or behind a flag's "=".
+// fields are all such arguments, by command and name. A workflow puts them behind "--", or behind a
+// flag's "=".
 var fields = map[string]field{
 	"bump component": {"app", func(v string) []string { return []string{"bump", "--pull-request", "--", v, "1.1.0"} }, false},
 	"bump version":   {"1.1.0", func(v string) []string { return []string{"bump", "--pull-request", "--", "app", v} }, false},
@@ -55,7 +55,7 @@ var fields = map[string]field{
 	"stamp version":         {"0.1.0", func(v string) []string { return []string{"stamp", "--out=" + filepath.Join("..", "stamped"), "--", v} }, false},
 }
 
-// classes of hostile values, made of a right one.
+// classes of hostile values, made from a valid one.
 var classes = map[string]func(right string) string{
 	"empty":                 func(string) string { return "" },
 	"space":                 func(right string) string { return right + " " },
@@ -90,8 +90,8 @@ var classes = map[string]func(right string) string{
 	"rather long":             func(right string) string { return strings.Repeat(right, 3_000/len(right)) },
 }
 
-// Every field with a value of every class: refused as wrong usage, in few words that
-// hold no command, and nothing is written, here or elsewhere.
+// Every field with a value of every class is refused as wrong usage, in few words without the
+// command in it, and nothing is written, here or elsewhere.
 func TestHostileArgumentsAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newSiege(t)
@@ -119,20 +119,19 @@ func TestHostileArgumentsAreRefused(t *testing.T) {
 	s.control(t)
 }
 
-// A megabyte is more than the system hands to a program, but not than a function
-// takes.
+// A megabyte is more than the system passes to a program, but not more than a function takes.
 func TestMegabytesAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	for name, f := range fields {
 		var out, errs bytes.Buffer
 		code := execute(context.Background(), f.args(strings.Repeat("1.0.0", 1<<18)), process{Stdout: &out, Stderr: &errs})
 		if code != 2 || errs.Len() > 200 || out.Len() > 0 {
-			t.Errorf("%s: exit code %d, %d and %d bytes said, want 2, at most 200, and 0", name, code, errs.Len(), out.Len())
+			t.Errorf("%s: exit code %d, %d and %d bytes printed, want 2, at most 200, and 0", name, code, errs.Len(), out.Len())
 		}
 	}
 }
 
-// siege is a clone in a world, and the job of a workflow in it.
+// siege is a clone in a fake network, and a workflow's job in it.
 type siege struct {
 	world *networktest.Network
 	dir   string // that contains the clone
@@ -165,7 +164,7 @@ components:
 downstreams: [example/tiny]
 `
 
-// run runs ghhelper as a step of a job does.
+// run runs ghhelper like a step of a job.
 func (s *siege) run(args []string) (code int, said string) {
 	cmd := exec.Command("ghhelper", args...)
 	cmd.Dir, cmd.Env = s.clone, s.env
@@ -188,7 +187,7 @@ func (s *siege) refused(t *testing.T, args []string) {
 	}
 	for line := range strings.Lines(said) {
 		if isCommand := strings.HasPrefix(strings.TrimSpace(line), "::"); isCommand && !strings.HasPrefix(line, "::error::") {
-			t.Errorf("the runner is told %q", line)
+			t.Errorf("the runner gets %q", line)
 		}
 	}
 	if strings.ContainsAny(said, "\x1b\x07\r\u202e\u200b") {
@@ -196,8 +195,8 @@ func (s *siege) refused(t *testing.T, args []string) {
 	}
 }
 
-// state is all that could have been written: files around the clone, and what the
-// forge has.
+// state returns everything that could have been written: files around the clone, and the forge's
+// contents.
 func (s *siege) state() string {
 	var all []string
 	for _, pattern := range []string{"*", "example/*", "example/tiny/*", "example/tiny/.git/refs/*/*"} {
@@ -206,13 +205,14 @@ func (s *siege) state() string {
 	}
 	for _, name := range []string{"example/tiny", "example/app"} {
 		refs, err := exec.Command("git", "--git-dir", s.world.Forge.RepositoryDir(name), "for-each-ref").CombinedOutput()
-		all = append(all, fmt.Sprintf("%s %v %d pull requests, %d dispatches", refs, err, len(s.world.Forge.PullRequests(name)), len(s.world.Forge.Dispatches(name))))
+		all = append(all, fmt.Sprintf("%s %v %d pull requests, %d dispatches", refs, err, len(s.world.Forge.PullRequests(name)),
+			len(s.world.Forge.Dispatches(name))))
 	}
 	slices.Sort(all)
 	return strings.Join(all, "\n")
 }
 
-// control is the same harness with what is right: it writes.
+// control runs the same harness with valid values: it writes.
 func (s *siege) control(t *testing.T) {
 	t.Helper()
 	code, said := s.run(fields["bump component"].args("app"))

@@ -77,7 +77,8 @@ func newPlan(p process) *cobra.Command {
 	flags.StringArrayVar(&f.repos, "repo", nil, "plan only over this repository, OWNER/NAME; may be repeated")
 	addFormat(cmd, &f.format, "text", "json", "mermaid")
 	flags.BoolVar(&f.matrix, "matrix", false, "print the bumps that can be made now as a workflow's matrix")
-	flags.IntVar(&f.part, "matrix-part", 0, "the part of the matrix, from 1, if there are more bumps than a matrix takes")
+	flags.IntVar(&f.part, "matrix-part", 0,
+		"the part of the matrix, from 1, if there are more bumps than a matrix takes")
 	flags.StringVar(&f.cache, "cache", "", "the folder for fetched files (default: ghhelper in the user's cache)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := f.check(cmd.Flags().Changed); err != nil {
@@ -147,7 +148,8 @@ func (p process) survey(ctx context.Context, f planFlags) (result *plan.Plan, er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	s := plan.Survey{Forge: forge, Git: git.Repo{Dir: scratch, Env: p.gitWithToken()}, Server: p.server(), Keeper: keeper}
+	s := plan.Survey{Forge: forge, Git: git.Repo{Dir: scratch, Env: p.gitWithToken()}, Server: p.server(),
+		Keeper: keeper}
 	if len(f.repos) > 0 {
 		return s.Repositories(ctx, f.repos)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Who asks for the matrix and not for a part of it is told that there is more, and so is the job.
+// A matrix that is cut off without a part being requested is reported, also to the job.
 func TestALargeMatrixIsNotCutWithoutAWord(t *testing.T) {
 	t.Parallel()
 	v, err := ref.ParseVersion("2.0.0")
@@ -44,13 +44,17 @@ func TestALargeMatrixIsNotCutWithoutAWord(t *testing.T) {
 	}
 }
 
-// Git is given the token for the server alone, behind what it has been given already.
+// Git gets the token for the server only, after the existing settings.
 func TestGitWithToken(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ environ, want string }{
 		{"A=b", "A=b GIT_TERMINAL_PROMPT=0"},
-		{"GITHUB_TOKEN=t", "GITHUB_TOKEN=t GIT_TERMINAL_PROMPT=0 GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=http.https://github.com/.extraHeader GIT_CONFIG_VALUE_0=Authorization:_Basic_eC1hY2Nlc3MtdG9rZW46dA=="},
-		{"GITHUB_TOKEN=t GITHUB_SERVER_URL=https://h GIT_CONFIG_COUNT=2", "GITHUB_TOKEN=t GITHUB_SERVER_URL=https://h GIT_CONFIG_COUNT=2 GIT_TERMINAL_PROMPT=0 GIT_CONFIG_COUNT=3 GIT_CONFIG_KEY_2=http.https://h/.extraHeader GIT_CONFIG_VALUE_2=Authorization:_Basic_eC1hY2Nlc3MtdG9rZW46dA=="},
+		{"GITHUB_TOKEN=t",
+			"GITHUB_TOKEN=t GIT_TERMINAL_PROMPT=0 GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=http.https://github.com/.extraHeader " +
+				"GIT_CONFIG_VALUE_0=Authorization:_Basic_eC1hY2Nlc3MtdG9rZW46dA=="},
+		{"GITHUB_TOKEN=t GITHUB_SERVER_URL=https://h GIT_CONFIG_COUNT=2",
+			"GITHUB_TOKEN=t GITHUB_SERVER_URL=https://h GIT_CONFIG_COUNT=2 GIT_TERMINAL_PROMPT=0 GIT_CONFIG_COUNT=3 " +
+				"GIT_CONFIG_KEY_2=http.https://h/.extraHeader GIT_CONFIG_VALUE_2=Authorization:_Basic_eC1hY2Nlc3MtdG9rZW46dA=="},
 	} {
 		var got []string
 		for _, entry := range (process{Environ: strings.Fields(test.environ)}).gitWithToken() {

@@ -120,7 +120,8 @@ func (p process) printReferences(found []ref.Reference, format string) error {
 			note = "\texcused: " + report.Plain(r.Excused) + more[r.Excused]
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s%s\n",
-			report.Plain(r.Site.String()), r.Component, orElse(r.Artifact, "-"), report.Plain(r.Written), r.Syntax, note)
+			report.Plain(r.Site.String()), r.Component, orElse(r.Artifact,
+				"-"), report.Plain(r.Written), r.Syntax, note)
 	}
 	return errors.Join(t.Flush(), out.Flush())
 }

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// One line stands for many places that one excuse covers; few are listed, and all that have none.
+// One line represents many places with the same excuse. Few of those are listed, and all places
+// without one.
 func TestFolded(t *testing.T) {
 	t.Parallel()
 	for all, want := range map[string]string{

@@ -66,7 +66,8 @@ func newRehearse(p process) *cobra.Command {
 	flags.StringVar(&f.addr, "addr", "", "the address to listen on (default: a free port of 127.0.0.1)")
 	flags.BoolVar(&f.keep, "keep", false, "keep the fakes running until interrupted, and print how to use them")
 	flags.BoolVar(&f.verbose, "verbose", false, "show the output of goreleaser")
-	flags.StringVar(&f.upstream, "upstream", "", "rehearse only the arrival of this release of an upstream (COMPONENT@VERSION)")
+	flags.StringVar(&f.upstream, "upstream", "",
+		"rehearse only the arrival of this release of an upstream (COMPONENT@VERSION)")
 	flags.StringArrayVar(&f.without, "without", nil, "leave out this stand-in (location:tag), to see the failure")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return p.rehearse(cmd.Context(), f, args) }
 	return cmd
@@ -149,7 +150,8 @@ func (p process) keep(ctx context.Context, k rehearsal.Kept) {
 	if k.Failed {
 		fmt.Fprintf(p.Stdout, "\nThe release failed, so some of the following is missing.\n")
 	}
-	fmt.Fprintf(p.Stdout, "\nThe fake registries and GitHub stay up on %s until interrupted (Ctrl-C). In another terminal:\n\n", k.Addr)
+	fmt.Fprintf(p.Stdout,
+		"\nThe fake registries and GitHub stay up on %s until interrupted (Ctrl-C). In another terminal:\n\n", k.Addr)
 	for _, entry := range k.Exports {
 		name, value, _ := strings.Cut(entry, "=")
 		fmt.Fprintf(p.Stdout, "export %s=%s\n", name, shellQuote(value))

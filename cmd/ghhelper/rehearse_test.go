@@ -18,7 +18,7 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
-// ghhelper is the program as built once for these tests.
+// ghhelper returns the program, which is built once for these tests.
 func ghhelper(t *testing.T) string {
 	t.Helper()
 	networktest.SkipIfShort(t)
@@ -32,15 +32,14 @@ func ghhelper(t *testing.T) string {
 func rehearse(t *testing.T, program string, args ...string) (output string, code int) {
 	t.Helper()
 	cmd := exec.Command(program, append([]string{"rehearse"}, args...)...)
-	out, _ := cmd.CombinedOutput() // the code says what went wrong
+	out, _ := cmd.CombinedOutput() // the exit code shows the error
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
 var standIn = regexp.MustCompile(`(?m)^  stand-in for \w+ (\S+)$`)
 
-// Whatever others publish and this repository's release refers to, directly or
-// through a chart: withheld, it makes the rehearsal fail before the tag, and
-// is named.
+// Each artifact of others that this release refers to, directly or through a chart, makes the
+// rehearsal fail before the tag if it is withheld, and is named.
 func TestWithholdingAnyStandInFails(t *testing.T) {
 	t.Parallel()
 	program := ghhelper(t)
@@ -70,8 +69,8 @@ func TestWithholdingAnyStandInFails(t *testing.T) {
 	}
 }
 
-// The kept world answers the real helm and git by the real names, and two
-// rehearsals of one commit, of clones in two folders, have the same digests.
+// The kept network answers the real helm and git by the real names. Two rehearsals of one commit,
+// from clones in two folders, have the same digests.
 func TestRehearseKept(t *testing.T) {
 	t.Parallel()
 	first := keptRehearsal(t, lookAround)
@@ -117,7 +116,7 @@ func keptRehearsal(t *testing.T, kept func(*testing.T, rehearsal.Kept)) *report.
 	return rep
 }
 
-// lookAround does what --keep tells a person to do.
+// lookAround runs the commands that --keep prints.
 func lookAround(t *testing.T, k rehearsal.Kept) {
 	dir := t.TempDir()
 	for _, c := range k.Charts {
@@ -135,9 +134,8 @@ func lookAround(t *testing.T, k rehearsal.Kept) {
 	stampThere(t, k, dir)
 }
 
-// stampThere: what `ghhelper stamp` writes from the released clone passes the
-// real helm's lint; what was published is proven to be what the tag makes, and
-// once the tag has moved it is not.
+// stampThere checks that the output of `ghhelper stamp` in the released clone passes the real
+// helm's lint. It proves the published artifacts, and sees the proof fail once the tag has moved.
 func stampThere(t *testing.T, k rehearsal.Kept, dir string) {
 	program, clone := ghhelper(t), filepath.Join(dir, "cloned")
 	inKept(t, k, clone, program, "stamp", "v9.8.7", "--out", "../stamped")
@@ -148,7 +146,7 @@ func stampThere(t *testing.T, k rehearsal.Kept, dir string) {
 	prove := func() (string, int) {
 		cmd := exec.Command(program, "prove", "actions", "9.8.7", "--accept-stand-ins")
 		cmd.Dir, cmd.Env = clone, append(slices.Clone(k.Env), "GITHUB_TOKEN=")
-		out, _ := cmd.CombinedOutput() // the code says what went wrong
+		out, _ := cmd.CombinedOutput() // the exit code shows the error
 		return string(out), cmd.ProcessState.ExitCode()
 	}
 	if out, code := prove(); code != 0 || strings.Count(out, ", byte for byte\n") != 1 || !strings.Contains(out, " 0 refuted") {
@@ -173,8 +171,8 @@ func inKept(t *testing.T, k rehearsal.Kept, dir, command string, args ...string)
 	return string(out)
 }
 
-// An upstream's release arrives: every pin moves in one pull request, which is
-// merged, and verify is clean afterwards.
+// An upstream's release moves every pin in one pull request. It is merged, and verify has no
+// findings afterwards.
 func TestUpstreamArrives(t *testing.T) {
 	t.Parallel()
 	program := ghhelper(t)
@@ -182,7 +180,8 @@ func TestUpstreamArrives(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit code %d\n%s", code, out)
 	}
-	for _, want := range []string{"pull request 1: https://github.com/kubestellar/actions/pull/1", "+OCM_TRANSPORT_PLUGIN_VERSION: \"0.1.12\"", "✓ merge", " 0 findings", "✓ verify"} {
+	for _, want := range []string{"pull request 1: https://github.com/kubestellar/actions/pull/1", "+OCM_TRANSPORT_PLUGIN_VERSION: \"0.1.12\"", "✓ merge",
+		" 0 findings", "✓ verify"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the output lacks %q:\n%s", want, out)
 		}

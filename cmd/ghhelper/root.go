@@ -125,7 +125,8 @@ func newRoot(p process) *cobra.Command {
 func commandsOf(p process) []*cobra.Command {
 	return []*cobra.Command{
 		newReferences(p), newVerify(p), newBump(p),
-		newRehearse(p), newTag(p), newRelease(p), newPublish(p), newStamp(p), newProve(p), newImage(p), newGoreleaser(p),
+		newRehearse(p), newTag(p), newRelease(p), newPublish(p), newStamp(p), newProve(p), newImage(p),
+		newGoreleaser(p),
 		newPlan(p), newDispatch(p),
 	}
 }

@@ -8,25 +8,24 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// breaches are what a script's requests and answers have that GitHub's
-// description does not allow. The program under test is another process, so they
-// are told at the script's end.
+// breaches are the requests and answers of a script that GitHub's description does not allow. The
+// program under test is another process, so they are reported at the script's end.
 type breaches struct {
 	mu  sync.Mutex
 	all []string
 }
 
-// Helper does nothing: no line of the script is at fault by itself.
+// Helper does nothing: the script has no line to blame.
 func (b *breaches) Helper() {}
 
-// Errorf keeps one breach.
+// Errorf records one breach.
 func (b *breaches) Errorf(format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.all = append(b.all, fmt.Sprintf(format, args...))
 }
 
-// tell fails the script if there was any.
+// tell fails the script if there are any.
 func (b *breaches) tell(t testscript.T) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

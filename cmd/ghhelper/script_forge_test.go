@@ -27,8 +27,7 @@ func released(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(forge.Publish(context.Background(), args[0], id, ref.Version{}))
 }
 
-// check NAME CHECK CONCLUSION puts a check run on main; no conclusion is one that
-// runs.
+// check NAME CHECK CONCLUSION puts a check run on main; without a conclusion it is still running.
 func check(ts *testscript.TestScript, _ bool, args []string) {
 	c := forge.Check{Name: args[1], Status: "in_progress"}
 	if len(args) > 2 {
@@ -37,7 +36,7 @@ func check(ts *testscript.TestScript, _ bool, args []string) {
 	worldOf(ts).Forge.SetCheck(args[0], tip(ts, args[0]), c)
 }
 
-// checks NAME N CONCLUSION puts so many check runs on main.
+// checks NAME N CONCLUSION puts N check runs on main.
 func checks(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
@@ -47,7 +46,7 @@ func checks(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// tip is the commit of a repository's main.
+// tip returns the commit of a repository's main.
 func tip(ts *testscript.TestScript, repository string) string {
 	w := worldOf(ts)
 	bare := git.Repo{Dir: w.Forge.RepositoryDir(repository), Env: w.Env()}
@@ -67,15 +66,16 @@ func described(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("%s has no pull request %s", args[0], args[1])
 }
 
-// workflowToken: from now on tags are made by a workflow's own identity, as with
-// its GITHUB_TOKEN. The forge has made the object, and answers with this one.
+// workflowToken: from now on, a workflow's own identity makes tags, as with its GITHUB_TOKEN. The
+// forge answers with that tagger.
 func workflowToken(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
 	bare := git.Repo{Dir: w.Forge.RepositoryDir(args[0]), Env: w.Env()}
 	ctx := context.Background()
 	commit, err := bare.Commit(ctx, "main")
 	ts.Check(err)
-	text := fmt.Sprintf("object %s\ntype commit\ntag %s\ntagger github-actions[bot] <41898282+github-actions[bot]@users.noreply.github.com> 1 +0000\n\nby a workflow\n", commit, args[1])
+	text := fmt.Sprintf("object %s\ntype commit\ntag %s\ntagger github-actions[bot] <41898282+github-actions[bot]@users.noreply.github.com> 1 +0000\n\n"+
+		"by a workflow\n", commit, args[1])
 	object, err := bare.Input([]byte(text)).Run(ctx, "mktag")
 	ts.Check(err)
 	w.Intercept(func(r networktest.Request) networktest.Fault {
@@ -86,8 +86,7 @@ func workflowToken(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-// concludes CONCLUSION: every run that begins comes to this, once it has taken a
-// while.
+// concludes CONCLUSION: every run that starts has this conclusion after a while.
 func concludes(ts *testscript.TestScript, _ bool, args []string) {
 	worldOf(ts).Forge.OnRun(func(forge.Run) string {
 		time.Sleep(100 * time.Millisecond)
@@ -95,15 +94,15 @@ func concludes(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-// heard NAME RUN…: these are the repository's runs, each by its event and title.
-func heard(ts *testscript.TestScript, _ bool, args []string) {
+// received NAME RUN…: the repository has exactly these runs, each by its event and title.
+func received(ts *testscript.TestScript, _ bool, args []string) {
 	runs := worldOf(ts).Forge.Runs(args[0])
 	var titles []string
 	for _, r := range runs {
 		titles = append(titles, r.Event+" "+r.Title)
 	}
 	if got := strings.Join(titles, ", "); got != strings.Join(args[1:], " ") {
-		ts.Fatalf("%s has heard %q, want %q", args[0], got, strings.Join(args[1:], " "))
+		ts.Fatalf("%s has received %q, want %q", args[0], got, strings.Join(args[1:], " "))
 	}
 }
 

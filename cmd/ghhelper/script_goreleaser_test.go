@@ -17,7 +17,7 @@ import (
 	"github.com/kubestellar/actions/test/testkit"
 )
 
-// base: our base image is where .goreleaser.yaml and ours name it.
+// base publishes our base image under the names in .goreleaser.yaml and in our own.
 func base(ts *testscript.TestScript, _ bool, _ []string) {
 	w := worldOf(ts)
 	index, err := oci.BaseImage()
@@ -27,16 +27,16 @@ func base(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 }
 
-// raced LOCATION:TAG: once somebody has pushed this tag, somebody else does.
+// raced LOCATION:TAG: after a push to this tag, another client pushes to it.
 func raced(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
 	to, err := name.NewTag(args[0])
 	ts.Check(err)
-	var done atomic.Bool // the push is a request like that which it follows
+	var done atomic.Bool // the second push is such a request itself
 	push := func() {
 		err := remote.Write(to, empty.Image, remote.WithTransport(w.Transport()), remote.WithAuth(&authn.Basic{Username: "u", Password: w.Token()}))
 		if err != nil {
-			panic(err) // the script runs elsewhere by now
+			panic(err) // the script runs in another goroutine
 		}
 	}
 	w.Intercept(func(r networktest.Request) networktest.Fault {

@@ -20,9 +20,8 @@ import (
 	"github.com/kubestellar/actions/internal/oci"
 )
 
-// moduleOf is module PROXY MODULE@VERSION FOLDER: the folder's files are a version
-// of the module at the module proxy that is the folder PROXY.
-// https://go.dev/ref/mod#goproxy-protocol
+// module PROXY MODULE@VERSION FOLDER adds the folder's files as a version of the module to the
+// module proxy in the folder PROXY. https://go.dev/ref/mod#goproxy-protocol
 func moduleOf(ts *testscript.TestScript, _ bool, args []string) {
 	name, version, _ := strings.Cut(args[1], "@")
 	escaped, err := module.EscapePath(name)
@@ -31,13 +30,14 @@ func moduleOf(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.MkdirAll(dir, 0o755))
 	var archive bytes.Buffer
 	ts.Check(zip.CreateFromDir(&archive, module.Version{Path: name, Version: version}, from))
-	for suffix, data := range map[string][]byte{".zip": archive.Bytes(), ".mod": []byte(ts.ReadFile(filepath.Join(from, "go.mod"))), ".info": []byte(`{"Version":"` + version + `"}`)} {
+	for suffix, data := range map[string][]byte{".zip": archive.Bytes(), ".mod": []byte(ts.ReadFile(filepath.Join(from, "go.mod"))),
+		".info": []byte(`{"Version":"` + version + `"}`)} {
 		ts.Check(os.WriteFile(filepath.Join(dir, version+suffix), data, 0o644))
 	}
 }
 
-// helmSource: the forge has helm/helm, whose tags v3.22.0 and v4.0.0 are on the
-// module's files, and the module cache has all that helm's command is built from.
+// helmSource adds helm/helm to the forge, with tags v3.22.0 and v4.0.0 on the module's files, and
+// fills the module cache with the dependencies of helm's command.
 func helmSource(ts *testscript.TestScript, _ bool, _ []string) {
 	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}} {{.Version}} {{.Dir}}{{end}}", "helm.sh/helm/v3/cmd/helm")
 	list.Dir = filepath.Join(ts.Getenv("ROOT"), "tools", "helm")
@@ -62,7 +62,7 @@ func unpublished(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// is LOCATION:TAG FILE: the file names the digest that the tag has.
+// is LOCATION:TAG FILE: the file contains the digest of the tag.
 func is(ts *testscript.TestScript, _ bool, args []string) {
 	at, tag, _ := strings.Cut(args[0], ":")
 	r := &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: worldOf(ts).Transport()}
@@ -73,8 +73,8 @@ func is(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// pulled LOCATION:TAG PLATFORM PROGRAM pulls, as anybody, the image's program for a
-// platform into the folder.
+// pulled LOCATION:TAG PLATFORM PROGRAM pulls the image's program for a platform into the folder,
+// without credentials.
 func pulled(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), fileOf(ts, args[0], args[1], func(name string) bool { return path.Base(name) == args[2] }), 0o755))
 }
@@ -96,7 +96,7 @@ func roots(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), data, 0o644))
 }
 
-// fileOf is the last file of that name in the image for a platform, as anybody has it.
+// fileOf returns the last file of that name in the image for a platform, without credentials.
 func fileOf(ts *testscript.TestScript, image, platform string, wanted func(name string) bool) (content []byte) {
 	at, tag, _ := strings.Cut(image, ":")
 	r := &oci.Registry{Keychain: authn.NewMultiKeychain(), Transport: worldOf(ts).Transport()}

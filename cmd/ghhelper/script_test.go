@@ -31,9 +31,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"ghhelper": func() { os.Exit(run()) }})
 }
 
-// Each script runs the real program in a world of its own, with a repository
-// example/tiny. That of a script whose name begins with enterprise is an Enterprise
-// server, ghe.example.
+// Each script runs the real program in its own fake network, with a repository example/tiny. A
+// script whose name begins with enterprise has an Enterprise server, ghe.example.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	networktest.SkipIfShort(t)
@@ -55,7 +54,7 @@ func TestScripts(t *testing.T) {
 			"concludes":   concludes,
 			"described":   described,
 			"exits":       exits,
-			"heard":       heard,
+			"received":    received,
 			"helm-source": helmSource,
 			"is":          is,
 			"listen":      listen,
@@ -121,19 +120,18 @@ func worldOf(ts *testscript.TestScript) *networktest.Network {
 	return ts.Value(worldKey{}).(*networktest.Network)
 }
 
-// password HOST PASSWORD: the registry takes this one, and no longer the world's
-// token.
+// password HOST PASSWORD: the registry accepts this password, and no longer the network's token.
 func password(ts *testscript.TestScript, _ bool, args []string) {
 	worldOf(ts).Registry(args[0]).SetToken(args[1])
 }
 
-// private LOCATION: none but those who log in see it from now on.
+// private LOCATION: from now on, only authenticated clients see it.
 func private(ts *testscript.TestScript, _ bool, args []string) {
 	host, repository, _ := strings.Cut(args[0], "/")
 	worldOf(ts).Registry(host).SetPrivate(repository, true)
 }
 
-// published LOCATION:TAG puts an image there, with the world's token.
+// published LOCATION:TAG pushes an image there, with the network's token.
 func published(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
 	at, tag, _ := strings.Cut(args[0], ":")
@@ -142,8 +140,8 @@ func published(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
-// repository NAME [FOLDER WORD…]: the forge has a repository, empty or with a main
-// that holds the folder's files. Words are its tags, or private, or archived.
+// repository NAME [FOLDER WORD…] creates a repository, empty or with the folder's files on main.
+// Words are its tags, or private, or archived.
 func repository(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
 	if len(args) == 1 {
@@ -168,7 +166,7 @@ func repository(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// repositories PREFIX N: the forge has so many empty ones.
+// repositories PREFIX N creates N empty repositories.
 func repositories(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
@@ -177,7 +175,7 @@ func repositories(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// refused PATH: the API answers 403 where a path holds this.
+// refused PATH: the API answers 403 if a request's path contains this.
 func refused(ts *testscript.TestScript, _ bool, args []string) {
 	worldOf(ts).Intercept(func(r networktest.Request) networktest.Fault {
 		if strings.Contains(r.Path, args[0]) {
@@ -204,7 +202,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// listen VAR takes a port of 127.0.0.1 for the rest of the script.
+// listen VAR reserves a port of 127.0.0.1 for the rest of the script.
 func listen(ts *testscript.TestScript, _ bool, args []string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
@@ -212,8 +210,7 @@ func listen(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], l.Addr().String())
 }
 
-// without COMMAND takes the folders that have the command off the PATH, all
-// but the one that holds ghhelper.
+// without COMMAND removes the folders with the command from PATH, except the folder of ghhelper.
 func without(ts *testscript.TestScript, _ bool, args []string) {
 	dirs := filepath.SplitList(ts.Getenv("PATH"))
 	kept := dirs[:1]

@@ -78,7 +78,8 @@ func (p process) tag(ctx context.Context, f tagFlags, version string) error {
 	made, err := tagger.Tag(ctx)
 	p.summarize(summaryOfTag(tagger, made, err))
 	if made != nil {
-		p.output("tag", map[string]string{"version": tagger.Version.String(), "tag": tagger.Version.Tag(), "commit": made.Commit})
+		p.output("tag", map[string]string{"version": tagger.Version.String(), "tag": tagger.Version.Tag(),
+			"commit": made.Commit})
 	}
 	if err == nil && made != nil && made.ByWorkflow() {
 		p.warn("tag %s was made by a workflow's own token (GITHUB_TOKEN), for which GitHub starts no workflow: "+
@@ -117,7 +118,8 @@ func (p process) tagger(ctx context.Context, f tagFlags, version string) (*tag.T
 		return nil, err
 	}
 	if !revision.MatchString(f.commit) {
-		return nil, usage("--commit %+q is not a commit here: want a name that git knows, such as HEAD", ref.Shorten(f.commit))
+		return nil, usage("--commit %+q is not a commit here: want a name that git knows, such as HEAD",
+			ref.Shorten(f.commit))
 	}
 	commit, err := repo.Commit(ctx, f.commit)
 	if err != nil {
@@ -141,9 +143,11 @@ func (p process) tagger(ctx context.Context, f tagFlags, version string) (*tag.T
 	proven := p.resolver(src, p.registry())
 	proven.Brief = false // the revision of an image is on its label
 	return &tag.Tagger{
-		Repo: repo, Commit: commit, Tree: src.Tree, Names: src.Names, File: src.File, Version: v, Forge: forge, Server: p.server(),
+		Repo: repo, Commit: commit, Tree: src.Tree, Names: src.Names, File: src.File, Version: v,
+		Forge: forge, Server: p.server(),
 		Ask: p.asker(src), OwnRun: p.Getenv("GITHUB_RUN_ID"), DryRun: f.dryRun, IfAbsent: f.ifAbsent,
-		Prover: &prove.Prover{File: src.File, Component: src.File.Self, Version: v, Repo: repo, Server: p.server(), Registry: p.registry(), Resolver: proven, Forge: forge,
+		Prover: &prove.Prover{File: src.File, Component: src.File.Self, Version: v, Repo: repo, Server: p.server(),
+			Registry: p.registry(), Resolver: proven, Forge: forge,
 			Source: &prove.Source{Commit: commit, Tree: src.Tree, File: src.File, Self: src.File.Self, Declares: true}},
 		Log: &report.Log{Out: p.Stdout, Now: time.Now},
 	}, nil

@@ -191,7 +191,8 @@ func annotationsOf(r verify.Result) (errs, warnings []annotation) {
 	for _, f := range r.Findings {
 		a := annotation{map[string]string{"title": f.Rule}, fmt.Sprintf("saw %s, want %s; %s", f.Saw, f.Want, f.Help)}
 		if f.File != "" {
-			maps.Copy(a.fields, map[string]string{"file": f.File, "line": strconv.Itoa(f.Line), "col": strconv.Itoa(f.Column)})
+			maps.Copy(a.fields, map[string]string{"file": f.File, "line": strconv.Itoa(f.Line),
+				"col": strconv.Itoa(f.Column)})
 		}
 		if f.Warning {
 			warnings = append(warnings, a)
@@ -225,7 +226,8 @@ func summaryOf(r verify.Result) string {
 		verdict = "❔ not all could be checked"
 	}
 	text := fmt.Sprintf("### References: %s\n\n%s, %s queried: %s, %d could not be checked.\n",
-		verdict, report.Count(r.References, "reference"), report.Count(r.Targets, "target"), countFindings(r), len(r.Unchecked))
+		verdict, report.Count(r.References, "reference"), report.Count(r.Targets,
+			"target"), countFindings(r), len(r.Unchecked))
 	var found, open [][]string
 	for _, f := range r.Findings {
 		found = append(found, []string{
@@ -238,5 +240,6 @@ func summaryOf(r verify.Result) string {
 	for _, o := range r.Unchecked {
 		open = append(open, []string{report.Cell(o.What), report.Cell(o.Because)})
 	}
-	return text + report.Table([]string{"place", "saw", "want", "rule"}, found) + report.Table([]string{"could not check", "because"}, open)
+	return text + report.Table([]string{"place", "saw", "want", "rule"},
+		found) + report.Table([]string{"could not check", "because"}, open)
 }
