@@ -1,5 +1,5 @@
-// Package laws_test holds the code to the design: who may import what, and
-// who may look at the world.
+// Package laws_test checks the code against the design: imports between packages, and access to the
+// environment.
 package laws_test
 
 import (
@@ -19,7 +19,7 @@ import (
 
 const module = "github.com/kubestellar/actions/"
 
-// source is one file of the product, no test.
+// source is a file of the product.
 type source struct {
 	path string // from the module's root
 	file *ast.File
@@ -65,16 +65,17 @@ func sourcesBelow(t *testing.T, tops ...string) []source {
 	return all
 }
 
-// One edge a package: everybody else asks that package.
+// Each of these packages has few importers. Other packages use those.
 func TestEdges(t *testing.T) {
 	t.Parallel()
 	edges := map[string][]string{
 		"github.com/google/go-github/": {"internal/gh"},
 		"helm.sh/helm/":                {"internal/chart"},
-		"github.com/google/go-containerregistry/pkg/v1/remote":    {"internal/oci"},
-		"github.com/google/go-containerregistry/pkg/registry":     {"internal/rehearsal/registry"},
-		"github.com/spf13/cobra":                                  {"cmd/ghhelper"},
-		"os/exec":                                                 {"internal/apply", "internal/attest", "internal/git", "internal/goreleaser", "internal/image", "internal/release", "internal/rehearsal", "internal/rehearsal/forge"},
+		"github.com/google/go-containerregistry/pkg/v1/remote": {"internal/oci"},
+		"github.com/google/go-containerregistry/pkg/registry":  {"internal/rehearsal/registry"},
+		"github.com/spf13/cobra":                               {"cmd/ghhelper"},
+		"os/exec": {"internal/apply", "internal/attest", "internal/git", "internal/goreleaser",
+			"internal/image", "internal/release", "internal/rehearsal", "internal/rehearsal/forge"},
 		"github.com/getkin/kin-openapi/":                          {}, // tests do
 		"net/http/cgi":                                            {"internal/rehearsal/forge"},
 		module + "internal/goreleaser":                            {"cmd/ghhelper", "internal/prove", "internal/rehearsal", "internal/release"},
@@ -98,7 +99,7 @@ func TestEdges(t *testing.T) {
 	}
 	for edge, allowed := range edges {
 		if !used[edge] && len(allowed) > 0 {
-			t.Errorf("nobody imports %s: take it out of the law", edge)
+			t.Errorf("no package imports %s: remove it from the law", edge)
 		}
 	}
 }
@@ -119,8 +120,12 @@ func TestProductImportsNoTesting(t *testing.T) {
 // Values go right, imports go left.
 func TestImportsGoLeft(t *testing.T) {
 	t.Parallel()
-	order := []string{"internal/outcome", "internal/cache", "internal/ref", "internal/tree", "internal/delivery", "internal/event", "internal/find", "internal/chart", "internal/git", "internal/workspace", "internal/web", "internal/oci",
-		"internal/gh", "internal/attest", "internal/resolve", "internal/lookup", "internal/decide", "internal/render", "internal/apply", "internal/report", "internal/goreleaser", "internal/verify", "internal/bump", "internal/plan", "internal/prove", "internal/dispatch", "internal/tag", "internal/image", "internal/release", "internal/rehearsal/forge", "internal/rehearsal/registry", "internal/rehearsal/network", "internal/rehearsal", "cmd/ghhelper"}
+	order := []string{"internal/outcome", "internal/cache", "internal/ref", "internal/tree", "internal/delivery", "internal/event", "internal/find",
+		"internal/chart", "internal/git", "internal/workspace", "internal/web", "internal/oci",
+		"internal/gh", "internal/attest", "internal/resolve", "internal/lookup",
+		"internal/decide", "internal/render", "internal/apply", "internal/report", "internal/goreleaser",
+		"internal/verify", "internal/bump", "internal/plan", "internal/prove", "internal/dispatch", "internal/tag", "internal/image", "internal/release",
+		"internal/rehearsal/forge", "internal/rehearsal/registry", "internal/rehearsal/network", "internal/rehearsal", "cmd/ghhelper"}
 	for _, s := range sources(t) {
 		at := slices.Index(order, s.dir())
 		if at < 0 {
@@ -129,13 +134,13 @@ func TestImportsGoLeft(t *testing.T) {
 		for _, path := range s.imports() {
 			to, ours := strings.CutPrefix(path, module)
 			if ours && slices.Index(order, to) >= at {
-				t.Errorf("%s imports %s, which stands to the right of it", s.path, to)
+				t.Errorf("%s imports %s, which is to the right of it", s.path, to)
 			}
 		}
 	}
 }
 
-// The product takes nothing from its tests.
+// The product does not import its tests.
 func TestTheProductImportsNoTests(t *testing.T) {
 	t.Parallel()
 	for _, s := range sources(t) {
@@ -173,11 +178,12 @@ func TestDecisionsArePure(t *testing.T) {
 	}
 }
 
-// Only the door looks at the environment, the clock, the arguments, and ends
-// the program; the fake network has a clock, too.
+// Only package main reads the environment, the clock and the arguments, and ends the program. The
+// fake network also has a clock.
 func TestOnlyTheDoorLooksAround(t *testing.T) {
 	t.Parallel()
-	forbidden := []string{"os.Getenv", "os.LookupEnv", "os.Environ", "os.Exit", "os.Args", "time.Now", "log.Fatal", "log.Fatalf", "http.DefaultClient", "http.Get"}
+	forbidden := []string{"os.Getenv", "os.LookupEnv", "os.Environ", "os.Exit", "os.Args", "time.Now", "log.Fatal", "log.Fatalf", "http.DefaultClient",
+		"http.Get"}
 	network := []string{"internal/rehearsal/network", "internal/rehearsal/forge"}
 	seen := 0
 	for _, s := range sources(t) {
@@ -198,7 +204,7 @@ func TestOnlyTheDoorLooksAround(t *testing.T) {
 		})
 	}
 	if seen == 0 {
-		t.Error("not even the door looks around: this test looks at nothing")
+		t.Error("not even package main does: this test checks nothing")
 	}
 }
 
