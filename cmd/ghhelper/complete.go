@@ -41,11 +41,6 @@ func (p process) completeComponents(
 	return words, cobra.ShellCompDirectiveNoFileComp
 }
 
-// noCompletion keeps the shell from completing arguments with names of files.
-func noCompletion(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	return nil, cobra.ShellCompDirectiveNoFileComp
-}
-
 // completeFlag completes the values of a flag. The flag must exist.
 func completeFlag(cmd *cobra.Command, flag string, complete cobra.CompletionFunc) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {

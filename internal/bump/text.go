@@ -54,7 +54,7 @@ func (a *attempt) body(tree string) string {
 	text := ""
 	for i, part := range parts {
 		if len(text)+len(part)+len(end) > longestBody {
-			text += fmt.Sprintf("And %d lines more, for which there is no room here: "+
+			text += fmt.Sprintf("And %d lines more, that do not fit here: "+
 				"the commit has them all, and `ghhelper bump --dry-run` prints them.\n\n", len(parts)-i)
 			break
 		}
