@@ -50,13 +50,13 @@ started the run, its values must be plain words: any other dispatch is refused a
 a whole, with exit code 2.`
 
 const bumpExample = `  # Show the change without writing it
-  ghhelper bump kubeflex 0.9.1 --dry-run --format diff
+  ghhelper bump pay 1.4.0 --dry-run --format diff
 
   # Change the files of the work tree
-  ghhelper bump kubeflex 0.9.1
+  ghhelper bump pay 1.4.0
 
   # Open or update the component's pull request
-  GITHUB_TOKEN=$(gh auth token) ghhelper bump kubeflex 0.9.1 --pull-request`
+  GITHUB_TOKEN=$(gh auth token) ghhelper bump pay 1.4.0 --pull-request`
 
 type bumpFlags struct {
 	dir, config, format, from                 string

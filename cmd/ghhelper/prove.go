@@ -46,7 +46,7 @@ const proveExample = `  # Prove a release of the own component
   ghhelper prove 0.29.0
 
   # Prove another component's release, and build its images again
-  ghhelper prove ocm-status-addon 0.2.0 --rebuild
+  ghhelper prove pay 1.4.0 --rebuild
 
   # Prove the newest release of each component
   ghhelper prove --newest`
