@@ -35,10 +35,10 @@ Needs git, go, and on PATH the ko that "make .tools/bin/ko" builds. --push needs
 credentials for the registry: docker login.`
 
 const imageExample = `  # Build an image, and leave it in a folder
-  ghhelper image helm-tool 1.4.0 --layout image
+  ghhelper image example-tool 1.4.0 --layout image
 
   # Build and publish the image of the newest release
-  ghhelper image helm-tool --push`
+  ghhelper image example-tool --push`
 
 type imageFlags struct {
 	config, format, layout string
