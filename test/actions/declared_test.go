@@ -1,11 +1,15 @@
 package actions_test
 
 import (
+	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
 	"io/fs"
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -171,23 +175,26 @@ func (t *tree) outputsOf() (map[string][]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, list, found := strings.Cut(string(data), "var outputsOf = map[string][]string{\n")
+	_, list, found := strings.Cut(string(data), "var outputsOf = ")
 	list, _, closed := strings.Cut(list, "\n}\n")
-	if !found || !closed {
-		return nil, fmt.Errorf("%s has no map outputsOf", outputsFile)
+	literal, err := parser.ParseExpr(list + "\n}")
+	if err != nil || !found || !closed {
+		return nil, errors.Join(fmt.Errorf("%s has no map outputsOf", outputsFile), err)
 	}
 	outputs := map[string][]string{}
-	for line := range strings.Lines(list) {
-		words := quoted.FindAllString(line, -1)
-		for i := range words {
-			words[i] = strings.Trim(words[i], `"`)
+	for _, e := range literal.(*ast.CompositeLit).Elts {
+		command := e.(*ast.KeyValueExpr)
+		for _, name := range command.Value.(*ast.CompositeLit).Elts {
+			outputs[unquote(command.Key)] = append(outputs[unquote(command.Key)], unquote(name))
 		}
-		outputs[words[0]] = words[1:]
 	}
 	return outputs, nil
 }
 
-var quoted = regexp.MustCompile(`"[^"]*"`)
+func unquote(literal ast.Expr) string {
+	text, _ := strconv.Unquote(literal.(*ast.BasicLit).Value)
+	return text
+}
 
 // writes reports whether a step writes an output: in the form that our scripts use, or with a command
 // of ghhelper. It assumes the outputs of other people's actions.
