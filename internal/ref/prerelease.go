@@ -2,9 +2,24 @@ package ref
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 )
+
+// prereleaseWords begin the prerelease of an image's tag. Any other word there names a
+// variant of the version, such as alpine3.19.
+var prereleaseWords = []string{
+	"a", "alpha", "b", "beta", "canary", "dev", "ea", "m", "milestone", "next", "nightly", "pre", "preview", "rc",
+	"snapshot", "unstamped",
+}
+
+// BeginsPrerelease reports whether a word after the numbers of a version begins a
+// prerelease: digits, or a known word with or without a number, in any case.
+func BeginsPrerelease(word string) bool {
+	bare := strings.ToLower(strings.TrimRight(word, "0123456789"))
+	return word != "" && (bare == "" || slices.Contains(prereleaseWords, bare))
+}
 
 func compareNumbers(a, b uint64) int { return cmp.Compare(a, b) }
 

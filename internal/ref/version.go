@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
+	"golang.org/x/mod/module"
 )
 
 // Placeholder is written in git in place of a repository's own next version. It is
@@ -106,4 +107,19 @@ func Newest(versions []Version) Version {
 		}
 	}
 	return newest
+}
+
+// IsPseudo reports whether v is a Go pseudo version, which names a commit and no release:
+// https://go.dev/ref/mod#pseudo-versions
+func (v Version) IsPseudo() bool { return !v.IsZero() && module.IsPseudoVersion(v.Tag()) }
+
+// IsLine reports whether v belongs to a release line, which is given as MAJOR.MINOR.
+func (v Version) IsLine(line string) bool {
+	return !v.IsZero() && line == fmt.Sprintf("%d.%d", v.sem.Major(), v.sem.Minor())
+}
+
+// IsDated reports whether v is a build of a date, such as 1.2.3-20260401.
+func (v Version) IsDated() bool {
+	const date = 8 // digits
+	return len(v.Prerelease()) == date && strings.Trim(v.Prerelease(), "0123456789") == ""
 }

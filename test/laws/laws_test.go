@@ -120,7 +120,8 @@ func TestProductImportsNoTesting(t *testing.T) {
 // Values go right, imports go left.
 func TestImportsGoLeft(t *testing.T) {
 	t.Parallel()
-	order := []string{"internal/outcome", "internal/cache", "internal/ref", "internal/tree", "internal/delivery", "internal/event", "internal/find",
+	order := []string{"internal/outcome", "internal/cache", "internal/ref", "internal/history", "internal/tree", "internal/delivery", "internal/event",
+		"internal/find",
 		"internal/chart", "internal/git", "internal/workspace", "internal/web", "internal/oci",
 		"internal/gh", "internal/attest", "internal/resolve", "internal/lookup",
 		"internal/decide", "internal/render", "internal/apply", "internal/report", "internal/goreleaser",
