@@ -143,7 +143,7 @@ func (p process) planBump(ctx context.Context, f bumpFlags, src workspace.Worksp
 	error) {
 	b := bump.Bump{
 		File: src.File, Tree: src.Tree, Names: src.Names, Move: move,
-		AcceptStandIns: f.standIns, Env: p.withoutTokens(),
+		AcceptStandIns: f.standIns, Env: p.withoutTokens(), History: bump.HistoryOf(src.Repo, "HEAD"),
 	}
 	if !f.offline {
 		b.Ask = p.asker(src)
@@ -281,8 +281,8 @@ func (p process) describeBump(plan *bump.Plan, f bumpFlags) error {
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	for _, e := range plan.Edits {
 		note := ""
-		if e.Behind {
-			note = "\twas behind the others"
+		if reason := e.Reason(); reason != "" {
+			note = "\t" + report.Plain(reason)
 		}
 		fmt.Fprintf(t, "%s\t%s → %s\t%s%s\n",
 			report.Plain(e.Site.String()), report.Plain(e.Written), e.To, e.Syntax, note)
@@ -292,15 +292,10 @@ func (p process) describeBump(plan *bump.Plan, f bumpFlags) error {
 			fmt.Fprintf(t, "%s\tderived\t%s\n", report.Plain(c.File), report.Plain(c.By))
 		}
 	}
-	left, more := folded(plan.Left, func(l decide.Left) string {
-		if l.Excused == "" {
-			return ""
-		}
-		return l.Because
-	})
+	left, more := folded(plan.Left, func(l decide.Left) string { return l.Because })
 	for _, l := range left {
-		fmt.Fprintf(t, "%s\t%s stays\t%s%s\n",
-			report.Plain(l.Site.String()), report.Plain(l.Written), report.Plain(l.Because), more[l.Because])
+		fmt.Fprintf(t, "%s\t%s %s\t%s%s\n", report.Plain(l.Site.String()), report.Plain(l.Written), l.Outcome(),
+			report.Plain(l.Because), more[l.Because])
 	}
 	if err := errors.Join(t.Flush(), out.Flush()); err != nil {
 		return err
@@ -310,6 +305,9 @@ func (p process) describeBump(plan *bump.Plan, f bumpFlags) error {
 	}
 	for _, open := range plan.Unchecked {
 		fmt.Fprintln(p.Stdout, report.Plain(fmt.Sprintf("could not check %s: %s", open.What, open.Because)))
+	}
+	if plan.Partial != "" {
+		fmt.Fprintf(p.Stdout, "history: %s; it might move some of the listed places\n", report.Plain(plan.Partial))
 	}
 	for _, command := range plan.Underived {
 		fmt.Fprintf(p.Stdout, "not derived, because the command may use the network: run %s\n", report.Plain(command))

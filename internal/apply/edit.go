@@ -81,6 +81,12 @@ func checkEdited(finder *find.Finder, name string, data, edited []byte, edits []
 			found[r.Start] = r
 		}
 	}
+	for _, e := range edits {
+		at := e.Start + shift(all, e.Start)
+		if got := edited[at:min(at+len(e.To), len(edited))]; string(got) != e.To {
+			return fmt.Errorf("%s: after the edit, the place has %q, want %q", e.Site, got, e.To)
+		}
+	}
 	for _, r := range finder.Text(name, data) {
 		if r.Context.Encoded {
 			continue

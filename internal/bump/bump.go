@@ -15,6 +15,8 @@ import (
 	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/history"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
@@ -30,6 +32,8 @@ type Bump struct {
 	Move  decide.Move
 	// Ask queries registries and repositories; nil queries nothing.
 	Ask *verify.Asker
+	// History reads the events of places from the commits before the tree. nil has none.
+	History func(context.Context, []history.Place) (*history.Log, error)
 	// AcceptStandIns lets the move depend on stand-ins.
 	AcceptStandIns bool
 	// Env is the environment of the commands that derive files.
@@ -52,6 +56,8 @@ type Plan struct {
 	Underived []string
 	// Lines contains the lines of the edits, before and after.
 	Lines []apply.Line
+	// Partial is the reason why history could not decide about listed places, or empty.
+	Partial string
 }
 
 // Plan plans the move, and writes nothing. A plan with findings, or with anything
@@ -64,15 +70,11 @@ func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 	}
 	p := &Plan{Move: b.Move}
 	pins := find.Pins(found.References)
-	p.Edits, p.Left = decide.Bump(b.File, pins, b.Move)
-	p.Holds = versionsOf(b.Move.Component, pins)
-	for _, s := range found.Suspects {
-		if s.Component == b.Move.Component {
-			p.Left = append(p.Left, decide.Left{
-				Reference: s, Because: "looks like a version of it, but has an unknown form",
-			})
-		}
+	if err := b.decide(ctx, finder, pins, p); err != nil {
+		return nil, err
 	}
+	p.Holds = versionsOf(b.Move.Component, pins)
+	p.suspect(found.Suspects)
 	for _, u := range found.Unread {
 		p.Unchecked = append(p.Unchecked, decide.Unchecked{What: u.File, Because: u.Because})
 	}
@@ -89,6 +91,53 @@ func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 		return p, nil
 	}
 	return p, b.change(ctx, finder, p)
+}
+
+// HistoryOf reads histories from the commits of a repository up to tip.
+func HistoryOf(repo git.Repo, tip string) func(context.Context, []history.Place) (*history.Log, error) {
+	return func(ctx context.Context, places []history.Place) (*history.Log, error) {
+		return repo.History(ctx, tip, places)
+	}
+}
+
+// decide decides about the pins, and the words that may move along with them.
+func (b Bump) decide(ctx context.Context, finder *find.Finder, pins []ref.Reference, p *Plan) error {
+	evidence := decide.Evidence{Pins: pins}
+	if versions := decide.Versions(b.File, pins, b.Move); len(versions) > 0 {
+		var err error
+		if evidence.Words, err = finder.Words(ctx, b.Tree, b.Names, b.Move.Component, versions); err != nil {
+			return err
+		}
+		if b.History != nil {
+			if evidence.Log, err = b.History(ctx, evidence.Places(b.Move.Component)); err != nil {
+				return err
+			}
+		}
+	}
+	p.Edits, p.Left = decide.Bump(b.File, evidence, b.Move)
+	isListed := func(l decide.Left) bool { return l.Listed }
+	if evidence.Log != nil && slices.ContainsFunc(p.Left, isListed) {
+		p.Partial = evidence.Log.Partial
+	}
+	return nil
+}
+
+// suspect lists the places that look like versions of the component, and are in no list yet.
+func (p *Plan) suspect(suspects []ref.Reference) {
+	listed := map[ref.Site]bool{}
+	for _, l := range p.Left {
+		listed[l.Site] = true
+	}
+	for _, e := range p.Edits {
+		listed[e.Site] = true
+	}
+	for _, s := range suspects {
+		if s.Component == p.Move.Component && !listed[s.Site] {
+			p.Left = append(p.Left, decide.Left{
+				Reference: s, Because: "looks like a version of it, but has an unknown form", Listed: true,
+			})
+		}
+	}
 }
 
 // versions are those of a component's pins, one for each pin.

@@ -11,14 +11,18 @@ import (
 // Document is the output of --format json. Its fields are stable: none is removed or
 // changes its meaning.
 type Document struct {
-	Component string             `json:"component"`
-	Version   string             `json:"version"`
-	Edits     []edit             `json:"edits"`
-	Derived   []derived          `json:"derived"`
-	Underived []string           `json:"underived,omitempty"`
-	Left      []left             `json:"left"`
+	Component string    `json:"component"`
+	Version   string    `json:"version"`
+	Edits     []edit    `json:"edits"`
+	Derived   []derived `json:"derived"`
+	Underived []string  `json:"underived,omitempty"`
+	Left      []left    `json:"left"`
+	// Listed are the places in Left that a person has to decide about.
+	Listed    []left             `json:"listed"`
 	Findings  []decide.Finding   `json:"findings"`
 	Unchecked []decide.Unchecked `json:"unchecked"`
+	// History is the reason why history could not decide about listed places.
+	History string `json:"history,omitempty"`
 	// Proposal describes the pull request, with --pull-request.
 	Proposal *proposal `json:"proposal,omitempty"`
 }
@@ -47,6 +51,10 @@ type edit struct {
 	After  string `json:"after"`
 	// Behind means that the place was behind the others.
 	Behind bool `json:"behind,omitempty"`
+	// Because is the evidence for an edit whose form alone does not tell, and Commits
+	// are those that are a part of it.
+	Because string   `json:"because,omitempty"`
+	Commits []string `json:"commits,omitempty"`
 }
 
 type left struct {
@@ -85,14 +93,17 @@ func (p *Plan) json(made *proposal) ([]byte, error) {
 		Derived:   []derived{},
 		Underived: p.Underived,
 		Left:      []left{},
+		Listed:    []left{},
 		Findings:  append([]decide.Finding{}, p.Findings...),
 		Unchecked: append([]decide.Unchecked{}, p.Unchecked...),
+		History:   p.Partial,
 		Proposal:  made,
 	}
 	for i, e := range p.Edits {
 		line := p.Lines[i]
 		out.Edits = append(out.Edits, edit{
 			e.File, e.Line, e.Column, e.Syntax, e.Written, e.To, line.Before, line.After, e.Behind,
+			e.Because, e.Commits,
 		})
 	}
 	for _, c := range p.Changes {
@@ -101,7 +112,11 @@ func (p *Plan) json(made *proposal) ([]byte, error) {
 		}
 	}
 	for _, l := range p.Left {
-		out.Left = append(out.Left, left{l.File, l.Line, l.Column, l.Written, l.Because})
+		place := left{l.File, l.Line, l.Column, l.Written, l.Because}
+		out.Left = append(out.Left, place)
+		if l.Listed {
+			out.Listed = append(out.Listed, place)
+		}
 	}
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/report"
 )
 
@@ -36,12 +37,14 @@ func (p *Plan) Markdown(did string) string {
 	fmt.Fprintf(&b, "%s%s: %s in %s.\n",
 		p.title(), did, report.Count(len(p.Edits), "place"), report.Count(len(p.Changes), "file"))
 	b.WriteString(p.mermaid())
-	b.WriteString(report.Table([]string{"place", "from", "to"}, p.editRows()))
+	b.WriteString(report.Table([]string{"place", "from", "to", "because"}, p.editRows()))
 	b.WriteString(strings.Join(p.derived(), "\n"))
 	b.WriteString(report.Table([]string{"found wrong", "want", "do"}, p.findingRows()))
 	b.WriteString(report.Table([]string{"could not check", "because"}, p.openRows()))
-	b.WriteString(report.Folded("Left alone: "+report.Count(len(p.Left), "place"),
-		report.Table([]string{"place", "version", "because"}, p.leftRows())))
+	b.WriteString(report.Table([]string{"check", "version", "because"}, p.leftRows(decide.Listed)))
+	stays := p.leftRows(decide.Stays)
+	b.WriteString(report.Folded("Left alone: "+report.Count(len(stays), "place"),
+		report.Table([]string{"place", "version", "because"}, stays)))
 	b.WriteString(report.Folded("Seen before: "+report.Count(len(p.Seen), "thing"),
 		report.Table([]string{"what", "as"}, p.seenRows())))
 	return b.String()
@@ -71,12 +74,9 @@ func (p *Plan) mermaid() string {
 
 func (p *Plan) editRows() (rows [][]string) {
 	for _, e := range p.Edits {
-		note := ""
-		if e.Behind {
-			note = ", was behind the others"
-		}
 		rows = append(rows, []string{
-			report.Code(fmt.Sprintf("%s:%d", e.File, e.Line)), report.Code(e.Written) + note, report.Code(e.To),
+			report.Code(fmt.Sprintf("%s:%d", e.File, e.Line)), report.Code(e.Written), report.Code(e.To),
+			cell(cmp.Or(e.Reason(), string(e.Syntax))),
 		})
 	}
 	return rows
@@ -96,8 +96,11 @@ func (p *Plan) openRows() (rows [][]string) {
 	return rows
 }
 
-func (p *Plan) leftRows() (rows [][]string) {
+func (p *Plan) leftRows(outcome decide.Outcome) (rows [][]string) {
 	for _, l := range p.Left {
+		if l.Outcome() != outcome {
+			continue
+		}
 		rows = append(rows, []string{
 			report.Code(fmt.Sprintf("%s:%d", l.File, l.Line)), report.Code(l.Written), cell(l.Because),
 		})

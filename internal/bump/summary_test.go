@@ -20,7 +20,7 @@ func TestSummaryOnlyShows(t *testing.T) {
 		t.Errorf("the summary does what was named:\n%q", got)
 	}
 	for _, want := range []string{"### Bump app to 1.1.0\n\n[pull request 7](https://example.com/7) opened: 1 place in 1 file.\n",
-		"  file0[\"b.yaml\"] -- \"1 place\" --> release\n", "| `b.yaml:3` | `b.yaml` | `1.1.0` |\n",
+		"  file0[\"b.yaml\"] -- \"1 place\" --> release\n", "| `b.yaml:3` | `b.yaml` | `1.1.0` |  |\n",
 		"<summary>Left alone: 1 place</summary>", "| b.yaml | b.yaml |\n"} {
 		if !strings.Contains(plain, want) {
 			t.Errorf("saw\n%s\nwant %q in it", plain, want)

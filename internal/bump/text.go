@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
@@ -49,6 +50,7 @@ func (a *attempt) body(tree string) string {
 	parts = append(parts, plan.moved()...)
 	parts = append(parts, plan.derived()...)
 	parts = append(parts, plan.seen()...)
+	parts = append(parts, plan.listed()...)
 	parts = append(parts, plan.stays()...)
 	end := "<!-- " + treeTrailer + tree + " -->"
 	text := ""
@@ -96,14 +98,10 @@ func (a *attempt) changes() string {
 
 // moved returns the table of the places.
 func (p *Plan) moved() []string {
-	lines := []string{"\n| place | from | to |", "|---|---|---|"}
+	lines := []string{"\n| place | from | to | because |", "|---|---|---|---|"}
 	for _, e := range p.Edits {
-		note := ""
-		if e.Behind {
-			note = ", behind the others"
-		}
-		lines = append(lines, fmt.Sprintf("| `%s:%d` | `%s`%s | `%s` |",
-			code(e.File), e.Line, code(e.Written), note, code(e.To)))
+		lines = append(lines, fmt.Sprintf("| `%s:%d` | `%s` | `%s` | %s |",
+			code(e.File), e.Line, code(e.Written), code(e.To), cell(cmp.Or(e.Reason(), string(e.Syntax)))))
 	}
 	return lines
 }
@@ -134,15 +132,29 @@ func (p *Plan) seen() []string {
 	return lines
 }
 
-// stays returns the table of the places that stay.
-func (p *Plan) stays() []string {
-	if len(p.Left) == 0 {
-		return nil
+// listed returns the table of the places that the reviewer decides about.
+func (p *Plan) listed() []string {
+	lines := p.left(decide.Listed, "\nPlease check these places, which may have to move too:\n")
+	if p.Partial != "" {
+		lines = append(lines, "\nHistory might have decided about some of them: "+cell(p.Partial)+".")
 	}
-	lines := []string{"\nLeft alone:\n", "| place | version | because |", "|---|---|---|"}
+	return lines
+}
+
+// stays returns the table of the places that stay.
+func (p *Plan) stays() []string { return p.left(decide.Stays, "\nLeft alone:\n") }
+
+func (p *Plan) left(outcome decide.Outcome, title string) []string {
+	lines := []string{title, "| place | version | because |", "|---|---|---|"}
+	head := len(lines)
 	for _, l := range p.Left {
-		lines = append(lines, fmt.Sprintf("| `%s:%d` | `%s` | %s |",
-			code(l.File), l.Line, code(l.Written), cell(l.Because)))
+		if l.Outcome() == outcome {
+			lines = append(lines, fmt.Sprintf("| `%s:%d` | `%s` | %s |",
+				code(l.File), l.Line, code(l.Written), cell(l.Because)))
+		}
+	}
+	if len(lines) == head {
+		return nil
 	}
 	return lines
 }

@@ -7,148 +7,213 @@ import (
 	"strings"
 
 	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/history"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// Verdict is the decision whether a pin follows its component's releases.
+// Outcome is the decision about a place when its component is released.
+type Outcome string
+
+// The outcomes. A listed place is one for people to decide.
+const (
+	Moves         Outcome = "moves"
+	MovesWithTwin Outcome = "moves with its twin"
+	Listed        Outcome = "listed"
+	Stays         Outcome = "stays"
+)
+
+// Verdict is the decision about a place.
 type Verdict struct {
 	ref.Reference
-	Because string      // why the pin stays as it is; empty if it follows
-	Current ref.Version // that all pins that follow should have; zero if none follows
+	Outcome Outcome
+	Because string      // the reason; empty for a pin that follows by its form
+	Current ref.Version // that the place should have, if it follows; zero if unknown
+	Commits []string    // that are the reason, the newest first
+
+	soft bool // history may overrule the reason
 }
+
+// Follows reports whether a place follows its component's releases.
+func (v Verdict) Follows() bool { return v.Outcome == Moves || v.Outcome == MovesWithTwin }
 
 // Lags reports whether a pin follows and is behind the others.
 func (v Verdict) Lags() bool {
 	version, err := v.Version()
-	return v.Because == "" && err == nil && !v.Current.IsZero() && version.Compare(v.Current) < 0
+	return v.Follows() && err == nil && !v.Current.IsZero() && version.Compare(v.Current) < 0
 }
 
-// Follow decides for each pin whether it follows its component's newest release. current holds the newest releases that
-// are known. For other components, the newest version of a pin counts.
+// Follow decides for each pin whether it follows its component's newest release. current
+// holds the newest releases that are known. For other components, the newest version of
+// a pin counts. Follow reads no history, so that the same tree has the same findings in
+// every clone.
 func Follow(f *delivery.File, pins []ref.Reference, current map[string]ref.Version) []Verdict {
 	verdicts := make([]Verdict, len(pins))
-	newest, usual := map[string]ref.Version{}, votes{}
 	for i, r := range pins {
-		verdicts[i] = Verdict{Reference: r, Because: staysAlways(r)}
-		if v, err := r.Version(); err == nil && verdicts[i].Because == "" && !isOwnChart(r) {
-			newest[r.Component] = ref.Newest([]ref.Version{newest[r.Component], v})
-			usual.count(r, v)
-		}
+		verdicts[i] = byForm(r)
 	}
-	for component, v := range current {
-		newest[component] = v
-	}
-	for i := range verdicts {
-		verdicts[i].Current = newest[verdicts[i].Component]
-	}
-	s := survey(f, verdicts)
-	s.usual = usual
-	stays := make([]string, len(verdicts))
+	newest := newestOf(f, verdicts)
 	for i, v := range verdicts {
-		switch {
-		case isOwnChart(v.Reference) && v.Because == "" && !v.isCurrent() && !isPlaceholder(v.Reference):
-			stays[i] = "a version that publishing sets"
-		case v.Lags():
-			stays[i] = s.staysBehind(v)
+		verdicts[i].Current = newest.of(f, v)
+		if known, ok := current[v.Component]; ok && !isRegular(v.Reference) {
+			verdicts[i].Current = known
 		}
 	}
-	for i := range verdicts {
-		if stays[i] != "" {
-			verdicts[i].Because = stays[i]
+	s := survey(verdicts)
+	s.jobs(f, verdicts, newest)
+	decided := slices.Clone(verdicts)
+	for i, v := range verdicts {
+		if outcome, because := s.around(v); because != "" && v.Follows() {
+			decided[i].Outcome, decided[i].Because = outcome, because
+			decided[i].soft = !v.Lags() || outcome == Listed
 		}
 	}
-	return verdicts
+	return decided
 }
+
+// byForm decides about a pin by its form and the text around it.
+func byForm(r ref.Reference) Verdict {
+	if because := hard(r); because != "" {
+		return Verdict{Reference: r, Outcome: Stays, Because: because}
+	}
+	if because := soft(r); because != "" {
+		return Verdict{Reference: r, Outcome: Stays, Because: because, soft: true}
+	}
+	return Verdict{Reference: r, Outcome: Moves}
+}
+
+// newest holds the newest version of each component that a pin follows, and the newest
+// regular one.
+type newest struct{ any, regular map[string]ref.Version }
+
+func newestOf(f *delivery.File, verdicts []Verdict) newest {
+	n := newest{map[string]ref.Version{}, map[string]ref.Version{}}
+	for _, v := range verdicts {
+		version, err := v.Version()
+		if err != nil || !v.Follows() || version.IsPseudo() {
+			continue
+		}
+		n.any[v.Component] = ref.Newest([]ref.Version{n.any[v.Component], version})
+		if version.Prerelease() == "" {
+			n.regular[v.Component] = ref.Newest([]ref.Version{n.regular[v.Component], version})
+		}
+	}
+	return n
+}
+
+// of returns the version that a pin should have. A pin that follows regular releases
+// only is compared with such pins.
+func (n newest) of(f *delivery.File, v Verdict) ref.Version {
+	version, err := v.Version()
+	regular := isRegular(v.Reference) ||
+		err == nil && version.Prerelease() == "" && !f.Components[v.Component].Prereleases
+	if r := n.regular[v.Component]; regular && !r.IsZero() {
+		return r
+	}
+	return n.any[v.Component]
+}
+
+// isRegular reports whether a pin follows regular releases only, by its name or by the
+// sentence of a declared pattern.
+func isRegular(r ref.Reference) bool {
+	return regularName.MatchString(r.Context.Name) ||
+		r.Syntax == ref.Matched && regularName.MatchString(beforeVersion(r.Context.Shape))
+}
+
+// beforeVersion returns the part of a shape before its first version.
+func beforeVersion(shape string) string {
+	before, _, _ := strings.Cut(shape, history.Blank)
+	return before
+}
+
+var regularName = regexp.MustCompile(`(?i)regular`)
 
 func isOwnChart(r ref.Reference) bool {
 	return r.Syntax == ref.ChartVersion || r.Syntax == ref.ChartApp
 }
 
-var testData = regexp.MustCompile(`_test\.go$|(?:^|/)testdata/`)
+var testData = regexp.MustCompile(`_test\.(?:go|ya?ml|py|js|ts)$|(?:^|/)testdata/`)
 
 var stableName = regexp.MustCompile(`(?i)stable`)
 
-// staysAlways returns the reason why a pin stays at any version, or "".
-func staysAlways(r ref.Reference) string {
-	c := r.Context
-	for _, reason := range []struct {
-		holds bool
-		text  string
-	}{
-		{r.Excused != "", "excused: " + r.Excused},
-		{strings.HasPrefix(strings.TrimPrefix(r.Written, "v"), "0.0.0"), "a placeholder"},
-		{c.Encoded, "inside base64 data: change the source of the data"},
-		{c.History, "a text about the past"},
-		{c.Bound, "a bound: moving it is a decision of its own"},
-		{c.Example, "an example"},
-		{c.Output, "pasted output of a command"},
-		{c.Fixed, "a link to a given release"},
-		{c.Listed, "one of several versions in a list"},
-		{c.Checksum, "has a checksum beside it, which would no longer match"},
-		{stableName.MatchString(c.Name), "marks a release that was chosen as stable"},
-		{c.Script, "printed or compared by a script: often a bound"},
-		{r.Syntax == ref.Prose, "in prose: declare a pattern for it to make it follow"},
-		{testData.MatchString(r.File), "test data"},
-	} {
-		if reason.holds {
-			return reason.text
+// reason is a reason to stay, if it holds.
+type reason struct {
+	holds bool
+	text  string
+}
+
+func firstOf(reasons ...reason) string {
+	for _, r := range reasons {
+		if r.holds {
+			return r.text
 		}
 	}
 	return ""
 }
 
+// hard returns the reason why a place stays at any version, whatever its history, or "".
+// A declared pattern overrules every guess.
+func hard(r ref.Reference) string {
+	c, declared := r.Context, r.Syntax == ref.Matched
+	version, err := r.Version()
+	return firstOf(
+		reason{r.Excused != "", "excused: " + r.Excused},
+		reason{strings.HasPrefix(strings.TrimPrefix(r.Written, "v"), "0.0.0"), "a placeholder"},
+		reason{c.Encoded, "inside base64 data: change the source of the data"},
+		reason{isOwnChart(r), "a version that publishing sets"},
+		reason{c.Owner.Self, "the version of the file itself"},
+		reason{err == nil && version.IsDated(), "a build of a date: choose the build by hand"},
+		reason{err == nil && version.IsPseudo(), "a commit between releases: go get decides"},
+		reason{declared, ""},
+		reason{c.Bound && !declared, "a bound: moving it is a decision of its own"},
+		reason{c.Output && !declared, "pasted output of a command"},
+		reason{c.Listed && !declared, "one of several versions in a list"},
+		reason{c.Checksum && !declared, "has a checksum beside it, which would no longer match"},
+		reason{stableName.MatchString(c.Name) && !declared, "marks a release that was chosen as stable"},
+		reason{c.Script && !declared && c.Owner.Ours == "", "printed or compared by a script: often a bound"},
+	)
+}
+
+// soft returns the reason why a pin stays unless it has moved with the others, or "".
+func soft(r ref.Reference) string {
+	if r.Syntax == ref.Matched {
+		return ""
+	}
+	c := r.Context
+	return firstOf(
+		reason{c.Comment && r.Syntax != ref.Prose && r.Syntax != ref.Word, "commented out"},
+		reason{c.Example, "an example"},
+		reason{c.History, "a text about the past"},
+		reason{c.Fixed, "a link to a given release"},
+		reason{r.Syntax == ref.Prose, "in prose: declare a pattern for it to make it follow"},
+		reason{testData.MatchString(r.File), "test data"},
+	)
+}
+
 // surroundings describes the pins around a pin.
 type surroundings struct {
-	// kept has the pairs of a file and a component of which the file has the current version.
-	kept   map[[2]string]bool
+	places map[inFile]*versionsIn        // of one component in one file
+	shapes map[history.Place]*rungs      // of one shape in one file
+	told   map[string]map[string]bool    // the older versions of a component in documents
+	kinds  map[history.Place]ref.Version // the newest of one shape in all units of one name
 	scopes map[string]*scope
-	usual  votes
 }
 
-// votes counts the places of each component and version, except those in documents.
-type votes map[string]map[string]int
+// unitName matches the files of which each describes one thing that is deployed, such as
+// a chart or an overlay.
+var unitName = regexp.MustCompile(`^(?:values.*\.ya?ml|kustomization\.ya?ml|Chart\.yaml)$`)
 
-func (v votes) count(r ref.Reference, version ref.Version) {
-	if r.Context.Document {
-		return
-	}
-	if v[r.Component] == nil {
-		v[r.Component] = map[string]int{}
-	}
-	v[r.Component][version.String()]++
+type inFile struct{ file, component string }
+
+// versionsIn holds the versions of a component's pins in a file.
+type versionsIn struct {
+	newest   ref.Version
+	distinct map[string]bool
 }
 
-// has reports whether no other version of the component has more places than a pin's version.
-func (v votes) has(r ref.Reference) bool {
-	version, err := r.Version()
-	mine := v[r.Component][version.String()]
-	if err != nil || mine == 0 {
-		return false
-	}
-	for _, others := range v[r.Component] {
-		if others > mine {
-			return false
-		}
-	}
-	return true
-}
-
-var upgradeName = regexp.MustCompile(`(?i)upgrade|migrat|compat`)
-
-// isNamedAfter reports whether a file's name is about upgrades, or contains the pin's version as MAJOR.MINOR.
-func isNamedAfter(file string, r ref.Reference) bool {
-	base := path.Base(file)
-	parts := strings.SplitN(strings.TrimPrefix(r.Plain(), "v"), ".", 3)
-	return upgradeName.MatchString(base) ||
-		len(parts) == 3 && slices.Contains(numbersIn.FindAllString(base, -1), parts[0]+"."+parts[1])
-}
-
-var numbersIn = regexp.MustCompile(`[0-9]+\.[0-9]+`)
-
-// isCurrent reports whether a pin has the current version.
-func (v Verdict) isCurrent() bool {
-	version, err := v.Version()
-	return err == nil && !v.Current.IsZero() && version.Compare(v.Current) == 0
+// rungs holds the versions of one shape in a file, by line.
+type rungs struct {
+	distinct map[string]bool
+	lines    map[int]string
 }
 
 // scope describes the pins of a workflow's job, or of a file.
@@ -158,50 +223,170 @@ type scope struct {
 	ownBehind bool            // a pin of our own component lags
 }
 
-func survey(f *delivery.File, all []Verdict) surroundings {
-	s := surroundings{kept: map[[2]string]bool{}, scopes: map[string]*scope{}}
+func survey(all []Verdict) surroundings {
+	s := surroundings{map[inFile]*versionsIn{}, map[history.Place]*rungs{},
+		map[string]map[string]bool{}, map[history.Place]ref.Version{}, map[string]*scope{}}
 	for _, v := range all {
-		if v.Because != "" {
+		version, err := v.Version()
+		if err != nil || v.Outcome == Stays && !v.soft {
 			continue
 		}
-		here := s.scopes[v.Context.Scope]
-		if here == nil {
-			here = &scope{behind: map[string]bool{}}
-			s.scopes[v.Context.Scope] = here
+		here := s.in(v)
+		here.newest = ref.Newest([]ref.Version{here.newest, version})
+		here.distinct[version.String()] = true
+		if v.Lags() && v.Context.Document {
+			if s.told[v.Component] == nil {
+				s.told[v.Component] = map[string]bool{}
+			}
+			s.told[v.Component][version.String()] = true
 		}
-		if v.Lags() {
-			here.behind[v.Component] = true
-			here.ownBehind = here.ownBehind || f.IsOwn(v.Component)
-			continue
-		}
-		here.upToDate = true
-		s.kept[[2]string{v.File, v.Component}] = true
+		kind := kindOf(v)
+		s.kinds[kind] = ref.Newest([]ref.Version{s.kinds[kind], version})
+		r := s.rungs(v)
+		r.distinct[version.String()] = true
+		r.lines[v.Line] = version.String()
 	}
 	return s
 }
 
-// staysBehind returns the reason why a pin that lags was probably left behind on purpose, or "".
-func (s surroundings) staysBehind(v Verdict) string {
-	switch {
-	case v.Syntax == ref.Matched:
-		return "" // delivery.yaml declares that it follows
-	case v.Context.Comment:
-		return "commented out, and behind"
-	case isNamedAfter(v.File, v.Reference):
-		return "belongs to the release or upgrade in the name of the file"
-	case v.Context.Document && !s.kept[[2]string{v.File, v.Component}] && !s.usual.has(v.Reference):
-		return "a document that names an older release"
-	case s.testsOldRelease(v.Context.Scope):
-		return "belongs to an older release, like everything in " + v.Context.Scope
+// jobs describes the scopes, relative to the newest version of each component.
+func (s surroundings) jobs(f *delivery.File, all []Verdict, n newest) {
+	for _, v := range all {
+		if v.Follows() {
+			v.Current = n.of(f, v)
+			s.scope(f, v)
+		}
 	}
-	return ""
 }
 
-// testsOldRelease reports whether a workflow's job tests an older release: it pins an older release of our own
-// component, or three or more components, all of which lag. A script that lags as a whole was probably forgotten.
+func (s surroundings) in(v Verdict) *versionsIn {
+	key := inFile{v.File, v.Component}
+	if s.places[key] == nil {
+		s.places[key] = &versionsIn{distinct: map[string]bool{}}
+	}
+	return s.places[key]
+}
+
+func (s surroundings) rungs(v Verdict) *rungs {
+	key := history.Place{File: v.File, Shape: v.Component + " " + v.Context.Shape}
+	if s.shapes[key] == nil {
+		s.shapes[key] = &rungs{map[string]bool{}, map[int]string{}}
+	}
+	return s.shapes[key]
+}
+
+func (s surroundings) scope(f *delivery.File, v Verdict) {
+	here := s.scopes[v.Context.Scope]
+	if here == nil {
+		here = &scope{behind: map[string]bool{}}
+		s.scopes[v.Context.Scope] = here
+	}
+	if !v.Lags() {
+		here.upToDate = true
+		return
+	}
+	here.behind[v.Component] = true
+	here.ownBehind = here.ownBehind || f.IsOwn(v.Component)
+}
+
+// around returns the reason why a pin that follows by its form does not by the pins
+// around it, or no reason.
+func (s surroundings) around(v Verdict) (Outcome, string) {
+	const many = 6 // versions of one component, which make a file a record
+	switch {
+	case v.Syntax == ref.Matched:
+		return Moves, "" // delivery.yaml declares that it follows
+	case len(s.in(v).distinct) >= many:
+		return Stays, "one of many versions in a record of releases"
+	case s.rungs(v).isLadder(v.Line):
+		return Listed, "one of several versions in a list"
+	case s.testsOldRelease(v.Context.Scope) && !isFetched(v.Reference):
+		return Stays, "belongs to an older release, like everything in " + v.Context.Scope
+	case !v.Lags():
+		return Moves, ""
+	case upgradeName.MatchString(path.Base(v.File)):
+		return Stays, "belongs to the upgrade in the name of the file"
+	case oldFolder.MatchString(v.File):
+		return Stays, "its folder is not maintained"
+	case len(s.rungs(v).distinct) > 1:
+		return Listed, "other versions stand in the same form in this file"
+	case s.parallel(v):
+		return Listed, "a file of the same kind elsewhere holds a newer version: they may move apart on purpose"
+	case s.leads(v) && !isRegular(v.Reference):
+		return Listed, "its file holds a newer version, and moved without it"
+	case v.Context.Document && len(s.told[v.Component]) > 1:
+		return Listed, "documents hold several older versions"
+	case testFolder.MatchString(v.File):
+		return Listed, behindInTests
+	}
+	return Moves, ""
+}
+
+// kindOf returns the base name of a pin's file, with the pin's shape.
+func kindOf(v Verdict) history.Place {
+	return history.Place{File: path.Base(v.File), Shape: v.Component + " " + v.Context.Shape}
+}
+
+// parallel reports whether a chart or overlay lags behind another one, which holds a newer
+// version in the same form.
+func (s surroundings) parallel(v Verdict) bool {
+	version, err := v.Version()
+	return err == nil && unitName.MatchString(path.Base(v.File)) && version.Compare(s.kinds[kindOf(v)]) < 0
+}
+
+// several is the number of bumps after which a pin that stayed was not forgotten.
+const several = 3
+
+// behindInTests is the reason to list a pin that history may move.
+const behindInTests = "test data that is behind"
+
+// testFolder matches the path of a manifest in a folder of tests.
+var testFolder = regexp.MustCompile(`(?:^|/)(?:tests?|e2e|testing|fixtures|samples?|examples?)/(?:.*/)?[^/]*\.ya?ml$`)
+
+// leads reports whether the file of a pin holds a newer version of the component.
+func (s surroundings) leads(v Verdict) bool {
+	version, err := v.Version()
+	return err == nil && version.Compare(s.in(v).newest) < 0
+}
+
+// isLadder reports whether a neighbour of the line has its form, and another version.
+func (r *rungs) isLadder(line int) bool {
+	mine := r.lines[line]
+	for _, next := range []int{line - 1, line + 1} {
+		if other, ok := r.lines[next]; ok && other != mine {
+			return true
+		}
+	}
+	return false
+}
+
+// isFetched reports whether a pin names something that is downloaded, and not a value.
+func isFetched(r ref.Reference) bool { return r.Syntax == ref.Download || r.Syntax == ref.Installer }
+
+// testsOldRelease reports whether a workflow's job tests an older release: it pins an
+// older release of our own component, or three or more components, all of which lag. A
+// script that lags as a whole was probably forgotten.
 func (s surroundings) testsOldRelease(name string) bool {
 	here := s.scopes[name]
 	const several = 3
 	return here != nil && strings.Contains(name, "#") &&
 		(here.ownBehind || len(here.behind) >= several && !here.upToDate)
 }
+
+// oldFolder matches the path of a file in a folder of old things.
+var oldFolder = regexp.MustCompile(`(?i)(?:^|/)(?:old[a-z-]*|archived?|attic|legacy|deprecated|historical|milestones|` +
+	`[^/]* milestones|(?:version-)?v?[0-9]+\.[0-9]+(?:\.[0-9x]+)?)/`)
+
+var upgradeName = regexp.MustCompile(`(?i)upgrade|migrat|compat`)
+
+// lineOf returns the release line, as MAJOR.MINOR, that the path of a pin's file names,
+// or "". A path names the line of a pin if it has the same numbers.
+func lineOf(r ref.Reference) string {
+	parts := strings.SplitN(strings.TrimPrefix(r.Plain(), "v"), ".", 3)
+	if len(parts) == 3 && slices.Contains(numbersIn.FindAllString(r.File, -1), parts[0]+"."+parts[1]) {
+		return parts[0] + "." + parts[1]
+	}
+	return ""
+}
+
+var numbersIn = regexp.MustCompile(`[0-9]+\.[0-9]+`)

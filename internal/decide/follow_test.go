@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,7 +46,7 @@ func TestBumpStays(t *testing.T) {
 	}{
 		"current":                 {first: pin("up", "1.1.0")},
 		"with a v":                {first: pin("up", "v1.1.0")},
-		"missed before":           {first: pin("up", "1.0.0"), others: []ref.Reference{pin("up", "1.1.0")}},
+		"missed before":           {first: pin("up", "1.0.0"), others: []ref.Reference{pin("up", "1.1.0", of("x"))}},
 		"excused":                 {first: pin("up", "1.1.0", excused), stays: "excused: history"},
 		"a placeholder":           {first: pin("up", "0.0.0-dev"), stays: "a placeholder"},
 		"base64":                  {first: pin("up", "1.1.0", in(ref.Context{Encoded: true})), stays: "inside base64"},
@@ -66,7 +67,7 @@ func TestBumpStays(t *testing.T) {
 			others: []ref.Reference{pin("up", "1.1.0")},
 			move:   Move{From: version("1.0.0")},
 		},
-		"a comment that is current": {first: pin("up", "1.1.0", in(ref.Context{Comment: true}))},
+		"a comment that is current": {first: pin("up", "1.1.0", in(ref.Context{Comment: true})), stays: "commented out"},
 		"a comment that is behind": {
 			first:  pin("up", "1.0.0", in(ref.Context{Comment: true})),
 			others: []ref.Reference{pin("up", "1.1.0")},
@@ -76,9 +77,18 @@ func TestBumpStays(t *testing.T) {
 		"a document that is behind": {
 			first:  pin("up", "1.0.0", in(document)),
 			others: []ref.Reference{pin("up", "1.1.0", of("x"))},
-			stays:  "a document",
 		},
-		"a place missed in a document": {first: pin("up", "1.0.0", in(document)), others: []ref.Reference{pin("up", "1.1.0", in(document))}},
+		"a document in an old folder": {
+			first:  pin("up", "1.0.0", in(document), of("docs/old/x.md")),
+			others: []ref.Reference{pin("up", "1.1.0", of("x"))},
+			stays:  "is not maintained",
+		},
+		"a rung": {first: pin("up", "1.0.0"), others: []ref.Reference{pin("up", "1.1.0")}, stays: "other versions stand in the same form"},
+		"a file that moved without it": {
+			first:  pin("up", "1.0.0", in(ref.Context{Shape: "x"})),
+			others: []ref.Reference{pin("up", "1.1.0")},
+			stays:  "its file holds a newer version",
+		},
 		"prose": {
 			first:  pin("up", "1.1.0", by(ref.Prose), in(document)),
 			others: []ref.Reference{pin("up", "1.1.0")},
@@ -88,16 +98,21 @@ func TestBumpStays(t *testing.T) {
 		"declared, though behind": {first: pin("up", "1.0.0", by(ref.Matched), in(document)), others: []ref.Reference{pin("up", "1.1.0", of("x"))}},
 		"a job missed before": {
 			first:  pin("up", "1.0.0", job("test")),
-			others: []ref.Reference{pin("up", "1.1.0"), pin("twin", "2.0.0", job("other")), pin("twin", "2.1.0")},
+			others: []ref.Reference{pin("up", "1.1.0", of("x")), pin("twin", "2.0.0", job("other")), pin("twin", "2.1.0", of("x"))},
 		},
 		"a job at an older own release": {
 			first:  pin("up", "1.0.0", job("old")),
-			others: []ref.Reference{pin("up", "1.1.0"), pin("twin", "2.0.0", job("old")), pin("twin", "2.1.0")},
+			others: []ref.Reference{pin("up", "1.1.0", of("x")), pin("twin", "2.0.0", job("old")), pin("twin", "2.1.0", of("x"))},
 			stays:  "belongs to an older release, like everything in ci.yml#old",
 		},
 		"a job at an older own release, but current": {
 			first:  pin("up", "1.1.0", job("old")),
-			others: []ref.Reference{pin("twin", "2.0.0", job("old")), pin("twin", "2.1.0")},
+			others: []ref.Reference{pin("twin", "2.0.0", job("old")), pin("twin", "2.1.0", of("x"))},
+			stays:  "belongs to an older release",
+		},
+		"a download in a job at an older own release": {
+			first:  pin("up", "1.1.0", job("old"), by(ref.Download)),
+			others: []ref.Reference{pin("twin", "2.0.0", job("old")), pin("twin", "2.1.0", of("x"))},
 		},
 		"a file with three behind": {
 			first: pin("up", "1.0.0", of("old.sh")),
@@ -109,7 +124,7 @@ func TestBumpStays(t *testing.T) {
 		"a file named after its release": {
 			first:  pin("up", "1.0.0", of("release-1.0.sh")),
 			others: []ref.Reference{pin("up", "1.1.0")},
-			stays:  "in the name of the file",
+			stays:  "the release line in its path",
 		},
 		"a file about an upgrade": {
 			first:  pin("up", "1.0.0", of("upgrade.sh")),
@@ -118,7 +133,7 @@ func TestBumpStays(t *testing.T) {
 		},
 		"a document, and one place that is newer": {
 			first:  pin("up", "1.0.0", in(document)),
-			others: []ref.Reference{pin("up", "1.1.0", of("go.mod")), pin("up", "1.0.0", of("a")), pin("up", "1.0.0", of("b"))},
+			others: []ref.Reference{pin("up", "1.1.0", of("go.mod")), pin("up", "1.1.0", of("c")), pin("up", "1.0.0", of("a")), pin("up", "1.0.0", of("b"))},
 		},
 		"a file with two behind": {
 			first:  pin("up", "1.0.0", of("late.sh")),
@@ -147,15 +162,19 @@ func TestBumpStays(t *testing.T) {
 			if move.Version.IsZero() {
 				move.Version = version("1.2.0")
 			}
-			edits, left := Bump(file(t), append([]ref.Reference{test.first}, test.others...), move)
-			moved := len(edits) > 0 && edits[0].Written == test.first.Written && edits[0].Syntax == test.first.Syntax && edits[0].File == test.first.File
+			edits, left := Bump(file(t), Evidence{Pins: append([]ref.Reference{test.first}, test.others...)}, move)
+			at := slices.IndexFunc(edits, func(e Edit) bool {
+				return e.Written == test.first.Written && e.Syntax == test.first.Syntax && e.File == test.first.File
+			})
+			moved := at >= 0
 			if test.stays == "" {
-				if want := test.first.Spell(move.Version); !moved || edits[0].To != want {
+				if want := test.first.Spell(move.Version); !moved || edits[at].To != want {
 					t.Errorf("edits %+v, left %+v; want the first moved to %s", edits, left, want)
 				}
 				return
 			}
-			if moved || len(left) == 0 || !strings.Contains(left[0].Because, test.stays) {
+			why := slices.ContainsFunc(left, func(l Left) bool { return strings.Contains(l.Because, test.stays) })
+			if moved || !why {
 				t.Errorf("edits %+v, left %+v; want the first to stay: %s", edits, left, test.stays)
 			}
 		})
@@ -176,7 +195,7 @@ func TestPrereleasesWhereAllowed(t *testing.T) {
 	c := f.Components["up"]
 	c.Prereleases = true
 	f.Components["up"] = c
-	edits, left := Bump(f, []ref.Reference{pin("up", "1.1.0")}, Move{Component: "up", Version: version("1.2.0-rc1")})
+	edits, left := Bump(f, Evidence{Pins: []ref.Reference{pin("up", "1.1.0")}}, Move{Component: "up", Version: version("1.2.0-rc1")})
 	if len(edits) != 1 || len(left) != 0 {
 		t.Errorf("edits %+v, left %+v", edits, left)
 	}
@@ -198,13 +217,13 @@ components:
 	bare.Syntax = ref.Tag
 	locked := bare
 	locked.Lock = &ref.Lock{Written: "sha256:x"}
-	edits, _ := Bump(f, []ref.Reference{bare, locked}, Move{Component: "up", Version: version("1.2.0")})
+	edits, _ := Bump(f, Evidence{Pins: []ref.Reference{bare, locked}}, Move{Component: "up", Version: version("1.2.0")})
 	if len(edits) != 1 || !edits[0].WantsDigest {
 		t.Errorf("edits %+v", edits)
 	}
 	rules := ""
 	for _, r := range []ref.Reference{bare, locked} {
-		for _, finding := range digestWanted(f, Verdict{Reference: r}) {
+		for _, finding := range digestWanted(f, Verdict{Reference: r, Outcome: Moves}) {
 			rules += finding.Rule + " "
 		}
 	}

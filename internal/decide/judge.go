@@ -37,7 +37,7 @@ func Required(f *delivery.File, references []ref.Reference, own ref.Version) (re
 		if v.Excused != "" || c.History || c.Output || c.Example {
 			continue
 		}
-		if v.Because != "" && !isPlaceholder(r) && r.Syntax == ref.Value {
+		if !v.Follows() && !isPlaceholder(r) && r.Syntax == ref.Value {
 			r.Syntax = ref.Prose // an older release may lack some of today's artifacts
 		}
 		if err := named.Refer(f, r, own); err != nil {

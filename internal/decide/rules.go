@@ -100,7 +100,7 @@ func isPlaceholder(r ref.Reference) bool {
 // such as a link to an older release, may name a version.
 func selfReference(f *delivery.File, v Verdict) []Finding {
 	switch own, placeholder := f.IsOwn(v.Component), isPlaceholder(v.Reference); {
-	case own && !placeholder && v.Because == "":
+	case own && !placeholder && v.Follows():
 		return []Finding{At(v.Reference, "self-reference",
 			fmt.Sprintf("%s %s", v.Component, v.Written), ref.Placeholder,
 			"git has no version of a component that this repository releases: the release stamps it")}
@@ -118,23 +118,19 @@ func agreement(f *delivery.File, v Verdict) []Finding {
 		return nil
 	}
 	return []Finding{At(v.Reference, "agreement",
-		fmt.Sprintf("%s %s", v.Component, v.Written), v.Spell(v.Current)+", as in other places",
+		fmt.Sprintf("%s %s", v.Component, v.Written), spell(f, v.Reference, v.Current)+", as in other places",
 		fmt.Sprintf("move it with ghhelper bump %s %s, or excuse it", v.Component, v.Current))}
 }
 
 // fittingV checks that the version has a "v" if the artifact's tag has one or if the place names a git tag, and no "v"
 // otherwise.
 func fittingV(f *delivery.File, r ref.Reference) []Finding {
-	artifact, known := f.Components[r.Component].Artifacts[r.Artifact]
-	named := artifact.HasV()
+	artifact := f.Components[r.Component].Artifacts[r.Artifact]
 	about := fmt.Sprintf("the tags of %s/%s are declared as %q", r.Component, r.Artifact, orDefault(artifact.Tag))
-	switch {
-	case r.Syntax.NamesGitTag():
-		known, named = r.Context.Prefix == "", true
+	if r.Syntax.NamesGitTag() {
 		about = "git tags carry a v"
-	case r.Syntax == ref.FileName || r.Syntax == ref.GoModule:
-		return nil
 	}
+	named, known := wantsV(f, r)
 	if !known || named == strings.HasPrefix(r.Written, "v") {
 		return nil
 	}
@@ -143,6 +139,19 @@ func fittingV(f *delivery.File, r ref.Reference) []Finding {
 		want = "v" + want
 	}
 	return []Finding{At(r, "v-prefix", r.Written, want, about)}
+}
+
+// wantsV reports whether a place must write the version with a "v". known is false if
+// nothing is declared about it.
+func wantsV(f *delivery.File, r ref.Reference) (named, known bool) {
+	artifact, declared := f.Components[r.Component].Artifacts[r.Artifact]
+	switch {
+	case r.Syntax.NamesGitTag():
+		return true, r.Context.Prefix == ""
+	case r.Syntax == ref.FileName || r.Syntax == ref.GoModule:
+		return false, false
+	}
+	return artifact.HasV(), declared
 }
 
 func orDefault(tag string) string {
@@ -161,7 +170,7 @@ func wantsDigest(f *delivery.File, r ref.Reference) bool {
 
 // digestWanted checks that the images of a component have a digest if the component requires it.
 func digestWanted(f *delivery.File, v Verdict) []Finding {
-	if v.Because != "" || !wantsDigest(f, v.Reference) {
+	if !v.Follows() || !wantsDigest(f, v.Reference) {
 		return nil
 	}
 	return []Finding{At(v.Reference, "digest", v.Written+" without a digest", v.Written+"@sha256:…",

@@ -16,6 +16,33 @@ type Edit struct {
 	LockTo      string // the digest or commit of the new version, if one is beside the old version
 	WantsDigest bool   // a digest must be added beside the version
 	Behind      bool   // the place had an older version than the others
+	// Because is the evidence for the edit; empty if the form of the place is enough.
+	Because string
+	// Commits are those in which the place moved with the others.
+	Commits []string
+}
+
+// Reason returns why a place moves, if its form alone does not tell: the evidence with
+// its commits, and whether the place was behind the others.
+func (e Edit) Reason() string {
+	text := e.Because
+	if len(e.Commits) > 0 {
+		text += " in " + strings.Join(shortIDs(e.Commits), ", ")
+	}
+	if e.Behind {
+		text = strings.TrimPrefix(text+", was behind the others", ", ")
+	}
+	return text
+}
+
+// shortIDs returns the beginnings of commits' ids, as git shows them.
+func shortIDs(commits []string) []string {
+	const short = 8
+	ids := make([]string, len(commits))
+	for i, c := range commits {
+		ids[i] = c[:min(short, len(c))]
+	}
+	return ids
 }
 
 // Stamp returns the edits that replace each placeholder for our own component, and for those in lock step with it.

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/kubestellar/actions/internal/history"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -16,21 +17,27 @@ func (t *text) context(r ref.Reference) ref.Context {
 	t.survey()
 	c := r.Context
 	before, after := t.before(r.Start), t.after(r.End)
+	told := r.Syntax == ref.Prose || r.Syntax == ref.Word
 	c.Document = isDocument(t.name)
 	c.History = t.history || strings.Contains(t.name, strings.TrimPrefix(r.Written, "v"))
-	c.Script = !c.Document && r.Syntax == ref.Prose
+	c.Script = !c.Document && (r.Syntax == ref.Prose || r.Syntax == ref.Word && compares.Match(before))
 	c.Comment = !c.Document && isCommented(t.name, before) && r.Lock == nil
 	const reach = 60 // bytes
 	close := before[max(0, len(before)-reach):]
 	c.Example = (c.Comment || c.Document) && exampleBefore.Match(close)
 	c.Bound = boundBefore.Match(close) || boundAfter.Match(after[:min(reach, len(after))]) ||
-		r.Syntax == ref.Prose && (givenBefore.Match(close) || givenAfter.Match(after[:min(reach, len(after))]))
+		told && (givenBefore.Match(close) || givenAfter.Match(after[:min(reach, len(after))]))
 	c.Output = c.Document && t.isOutput(r.Line, before)
 	c.Fixed = c.Fixed || r.Syntax == ref.Link
 	c.Checksum = t.checksumBelow(r)
 	c.Scope = t.scope(r.Start)
+	c.Shape, _ = history.Shape(string(before) + string(t.data[r.Start:lineEnd(t.data, r.Start)]))
 	return c
 }
+
+// compares matches the beginning of a line that prints or compares.
+var compares = regexp.MustCompile(`\b(?:echo|printf|print|println|assert|expect|require|log)\b` +
+	`|[=!<>]=|\b-(?:eq|ne|lt|gt)\b`)
 
 // survey computes, once, the properties that all references of a text share.
 func (t *text) survey() {
@@ -59,6 +66,7 @@ var documents = words(`.md .markdown .mdx .rst .adoc .asciidoc .html .htm .txt`)
 // isDocument reports whether the file is a text for people. The NOTES.txt of a chart is
 // a template.
 func isDocument(name string) bool {
+	name = strings.TrimSuffix(strings.TrimSuffix(name, ".gotmpl"), ".tmpl")
 	return documents[strings.ToLower(path.Ext(name))] && path.Base(path.Dir(name)) != "templates"
 }
 
@@ -85,6 +93,8 @@ func (t *text) isHistory() bool {
 // commentMarks are the beginnings of comments by the extension of a file. The default is "#".
 var commentMarks = map[string][]string{
 	".go": {"//"}, ".js": {"//"}, ".ts": {"//"}, ".java": {"//"}, ".rs": {"//"}, ".c": {"//"},
+	".json5": {"//"}, ".jsonc": {"//"},
+	".jsonnet": {"//", "#"}, ".libsonnet": {"//", "#"}, ".tf": {"#", "//"}, ".hcl": {"#", "//"}, ".mod": {},
 	".tpl": {"{{/*", "{{- /*"}, ".json": {},
 }
 

@@ -23,6 +23,17 @@ const largest = 64 << 20
 // Files finds the references in the named files of a tree, in the order of the names.
 // It skips links, submodules and files that no longer exist.
 func (f *Finder) Files(ctx context.Context, fsys fs.FS, names []string) (Found, error) {
+	all, err := f.search(ctx, fsys, names, f.Look)
+	if err != nil {
+		return Found{}, err
+	}
+	return f.gather(all), nil
+}
+
+// search calls look for each of the named files, and returns the results in the same order.
+func (f *Finder) search(
+	ctx context.Context, fsys fs.FS, names []string, look func(name string, data []byte) Found,
+) ([]Found, error) {
 	all := make([]Found, len(names))
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
@@ -36,17 +47,14 @@ func (f *Finder) Files(ctx context.Context, fsys fs.FS, names []string) (Found, 
 				if err != nil {
 					return err
 				}
-				if all[i], err = f.one(fsys, names[i], &r); err != nil {
+				if all[i], err = one(fsys, names[i], &r, look); err != nil {
 					return fmt.Errorf("looking for references: %w", err)
 				}
 			}
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return Found{}, err
-	}
-	return f.gather(all), nil
+	return all, group.Wait()
 }
 
 // Tree finds the references in all files of a tree, in the order of their paths.
@@ -78,7 +86,7 @@ func Names(fsys fs.FS) ([]string, error) {
 	return names, err
 }
 
-func (f *Finder) one(fsys fs.FS, name string, r *reader) (Found, error) {
+func one(fsys fs.FS, name string, r *reader, look func(name string, data []byte) Found) (Found, error) {
 	if !fs.ValidPath(name) {
 		return Found{Unread: []Unread{{name, "its name is not UTF-8"}}}, nil
 	}
@@ -89,7 +97,7 @@ func (f *Finder) one(fsys fs.FS, name string, r *reader) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
-	return f.Look(name, data), nil
+	return look(name, data), nil
 }
 
 var errTooLarge = fmt.Errorf("it is larger than %d MiB; list it under ignore in %s if it contains no reference",

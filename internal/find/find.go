@@ -26,6 +26,7 @@ type Finder struct {
 	words    *automaton
 	patterns []pattern
 	excuses  []excuse
+	aliases  []alias
 }
 
 // needle is a word where a form starts.
@@ -53,6 +54,7 @@ func New(f *delivery.File) *Finder {
 	finder.words = newAutomaton(words)
 	finder.patterns = compilePatterns(f)
 	finder.excuses = compileExcuses(f)
+	finder.aliases = aliasesOf(f)
 	return finder
 }
 
@@ -73,7 +75,7 @@ func (f *Finder) declare(name string, c delivery.Component) {
 			add("module", a.At, needle{artifact: key, form: module})
 		case delivery.Image:
 			add("location", a.At, needle{artifact: key, form: location})
-			add("split", pathOf(a.At), needle{artifact: key, form: splitLocation})
+			add("split "+a.At, pathOf(a.At), needle{artifact: key, form: splitLocation})
 		case delivery.Chart:
 			add("location", a.At, needle{artifact: key, form: location})
 			add("folder "+a.At, path.Dir(a.At), needle{artifact: key, chart: path.Base(a.At), form: chartFolder})
@@ -129,22 +131,28 @@ func (f *Finder) Text(name string, data []byte) []ref.Reference { return f.Look(
 
 // Look finds the references in the text of a file, with suspects and idle marks.
 func (f *Finder) Look(name string, data []byte) Found {
-	t := &text{name: name, data: data}
 	switch {
 	case IsBinary(data), isDerived(name, data):
 		return Found{}
 	case name == delivery.FileName:
-		return Found{References: f.declared(t)}
+		return Found{References: f.declared(&text{file: f.file, name: name, data: data})}
 	}
+	t := f.settled(name, data)
+	found := Found{References: t.found, Suspects: t.suspects()}
+	f.excuse(t, &found)
+	return found
+}
+
+// settled returns a text with the references of all forms in it.
+func (f *Finder) settled(name string, data []byte) *text {
+	t := &text{file: f.file, name: name, data: data}
 	f.scan(t)
 	f.ownChart(t)
 	for _, p := range f.patterns {
 		p.find(t)
 	}
 	t.settle()
-	found := Found{References: t.found, Suspects: t.suspects()}
-	f.excuse(t, &found)
-	return found
+	return t
 }
 
 // declared finds the dependencies in delivery.yaml, which are pinned by digest. The

@@ -5,6 +5,8 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/kubestellar/actions/internal/ref"
 )
 
 func isWord(b byte) bool {
@@ -25,7 +27,19 @@ func at(data []byte, i int) byte {
 // It returns -1 if there is no version that is a whole word, as in 1.2.3x, 1.2.3.4 and
 // 1.2.3+build.
 func versionEnd(data []byte, start int) int {
-	end := prereleaseEnd(data, coreEnd(data, start), variants)
+	return wholeWord(data, prereleaseEnd(data, coreEnd(data, start), isVariant))
+}
+
+// tagVersionEnd is versionEnd for the tag of an image, where every word that begins no
+// prerelease names a variant.
+func tagVersionEnd(data []byte, start int) int {
+	return wholeWord(data, prereleaseEnd(data, coreEnd(data, start), func(word string) bool {
+		return !ref.BeginsPrerelease(word)
+	}))
+}
+
+// wholeWord returns the end of a version, or -1 if the word continues there.
+func wholeWord(data []byte, end int) int {
 	if end < 0 || goesOn(data, end) || at(data, end) == '_' || at(data, end) == '.' && isWord(at(data, end+1)) {
 		return -1
 	}
@@ -35,11 +49,11 @@ func versionEnd(data []byte, start int) int {
 // fileVersionEnd is versionEnd for the name of a file, whose version ends before an
 // extension and before words such as linux and amd64.
 func fileVersionEnd(data []byte, start int) int {
-	end := prereleaseEnd(data, coreEnd(data, start), fileWords)
+	end := prereleaseEnd(data, coreEnd(data, start), isFileWord)
 	if end < 0 || goesOn(data, end) {
 		return -1
 	}
-	if at(data, end) == '.' && isWord(at(data, end+1)) && !fileWords[strings.ToLower(wordAt(data, end+1))] {
+	if at(data, end) == '.' && isWord(at(data, end+1)) && !isFileWord(wordAt(data, end+1)) {
 		return -1
 	}
 	return end
@@ -84,8 +98,8 @@ func coreEnd(data []byte, i int) int {
 }
 
 // prereleaseEnd returns the end of the prerelease at i, or i if there is none. It stops
-// before the given words.
-func prereleaseEnd(data []byte, i int, stop map[string]bool) int {
+// before the words for which stop returns true.
+func prereleaseEnd(data []byte, i int, stop func(word string) bool) int {
 	if i < 0 || at(data, i) != '-' {
 		return i
 	}
@@ -95,7 +109,7 @@ func prereleaseEnd(data []byte, i int, stop map[string]bool) int {
 		if at(data, i) == '-' && coreEnd(data, i+1) >= 0 {
 			return i // the other end of a range
 		}
-		if text == "" || stop[strings.ToLower(text)] || numbered && len(text) > 1 && text[0] == '0' {
+		if text == "" || stop(text) || numbered && len(text) > 1 && text[0] == '0' {
 			return i
 		}
 		i += 1 + len(text)
@@ -103,10 +117,20 @@ func prereleaseEnd(data []byte, i int, stop map[string]bool) int {
 	return i
 }
 
-// variants are words after the version in a tag. They name a build of that version.
-var variants = words(`alpine slim debug distroless nonroot static scratch busybox bookworm bullseye buster trixie jammy
+// isVariant reports whether a word after the version in a tag names a build of that
+// version, such as alpine3 and jdk17.
+func isVariant(word string) bool {
+	word = strings.ToLower(word)
+	return variants[word] || variants[strings.TrimRight(word, "0123456789")]
+}
+
+var variants = words(`alpine builder cuda eksbuild full gke jdk jre k3s nanoserver python rke rootless runtime slim
+	debug distroless nonroot static scratch busybox bookworm bullseye buster trixie jammy
 	noble focal ubi ubi8 ubi9 rhel8 rhel9 centos fedora debian ubuntu fips musl glibc gnu linux windows darwin
 	amd64 arm64 arm armv7 ppc64le s390x`)
+
+// isFileWord reports whether a word is not part of the version in the name of a file.
+func isFileWord(word string) bool { return fileWords[strings.ToLower(word)] }
 
 // fileWords are words after the version in the name of a file.
 var fileWords = words(`linux darwin windows freebsd macos amd64 arm64 arm armv6 armv7 ppc64le s390x 386 i386 x86

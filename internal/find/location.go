@@ -59,11 +59,36 @@ func splitLocation(f *Finder, t *text, n needle, start, end int) {
 	if !t.is(n.word, start, end) || !t.starts(start) || !t.ends(end) {
 		return
 	}
-	registry, _, _ := strings.Cut(f.file.Components[n.component].Artifacts[n.artifact].At, "/")
-	if m := t.mapping(start, end); m != nil && m.text(t, "registry") == registry {
-		t.addBeside(m, ref.Reference{Component: n.component, Artifact: n.artifact}, versionKeys)
+	registry, path, _ := strings.Cut(f.file.Components[n.component].Artifacts[n.artifact].At, "/")
+	r := ref.Reference{Component: n.component, Artifact: n.artifact}
+	isPath := strings.Contains(path, "/")
+	if at(t.data, end) == ':' && isPath && (registry == dockerHub || !isDocument(t.name)) {
+		r.Syntax = ref.Tag
+		t.add(end+1, r)
+		return
+	}
+	m := t.mapping(start, end)
+	if m == nil {
+		return
+	}
+	switch written := m.text(t, "registry"); {
+	case written == registry:
+		t.addBeside(m, r, versionKeys)
+	case isPath && standsElsewhere(written):
+		t.addBeside(m, r, tagKeys)
 	}
 }
+
+// standsElsewhere reports whether the registry of an image is not written beside its path.
+func standsElsewhere(registry string) bool {
+	return registry == "" || registry == "~" || registry == "null" || registry[0] == '{' || registry[0] == '$'
+}
+
+// dockerHub is the registry of an image without one.
+const dockerHub = "docker.io"
+
+// tagKeys are the versionKeys that only an image has.
+var tagKeys = versionKeys[:4]
 
 // chartFolder finds a chart whose name and folder are two keys, as in the dependencies
 // of a Chart.yaml.

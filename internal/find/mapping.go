@@ -17,6 +17,16 @@ func (m mapping) text(t *text, key string) string {
 	return string(t.data[m[key].Start:m[key].End])
 }
 
+// keyAt returns the key whose value is around a place, or "".
+func (m mapping) keyAt(i int) string {
+	for key, value := range m {
+		if value.Start <= i && i < value.End {
+			return key
+		}
+	}
+	return ""
+}
+
 var (
 	// keyLine matches a line with a key: its indent, the key, and its value.
 	keyLine = regexp.MustCompile(`^(\s*(?:-[ \t]+)*)["']?([A-Za-z0-9_.-]+)["']?[ \t]*:(?:[ \t]+|$)(.*)$`)

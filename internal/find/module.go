@@ -4,6 +4,7 @@ import (
 	"path"
 	"regexp"
 	"sort"
+	"strings"
 
 	"github.com/kubestellar/actions/internal/ref"
 )
@@ -30,12 +31,36 @@ var (
 // of a go.mod may exclude it.
 func (t *text) moduleVersion(i int, r ref.Reference) bool {
 	version := t.skip(majorAt, i)
-	if version == i || !goVersion.Match(t.after(version)) || path.Base(t.name) == "go.mod" && t.excludes(i) {
+	if version == i || !goVersion.Match(t.after(version)) || isGoMod(t.name) && t.excludes(i) {
 		return false
 	}
 	r.Syntax = ref.GoModule
+	r.Context.Module = t.modulePath(version)
 	return t.add(version, r)
 }
+
+// majorOf matches the path of a module up to its major.
+var majorOf = regexp.MustCompile(`^.*/v[0-9]+(?:/|$)|^gopkg\.in/.*\.v[0-9]+`)
+
+// modulePath returns the path before the version of a module, up to its major. Outside of
+// a go.mod, a path without a major is unknown: it may be that of a command.
+func (t *text) modulePath(version int) string {
+	isOutside := func(r rune) bool { return strings.ContainsRune(" \t\"'`(@=", r) }
+	words := strings.FieldsFunc(string(t.before(version)), isOutside)
+	if len(words) == 0 {
+		return ""
+	}
+	last := words[len(words)-1]
+	if major := majorOf.FindString(last); major != "" {
+		return strings.TrimSuffix(major, "/")
+	}
+	if isGoMod(t.name) {
+		return last
+	}
+	return ""
+}
+
+func isGoMod(name string) bool { return path.Base(name) == "go.mod" }
 
 // unusedIn matches comments and directives of a go.mod about versions that are not used:
 // https://go.dev/ref/mod#go-mod-file-exclude

@@ -94,10 +94,13 @@ func (t *text) value(i int, r ref.Reference) bool {
 	if match := dashedAt.FindSubmatchIndex(t.after(i)); match != nil {
 		return t.addEnding(i, i+match[3], r)
 	}
-	version, prefix := t.versionStart(i)
+	version, prefix := t.versionStart(t.skip(literalAt, i))
 	r.Context.Prefix = prefix
 	return t.add(version, r)
 }
+
+// literalAt matches the beginning of a literal in an expression of a workflow.
+var literalAt = regexp.MustCompile(`^\$\{\{[ \t]*'`)
 
 // dashedAt matches a version with dashes for dots, before a quote, as in the names of sites.
 var dashedAt = regexp.MustCompile(`^(v?[0-9]+-[0-9]+-[0-9]+(?:-[A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?)?)["']`)

@@ -3,6 +3,7 @@ package find
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/kubestellar/actions/internal/ref"
@@ -186,7 +187,7 @@ func (t *text) compared(i int, r ref.Reference) {
 	r.Context.Fixed = true
 	for _, start := range []int{i, t.skip(comparedAt, i)} {
 		if end := coreEnd(t.data, start); end >= 0 {
-			t.addEnding(start, prereleaseEnd(t.data, end, nil), r)
+			t.addEnding(start, prereleaseEnd(t.data, end, func(string) bool { return false }), r)
 		}
 	}
 }
@@ -303,14 +304,29 @@ func (t *text) around(start, end int, r ref.Reference) {
 		}
 	}
 	m := t.mapping(start, end)
+	if m == nil {
+		return
+	}
+	key := m.keyAt(start)
 	keys := refKeys
-	if _, repo := m["repo"]; t.host(start) == "" && !repo {
+	switch _, repo := m["repo"]; {
+	case aboutKeys[key]:
+		return // the mapping is about the repository, and fetches nothing from it
+	case t.host(start) == "" && !repo:
 		keys = refKeys[:2] // an image may have the same name
+	case !fromKeys[key]:
+		keys = slices.DeleteFunc(slices.Clone(refKeys), func(k string) bool { return k == "version" })
 	}
-	if m != nil {
-		t.addBeside(m, r, keys)
-	}
+	t.addBeside(m, r, keys)
 }
+
+// aboutKeys are keys for links to a repository. A version beside them is that of
+// something else.
+var aboutKeys = words(`home homepage bugs documentation support sources website icon`)
+
+// fromKeys are keys for the repository that something is fetched from. A version beside
+// one of them is that of the repository.
+var fromKeys = words(`repo repoURL url source src git remote github repository`)
 
 // tagged are the commands that take a tag or branch beside a repository.
 var tagged = []struct {

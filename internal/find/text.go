@@ -4,11 +4,13 @@ import (
 	"regexp"
 	"sort"
 
+	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
 // text is a file during a search.
 type text struct {
+	file     *delivery.File
 	name     string
 	data     []byte
 	found    []ref.Reference
@@ -56,7 +58,16 @@ func (t *text) after(i int) []byte  { return t.data[i:lineEnd(t.data, i)] }
 // add adds r with the version, use or moving name that begins at start. It reports
 // whether there is one.
 func (t *text) add(start int, r ref.Reference) bool {
+	if t.isImage(r) {
+		return t.addEnding(start, tagVersionEnd(t.data, start), r)
+	}
 	return t.addEnding(start, versionEnd(t.data, start), r)
+}
+
+// isImage reports whether a reference names the tag of an image.
+func (t *text) isImage(r ref.Reference) bool {
+	return (r.Syntax == ref.Tag || r.Syntax == ref.Key) &&
+		t.file.Components[r.Component].Artifacts[r.Artifact].Kind == delivery.Image
 }
 
 // addFile is add for a version in the name of a file.

@@ -74,7 +74,8 @@ func (d declared) arrow(component string, versions []ref.Version) Arrow {
 	if a.Newest.IsZero() {
 		return a
 	}
-	follows, _ := decide.Bump(d.file, d.pins, decide.Move{Component: component, Version: a.Newest.Next()})
+	evidence := decide.Evidence{Pins: d.pins}
+	follows, _ := decide.Bump(d.file, evidence, decide.Move{Component: component, Version: a.Newest.Next()})
 	for _, e := range follows {
 		a.Sites = append(a.Sites, e.Site.String())
 	}
@@ -82,7 +83,7 @@ func (d declared) arrow(component string, versions []ref.Version) Arrow {
 	var left []decide.Left
 	moved := map[ref.Site]bool{}
 	for i, v := range candidates(versions) {
-		edits, stay := decide.Bump(d.file, d.pins, decide.Move{Component: component, Version: v})
+		edits, stay := decide.Bump(d.file, evidence, decide.Move{Component: component, Version: v})
 		edits = slices.DeleteFunc(edits, func(e decide.Edit) bool { return moved[e.Site] || !isBehind(e.Reference, v) })
 		for _, e := range edits {
 			moved[e.Site] = true

@@ -77,6 +77,7 @@ const (
 	FileName     Syntax = "file name"        // name-VERSION
 	Prose        Syntax = "prose"            // the component's name, then VERSION
 	Matched      Syntax = "pattern"          // a pattern of delivery.yaml
+	Word         Syntax = "version"          // a version alone, whose component only the surroundings tell
 )
 
 // NamesGitTag reports whether a place of this form names a git tag of the
@@ -106,8 +107,26 @@ type Context struct {
 	Name     string // the identifier that has this value
 	Prefix   string // of the name of a branch or tag, before the version: release-
 	Suffix   string // of a tag, after the version: -alpine
+	Module   string // the path of a Go module, with its major
 	Page     string // the kind of page in a repository: blob, tree
 	Scope    string // the part of the file that belongs together: a job of a workflow, or the whole file
+	Shape    string // the line without its versions, see history.Shape
+	Rows     bool   // the file lists rows of versions
+	Owner    Owner  // what the version belongs to according to its surroundings; of a Word
+}
+
+// Owner describes what a version may belong to. A Word has it.
+type Owner struct {
+	Ours  string // a location or repository of the component that it is attached to, or that its mapping names
+	Other string // the same of something else
+	// Near are the declared components that its line, its mapping or the key above name.
+	Near []string
+	// Beside are the offsets of the component's references in its line, the lines next to
+	// it, or its mapping.
+	Beside []int
+	Prose  bool // in a sentence
+	Row    bool // in a row of a table
+	Self   bool // the version of the file itself, such as that of a Chart.yaml
 }
 
 // Version returns the version that the reference names.

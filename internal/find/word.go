@@ -1,0 +1,311 @@
+package find
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+// Words finds the places that hold one of some versions as a whole word, and are no
+// references: only their surroundings, or history, can tell of which component they are.
+// The references of Files must have been found in the same tree.
+func (f *Finder) Words(
+	ctx context.Context, fsys fs.FS, names []string, component string, versions []ref.Version,
+) ([]ref.Reference, error) {
+	all, err := f.search(ctx, fsys, names, func(name string, data []byte) Found {
+		return Found{References: f.wordsIn(name, data, component, versions)}
+	})
+	var words []ref.Reference
+	for _, found := range all {
+		words = append(words, found.References...)
+	}
+	return words, err
+}
+
+func (f *Finder) wordsIn(name string, data []byte, component string, versions []ref.Version) []ref.Reference {
+	holds := func(v ref.Version) bool { return bytes.Contains(data, []byte(v.String())) }
+	if name == delivery.FileName || IsBinary(data) || isDerived(name, data) || !slices.ContainsFunc(versions, holds) {
+		return nil
+	}
+	t := f.settled(name, data)
+	var found Found
+	for _, v := range versions {
+		for _, place := range t.placesOf(v.String()) {
+			r := ref.Reference{
+				Site: t.site(place.Start, place.End), Component: component, Syntax: ref.Word,
+				Written: string(data[place.Start:place.End]),
+			}
+			r.Context = t.context(r)
+			r.Context.Owner = f.owner(t, r)
+			found.References = append(found.References, r)
+		}
+	}
+	slices.SortFunc(found.References, func(a, b ref.Reference) int { return a.Start - b.Start })
+	t.encoded = nil
+	f.excuse(t, &found)
+	return found.References
+}
+
+// placesOf returns the places that hold a version as a whole word, and are no references.
+func (t *text) placesOf(version string) []ref.Span {
+	var all []ref.Span
+	for from := 0; ; {
+		i := bytes.Index(t.data[from:], []byte(version))
+		if i < 0 {
+			return all
+		}
+		start, end := from+i, from+i+len(version)
+		from = end
+		if at(t.data, start-1) == 'v' {
+			start--
+		}
+		before := at(t.data, start-1)
+		whole := before == '_' || !isWord(before) && before != '.' && before != '+'
+		if whole && (tagVersionEnd(t.data, start) == end || fileVersionEnd(t.data, start) == end) && !t.claimed(start) {
+			all = append(all, ref.Span{Start: start, End: end})
+		}
+	}
+}
+
+// owner returns what the surroundings of a version tell about it.
+func (f *Finder) owner(t *text, r ref.Reference) ref.Owner {
+	var o ref.Owner
+	f.attached(t, r, &o)
+	m, key := t.siblings(r)
+	if o.Ours == "" && o.Other == "" {
+		f.fetched(t, r, m, key, &o)
+	}
+	o.Near = f.near(t, r, m)
+	o.Beside = t.besides(r, m)
+	line := bytes.TrimSpace(t.data[lineStart(t.data, r.Start):lineEnd(t.data, r.Start)])
+	o.Row = bytes.HasPrefix(line, []byte("|"))
+	o.Prose = !o.Row && (r.Context.Document && !t.fenced(r.Line) || r.Context.Comment)
+	o.Self = t.isSelf(r.Start, line)
+	return o
+}
+
+// selfNames are the files whose key version is their own.
+var selfNames = words(`chart.yaml package.json plugin.yaml galaxy.yml cargo.toml pyproject.toml`)
+
+var (
+	selfLine  = regexp.MustCompile(`^["']?version["']?[ \t]*[:=]`)
+	chartLine = regexp.MustCompile(`^(?:- )?["']?(?:helm\.sh/)?chart["']?[ \t]*[:=][ \t]*["']?[A-Za-z0-9._-]+-v?[0-9]`)
+)
+
+// isSelf reports whether the line of a place has the version of the file or of a chart
+// itself: a key of the first level.
+func (t *text) isSelf(i int, line []byte) bool {
+	const first = 2 // the indent of a key of the first level in JSON
+	return chartLine.Match(line) || selfNames[strings.ToLower(path.Base(t.name))] && selfLine.Match(line) &&
+		(t.indent(lineStart(t.data, i)) == 0 || line[0] == '"' && t.indent(lineStart(t.data, i)) <= first)
+}
+
+// token returns the word around a version: its location, URL or file name.
+func (t *text) token(r ref.Reference) (word, before string) {
+	start, end := r.Start, r.End
+	for start > 0 && !bytes.ContainsRune([]byte(" \t\r\n\"'`,;()[]{}<>|=\\"), rune(t.data[start-1])) {
+		start--
+	}
+	if query := lineStart(t.data, start); at(t.data, start-1) == '=' {
+		link := t.data[query:start]
+		if space := bytes.LastIndexAny(link, " \t\"'`("); bytes.ContainsRune(link[space+1:], '?') {
+			start = query + space + 1
+		}
+	}
+	for end < len(t.data) && !bytes.ContainsRune([]byte(" \t\r\n\"'`,;()[]{}<>|=\\"), rune(t.data[end])) {
+		end++
+	}
+	return string(t.data[start:end]), string(t.data[start:r.Start])
+}
+
+var (
+	// gitWords match what may stand before a version in the name of a git tag or branch.
+	gitWords = regexp.MustCompile(`^(?:[^A-Za-z]|refs|tags?|heads|releases?|versions?|branch|origin)*$`)
+	// moduleWord matches a module's path before its version in a go.mod.
+	moduleWord = regexp.MustCompile(`([A-Za-z0-9][A-Za-z0-9.-]*\.[a-z]+/\S+)[ \t]+$`)
+)
+
+// attached sets the location, URL, module or file name that a version is attached to.
+func (f *Finder) attached(t *text, r ref.Reference, o *ref.Owner) {
+	word, before := t.token(r)
+	if gitWords.MatchString(before) {
+		match := moduleWord.FindSubmatch(t.before(r.Start))
+		if match == nil {
+			return
+		}
+		word = string(match[1])
+	}
+	f.decideOwner(r.Component, word, o)
+}
+
+// decideOwner sets whether a text names the component's locations, or something else. A
+// name of the component alone is neither.
+func (f *Finder) decideOwner(component, text string, o *ref.Owner) {
+	switch {
+	case f.locates(component, text):
+		o.Ours = text
+	case !slices.Contains(f.named(text), component):
+		o.Other = text
+	}
+}
+
+// locates reports whether a text contains a location, the repository or a module of a
+// component.
+func (f *Finder) locates(component, text string) bool {
+	c := f.file.Components[component]
+	words := []string{c.Repository}
+	for _, a := range c.Artifacts {
+		words = append(words, a.At)
+		if a.Kind == delivery.Image && bytes.ContainsRune([]byte(pathOf(a.At)), '/') {
+			words = append(words, pathOf(a.At))
+		}
+	}
+	return slices.ContainsFunc(words, func(w string) bool { return w != "" && containsWord(text, w) })
+}
+
+// fetchKeys are keys for what a mapping fetches, beside the version of it.
+var fetchKeys = []string{
+	"repository", "image", "repo", "repoURL", "url", "chart", "uses", "source", "src", "git", "remote",
+	"github", "name",
+}
+
+// besideKeys are keys for the version of what a mapping fetches.
+var besideKeys = words(`tag newtag imagetag image_tag version chartversion targetrevision ref rev revision branch`)
+
+// fetched sets what the mapping around a version fetches.
+func (f *Finder) fetched(t *text, r ref.Reference, m mapping, key string, o *ref.Owner) {
+	if image := t.asked(m, key); image != "" {
+		f.decideOwner(r.Component, image, o)
+		return
+	}
+	if !besideKeys[string(bytes.ToLower([]byte(key)))] {
+		return
+	}
+	for _, k := range fetchKeys {
+		value := m.text(t, k)
+		isName := bytes.ContainsRune([]byte(value), '/')
+		if value == "" || bytes.HasPrefix([]byte(value), []byte("{{")) || !isName && k != "chart" && k != "uses" {
+			continue
+		}
+		f.decideOwner(r.Component, value, o)
+		if o.Ours != "" || o.Other != "" {
+			return
+		}
+	}
+}
+
+// askedTag matches the name of a chart's value that is an image's tag, in the
+// questions.yaml of Rancher: https://ranchermanager.docs.rancher.com
+var askedTag = regexp.MustCompile(`^(.+\.)?tag$`)
+
+// asked returns the default of the image whose tag a question of a questions.yaml sets.
+func (t *text) asked(m mapping, key string) string {
+	match := askedTag.FindStringSubmatch(m.text(t, "variable"))
+	if key != "default" || match == nil {
+		return ""
+	}
+	question := regexp.MustCompile(`variable:[ \t]*["']?` + regexp.QuoteMeta(match[1]) + `repository\b`)
+	at := question.FindIndex(t.data)
+	if at == nil {
+		return ""
+	}
+	other, s := mapping{}, lineStart(t.data, at[0])
+	if k, ok := t.keyAt(s); ok {
+		t.follow(other, k, s)
+	}
+	return other.text(t, "default")
+}
+
+// siblings returns the mapping whose key has the version, and that key.
+func (t *text) siblings(r ref.Reference) (mapping, string) {
+	if m := t.flow(r.Start, r.End); m != nil {
+		for key, span := range m {
+			if span.Start <= r.Start && r.End <= span.End {
+				return m, key
+			}
+		}
+		return m, ""
+	}
+	s := lineStart(t.data, r.Start)
+	k, ok := t.keyAt(s)
+	if !ok {
+		return nil, ""
+	}
+	m := mapping{k.name: k.value}
+	t.follow(m, k, s)
+	if !k.first {
+		t.goBack(m, k, s)
+	}
+	return m, k.name
+}
+
+// besides returns the offsets of the component's references in the line of a version, in
+// the lines next to it, in its command, and in its mapping.
+func (t *text) besides(r ref.Reference, m mapping) []int {
+	spans := make([]ref.Span, 0, len(m)+1)
+	start, end := t.joined(r.Start, r.End)
+	if start > 0 {
+		start = lineStart(t.data, start-1)
+	}
+	spans = append(spans, ref.Span{Start: start, End: lineEnd(t.data, min(end+1, len(t.data)))})
+	for _, value := range m {
+		spans = append(spans, ref.Span{Start: value.Start, End: lineEnd(t.data, value.Start)})
+	}
+	var all []int
+	for _, other := range t.found {
+		in := func(s ref.Span) bool { return s.Start <= other.Start && other.End <= s.End }
+		if other.Component == r.Component && slices.ContainsFunc(spans, in) {
+			all = append(all, other.Start)
+		}
+	}
+	return all
+}
+
+// parents is the number of levels above a key whose names count as near.
+const parents = 3
+
+// near returns the components that the line of a version, its mapping and the keys above
+// it name.
+func (f *Finder) near(t *text, r ref.Reference, m mapping) []string {
+	s := lineStart(t.data, r.Start)
+	text := string(t.data[s:lineEnd(t.data, r.Start)])
+	for key := range m {
+		text += "\n" + key + " " + m.text(t, key)
+	}
+	column := t.indent(s)
+	for range parents {
+		above, ok := t.above(s, column)
+		if !ok {
+			break
+		}
+		text += "\n" + string(t.data[above:lineEnd(t.data, above)])
+		s, column = above, t.indent(above)
+	}
+	return f.named(text)
+}
+
+// above returns the offset of the line of the key above a column.
+func (t *text) above(s, column int) (int, bool) {
+	for range most {
+		if s == 0 || column == 0 {
+			return 0, false
+		}
+		s = lineStart(t.data, s-1)
+		if k, ok := t.keyAt(s); ok && t.indent(s) < column && !t.passedOver(s) && k.column < column {
+			return s, true
+		}
+	}
+	return 0, false
+}
+
+// fenced reports whether a line of a document is inside a code block.
+func (t *text) fenced(line int) bool {
+	return slices.ContainsFunc(t.fences, func(f fence) bool { return f.first <= line && line <= f.last })
+}
