@@ -70,7 +70,7 @@ func leftOver(words []Verdict, edits []Edit) []Left {
 	}
 	var near, all []Left
 	for _, v := range words {
-		if v.Follows() || v.Because != "" || v.Context.Owner.Other != "" || !moved[strings.TrimPrefix(v.Written, "v")] {
+		if v.Follows() || v.Because != "" || v.others || !moved[strings.TrimPrefix(v.Written, "v")] {
 			continue
 		}
 		l := Left{v.Reference, "also holds " + v.Written + ": nothing tells of what", true}

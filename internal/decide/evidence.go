@@ -74,12 +74,13 @@ type deciding struct {
 	base     ref.Version // that the tree holds now
 	verdicts []Verdict   // of all pins
 	moves    []pinEvent  // of the component's pins
+	sums     map[checked]bool
 	// holding are the other components that hold the base version.
 	holding []string
 }
 
 func newDeciding(f *delivery.File, e Evidence, pins []Verdict, move Move) *deciding {
-	d := &deciding{file: f, Evidence: e, move: move, verdicts: pins}
+	d := &deciding{file: f, Evidence: e, move: move, verdicts: pins, sums: survey(pins).sums}
 	for _, v := range pins {
 		if v.Component == move.Component {
 			d.base = v.Current
@@ -233,9 +234,9 @@ func (d *deciding) overruled(r ref.Reference) []string {
 
 // words returns the verdicts about the words. edits are those of pins.
 func (d *deciding) words(edits []Edit) []Verdict {
-	moving := map[ref.Site]bool{}
+	moving := map[ref.Site]string{}
 	for _, e := range edits {
-		moving[ref.Site{File: e.File, Start: e.Start}] = true
+		moving[ref.Site{File: e.File, Start: e.Start}] = strings.TrimPrefix(e.Plain(), "v")
 	}
 	all := make([]Verdict, 0, len(d.Words))
 	for _, r := range d.Words {
@@ -247,7 +248,7 @@ func (d *deciding) words(edits []Edit) []Verdict {
 }
 
 // word decides about a word, by the first evidence that applies.
-func (d *deciding) word(r ref.Reference, moving map[ref.Site]bool) Verdict {
+func (d *deciding) word(r ref.Reference, moving map[ref.Site]string) Verdict {
 	o := r.Context.Owner
 	named := slices.Contains(o.Near, d.move.Component)
 	if because := hard(r); because != "" {
@@ -257,7 +258,10 @@ func (d *deciding) word(r ref.Reference, moving map[ref.Site]bool) Verdict {
 		return Verdict{Outcome: Stays, Because: because}
 	}
 	if o.Other != "" || len(o.Near) > 0 && !named && o.Ours == "" {
-		return Verdict{Outcome: Stays}
+		return Verdict{Outcome: Stays, others: true}
+	}
+	if d.sums[checkedBy(r)] && !r.Context.Document {
+		return Verdict{Outcome: Stays, Because: besideChecksum}
 	}
 	if !d.isCurrent(r) {
 		return d.twin(r, moving)
@@ -292,9 +296,9 @@ func (d *deciding) word(r ref.Reference, moving map[ref.Site]bool) Verdict {
 }
 
 // twin decides that a word moves if a place beside it moves from the same version.
-func (d *deciding) twin(r ref.Reference, moving map[ref.Site]bool) Verdict {
+func (d *deciding) twin(r ref.Reference, moving map[ref.Site]string) Verdict {
 	for _, start := range r.Context.Owner.Beside {
-		if moving[ref.Site{File: r.File, Start: start}] {
+		if moving[ref.Site{File: r.File, Start: start}] == strings.TrimPrefix(r.Plain(), "v") {
 			return Verdict{Outcome: MovesWithTwin, Because: "is beside a place that moves"}
 		}
 	}

@@ -30,7 +30,8 @@ type Verdict struct {
 	Current ref.Version // that the place should have, if it follows; zero if unknown
 	Commits []string    // that are the reason, the newest first
 
-	soft bool // history may overrule the reason
+	soft   bool // history may overrule the reason
+	others bool // the place belongs to something else
 }
 
 // Follows reports whether a place follows its component's releases.
@@ -196,6 +197,14 @@ type surroundings struct {
 	told   map[string]map[string]bool    // the older versions of a component in documents
 	kinds  map[history.Place]ref.Version // the newest of one shape in all units of one name
 	scopes map[string]*scope
+	sums   map[checked]bool
+}
+
+// checked is a version of a component of which a file holds a checksum.
+type checked struct{ file, component, version string }
+
+func checkedBy(r ref.Reference) checked {
+	return checked{r.File, r.Component, strings.TrimPrefix(r.Plain(), "v")}
 }
 
 // unitName matches the files of which each describes one thing that is deployed, such as
@@ -225,9 +234,12 @@ type scope struct {
 
 func survey(all []Verdict) surroundings {
 	s := surroundings{map[inFile]*versionsIn{}, map[history.Place]*rungs{},
-		map[string]map[string]bool{}, map[history.Place]ref.Version{}, map[string]*scope{}}
+		map[string]map[string]bool{}, map[history.Place]ref.Version{}, map[string]*scope{}, map[checked]bool{}}
 	for _, v := range all {
 		version, err := v.Version()
+		if v.Context.Checksum && v.Syntax != ref.Matched {
+			s.sums[checkedBy(v.Reference)] = true
+		}
 		if err != nil || v.Outcome == Stays && !v.soft {
 			continue
 		}
@@ -296,6 +308,8 @@ func (s surroundings) around(v Verdict) (Outcome, string) {
 	switch {
 	case v.Syntax == ref.Matched:
 		return Moves, "" // delivery.yaml declares that it follows
+	case s.sums[checkedBy(v.Reference)] && !v.Context.Document:
+		return Stays, besideChecksum
 	case len(s.in(v).distinct) >= many:
 		return Stays, "one of many versions in a record of releases"
 	case s.rungs(v).isLadder(v.Line):
@@ -336,6 +350,9 @@ func (s surroundings) parallel(v Verdict) bool {
 
 // several is the number of bumps after which a pin that stayed was not forgotten.
 const several = 3
+
+// besideChecksum is the reason to leave the other places of a file whose checksum stays.
+const besideChecksum = "its file holds a checksum of this version, which would no longer match"
 
 // behindInTests is the reason to list a pin that history may move.
 const behindInTests = "test data that is behind"
