@@ -77,7 +77,6 @@ func TestEdges(t *testing.T) {
 		"os/exec": {"internal/apply", "internal/attest", "internal/git", "internal/goreleaser",
 			"internal/image", "internal/release", "internal/rehearsal", "internal/rehearsal/forge"},
 		"github.com/getkin/kin-openapi/":                          {}, // tests do
-		"net/http/cgi":                                            {"internal/rehearsal/forge"},
 		module + "internal/goreleaser":                            {"cmd/ghhelper", "internal/prove", "internal/rehearsal", "internal/release"},
 		module + "internal/rehearsal":                             {"cmd/ghhelper", "internal/rehearsal", "internal/rehearsal/network"},
 		"github.com/google/go-containerregistry/pkg/authn/github": {"cmd/ghhelper"},

@@ -436,7 +436,7 @@ func (w *workflow) startsOn(event string) bool {
 // workflows returns the workflows of a commit. A file that does not parse is left out; GitHub
 // reports it as an error elsewhere.
 func (r *repository) workflows(commit string) ([]*workflow, error) {
-	out, err := r.run("", "ls-tree", "-z", "--full-tree", "--name-only", commit, "--", workflowFolder+"/")
+	out, err := r.fact("", "ls-tree", "-z", "--full-tree", "--name-only", commit, "--", workflowFolder+"/")
 	if err != nil {
 		return nil, err
 	}
@@ -445,7 +445,7 @@ func (r *repository) workflows(commit string) ([]*workflow, error) {
 		if ext := path.Ext(name); ext != ".yml" && ext != ".yaml" {
 			continue
 		}
-		text, err := r.run("", "cat-file", "blob", commit+":"+name)
+		text, err := r.fact("", "cat-file", "blob", commit+":"+name)
 		if err != nil {
 			return nil, err
 		}

@@ -127,7 +127,7 @@ func (r *repository) isForward(now ref, to string) (bool, error) {
 	if err != nil || !leads {
 		return false, err
 	}
-	out, err := r.run("", "rev-parse", "--verify", "--quiet", to+"^{commit}")
+	out, err := r.fact("", "rev-parse", "--verify", "--quiet", to+"^{commit}")
 	if err != nil {
 		return false, nil
 	}
@@ -218,7 +218,7 @@ func (f *Forge) createTag(c *call) (reply, error) {
 
 // tagJSON returns the JSON of an annotated tag.
 func (r *repository) tagJSON(sha string) (map[string]any, error) {
-	raw, err := r.run("", "cat-file", "tag", sha)
+	raw, err := r.fact("", "cat-file", "tag", sha)
 	if err != nil {
 		return nil, err
 	}
@@ -254,11 +254,11 @@ type commit struct {
 
 // commits returns the commits of a revision range of checked SHAs, oldest first.
 func (r *repository) commits(args ...string) ([]commit, error) {
-	list, err := r.run("", append([]string{"rev-list", "--reverse"}, args...)...)
+	list, err := r.fact("", append([]string{"rev-list", "--reverse"}, args...)...)
 	if err != nil || list == "" {
 		return nil, err
 	}
-	out, err := r.run(list, "cat-file", "--batch")
+	out, err := r.fact(list, "cat-file", "--batch")
 	if err != nil {
 		return nil, err
 	}
@@ -429,7 +429,7 @@ func (r *repository) measure(s *span) error {
 	if err != nil {
 		return err
 	}
-	out, err := r.run("", "merge-base", s.base, s.head)
+	out, err := r.fact("", "merge-base", s.base, s.head)
 	if err != nil {
 		return err
 	}
@@ -451,7 +451,7 @@ func (r *repository) mustCommit(name string) (string, error) {
 
 // count returns the number of commits in to that are not in from.
 func (r *repository) count(from, to string) (int, error) {
-	out, err := r.run("", "rev-list", "--count", from+".."+to)
+	out, err := r.fact("", "rev-list", "--count", from+".."+to)
 	if err != nil {
 		return 0, err
 	}

@@ -103,7 +103,7 @@ func (r *repository) baseTree(given *string) (string, error) {
 	case kind != "tree" && kind != "commit":
 		return "", unprocessable("base_tree is not a valid tree oid")
 	}
-	out, err := r.run("", "rev-parse", "--verify", *given+"^{tree}")
+	out, err := r.fact("", "rev-parse", "--verify", *given+"^{tree}")
 	return strings.TrimSpace(out), err
 }
 
@@ -177,7 +177,8 @@ func (f *Forge) writeTree(r *repository, base string, all []leaf) (string, error
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	index := bare{r.ctx, r.dir, append(slices.Clone(r.env), "GIT_INDEX_FILE="+filepath.Join(dir, "index"))}
+	index := r.bare
+	index.env = append(slices.Clone(r.env), "GIT_INDEX_FILE="+filepath.Join(dir, "index"))
 	if base != "" {
 		if _, err := index.run("", "read-tree", base); err != nil {
 			return "", err
@@ -250,7 +251,7 @@ func (b *bare) graft(lines *strings.Builder, path, tree string) error {
 	if err != nil {
 		return err
 	}
-	if out, err = b.run("", "ls-tree", "-r", "-z", tree); err != nil {
+	if out, err = b.fact("", "ls-tree", "-r", "-z", tree); err != nil {
 		return err
 	}
 	for line := range strings.SplitSeq(strings.TrimSuffix(out, "\x00"), "\x00") {
@@ -264,20 +265,14 @@ func (b *bare) graft(lines *strings.Builder, path, tree string) error {
 
 // kinds returns the types of objects by name, without those that do not exist.
 func (b *bare) kinds(names []string) (map[string]string, error) {
-	var ask strings.Builder
-	for _, name := range names {
-		if fullSHA.MatchString(name) {
-			ask.WriteString(name + "\n")
-		}
-	}
-	out, err := b.run(ask.String(), "cat-file", "--batch-check=%(objectname) %(objecttype)")
-	if err != nil {
-		return nil, err
-	}
 	found := map[string]string{}
-	for line := range strings.Lines(out) {
-		if f := strings.Fields(line); f[1] != "missing" {
-			found[f[0]] = f[1]
+	for _, name := range names {
+		kind, err := b.kind(name)
+		if err != nil {
+			return nil, err
+		}
+		if kind != "" {
+			found[name] = kind
 		}
 	}
 	return found, nil
@@ -316,7 +311,7 @@ func (r *repository) treeJSON(sha string, recursive bool) (map[string]any, error
 	if recursive {
 		args = append(args, "-r", "-t")
 	}
-	out, err := r.run("", append(args, sha)...)
+	out, err := r.fact("", append(args, sha)...)
 	if err != nil {
 		return nil, err
 	}
@@ -377,7 +372,7 @@ type treeEntry struct{ mode, kind, sha, path string }
 
 // listTree returns the entries of a folder if the path ends in /, or a single entry.
 func (r *repository) listTree(commit, path string) ([]treeEntry, error) {
-	out, err := r.run("", "--literal-pathspecs", "ls-tree", "-z", "--full-tree", commit, "--", path)
+	out, err := r.fact("", "--literal-pathspecs", "ls-tree", "-z", "--full-tree", commit, "--", path)
 	if err != nil {
 		return nil, err
 	}
@@ -437,7 +432,7 @@ func (c *call) entryJSON(s spot, e treeEntry) (shown map[string]any, content str
 	kind := map[string]string{"tree": "dir", "commit": "submodule"}[e.kind]
 	if kind == "" {
 		kind = map[bool]string{true: "symlink", false: "file"}[e.mode == "120000"]
-		if content, err = c.repo.run("", "cat-file", "blob", e.sha); err != nil {
+		if content, err = c.repo.fact("", "cat-file", "blob", e.sha); err != nil {
 			return nil, "", err
 		}
 	}
@@ -509,7 +504,7 @@ func (r *repository) entry(s spot) (kind, sha string, err error) {
 	if !fs.ValidPath(s.path) || strings.ContainsRune(s.path, 0) {
 		return "", "", nil
 	}
-	out, err := r.run("", "--literal-pathspecs", "ls-tree", "-z", "--full-tree", s.commit, "--", s.path)
+	out, err := r.fact("", "--literal-pathspecs", "ls-tree", "-z", "--full-tree", s.commit, "--", s.path)
 	if err != nil || out == "" {
 		return "", "", err
 	}
@@ -569,7 +564,7 @@ func (r *repository) file(rest string) (sha, body string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	body, err = r.run("", "cat-file", "blob", sha)
+	body, err = r.fact("", "cat-file", "blob", sha)
 	return sha, body, err
 }
 

@@ -1,5 +1,5 @@
 // Package forge is a fake GitHub: the part of its REST API that this project uses, git over HTTP
-// with git's own backend, release downloads, and the web pages that documents link to. It
+// with git's own services, release downloads, and the web pages that documents link to. It
 // answers as github.com and its further hosts, or as one GitHub Enterprise server.
 package forge
 
@@ -9,9 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
-	"net/http/cgi"
 	"net/url"
 	"os"
 	"os/exec"
@@ -53,7 +51,6 @@ type Forge struct {
 	now      func() time.Time
 	born     time.Time
 	env      []string // environment of git processes
-	backend  string   // path of git's HTTP backend
 	site     *site
 	accounts accounts
 	tokens   tokens
@@ -70,12 +67,6 @@ type Forge struct {
 	work         func(*run) // starts a run; nil leaves runs queued
 }
 
-// gitPrograms returns the folder of git's own programs.
-var gitPrograms = sync.OnceValues(func() (string, error) {
-	out, err := exec.Command("git", "--exec-path").Output()
-	return strings.TrimSpace(string(out)), err
-})
-
 // New returns a forge that keeps its state in dir. It stops its git processes when ctx is done.
 func New(ctx context.Context, dir string, o Options) (*Forge, error) {
 	for _, sub := range []string{"git", "assets", "spool"} {
@@ -83,16 +74,11 @@ func New(ctx context.Context, dir string, o Options) (*Forge, error) {
 			return nil, err
 		}
 	}
-	programs, err := gitPrograms()
-	if err != nil {
-		return nil, fmt.Errorf("asking git for its programs: %w; install git", err)
-	}
-	backend := filepath.Join(programs, "git-http-backend")
-	if _, err := os.Stat(backend); err != nil {
-		return nil, fmt.Errorf("git has no HTTP backend: %w; install a git with git-http-backend", err)
+	if _, err := exec.LookPath("git"); err != nil {
+		return nil, fmt.Errorf("looking for git: %w; install git 2.30 or newer", err)
 	}
 	f := &Forge{
-		closed: ctx, dir: dir, site: siteOf(o.Enterprise), now: o.Now, born: o.Now(), backend: backend,
+		closed: ctx, dir: dir, site: siteOf(o.Enterprise), now: o.Now, born: o.Now(),
 		env: gitEnv(dir), repositories: map[string]*repository{}, renamed: map[string]*repository{},
 	}
 	f.accounts.meet(mainAccount)
@@ -415,8 +401,7 @@ func folderName(ref string) string {
 
 var gitPath = regexp.MustCompile(`^/([^/]+)/([^/]+?)(?:\.git)?/(info/refs|git-upload-pack|git-receive-pack)$`)
 
-// serveGit speaks git's smart HTTP protocol with git's own backend, whose locks serialize
-// simultaneous pushes.
+// serveGit speaks git's smart HTTP protocol. Git's locks serialize simultaneous pushes.
 func (f *Forge) serveGit(rw http.ResponseWriter, r *http.Request) {
 	m := gitPath.FindStringSubmatch(r.URL.Path)
 	write := m[3] == "git-receive-pack" || r.URL.Query().Get("service") == "git-receive-pack"
@@ -439,7 +424,7 @@ func (f *Forge) serveGit(rw http.ResponseWriter, r *http.Request) {
 			http.Error(rw, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		f.runBackend(rw, r, repo, m[3], by)
+		f.serveRPC(rw, r, repo, m[3], by)
 	}
 }
 
@@ -451,55 +436,6 @@ func (f *Forge) beforePush(r *repository, service string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.noteWrite(r)
-}
-
-func (f *Forge) runBackend(rw http.ResponseWriter, r *http.Request, repo *repository, service string, by *token) {
-	if err := f.spool(r); err != nil {
-		http.Error(rw, err.Error(), http.StatusBadRequest)
-		return
-	}
-	defer r.Body.Close()
-	root := filepath.Join(f.dir, "git")
-	folder, err := filepath.Rel(root, repo.dir)
-	if err != nil {
-		http.Error(rw, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	r.URL.Path = "/" + filepath.ToSlash(folder) + "/" + service
-	env := append([]string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1"}, f.env...)
-	if !by.touchesWorkflows(repo) {
-		env = append(env, "FORGE_GUARDS="+guardedFolder) // the update hook reads it
-	}
-	(&cgi.Handler{
-		Path: f.backend,
-		Dir:  f.dir,
-		Env:  env,
-		// The protocol carries git's messages to the client.
-		Logger: log.New(io.Discard, "", 0),
-		Stderr: io.Discard,
-	}).ServeHTTP(rw, r)
-}
-
-// spool gives a chunked body a length. CGI requires one, and git sends large pushes in chunks.
-func (f *Forge) spool(r *http.Request) error {
-	if r.ContentLength >= 0 {
-		return nil
-	}
-	file, err := os.CreateTemp(filepath.Join(f.dir, "spool"), "push-*")
-	if err != nil {
-		return err
-	}
-	os.Remove(file.Name()) // the open file stays readable
-	n, err := io.Copy(file, r.Body)
-	if err == nil {
-		_, err = file.Seek(0, io.SeekStart)
-	}
-	if err != nil {
-		file.Close()
-		return fmt.Errorf("reading the request's body: %w", err)
-	}
-	r.Body, r.ContentLength, r.TransferEncoding = file, n, nil
-	return nil
 }
 
 // api returns an API address of the repository.

@@ -7,10 +7,13 @@ import (
 	"compress/zlib"
 	"context"
 	"crypto/hmac"
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -36,9 +39,10 @@ func gitEnv(home string) []string {
 
 // bare is a bare git repository on disk.
 type bare struct {
-	ctx context.Context // ends git when the forge stops
-	dir string
-	env []string
+	ctx     context.Context // ends git when the forge stops
+	dir     string
+	env     []string
+	answers *answers
 }
 
 // gitError is a git command that failed.
@@ -67,21 +71,53 @@ func (b *bare) run(stdin string, args ...string) (string, error) {
 }
 
 // isTrue runs a git command whose exit status is its answer: 0 yes, 1 no. Other statuses are errors.
+// Like that of fact, the answer must never change.
 func (b *bare) isTrue(args ...string) (bool, error) {
-	_, err := b.run("", args...)
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == 1 {
-		return false, nil
-	}
-	return err == nil, err
+	const no, yes = "no", "yes"
+	said, err := b.answers.fact("is "+strings.Join(args, "\x00"), func() (string, error) {
+		_, err := b.run("", args...)
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && exit.ExitCode() == 1 {
+			return no, nil
+		}
+		return yes, err
+	})
+	return said == yes, err
+}
+
+// fact is run for a command whose answer never changes, because its arguments and its input name
+// objects by their hashes. It runs git once for each.
+func (b *bare) fact(stdin string, args ...string) (string, error) {
+	query := strings.Join(args, "\x00") + "\x00" + stdin
+	return b.answers.fact(query, func() (string, error) { return b.run(stdin, args...) })
 }
 
 // ref is a name in git and the object that it names, which may be a tag object.
 type ref struct{ name, sha, kind string }
 
-// refs returns all refs whose full name begins with prefix, such as refs/tags/v1, sorted by name. It
-// reads git's files, because most requests ask for refs and a git process takes most of their time.
+// refs returns all refs whose full name begins with prefix, such as refs/tags/v1, sorted by name.
 func (b *bare) refs(prefix string) ([]ref, error) {
+	shas, err := b.shas()
+	if err != nil {
+		return nil, err
+	}
+	var found []ref
+	for _, name := range slices.Sorted(maps.Keys(shas)) {
+		if !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		kind, err := b.kind(shas[name])
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, ref{name, shas[name], kind})
+	}
+	return found, nil
+}
+
+// shas returns the objects of all refs. It reads git's files, because most requests ask for refs and
+// a git process takes most of their time.
+func (b *bare) shas() (map[string]string, error) {
 	shas, err := b.packedRefs()
 	if err != nil {
 		return nil, err
@@ -101,21 +137,7 @@ func (b *bare) refs(prefix string) ([]ref, error) {
 		shas[filepath.ToSlash(name)] = strings.TrimSpace(string(data))
 		return errors.Join(err, relErr)
 	})
-	if err != nil {
-		return nil, err
-	}
-	var found []ref
-	for _, name := range slices.Sorted(maps.Keys(shas)) {
-		if !strings.HasPrefix(name, prefix) {
-			continue
-		}
-		kind, err := b.kind(shas[name])
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, ref{name, shas[name], kind})
-	}
-	return found, nil
+	return shas, err
 }
 
 // packedRefs returns the objects of the refs in packed-refs, of which a ref's own file may be newer.
@@ -305,10 +327,42 @@ func decodeBlob(content string, encoding *string) (string, error) {
 	return content, nil
 }
 
-// writeObject stores an object of a checked kind and returns its name.
+// writeObject stores an object of a checked kind and returns its name. It writes git's file itself,
+// because most requests that write do so, and a git process takes most of their time.
 func (b *bare) writeObject(kind, text string) (string, error) {
-	sha, err := b.run(text, "hash-object", "-t", kind, "-w", "--stdin")
-	return strings.TrimSpace(sha), err
+	raw := fmt.Sprintf("%s %d\x00%s", kind, len(text), text)
+	sum := sha1.Sum([]byte(raw))
+	sha := hex.EncodeToString(sum[:])
+	if b.looseKind(sha) != "" {
+		return sha, nil
+	}
+	var zipped bytes.Buffer
+	zip := zlib.NewWriter(&zipped)
+	if _, err := io.WriteString(zip, raw); err != nil {
+		return "", err
+	}
+	if err := zip.Close(); err != nil {
+		return "", err
+	}
+	return sha, b.store(sha, zipped.Bytes())
+}
+
+// store writes an object's file at once, because git may read it at any time.
+func (b *bare) store(sha string, zipped []byte) error {
+	folder := filepath.Join(b.dir, "objects", sha[:2])
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(folder, "tmp_obj_*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name()) // it is gone unless something failed
+	_, err = file.Write(zipped)
+	if err = errors.Join(err, file.Chmod(0o444), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), filepath.Join(folder, sha[2:]))
 }
 
 const base64Line = 60 // characters, as in GitHub's answers
@@ -322,7 +376,7 @@ func (f *Forge) getBlob(c *call) (reply, error) {
 	if kind != "blob" {
 		return fail(notFound())
 	}
-	body, err := c.repo.run("", "cat-file", "blob", sha)
+	body, err := c.repo.fact("", "cat-file", "blob", sha)
 	if err != nil {
 		return fail(err)
 	}

@@ -2,10 +2,8 @@ package forge
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/http"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -208,7 +206,7 @@ var changeStatus = map[string]string{"A": "added", "D": "removed", "M": "modifie
 
 // changes returns the changed files since the merge base. A rename is a removal and an addition.
 func (r *repository) changes(p *pull) ([]change, error) {
-	out, err := r.run(
+	out, err := r.fact(
 		"",
 		"diff",
 		"--no-renames",
@@ -715,16 +713,25 @@ func (r *repository) squashed(p *pull) (title, message string, err error) {
 	return fmt.Sprintf("%s (#%d)", title, p.Number), message, nil
 }
 
-// mergeTree merges two commits into a tree; clean is false if they conflict or are unrelated.
+// mergeTree writes the tree of two merged commits; clean is false if they conflict or are unrelated.
 func (b *bare) mergeTree(base, head string) (tree string, clean bool, err error) {
-	if related, err := b.isTrue("merge-base", base, head); err != nil || !related {
+	if clean, err := b.merges(base, head); err != nil || !clean {
 		return "", false, err
 	}
-	out, err := b.run("", "merge-tree", "--write-tree", "--no-messages", base, head)
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 1 {
-		return "", false, nil
-	}
+	out, err := b.run("", mergeTree(base, head)...)
 	return strings.TrimSpace(out), err == nil, err
+}
+
+func mergeTree(base, head string) []string {
+	return []string{"merge-tree", "--write-tree", "--no-messages", base, head}
+}
+
+// merges reports whether two commits can be merged.
+func (b *bare) merges(base, head string) (bool, error) {
+	if related, err := b.isTrue("merge-base", base, head); err != nil || !related {
+		return false, err
+	}
+	return b.isTrue(mergeTree(base, head)...)
 }
 
 // mergeable returns the API's verdict on an open pull request. For a closed one, GitHub gives none.
@@ -732,7 +739,7 @@ func (r *repository) mergeable(p *pull) (verdict any, state string, err error) {
 	if p.State != stateOpen {
 		return nil, "unknown", nil
 	}
-	_, clean, err := r.mergeTree(p.baseSHA, p.HeadSHA)
+	clean, err := r.merges(p.baseSHA, p.HeadSHA)
 	switch {
 	case err != nil:
 		return nil, "", err

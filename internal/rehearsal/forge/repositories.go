@@ -82,6 +82,15 @@ func (f *Forge) RepositoryDir(fullName string) string {
 	return f.folder(fullName, 0)
 }
 
+// Refs returns the object of each ref of a repository, by full name.
+func (f *Forge) Refs(fullName string) (map[string]string, error) {
+	r, found := f.repository(fullName)
+	if !found {
+		return nil, fmt.Errorf("reading the refs of %s: there is no such repository", fullName)
+	}
+	return r.shas()
+}
+
 func (f *Forge) createRepository(fullName string, o Repository) error {
 	m := fullNamePattern.FindStringSubmatch(fullName)
 	if m == nil || strings.HasSuffix(fullName, ".git") || m[2] == "." || m[2] == ".." {
@@ -97,7 +106,7 @@ func (f *Forge) createRepository(fullName string, o Repository) error {
 		return fmt.Errorf("unknown rights %q, want %s, %s or %s", o.Rights, rightsWrite, rightsRead, rightsNone)
 	}
 	r := &repository{
-		bare: bare{ctx: f.closed, env: f.env},
+		bare: bare{ctx: f.closed, env: f.env, answers: &answers{}},
 		site: f.site, Repository: o, owner: m[1], name: m[2], created: f.now(), burned: map[string]bool{},
 	}
 	return f.addRepository(r)
@@ -135,9 +144,7 @@ func (r *repository) init() error {
 	return os.WriteFile(filepath.Join(r.dir, "hooks", "update"), []byte(updateHook), 0o755)
 }
 
-const settings = `[http]
-	receivepack = true
-[uploadpack]
+const settings = `[uploadpack]
 	allowAnySHA1InWant = true
 	allowFilter = true
 [gc]
@@ -601,6 +608,9 @@ func (f *Forge) shadow(r *repository) (*repository, error) {
 func (r *repository) copied(dir string) *repository {
 	c := *r
 	c.bare.dir, c.past, c.burned = dir, nil, maps.Clone(r.burned)
+	if dir != r.dir {
+		c.answers = &answers{}
+	}
 	c.labels, c.dispatches, c.attestations = slices.Clone(
 		r.labels,
 	), slices.Clone(

@@ -87,7 +87,7 @@ func (n *Network) dockerConfig() (string, error) {
 
 // gitConfig returns a configuration with a read-only credential helper. git's own store rewrites
 // its file after each use, and loses the token after one refusal. Transports that bypass the proxy
-// are off.
+// are off, and so is housekeeping, which takes a process more for each commit and fetch.
 func (n *Network) gitConfig() string {
 	helper := fmt.Sprintf(`!f() { if test "$1" = get; then cat %s; fi; }; f`, shellQuote(n.place("credential")))
 	return fmt.Sprintf(`[user]
@@ -95,6 +95,8 @@ func (n *Network) gitConfig() string {
 	email = %s
 [init]
 	defaultBranch = main
+[maintenance]
+	auto = false
 [credential "%s"]
 	helper = %s
 [protocol "ssh"]
