@@ -77,14 +77,22 @@ func newServer(ctx context.Context, h http.Handler) *http.Server {
 	}
 }
 
+// curves exclude the default, a post-quantum exchange of keys, which takes longer than many requests.
+var curves = []tls.CurveID{tls.X25519, tls.CurveP256}
+
 func serverTLS(cert tls.Certificate) *tls.Config {
-	return &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}}
+	return &tls.Config{
+		Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}, CurvePreferences: curves,
+	}
 }
 
 func (n *Network) newTransport(ca *authority) *http.Transport {
 	return &http.Transport{
-		Proxy:           http.ProxyURL(&url.URL{Scheme: "http", Host: n.Addr()}),
-		TLSClientConfig: &tls.Config{RootCAs: ca.pool()},
+		Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: n.Addr()}),
+		TLSClientConfig: &tls.Config{
+			RootCAs: ca.pool(), CurvePreferences: curves,
+			ClientSessionCache: tls.NewLRUClientSessionCache(0), // of the default size
+		},
 	}
 }
 
