@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -37,30 +39,71 @@ func (r Repo) WriteTree(ctx context.Context, of string, files []File) (tree stri
 	if _, err := index.Run(ctx, "read-tree", of); err != nil {
 		return "", err
 	}
-	for _, f := range files {
-		if err := index.stage(ctx, f); err != nil {
-			return "", fmt.Errorf("staging %s: %w", f.Name, err)
+	const atOnce = 500 // files, because the length of a command is limited
+	for some := range slices.Chunk(files, atOnce) {
+		if err := index.stage(ctx, dir, some); err != nil {
+			return "", fmt.Errorf("staging %s: %w", some[0].Name, err)
 		}
 	}
 	return index.Run(ctx, "write-tree")
 }
 
-// stage adds a file to the index.
-func (r Repo) stage(ctx context.Context, f File) error {
-	if f.Data == nil {
-		_, err := r.Run(ctx, "update-index", "--force-remove", "--", f.Name)
-		return err
-	}
-	id, err := r.Input(f.Data).Run(ctx, "hash-object", "-w", "--stdin")
+// stage applies the changes to the index, removals first, with one git process for each kind of step.
+// The folder is for temporary files.
+func (r Repo) stage(ctx context.Context, dir string, files []File) error {
+	ids, err := r.writeBlobs(ctx, dir, files)
 	if err != nil {
 		return err
 	}
-	mode := "100644"
-	if f.Mode&0o111 != 0 {
-		mode = "100755"
+	var added, removed []string
+	for _, f := range files {
+		if f.Data == nil {
+			removed = append(removed, f.Name)
+			continue
+		}
+		mode := "100644"
+		if f.Mode&0o111 != 0 {
+			mode = "100755"
+		}
+		added = append(added, "--cacheinfo", mode+","+ids[0]+","+f.Name)
+		ids = ids[1:]
 	}
-	_, err = r.Run(ctx, "update-index", "--add", "--cacheinfo", mode+","+id+","+f.Name)
+	if len(removed) > 0 {
+		if _, err := r.Run(ctx, append([]string{"update-index", "--force-remove", "--"}, removed...)...); err != nil {
+			return err
+		}
+	}
+	if len(added) > 0 {
+		_, err = r.Run(ctx, append([]string{"update-index", "--add"}, added...)...)
+	}
 	return err
+}
+
+// writeBlobs writes the objects of the files that have data, and returns their ids.
+func (r Repo) writeBlobs(ctx context.Context, dir string, files []File) ([]string, error) {
+	var paths strings.Builder
+	for i, f := range files {
+		if f.Data == nil {
+			continue
+		}
+		path := filepath.Join(dir, strconv.Itoa(i))
+		if err := os.WriteFile(path, f.Data, 0o600); err != nil {
+			return nil, err
+		}
+		paths.WriteString(strconv.Quote(path) + "\n")
+	}
+	if paths.Len() == 0 {
+		return nil, nil
+	}
+	out, err := r.Input([]byte(paths.String())).Run(ctx, "hash-object", "-w", "--no-filters", "--stdin-paths")
+	if err != nil {
+		return nil, err
+	}
+	ids := strings.Fields(out)
+	if written := strings.Count(paths.String(), "\n"); len(ids) != written {
+		return nil, fmt.Errorf("git hash-object printed %d ids, want %d", len(ids), written)
+	}
+	return ids, nil
 }
 
 // Committer returns the identity of new commits: Name <mail>.
