@@ -2,6 +2,7 @@ package interleaving_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,23 +24,50 @@ type seen struct {
 	tags   map[string]string // by repository and tag: object and commit
 	charts map[string]string // by location:tag: digest
 	mains  map[string]string // by repository: the last commit whose references were checked
+
+	// Answers of git that never change.
+	commits   map[string]string // by tag object
+	histories map[string]string // by commit
 }
 
 func newSeen() seen {
-	return seen{&sync.Mutex{}, map[string]string{}, map[string]string{}, map[string]string{}}
+	return seen{
+		mu: &sync.Mutex{}, tags: map[string]string{}, charts: map[string]string{}, mains: map[string]string{},
+		commits: map[string]string{}, histories: map[string]string{},
+	}
 }
 
 // refs are the refs of a repository, each with its object and, for an annotated tag, its commit.
 type refs map[string]string
 
+// refs returns the refs of a repository. Calls must not run at the same time.
 func (w *wood) refs(tree tree) (refs, error) {
-	out, err := w.bare(tree).Run(context.Background(), "for-each-ref", "--format=%(refname) %(objectname) %(*objectname)")
+	objects, err := w.Forge.Refs(tree.repository())
 	all := refs{}
-	for line := range strings.Lines(out) {
-		name, at, _ := strings.Cut(strings.TrimSpace(line), " ")
-		all[name] = at
+	for name, object := range objects {
+		all[name] = object
+		if !strings.HasPrefix(name, "refs/tags/") {
+			continue
+		}
+		commit, gitErr := w.once(w.seen.commits, tree, object, "rev-parse", "--verify", object+"^{commit}")
+		err = errors.Join(err, gitErr)
+		if commit != object {
+			all[name] += " " + commit
+		}
 	}
 	return all, err
+}
+
+// once runs git if the answer for an object is not known yet.
+func (w *wood) once(known map[string]string, tree tree, object string, args ...string) (string, error) {
+	if out, is := known[object]; is {
+		return out, nil
+	}
+	out, err := w.bare(tree).Run(context.Background(), args...)
+	if err == nil {
+		known[object] = out
+	}
+	return out, err
 }
 
 // commit returns the commit of a ref, or "".
@@ -172,7 +200,7 @@ func (w *wood) peopleStay(tree tree, refs refs, people []pushed) (broken []strin
 		}
 		for _, name := range []string{"refs/heads/" + p.branch, "refs/heads/main"} {
 			if _, asked := reach[name]; !asked && refs[name] != "" {
-				out, err := w.bare(tree).Run(context.Background(), "rev-list", refs.commit(name))
+				out, err := w.once(w.seen.histories, tree, refs.commit(name), "rev-list", refs.commit(name))
 				if err != nil {
 					broken = append(broken, err.Error())
 				}
@@ -231,6 +259,8 @@ func (w *wood) mainWorks(tree tree, all map[string]refs) []string {
 // state returns everything that an outside observer sees.
 func (w *wood) state() string {
 	w.T.Helper()
+	w.seen.mu.Lock()
+	defer w.seen.mu.Unlock()
 	var b strings.Builder
 	for _, tree := range trees {
 		refs, err := w.refs(tree)

@@ -3,8 +3,10 @@ package interleaving_test
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -225,8 +227,40 @@ func (w *wood) clone(ctx context.Context, name string, tree tree, at string) (gi
 	}
 	remove := func() { os.RemoveAll(dir) }
 	repo := git.Repo{Dir: dir, Env: w.env(name)}
-	if _, err = repo.Run(ctx, "clone", "--quiet", "--no-checkout", w.Forge.RepositoryDir(tree.repository()), "."); err == nil {
+	if err = linked(w.Forge.RepositoryDir(tree.repository()), filepath.Join(dir, ".git")); err == nil {
 		_, err = repo.Run(ctx, "checkout", "--quiet", "--detach", at)
 	}
 	return repo, remove, err
+}
+
+// linked clones a bare repository like git clone, with links to the files of its objects. It starts no
+// git process.
+func linked(bare, to string) error {
+	const config = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"
+	if err := os.CopyFS(filepath.Join(to, "refs"), os.DirFS(filepath.Join(bare, "refs"))); err != nil {
+		return err
+	}
+	for name, text := range map[string]string{"HEAD": "ref: refs/heads/main\n", "config": config} {
+		if err := os.WriteFile(filepath.Join(to, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	if packed, err := os.ReadFile(filepath.Join(bare, "packed-refs")); err == nil {
+		if err := os.WriteFile(filepath.Join(to, "packed-refs"), packed, 0o644); err != nil {
+			return err
+		}
+	}
+	return filepath.WalkDir(filepath.Join(bare, "objects"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(bare, path)
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return os.MkdirAll(filepath.Join(to, name), 0o755)
+		}
+		return os.Link(path, filepath.Join(to, name))
+	})
 }
