@@ -68,12 +68,13 @@ var GoCaches = sync.OnceValues(func() ([]string, error) {
 	return slices.Clip(names), nil
 })
 
-// GoEnv returns the environment of a build that takes nothing from the network.
+// GoEnv returns the environment of a build that takes nothing from the network. Collecting the garbage
+// of such short builds takes a quarter of their time.
 func GoEnv(t testing.TB) []string {
 	t.Helper()
 	caches, err := GoCaches()
 	Must(t, err)
-	return append(caches, "PATH="+os.Getenv("PATH"), "GOPROXY=off", "GOFLAGS=", "GOTOOLCHAIN=local")
+	return append(caches, "PATH="+os.Getenv("PATH"), "GOPROXY=off", "GOFLAGS=", "GOTOOLCHAIN=local", "GOGC=400")
 }
 
 // Write writes a file and the folders above it.
