@@ -14,6 +14,8 @@ import (
 	"github.com/kubestellar/actions/test/networktest"
 )
 
+func inRepo(path string) string { return "/repos/" + networktest.Repository + path }
+
 // faulty applies f to every request to the API.
 func faulty(w *networktest.Network, f networktest.Fault) {
 	w.Intercept(func(r networktest.Request) networktest.Fault {
@@ -93,7 +95,7 @@ func TestTruncatedAnswer(t *testing.T) {
 		t.Error("an answer without a body came, want none")
 	}
 	w.Intercept(nil)
-	labels, _, err := hub(w).Issues.ListLabels(t.Context(), "kubestellar", "actions", nil)
+	labels, _, err := networktest.Hub(w).Issues.ListLabels(t.Context(), "kubestellar", "actions", nil)
 	if err != nil || len(labels) != 1 || len(w.Forge.Dispatches(networktest.Repository)) != 1 {
 		t.Errorf("labels %v (%v) and %d dispatches, want the writes done", labels, err, len(w.Forge.Dispatches(networktest.Repository)))
 	}
@@ -158,7 +160,7 @@ func TestLimits(t *testing.T) {
 		}},
 	} {
 		faulty(w, tc.fault)
-		if _, _, err := hub(w).Repositories.Get(t.Context(), "kubestellar", "actions"); !tc.want(err) {
+		if _, _, err := networktest.Hub(w).Repositories.Get(t.Context(), "kubestellar", "actions"); !tc.want(err) {
 			t.Errorf("%s: go-github returned %T %v", tc.name, err, err)
 		}
 	}

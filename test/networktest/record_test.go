@@ -28,7 +28,7 @@ func TestDownCutsARequestUnderWay(t *testing.T) {
 		}
 		return networktest.Fault{}
 	})
-	_, _, err := hub(w).Repositories.Dispatch(t.Context(), "kubestellar", "actions", dispatch("x"))
+	_, _, err := networktest.Hub(w).Repositories.Dispatch(t.Context(), "kubestellar", "actions", dispatch("x"))
 	if err != nil && w.Forge.Dispatches(networktest.Repository) == nil {
 		return
 	}
@@ -44,7 +44,7 @@ func send(t *testing.T, w *networktest.Network, fault networktest.Fault) error {
 	t.Helper()
 	w.Intercept(func(networktest.Request) networktest.Fault { return fault })
 	defer w.Intercept(nil)
-	_, _, err := hub(w).Repositories.Dispatch(t.Context(), "kubestellar", "actions", dispatch("told"))
+	_, _, err := networktest.Hub(w).Repositories.Dispatch(t.Context(), "kubestellar", "actions", dispatch("told"))
 	return err
 }
 
@@ -75,7 +75,7 @@ func TestFaults(t *testing.T) {
 			if got := errors.Is(err, syscall.ECONNRESET); got != tc.reset {
 				t.Errorf("reset %t (%v), want %t", got, err, tc.reset)
 			}
-			wantStatus(t, "answer", err, tc.status)
+			networktest.WantStatus(t, "answer", err, tc.status)
 			last := w.Requests()[len(w.Requests())-1]
 			if last.Path != "/repos/kubestellar/actions/dispatches" || !last.Effect || last.Status != tc.seen {
 				t.Errorf("recorded %+v, want status %d and an effect", last, tc.seen)

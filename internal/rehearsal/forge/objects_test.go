@@ -61,11 +61,11 @@ func TestBlobs(t *testing.T) {
 		{fmt.Sprintf(`{"content":%q}`, long), long},
 	} {
 		made := mustCall(t, w, "POST", "/git/blobs", tc.body)
-		blob, _, err := hub(w).Git.GetBlobRaw(t.Context(), owner, repo, made["sha"].(string))
+		blob, _, err := networktest.Hub(w).Git.GetBlobRaw(t.Context(), owner, repo, made["sha"].(string))
 		if err != nil || string(blob) != tc.want {
 			t.Errorf("%s: raw %q (%v), want %q", tc.body, blob, err, tc.want)
 		}
-		shown, _, err := hub(w).Git.GetBlob(t.Context(), owner, repo, made["sha"].(string))
+		shown, _, err := networktest.Hub(w).Git.GetBlob(t.Context(), owner, repo, made["sha"].(string))
 		if err != nil || shown.GetSize() != len(tc.want) || shown.GetEncoding() != "base64" {
 			t.Errorf("%s: shown as %v (%v)", tc.body, shown, err)
 		}
@@ -202,7 +202,7 @@ func TestTreesAreShown(t *testing.T) {
 		false: {"d 040000 tree 0", "m 160000 commit 0"},
 		true:  {"d 040000 tree 0", "d/e 040000 tree 0", "d/e/f 100755 blob 5", "m 160000 commit 0"},
 	} {
-		tree, _, err := hub(w).Git.GetTree(t.Context(), owner, repo, made["sha"].(string), recursive)
+		tree, _, err := networktest.Hub(w).Git.GetTree(t.Context(), owner, repo, made["sha"].(string), recursive)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,13 +215,13 @@ func TestTreesAreShown(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"main", networktest.Git(t, w, clone, "rev-parse", "HEAD")} {
-		tree, _, err := hub(w).Git.GetTree(t.Context(), owner, repo, name, false)
+		tree, _, err := networktest.Hub(w).Git.GetTree(t.Context(), owner, repo, name, false)
 		if err != nil || tree.GetSHA() != treeOf(t, w, "main") {
 			t.Errorf("tree of %s: %v (%v)", name, tree, err)
 		}
 	}
-	_, _, err := hub(w).Git.GetTree(t.Context(), owner, repo, strings.Repeat("1", 40), false)
-	wantStatus(t, "no such tree", err, 404)
+	_, _, err := networktest.Hub(w).Git.GetTree(t.Context(), owner, repo, strings.Repeat("1", 40), false)
+	networktest.WantStatus(t, "no such tree", err, 404)
 }
 
 func TestCommitOfABotIsSigned(t *testing.T) {
@@ -250,17 +250,17 @@ func TestCommitOfABotIsSigned(t *testing.T) {
 	); got != want {
 		t.Errorf("committed\n%s\nwant\n%s", got, want)
 	}
-	shown, _, err := hub(w).Git.GetCommit(t.Context(), owner, repo, made["sha"].(string))
+	shown, _, err := networktest.Hub(w).Git.GetCommit(t.Context(), owner, repo, made["sha"].(string))
 	if err != nil || !shown.GetVerification().GetVerified() || shown.GetVerification().GetReason() != "valid" || shown.GetVerification().GetSignature() == "" {
 		t.Errorf("shown as %v (%v), want it verified", shown, err)
 	}
-	other, _, err := hub(w).Repositories.GetCommit(t.Context(), owner, repo, made["sha"].(string), nil)
+	other, _, err := networktest.Hub(w).Repositories.GetCommit(t.Context(), owner, repo, made["sha"].(string), nil)
 	if err != nil || !other.Commit.GetVerification().GetVerified() || other.Author.GetLogin() != forge.MainLogin || other.Author.GetType() != "Bot" ||
 		other.Committer.GetLogin() != "web-flow" {
 		t.Errorf("shown as %v (%v), want its accounts", other, err)
 	}
 	networktest.Git(t, w, w.Forge.RepositoryDir(networktest.Repository), "fsck", "--strict")
-	me, _, err := hub(w).Users.Get(t.Context(), forge.MainLogin)
+	me, _, err := networktest.Hub(w).Users.Get(t.Context(), forge.MainLogin)
 	if err != nil || me.GetID() != forge.UserID(forge.MainLogin) || me.GetType() != "Bot" {
 		t.Errorf("the bot is %v (%v)", me, err)
 	}
@@ -295,7 +295,7 @@ func TestCommitThatNamesSomebodyIsNotSigned(t *testing.T) {
 			t.Errorf("%s: %s, want %s", people, got, want)
 		}
 	}
-	pushed, _, err := hub(w).Git.GetCommit(t.Context(), owner, repo, networktest.Git(t, w, clone, "rev-parse", "HEAD"))
+	pushed, _, err := networktest.Hub(w).Git.GetCommit(t.Context(), owner, repo, networktest.Git(t, w, clone, "rev-parse", "HEAD"))
 	if err != nil || pushed.GetVerification().GetVerified() || pushed.GetVerification().GetReason() != "unsigned" {
 		t.Errorf("pushed %v (%v), want it unsigned", pushed, err)
 	}
@@ -316,7 +316,7 @@ func TestForgedSignature(t *testing.T) {
 		t.Fatal(err)
 	}
 	networktest.Git(t, w, dir, "cat-file", "-e", strings.TrimSpace(forged))
-	shown, _, err := hub(w).Git.GetCommit(t.Context(), owner, repo, strings.TrimSpace(forged))
+	shown, _, err := networktest.Hub(w).Git.GetCommit(t.Context(), owner, repo, strings.TrimSpace(forged))
 	if err != nil || shown.GetVerification().GetVerified() || shown.GetVerification().GetReason() != "unknown_key" {
 		t.Errorf("forged %v (%v), want it refused", shown, err)
 	}
@@ -493,17 +493,17 @@ func TestPeopleBesideTheProgram(t *testing.T) {
 	if got := len(w.Requests()); got != before {
 		t.Errorf("%d requests by hand, want none", got-before)
 	}
-	commits, _, err := hub(w).PullRequests.ListCommits(t.Context(), owner, repo, 1, nil)
+	commits, _, err := networktest.Hub(w).PullRequests.ListCommits(t.Context(), owner, repo, 1, nil)
 	if err != nil || len(commits) != 2 || commits[1].GetSHA() != sha || commits[1].Author.GetLogin() != "alice" || commits[1].Author.GetType() != "User" ||
 		commits[0].Author != nil ||
 		commits[1].Commit.GetVerification().GetVerified() {
 		t.Errorf("commits %v (%v), want a last one of alice's", commits, err)
 	}
-	comments, _, err := hub(w).Issues.ListComments(t.Context(), owner, repo, 1, nil)
+	comments, _, err := networktest.Hub(w).Issues.ListComments(t.Context(), owner, repo, 1, nil)
 	if err != nil || len(comments) != 1 || comments[0].User.GetLogin() != "alice" {
 		t.Errorf("comments %v (%v), want one of alice's", comments, err)
 	}
-	p, _, err := hub(w).PullRequests.Get(t.Context(), owner, repo, 1)
+	p, _, err := networktest.Hub(w).PullRequests.Get(t.Context(), owner, repo, 1)
 	if err != nil || !p.GetMerged() || p.MergedBy.GetLogin() != "alice" || p.User.GetLogin() != forge.MainLogin || p.GetComments() != 1 ||
 		p.GetCommits() != 2 ||
 		p.GetChangedFiles() != 2 {
@@ -530,7 +530,7 @@ func TestIssuesAndLabels(t *testing.T) {
 	w, clone := networktest.Seeded(t, forge.Repository{})
 	offer(t, w, clone, "bump", "b", "1")
 	openPull(t, w, "bump")
-	issues := hub(w).Issues
+	issues := networktest.Hub(w).Issues
 	made := mustCall(t, w, "POST", "/labels", `{"name":"Bump","color":"00FF00","description":"a bump"}`)
 	if made["color"] != "00ff00" || made["description"] != "a bump" {
 		t.Errorf("label %v", made)
@@ -553,7 +553,7 @@ func TestIssuesAndLabels(t *testing.T) {
 	if got := theOne(t, w).Labels; !slices.Equal(got, []string{"fresh", "third"}) {
 		t.Errorf("set to %q", got)
 	}
-	if pulls, _, err := hub(w).PullRequests.List(t.Context(), owner, repo, nil); err != nil || len(pulls) != 1 || len(pulls[0].Labels) != 2 {
+	if pulls, _, err := networktest.Hub(w).PullRequests.List(t.Context(), owner, repo, nil); err != nil || len(pulls) != 1 || len(pulls[0].Labels) != 2 {
 		t.Errorf("listed %v (%v), want its labels", pulls, err)
 	}
 	if err := w.Person("alice").Comment(networktest.Repository, 1, "x"); err != nil {
@@ -572,11 +572,11 @@ func TestIssuesAndLabels(t *testing.T) {
 		t.Errorf("issue %v (%v)", issue, err)
 	}
 	_, _, err = issues.Edit(t.Context(), owner, repo, 1, &github.IssueRequest{State: github.String("merged"), Labels: &[]string{"lost"}})
-	wantStatus(t, "no such state", err, 422)
+	networktest.WantStatus(t, "no such state", err, 422)
 	got, _, err := issues.Get(t.Context(), owner, repo, 1)
 	if err != nil || got.GetTitle() != "new" || len(got.Labels) != 1 {
 		t.Errorf("issue %v (%v), want it as before the refused edit", got, err)
 	}
 	_, _, err = issues.Get(t.Context(), owner, repo, 2)
-	wantStatus(t, "no such issue", err, 404)
+	networktest.WantStatus(t, "no such issue", err, 404)
 }

@@ -33,7 +33,7 @@ func TestOrganisation(t *testing.T) {
 	w.Forge.Archive("o/r01")
 	list := func(token string, o github.RepositoryListByOrgOptions) ([]*github.Repository, *github.Response) {
 		t.Helper()
-		got, res, err := hubAs(w, token).Repositories.ListByOrg(t.Context(), "o", &o)
+		got, res, err := networktest.HubAs(w, token).Repositories.ListByOrg(t.Context(), "o", &o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,8 +51,8 @@ func TestOrganisation(t *testing.T) {
 	if len(public) != more-1 || public[0].GetName() != "r01" {
 		t.Errorf("the public sees %d, first %s", len(public), public[0].GetName())
 	}
-	_, _, err := hub(w).Repositories.ListByOrg(t.Context(), "nobody", nil)
-	wantStatus(t, "an organisation that is not there", err, 404)
+	_, _, err := networktest.Hub(w).Repositories.ListByOrg(t.Context(), "nobody", nil)
+	networktest.WantStatus(t, "an organisation that is not there", err, 404)
 }
 
 // Contents are files, folders and links, by branch, tag and commit. An unchanged one is not sent
@@ -71,7 +71,7 @@ func TestContents(t *testing.T) {
 	networktest.CommitFile(t, w, clone, "a dir/f.txt", "two\n")
 	networktest.Git(t, w, clone, "push", "--quiet", "origin", "main")
 	contents := func(path, ref string) (*github.RepositoryContent, []*github.RepositoryContent, error) {
-		file, dir, _, err := hub(w).Repositories.GetContents(t.Context(), owner, repo, path, &github.RepositoryContentGetOptions{Ref: ref})
+		file, dir, _, err := networktest.Hub(w).Repositories.GetContents(t.Context(), owner, repo, path, &github.RepositoryContentGetOptions{Ref: ref})
 		return file, dir, err
 	}
 	for ref, want := range map[string]string{"": "two\n", "main": "two\n", old: "one\n"} {
@@ -93,10 +93,10 @@ func TestContents(t *testing.T) {
 	}
 	for _, path := range []string{"none", "a dir/none", "a dir/f.txt/x"} {
 		_, _, err := contents(path, "")
-		wantStatus(t, path, err, 404)
+		networktest.WantStatus(t, path, err, 404)
 	}
 	_, _, err = contents("README.md", "no-such-branch")
-	wantStatus(t, "a ref that is not there", err, 404)
+	networktest.WantStatus(t, "a ref that is not there", err, 404)
 }
 
 func TestWhatIsKeptIsNotSentAgain(t *testing.T) {

@@ -30,7 +30,7 @@ func ask(head, base, title string) *github.NewPullRequest {
 
 func openPull(t *testing.T, w *networktest.Network, head string) *github.PullRequest {
 	t.Helper()
-	p, _, err := hub(w).PullRequests.Create(t.Context(), owner, repo, ask(head, "main", "Bump "+head))
+	p, _, err := networktest.Hub(w).PullRequests.Create(t.Context(), owner, repo, ask(head, "main", "Bump "+head))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func openPull(t *testing.T, w *networktest.Network, head string) *github.PullReq
 
 func mergePull(t *testing.T, w *networktest.Network, number int, o *github.PullRequestOptions) (*github.PullRequestMergeResult, error) {
 	t.Helper()
-	result, _, err := hub(w).PullRequests.Merge(t.Context(), owner, repo, number, "", o)
+	result, _, err := networktest.Hub(w).PullRequests.Merge(t.Context(), owner, repo, number, "", o)
 	return result, err
 }
 
@@ -68,7 +68,7 @@ func TestPullRequestIsMerged(t *testing.T) {
 	if !p.GetMergeable() || p.GetMergeableState() != "clean" || p.GetCommits() != 1 || p.GetChangedFiles() != 1 || p.GetAdditions() != 1 {
 		t.Errorf("opened %v, want it to be mergeable, of one commit and file", p)
 	}
-	if merged, _, err := hub(w).PullRequests.IsMerged(t.Context(), owner, repo, 1); err != nil || merged {
+	if merged, _, err := networktest.Hub(w).PullRequests.IsMerged(t.Context(), owner, repo, 1); err != nil || merged {
 		t.Errorf("merged %t (%v), want not yet", merged, err)
 	}
 	result, err := mergePull(t, w, 1, &github.PullRequestOptions{SHA: head})
@@ -94,13 +94,13 @@ func TestPullRequestIsMerged(t *testing.T) {
 		t.Errorf("main holds %q", got)
 	}
 	networktest.Git(t, w, w.Forge.RepositoryDir(networktest.Repository), "fsck", "--strict")
-	p, _, err = hub(w).PullRequests.Get(t.Context(), owner, repo, 1)
+	p, _, err = networktest.Hub(w).PullRequests.Get(t.Context(), owner, repo, 1)
 	if err != nil || !p.GetMerged() || p.GetState() != "closed" || p.GetMergeCommitSHA() != result.GetSHA() || p.MergedAt == nil ||
 		p.GetMergedBy().GetLogin() != forge.MainLogin ||
 		p.GetCommits() != 1 {
 		t.Errorf("merged %v (%v)", p, err)
 	}
-	if merged, _, err := hub(w).PullRequests.IsMerged(t.Context(), owner, repo, 1); err != nil || !merged {
+	if merged, _, err := networktest.Hub(w).PullRequests.IsMerged(t.Context(), owner, repo, 1); err != nil || !merged {
 		t.Errorf("merged %t (%v), want so", merged, err)
 	}
 	if got := theOne(
@@ -139,18 +139,18 @@ func TestPullRequestRefusals(t *testing.T) {
 		{"bump", "", "x", 422, `"base" wasn't supplied.`},
 		{"bump", "same", "another base", 0, ""},
 	} {
-		_, _, err := hub(w).PullRequests.Create(t.Context(), owner, repo, ask(tc.head, tc.base, tc.title))
-		wantStatus(t, tc.head+" into "+tc.base, err, tc.status)
+		_, _, err := networktest.Hub(w).PullRequests.Create(t.Context(), owner, repo, ask(tc.head, tc.base, tc.title))
+		networktest.WantStatus(t, tc.head+" into "+tc.base, err, tc.status)
 		if err != nil && !strings.Contains(err.Error(), tc.message) {
 			t.Errorf("%s into %s: %v, want %q", tc.head, tc.base, err, tc.message)
 		}
 	}
 	fork := ask("bump", "main", "x")
 	fork.HeadRepo = github.String("fork")
-	_, _, err := hub(w).PullRequests.Create(t.Context(), owner, repo, fork)
-	wantStatus(t, "from a fork", err, 501)
-	_, _, err = hub(w).PullRequests.Get(t.Context(), owner, repo, 3)
-	wantStatus(t, "no such number", err, 404)
+	_, _, err := networktest.Hub(w).PullRequests.Create(t.Context(), owner, repo, fork)
+	networktest.WantStatus(t, "from a fork", err, 501)
+	_, _, err = networktest.Hub(w).PullRequests.Get(t.Context(), owner, repo, 3)
+	networktest.WantStatus(t, "no such number", err, 404)
 	if got := w.Forge.PullRequests(networktest.Repository); len(got) != 2 {
 		t.Errorf("refused ones left %+v", got)
 	}
@@ -200,10 +200,10 @@ func TestPullRequestsAreListed(t *testing.T) {
 		offer(t, w, clone, branch, branch, "1")
 		openPull(t, w, branch)
 	}
-	if _, _, err := hub(w).PullRequests.Create(t.Context(), owner, repo, ask("two", "release-1.0", "x")); err != nil {
+	if _, _, err := networktest.Hub(w).PullRequests.Create(t.Context(), owner, repo, ask("two", "release-1.0", "x")); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := hub(w).PullRequests.Edit(t.Context(), owner, repo, 1, &github.PullRequest{State: github.String("closed")}); err != nil {
+	if _, _, err := networktest.Hub(w).PullRequests.Edit(t.Context(), owner, repo, 1, &github.PullRequest{State: github.String("closed")}); err != nil {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct {
@@ -225,7 +225,7 @@ func TestPullRequestsAreListed(t *testing.T) {
 		{github.PullRequestListOptions{ListOptions: github.ListOptions{PerPage: 2}}, []int{4, 3}},
 		{github.PullRequestListOptions{ListOptions: github.ListOptions{PerPage: 2, Page: 2}}, []int{2}},
 	} {
-		found, resp, err := hub(w).PullRequests.List(t.Context(), owner, repo, &tc.o)
+		found, resp, err := networktest.Hub(w).PullRequests.List(t.Context(), owner, repo, &tc.o)
 		var got []int
 		for _, p := range found {
 			got = append(got, p.GetNumber())
@@ -237,10 +237,10 @@ func TestPullRequestsAreListed(t *testing.T) {
 			t.Errorf("%+v: next page %d, want 2", tc.o, resp.NextPage)
 		}
 	}
-	_, _, err := hub(w).PullRequests.List(t.Context(), owner, repo, &github.PullRequestListOptions{State: "merged"})
-	wantStatus(t, "no such state", err, 422)
-	_, _, err = hub(w).PullRequests.List(t.Context(), owner, repo, &github.PullRequestListOptions{Sort: "popularity"})
-	wantStatus(t, "an order that the forge has not", err, 501)
+	_, _, err := networktest.Hub(w).PullRequests.List(t.Context(), owner, repo, &github.PullRequestListOptions{State: "merged"})
+	networktest.WantStatus(t, "no such state", err, 422)
+	_, _, err = networktest.Hub(w).PullRequests.List(t.Context(), owner, repo, &github.PullRequestListOptions{Sort: "popularity"})
+	networktest.WantStatus(t, "an order that the forge has not", err, 501)
 }
 
 func TestPullRequestIsEdited(t *testing.T) {
@@ -250,7 +250,7 @@ func TestPullRequestIsEdited(t *testing.T) {
 	networktest.Git(t, w, clone, "push", "--quiet", "origin", "origin/main:refs/heads/other")
 	openPull(t, w, "bump")
 	edit := func(p github.PullRequest) error {
-		_, _, err := hub(w).PullRequests.Edit(t.Context(), owner, repo, 1, &p)
+		_, _, err := networktest.Hub(w).PullRequests.Edit(t.Context(), owner, repo, 1, &p)
 		return err
 	}
 	if err := edit(github.PullRequest{Title: github.String("new"), Body: github.String("why")}); err != nil {
@@ -271,17 +271,18 @@ func TestPullRequestIsEdited(t *testing.T) {
 	if got := theOne(t, w); got.Title != "new" || got.Body != "why" || got.Base != "other" || got.State != "closed" || got.Merged {
 		t.Errorf("closed %+v", got)
 	}
-	_, _, err := hub(w).PullRequests.Edit(t.Context(), owner, repo, 1, &github.PullRequest{Base: &github.PullRequestBranch{Ref: github.String("main")}})
+	onMain := &github.PullRequest{Base: &github.PullRequestBranch{Ref: github.String("main")}}
+	_, _, err := networktest.Hub(w).PullRequests.Edit(t.Context(), owner, repo, 1, onMain)
 	wantMessage(t, err, "Cannot change base branch of closed pull request")
 	second := ask("bump", "other", "second")
-	if _, _, err := hub(w).PullRequests.Create(t.Context(), owner, repo, second); err != nil {
+	if _, _, err := networktest.Hub(w).PullRequests.Create(t.Context(), owner, repo, second); err != nil {
 		t.Error(err)
 	}
 	wantMessage(t, edit(github.PullRequest{State: github.String("open")}), "A pull request already exists for kubestellar:bump.")
 	if _, err := mergePull(t, w, 2, nil); err != nil {
 		t.Error(err)
 	}
-	_, _, err = hub(w).PullRequests.Edit(t.Context(), owner, repo, 2, &github.PullRequest{State: github.String("open")})
+	_, _, err = networktest.Hub(w).PullRequests.Edit(t.Context(), owner, repo, 2, &github.PullRequest{State: github.String("open")})
 	wantField(t, "a merged one is not opened again", err, "custom", "state")
 	wantMessage(t, edit(github.PullRequest{State: github.String("open")}), "No commits between other and bump")
 }
@@ -293,7 +294,7 @@ func TestReopenedPullRequestIsWhereItsBranchIs(t *testing.T) {
 	openPull(t, w, "bump")
 	for _, state := range []string{"closed", "open"} {
 		head := offer(t, w, clone, "bump", "b", state)
-		p, _, err := hub(w).PullRequests.Edit(t.Context(), owner, repo, 1, &github.PullRequest{State: &state})
+		p, _, err := networktest.Hub(w).PullRequests.Edit(t.Context(), owner, repo, 1, &github.PullRequest{State: &state})
 		if err != nil || p.GetState() != state || p.Head.GetSHA() != head || (p.ClosedAt != nil) != (state == "closed") {
 			t.Errorf("%s: %v (%v), want it at %s", state, p, err, head)
 		}
@@ -310,7 +311,7 @@ func TestMergeRefusals(t *testing.T) {
 	openPull(t, w, "fine")
 	early := ask("early", "main", "x")
 	early.Draft = github.Bool(true)
-	if _, _, err := hub(w).PullRequests.Create(t.Context(), owner, repo, early); err != nil {
+	if _, _, err := networktest.Hub(w).PullRequests.Create(t.Context(), owner, repo, early); err != nil {
 		t.Fatal(err)
 	}
 	main := offer(t, w, clone, "main", "README.md", "ours\n")
@@ -328,20 +329,20 @@ func TestMergeRefusals(t *testing.T) {
 		{4, github.PullRequestOptions{}, 404, "Not Found"},
 	} {
 		_, err := mergePull(t, w, tc.number, &tc.o)
-		wantStatus(t, fmt.Sprintf("%d %+v", tc.number, tc.o), err, tc.status)
+		networktest.WantStatus(t, fmt.Sprintf("%d %+v", tc.number, tc.o), err, tc.status)
 		if err != nil && !strings.Contains(err.Error(), tc.message) {
 			t.Errorf("%d %+v: %v, want %q", tc.number, tc.o, err, tc.message)
 		}
 	}
-	p, _, err := hub(w).PullRequests.Get(t.Context(), owner, repo, 1)
+	p, _, err := networktest.Hub(w).PullRequests.Get(t.Context(), owner, repo, 1)
 	if err != nil || p.Mergeable == nil || p.GetMergeable() || p.GetMergeableState() != "dirty" {
 		t.Errorf("in conflict: %v (%v)", p, err)
 	}
-	if _, _, err := hub(w).PullRequests.Edit(t.Context(), owner, repo, 2, &github.PullRequest{State: github.String("closed")}); err != nil {
+	if _, _, err := networktest.Hub(w).PullRequests.Edit(t.Context(), owner, repo, 2, &github.PullRequest{State: github.String("closed")}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = mergePull(t, w, 2, nil)
-	wantStatus(t, "a closed one", err, 405)
+	networktest.WantStatus(t, "a closed one", err, 405)
 	status, message := w.Forge.MoveRef(networktest.Repository, "refs/heads/main", head, head)
 	if status != 405 || message != "Base branch was modified. Review and try the merge again." {
 		t.Errorf("a push was faster: %d %q", status, message)
@@ -431,11 +432,11 @@ func TestPullRequestFollowsItsBranches(t *testing.T) {
 			offer(t, w, clone, "bump", "b", "1")
 			networktest.Git(t, w, clone, "checkout", "--quiet", "-b", "more")
 			networktest.CommitFile(t, w, clone, "b", "3")
-			if _, _, err := hub(w).PullRequests.Create(t.Context(), owner, repo, ask("bump", "base", "x")); err != nil {
+			if _, _, err := networktest.Hub(w).PullRequests.Create(t.Context(), owner, repo, ask("bump", "base", "x")); err != nil {
 				t.Fatal(err)
 			}
 			networktest.Git(t, w, clone, append([]string{"push", "--quiet", "origin"}, tc.push...)...)
-			p, _, err := hub(w).PullRequests.Get(t.Context(), owner, repo, 1)
+			p, _, err := networktest.Hub(w).PullRequests.Get(t.Context(), owner, repo, 1)
 			if err != nil || p.GetState() != tc.state || p.GetMerged() != tc.merged {
 				t.Errorf("%v (%v), want %s and merged %t", p, err, tc.state, tc.merged)
 			}
@@ -479,7 +480,7 @@ func TestPullRequestFiles(t *testing.T) {
 	networktest.Git(t, w, clone, "commit", "--quiet", "-m", "remove")
 	networktest.Git(t, w, clone, "push", "--quiet", "origin", "bump")
 	openPull(t, w, "bump")
-	files, _, err := hub(w).PullRequests.ListFiles(t.Context(), owner, repo, 1, nil)
+	files, _, err := networktest.Hub(w).PullRequests.ListFiles(t.Context(), owner, repo, 1, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -504,7 +505,7 @@ func TestLabelsAndComments(t *testing.T) {
 	w, clone := networktest.Seeded(t, forge.Repository{})
 	offer(t, w, clone, "bump", "b", "1")
 	openPull(t, w, "bump")
-	issues := hub(w).Issues
+	issues := networktest.Hub(w).Issues
 	if _, _, err := issues.AddLabelsToIssue(t.Context(), owner, repo, 1, []string{"kind/bump", "auto"}); err != nil {
 		t.Fatal(err)
 	}
@@ -524,7 +525,7 @@ func TestLabelsAndComments(t *testing.T) {
 	_, _, err = issues.AddLabelsToIssue(t.Context(), owner, repo, 1, []string{" "})
 	wantField(t, "label without a name", err, "missing_field", "name")
 	_, _, err = issues.AddLabelsToIssue(t.Context(), owner, repo, 2, []string{"x"})
-	wantStatus(t, "label on nothing", err, 404)
+	networktest.WantStatus(t, "label on nothing", err, 404)
 	made, _, err := issues.CreateComment(t.Context(), owner, repo, 1, &github.IssueComment{Body: github.String("hello")})
 	if err != nil || made.GetBody() != "hello" || made.GetID() == 0 ||
 		!strings.HasSuffix(made.GetHTMLURL(), fmt.Sprintf("/pull/1#issuecomment-%d", made.GetID())) {
@@ -533,7 +534,7 @@ func TestLabelsAndComments(t *testing.T) {
 	_, _, err = issues.CreateComment(t.Context(), owner, repo, 1, &github.IssueComment{Body: github.String("")})
 	wantField(t, "empty comment", err, "missing_field", "body")
 	_, _, err = issues.CreateComment(t.Context(), owner, repo, 2, &github.IssueComment{Body: github.String("x")})
-	wantStatus(t, "comment on nothing", err, 404)
+	networktest.WantStatus(t, "comment on nothing", err, 404)
 	if got := theOne(t, w); !slices.Equal(got.Labels, []string{"kind/bump", "auto", "new"}) || !slices.Equal(got.Comments, []string{"hello"}) {
 		t.Errorf("the forge has %+v", got)
 	}
@@ -545,7 +546,7 @@ func TestLabelsAndComments(t *testing.T) {
 	if err != nil || len(comments) != 1 || comments[0].GetBody() != "hello" {
 		t.Errorf("comments %v (%v)", comments, err)
 	}
-	p, _, err := hub(w).PullRequests.Get(t.Context(), owner, repo, 1)
+	p, _, err := networktest.Hub(w).PullRequests.Get(t.Context(), owner, repo, 1)
 	if err != nil || len(p.Labels) != 3 || p.GetComments() != 1 {
 		t.Errorf("pull request %v (%v)", p, err)
 	}

@@ -17,14 +17,14 @@ func TestRefs(t *testing.T) {
 	t.Parallel()
 	w, clone := networktest.Seeded(t, forge.Repository{})
 	head := networktest.Git(t, w, clone, "rev-parse", "HEAD")
-	r, _, err := hub(w).Git.GetRef(t.Context(), owner, repo, "heads/main")
+	r, _, err := networktest.Hub(w).Git.GetRef(t.Context(), owner, repo, "heads/main")
 	if err != nil || r.GetRef() != "refs/heads/main" || r.Object.GetSHA() != head || r.Object.GetType() != "commit" {
 		t.Errorf("main: %v (%v)", r, err)
 	}
-	_, _, err = hub(w).Git.GetRef(t.Context(), owner, repo, "heads/mai")
-	wantStatus(t, "a prefix is no ref", err, 404)
+	_, _, err = networktest.Hub(w).Git.GetRef(t.Context(), owner, repo, "heads/mai")
+	networktest.WantStatus(t, "a prefix is no ref", err, 404)
 	newRef := func(name, sha string) error {
-		_, _, err := hub(w).Git.CreateRef(t.Context(), owner, repo, &github.Reference{Ref: &name, Object: &github.GitObject{SHA: &sha}})
+		_, _, err := networktest.Hub(w).Git.CreateRef(t.Context(), owner, repo, &github.Reference{Ref: &name, Object: &github.GitObject{SHA: &sha}})
 		return err
 	}
 	for _, name := range []string{"refs/heads/release-1.0", "refs/tags/v1.0.0", "refs/heads/a/b"} {
@@ -38,11 +38,11 @@ func TestRefs(t *testing.T) {
 	wantMessage(t, newRef("refs/tags/v1..1", head), "not a valid ref name")
 	wantMessage(t, newRef("refs/one", head), "not a valid ref name")
 	wantMessage(t, newRef("refs/tags/v1.0.0/x", head), "Reference update failed")
-	found, _, err := hub(w).Git.ListMatchingRefs(t.Context(), owner, repo, &github.ReferenceListOptions{Ref: "heads/"})
+	found, _, err := networktest.Hub(w).Git.ListMatchingRefs(t.Context(), owner, repo, &github.ReferenceListOptions{Ref: "heads/"})
 	if err != nil || len(found) != 3 {
 		t.Errorf("branches %v (%v), want 3", found, err)
 	}
-	none, _, err := hub(w).Git.ListMatchingRefs(t.Context(), owner, repo, &github.ReferenceListOptions{Ref: "tags/w"})
+	none, _, err := networktest.Hub(w).Git.ListMatchingRefs(t.Context(), owner, repo, &github.ReferenceListOptions{Ref: "tags/w"})
 	if err != nil || len(none) != 0 {
 		t.Errorf("no match: %v (%v), want an empty list", none, err)
 	}
@@ -50,7 +50,7 @@ func TestRefs(t *testing.T) {
 
 func wantMessage(t *testing.T, err error, want string) {
 	t.Helper()
-	wantStatus(t, want, err, 422)
+	networktest.WantStatus(t, want, err, 422)
 	if err != nil && !strings.Contains(err.Error(), want) {
 		t.Errorf("saw %v, want %q", err, want)
 	}
@@ -61,14 +61,14 @@ func TestAnnotatedTag(t *testing.T) {
 	w, clone := networktest.Seeded(t, forge.Repository{})
 	head, kind, name, text := networktest.Git(t, w, clone, "rev-parse", "HEAD"), "commit", "v1.0.0", "Release v1.0.0\n\nSigned-off-by: A <a@b.c>"
 	when := github.Timestamp{Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
-	made, _, err := hub(w).Git.CreateTag(t.Context(), owner, repo, &github.Tag{
+	made, _, err := networktest.Hub(w).Git.CreateTag(t.Context(), owner, repo, &github.Tag{
 		Tag: &name, Message: &text, Object: &github.GitObject{SHA: &head, Type: &kind},
 		Tagger: &github.CommitAuthor{Name: github.String("A"), Email: github.String("a@b.c"), Date: &when},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := hub(
+	if _, _, err := networktest.Hub(
 		w,
 	).Git.CreateRef(
 		t.Context(),
@@ -78,11 +78,11 @@ func TestAnnotatedTag(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	got, _, err := hub(w).Git.GetTag(t.Context(), owner, repo, made.GetSHA())
+	got, _, err := networktest.Hub(w).Git.GetTag(t.Context(), owner, repo, made.GetSHA())
 	if err != nil || got.GetTag() != name || got.GetMessage() != text || got.Object.GetSHA() != head || !got.Tagger.GetDate().Equal(when) {
 		t.Errorf("tag %v (%v)", got, err)
 	}
-	r, _, err := hub(w).Git.GetRef(t.Context(), owner, repo, "tags/v1.0.0")
+	r, _, err := networktest.Hub(w).Git.GetRef(t.Context(), owner, repo, "tags/v1.0.0")
 	if err != nil || r.Object.GetType() != "tag" || r.Object.GetSHA() != made.GetSHA() {
 		t.Errorf("ref %v (%v), want the tag object", r, err)
 	}
@@ -90,9 +90,9 @@ func TestAnnotatedTag(t *testing.T) {
 	if got := networktest.Git(t, w, clone, "rev-parse", "v1.0.0^{commit}"); got != head {
 		t.Errorf("the tag leads to %s, want %s", got, head)
 	}
-	_, _, err = hub(w).Git.GetTag(t.Context(), owner, repo, head)
-	wantStatus(t, "a commit is no tag object", err, 404)
-	_, _, err = hub(
+	_, _, err = networktest.Hub(w).Git.GetTag(t.Context(), owner, repo, head)
+	networktest.WantStatus(t, "a commit is no tag object", err, 404)
+	_, _, err = networktest.Hub(
 		w,
 	).Git.CreateTag(
 		t.Context(),
@@ -100,7 +100,7 @@ func TestAnnotatedTag(t *testing.T) {
 		repo,
 		&github.Tag{Tag: &name, Message: &text, Object: &github.GitObject{SHA: github.String(strings.Repeat("b", 40)), Type: &kind}},
 	)
-	wantStatus(t, "a tag of nothing", err, 422)
+	networktest.WantStatus(t, "a tag of nothing", err, 422)
 }
 
 func TestCommits(t *testing.T) {
@@ -110,23 +110,23 @@ func TestCommits(t *testing.T) {
 	networktest.Git(t, w, clone, "tag", "-a", "-m", "x", "v1.0.0")
 	networktest.Git(t, w, clone, "push", "--quiet", "origin", "v1.0.0")
 	for _, name := range []string{"main", "heads/main", "v1.0.0", "tags/v1.0.0", head, head[:7], "HEAD"} {
-		c, _, err := hub(w).Repositories.GetCommit(t.Context(), owner, repo, name, nil)
+		c, _, err := networktest.Hub(w).Repositories.GetCommit(t.Context(), owner, repo, name, nil)
 		if err != nil || c.GetSHA() != head || c.Commit.GetMessage() != "change README.md" || c.Commit.Author.GetName() != "Rehearsal" {
 			t.Errorf("%s: %v (%v)", name, c, err)
 		}
 	}
-	if sha, _, err := hub(w).Repositories.GetCommitSHA1(t.Context(), owner, repo, "main", ""); err != nil || sha != head {
+	if sha, _, err := networktest.Hub(w).Repositories.GetCommitSHA1(t.Context(), owner, repo, "main", ""); err != nil || sha != head {
 		t.Errorf("bare SHA %q (%v), want %s", sha, err, head)
 	}
 	for _, name := range []string{"none", strings.Repeat("a", 40), "aaaaaaa", "main~0", "--all", "main^{tree}"} {
-		_, _, err := hub(w).Repositories.GetCommit(t.Context(), owner, repo, name, nil)
-		wantStatus(t, name, err, 422)
+		_, _, err := networktest.Hub(w).Repositories.GetCommit(t.Context(), owner, repo, name, nil)
+		networktest.WantStatus(t, name, err, 422)
 	}
-	b, _, err := hub(w).Repositories.GetBranch(t.Context(), owner, repo, "main", 0)
+	b, _, err := networktest.Hub(w).Repositories.GetBranch(t.Context(), owner, repo, "main", 0)
 	if err != nil || b.GetName() != "main" || b.Commit.GetSHA() != head {
 		t.Errorf("branch %v (%v)", b, err)
 	}
-	if _, resp, err := hub(w).Repositories.GetBranch(t.Context(), owner, repo, "none", 0); err == nil || resp.StatusCode != 404 {
+	if _, resp, err := networktest.Hub(w).Repositories.GetBranch(t.Context(), owner, repo, "none", 0); err == nil || resp.StatusCode != 404 {
 		t.Errorf("absent branch: %v, want 404", err)
 	}
 }
@@ -150,7 +150,7 @@ func TestCompare(t *testing.T) {
 		{"main", head, "identical", 0, 0},
 		{"side", "main", "diverged", 2, 1},
 	} {
-		c, _, err := hub(w).Repositories.CompareCommits(t.Context(), owner, repo, tc.base, tc.head, nil)
+		c, _, err := networktest.Hub(w).Repositories.CompareCommits(t.Context(), owner, repo, tc.base, tc.head, nil)
 		if err != nil || c.GetStatus() != tc.status || c.GetAheadBy() != tc.ahead || c.GetBehindBy() != tc.behind || len(c.Commits) != tc.ahead ||
 			c.MergeBaseCommit.GetSHA() == "" {
 			t.Errorf("%s...%s: %v (%v), want %s %d %d", tc.base, tc.head, c, err, tc.status, tc.ahead, tc.behind)
@@ -159,7 +159,7 @@ func TestCompare(t *testing.T) {
 			t.Errorf("last commit %s, want the newest, %s", c.Commits[tc.ahead-1].GetSHA(), head)
 		}
 	}
-	page, resp, err := hub(w).Repositories.CompareCommits(t.Context(), owner, repo, side, "main", &github.ListOptions{PerPage: 1})
+	page, resp, err := networktest.Hub(w).Repositories.CompareCommits(t.Context(), owner, repo, side, "main", &github.ListOptions{PerPage: 1})
 	if err != nil || len(page.Commits) != 1 || resp.NextPage != 2 {
 		t.Errorf("first page %v, next %d (%v)", page.Commits, resp.NextPage, err)
 	}
@@ -167,27 +167,27 @@ func TestCompare(t *testing.T) {
 	networktest.CommitFile(t, w, clone, "c", "1")
 	networktest.Git(t, w, clone, "push", "--quiet", "origin", "alone")
 	for _, absent := range []string{"none", "alone"} {
-		_, _, err = hub(w).Repositories.CompareCommits(t.Context(), owner, repo, "main", absent, nil)
-		wantStatus(t, "compare with "+absent, err, 404)
+		_, _, err = networktest.Hub(w).Repositories.CompareCommits(t.Context(), owner, repo, "main", absent, nil)
+		networktest.WantStatus(t, "compare with "+absent, err, 404)
 	}
 }
 
 func TestRepositoryAndUser(t *testing.T) {
 	t.Parallel()
 	w, _ := networktest.Seeded(t, forge.Repository{})
-	r, _, err := hub(w).Repositories.Get(t.Context(), owner, repo)
+	r, _, err := networktest.Hub(w).Repositories.Get(t.Context(), owner, repo)
 	if err != nil || r.GetFullName() != networktest.Repository || r.GetDefaultBranch() != "main" || !r.GetPermissions()["push"] || r.GetNodeID() == "" {
 		t.Errorf("repository %v (%v)", r, err)
 	}
-	r, _, err = hubAs(w, "").Repositories.Get(t.Context(), owner, repo)
+	r, _, err = networktest.HubAs(w, "").Repositories.Get(t.Context(), owner, repo)
 	if err != nil || r.GetPermissions()["push"] || !r.GetPermissions()["pull"] {
 		t.Errorf("for the public %v (%v)", r.GetPermissions(), err)
 	}
-	u, _, err := hub(w).Users.Get(t.Context(), "")
+	u, _, err := networktest.Hub(w).Users.Get(t.Context(), "")
 	if err != nil || u.GetLogin() == "" || u.GetID() == 0 {
 		t.Errorf("user %v (%v)", u, err)
 	}
-	limits, _, err := hub(w).RateLimit.Get(t.Context())
+	limits, _, err := networktest.Hub(w).RateLimit.Get(t.Context())
 	if err != nil || limits.Core.Remaining == 0 {
 		t.Errorf("limits %v (%v)", limits, err)
 	}
@@ -217,14 +217,14 @@ func TestForgeAccess(t *testing.T) {
 		{w.Token(), "closed", 404, 404},
 		{w.Token(), "absent", 404, 404},
 	} {
-		client := hubAs(w, tc.token)
+		client := networktest.HubAs(w, tc.token)
 		_, _, err := client.Repositories.Get(t.Context(), "o", tc.repository)
-		wantStatus(t, "reading "+tc.repository+" with "+tc.token, err, tc.read)
-		_, _, err = client.Repositories.Dispatch(t.Context(), "o", tc.repository, dispatch("x"))
-		wantStatus(t, "writing "+tc.repository+" with "+tc.token, err, tc.write)
+		networktest.WantStatus(t, "reading "+tc.repository+" with "+tc.token, err, tc.read)
+		_, _, err = client.Repositories.Dispatch(t.Context(), "o", tc.repository, github.DispatchRequestOptions{EventType: "x"})
+		networktest.WantStatus(t, "writing "+tc.repository+" with "+tc.token, err, tc.write)
 	}
-	_, _, err := hubAs(w, "").Users.Get(t.Context(), "")
-	wantStatus(t, "nobody's user", err, 401)
+	_, _, err := networktest.HubAs(w, "").Users.Get(t.Context(), "")
+	networktest.WantStatus(t, "nobody's user", err, 401)
 }
 
 func TestDispatches(t *testing.T) {

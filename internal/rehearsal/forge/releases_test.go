@@ -29,7 +29,7 @@ const (
 
 func create(t *testing.T, w *networktest.Network, r *github.RepositoryRelease) *github.RepositoryRelease {
 	t.Helper()
-	made, _, err := hub(w).Repositories.CreateRelease(t.Context(), owner, repo, r)
+	made, _, err := networktest.Hub(w).Repositories.CreateRelease(t.Context(), owner, repo, r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func published(tag string) *github.RepositoryRelease {
 }
 
 func publish(ctx context.Context, w *networktest.Network, id int64) (*github.RepositoryRelease, error) {
-	got, _, err := hub(w).Repositories.EditRelease(ctx, owner, repo, id, &github.RepositoryRelease{Draft: github.Bool(false)})
+	got, _, err := networktest.Hub(w).Repositories.EditRelease(ctx, owner, repo, id, &github.RepositoryRelease{Draft: github.Bool(false)})
 	return got, err
 }
 
@@ -60,7 +60,7 @@ func attach(t *testing.T, w *networktest.Network, id int64, name, body string) (
 		t.Fatal(err)
 	}
 	defer f.Close()
-	asset, _, err := hub(w).Repositories.UploadReleaseAsset(t.Context(), owner, repo, id, &github.UploadOptions{Name: name}, f)
+	asset, _, err := networktest.Hub(w).Repositories.UploadReleaseAsset(t.Context(), owner, repo, id, &github.UploadOptions{Name: name}, f)
 	return asset, err
 }
 
@@ -72,10 +72,10 @@ func TestDraftToPublished(t *testing.T) {
 	if _, err := attach(t, w, rel.GetID(), "a b.txt", "content"); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := hub(w).Repositories.GetReleaseByTag(t.Context(), owner, repo, "v1.0.0")
-	wantStatus(t, "a draft by its tag", err, 404)
-	_, _, err = hubAs(w, "").Repositories.GetRelease(t.Context(), owner, repo, rel.GetID())
-	wantStatus(t, "a draft for the public", err, 404)
+	_, _, err := networktest.Hub(w).Repositories.GetReleaseByTag(t.Context(), owner, repo, "v1.0.0")
+	networktest.WantStatus(t, "a draft by its tag", err, 404)
+	_, _, err = networktest.HubAs(w, "").Repositories.GetRelease(t.Context(), owner, repo, rel.GetID())
+	networktest.WantStatus(t, "a draft for the public", err, 404)
 	if out := networktest.Git(t, w, clone, "ls-remote", "--tags", "origin"); out != "" {
 		t.Errorf("a draft made a tag: %s", out)
 	}
@@ -132,7 +132,7 @@ func TestReleaseRefusals(t *testing.T) {
 	second := create(t, w, draft("v1.0.0")) // a draft may have the tag of a published release
 	_, err := publish(t.Context(), w, second.GetID())
 	wantField(t, "publishing a second release of a tag", err, "already_exists", "tag_name")
-	after, _, err := hub(w).Repositories.GetRelease(t.Context(), owner, repo, second.GetID())
+	after, _, err := networktest.Hub(w).Repositories.GetRelease(t.Context(), owner, repo, second.GetID())
 	if err != nil || !after.GetDraft() {
 		t.Errorf("after a refused publication: %+v (%v), want a draft", after, err)
 	}
@@ -147,14 +147,14 @@ func TestReleaseRefusals(t *testing.T) {
 		"absent commit": {&github.RepositoryRelease{TagName: github.String("v2"), TargetCommitish: github.String(strings.Repeat("a", 40))}, "invalid",
 			"target_commitish"},
 	} {
-		_, _, err := hub(w).Repositories.CreateRelease(t.Context(), owner, repo, tc.release)
+		_, _, err := networktest.Hub(w).Repositories.CreateRelease(t.Context(), owner, repo, tc.release)
 		wantField(t, name, err, tc.code, tc.field)
 	}
 }
 
 func wantField(t *testing.T, what string, err error, code, field string) {
 	t.Helper()
-	wantStatus(t, what, err, 422)
+	networktest.WantStatus(t, what, err, 422)
 	if e, ok := err.(*github.ErrorResponse); ok && (len(e.Errors) != 1 || e.Errors[0].Code != code || e.Errors[0].Field != field) {
 		t.Errorf("%s: %+v, want %s of %s", what, e.Errors, code, field)
 	}
@@ -170,10 +170,10 @@ func TestReleasesArePaged(t *testing.T) {
 		want = append([]string{tag}, want...)
 	}
 	create(t, w, draft("v2.0.0"))
-	if got := allTags(t, w, hubAs(w, "")); !slices.Equal(got, want) {
+	if got := allTags(t, w, networktest.HubAs(w, "")); !slices.Equal(got, want) {
 		t.Errorf("the public sees %q, want %q", got, want)
 	}
-	if got := allTags(t, w, hub(w)); !slices.Equal(got, append([]string{"v2.0.0"}, want...)) {
+	if got := allTags(t, w, networktest.Hub(w)); !slices.Equal(got, append([]string{"v2.0.0"}, want...)) {
 		t.Errorf("a writer sees %q, want the draft too", got)
 	}
 }
@@ -199,15 +199,15 @@ func TestLatestRelease(t *testing.T) {
 	t.Parallel()
 	w, _ := networktest.Seeded(t, forge.Repository{})
 	latest := func() string {
-		got, _, err := hub(w).Repositories.GetLatestRelease(t.Context(), owner, repo)
+		got, _, err := networktest.Hub(w).Repositories.GetLatestRelease(t.Context(), owner, repo)
 		if err != nil {
 			return err.Error()
 		}
 		return got.GetTagName()
 	}
 	create(t, w, draft("v0.9.0"))
-	_, _, err := hub(w).Repositories.GetLatestRelease(t.Context(), owner, repo)
-	wantStatus(t, "latest of none", err, 404)
+	_, _, err := networktest.Hub(w).Repositories.GetLatestRelease(t.Context(), owner, repo)
+	networktest.WantStatus(t, "latest of none", err, 404)
 	first := create(t, w, published("v1.0.0"))
 	create(t, w, &github.RepositoryRelease{TagName: github.String("v1.1.0-rc.1"), Prerelease: github.Bool(true)})
 	create(t, w, &github.RepositoryRelease{TagName: github.String("v0.9.1"), MakeLatest: github.String("false")})
@@ -218,11 +218,11 @@ func TestLatestRelease(t *testing.T) {
 	if got := latest(); got != "v1.1.0" {
 		t.Errorf("latest %s, want v1.1.0", got)
 	}
-	if _, err := hub(w).Repositories.DeleteRelease(t.Context(), owner, repo, first.GetID()); err != nil {
+	if _, err := networktest.Hub(w).Repositories.DeleteRelease(t.Context(), owner, repo, first.GetID()); err != nil {
 		t.Error(err)
 	}
-	_, _, err = hub(w).Repositories.GetRelease(t.Context(), owner, repo, first.GetID())
-	wantStatus(t, "a deleted release", err, 404)
+	_, _, err = networktest.Hub(w).Repositories.GetRelease(t.Context(), owner, repo, first.GetID())
+	networktest.WantStatus(t, "a deleted release", err, 404)
 }
 
 func TestAssets(t *testing.T) {
@@ -240,13 +240,13 @@ func TestAssets(t *testing.T) {
 	_, err = attach(t, w, rel.GetID(), "tool.tar.gz", "other")
 	wantField(t, "same name again", err, "already_exists", "name")
 	_, err = attach(t, w, rel.GetID()+99, "x", "x")
-	wantStatus(t, "upload to no release", err, 404)
+	networktest.WantStatus(t, "upload to no release", err, 404)
 	_, err = attach(t, w, rel.GetID(), "empty", "")
-	wantStatus(t, "empty upload", err, 400)
+	networktest.WantStatus(t, "empty upload", err, 400)
 	if got := rawDigest(t, w, a.GetURL()); got != fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(content))) {
 		t.Errorf("digest %s", got)
 	}
-	rc, _, err := hub(w).Repositories.DownloadReleaseAsset(t.Context(), owner, repo, a.GetID(), nil)
+	rc, _, err := networktest.Hub(w).Repositories.DownloadReleaseAsset(t.Context(), owner, repo, a.GetID(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,12 +254,12 @@ func TestAssets(t *testing.T) {
 	if b, err := io.ReadAll(rc); err != nil || !bytes.Equal(b, []byte(content)) {
 		t.Errorf("downloaded %d bytes (%v), want %d", len(b), err, len(content))
 	}
-	_, _, err = hubAs(w, "").Repositories.GetReleaseAsset(t.Context(), owner, repo, a.GetID())
-	wantStatus(t, "asset of a draft for the public", err, 404)
-	if _, err := hub(w).Repositories.DeleteReleaseAsset(t.Context(), owner, repo, a.GetID()); err != nil {
+	_, _, err = networktest.HubAs(w, "").Repositories.GetReleaseAsset(t.Context(), owner, repo, a.GetID())
+	networktest.WantStatus(t, "asset of a draft for the public", err, 404)
+	if _, err := networktest.Hub(w).Repositories.DeleteReleaseAsset(t.Context(), owner, repo, a.GetID()); err != nil {
 		t.Error(err)
 	}
-	left, _, err := hub(w).Repositories.ListReleaseAssets(t.Context(), owner, repo, rel.GetID(), nil)
+	left, _, err := networktest.Hub(w).Repositories.ListReleaseAssets(t.Context(), owner, repo, rel.GetID(), nil)
 	if err != nil || len(left) != 0 {
 		t.Errorf("assets left: %v (%v)", left, err)
 	}
@@ -288,11 +288,11 @@ func TestBrokenUploadBlocksItsName(t *testing.T) {
 	breakUpload(t, w, rel.GetID(), "half")
 	_, err := attach(t, w, rel.GetID(), "half", "whole")
 	wantField(t, "after a broken upload", err, "already_exists", "name")
-	assets, _, err := hub(w).Repositories.ListReleaseAssets(t.Context(), owner, repo, rel.GetID(), nil)
+	assets, _, err := networktest.Hub(w).Repositories.ListReleaseAssets(t.Context(), owner, repo, rel.GetID(), nil)
 	if err != nil || len(assets) != 1 || assets[0].GetState() != "starter" {
 		t.Fatalf("assets %v (%v), want one starter", assets, err)
 	}
-	if _, err := hub(w).Repositories.DeleteReleaseAsset(t.Context(), owner, repo, assets[0].GetID()); err != nil {
+	if _, err := networktest.Hub(w).Repositories.DeleteReleaseAsset(t.Context(), owner, repo, assets[0].GetID()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := attach(t, w, rel.GetID(), "half", "whole"); err != nil {
@@ -349,15 +349,15 @@ func TestImmutableRelease(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = attach(t, w, rel.GetID(), "b", "b")
-	wantStatus(t, "upload", err, 422)
-	_, err = hub(w).Repositories.DeleteReleaseAsset(t.Context(), owner, repo, a.GetID())
-	wantStatus(t, "deleting an asset", err, 422)
+	networktest.WantStatus(t, "upload", err, 422)
+	_, err = networktest.Hub(w).Repositories.DeleteReleaseAsset(t.Context(), owner, repo, a.GetID())
+	networktest.WantStatus(t, "deleting an asset", err, 422)
 	edit := func(r *github.RepositoryRelease) error {
-		_, _, err := hub(w).Repositories.EditRelease(t.Context(), owner, repo, rel.GetID(), r)
+		_, _, err := networktest.Hub(w).Repositories.EditRelease(t.Context(), owner, repo, rel.GetID(), r)
 		return err
 	}
-	wantStatus(t, "another tag", edit(&github.RepositoryRelease{TagName: github.String("v2")}), 422)
-	wantStatus(t, "back to draft", edit(draft("v1.0.0")), 422)
+	networktest.WantStatus(t, "another tag", edit(&github.RepositoryRelease{TagName: github.String("v2")}), 422)
+	networktest.WantStatus(t, "back to draft", edit(draft("v1.0.0")), 422)
 	if err := edit(&github.RepositoryRelease{Body: github.String("notes"), Prerelease: github.Bool(true)}); err != nil {
 		t.Errorf("the texts are free: %v", err)
 	}
@@ -369,10 +369,10 @@ func TestImmutableRelease(t *testing.T) {
 		t.Errorf("the tag went: %s", out)
 	}
 	networktest.Git(t, w, clone, "push", "--quiet", "origin", "HEAD:refs/tags/v1.0.00")
-	if _, err := hub(w).Repositories.DeleteRelease(t.Context(), owner, repo, rel.GetID()); err != nil {
+	if _, err := networktest.Hub(w).Repositories.DeleteRelease(t.Context(), owner, repo, rel.GetID()); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = hub(w).Repositories.CreateRelease(t.Context(), owner, repo, published("v1.0.0"))
+	_, _, err = networktest.Hub(w).Repositories.CreateRelease(t.Context(), owner, repo, published("v1.0.0"))
 	wantField(t, "a burned tag", err, "custom", "tag_name")
 }
 
@@ -384,7 +384,7 @@ func TestOneOfManyCreations(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			if _, _, err := hub(w).Repositories.CreateRelease(t.Context(), owner, repo, published("v1.0.0")); err == nil {
+			if _, _, err := networktest.Hub(w).Repositories.CreateRelease(t.Context(), owner, repo, published("v1.0.0")); err == nil {
 				mu.Lock()
 				defer mu.Unlock()
 				won++
@@ -404,7 +404,7 @@ func TestGeneratedNotes(t *testing.T) {
 	if want := "**Full Changelog**: https://github.com/kubestellar/actions/commits/v1.0.0"; rel.GetBody() != want || rel.GetName() != "v1.0.0" {
 		t.Errorf("first release %q %q, want %q", rel.GetName(), rel.GetBody(), want)
 	}
-	notes, _, err := hub(w).Repositories.GenerateReleaseNotes(t.Context(), owner, repo, &github.GenerateNotesOptions{TagName: "v1.1.0"})
+	notes, _, err := networktest.Hub(w).Repositories.GenerateReleaseNotes(t.Context(), owner, repo, &github.GenerateNotesOptions{TagName: "v1.1.0"})
 	if err != nil || !strings.HasSuffix(notes.Body, "/compare/v1.0.0...v1.1.0") {
 		t.Errorf("notes %+v (%v)", notes, err)
 	}
@@ -419,11 +419,11 @@ func TestCutAfterReleaseDidHappen(t *testing.T) {
 	t.Parallel()
 	w, _ := networktest.Seeded(t, forge.Repository{})
 	w.Intercept(func(r networktest.Request) networktest.Fault { return networktest.Fault{CutAfter: r.Effect} })
-	if _, _, err := hub(w).Repositories.CreateRelease(t.Context(), owner, repo, draft("v1.0.0")); err == nil {
+	if _, _, err := networktest.Hub(w).Repositories.CreateRelease(t.Context(), owner, repo, draft("v1.0.0")); err == nil {
 		t.Error("no error was seen")
 	}
 	w.Intercept(nil)
-	if got := allTags(t, w, hub(w)); !slices.Equal(got, []string{"v1.0.0"}) {
+	if got := allTags(t, w, networktest.Hub(w)); !slices.Equal(got, []string{"v1.0.0"}) {
 		t.Errorf("after the cut there are %q, want the draft", got)
 	}
 }
@@ -431,7 +431,7 @@ func TestCutAfterReleaseDidHappen(t *testing.T) {
 func TestEnterprisePaths(t *testing.T) {
 	t.Parallel()
 	w, _ := networktest.Seeded(t, forge.Repository{})
-	client, err := hub(w).WithEnterpriseURLs("https://github.com/", "https://github.com/")
+	client, err := networktest.Hub(w).WithEnterpriseURLs("https://github.com/", "https://github.com/")
 	if err != nil {
 		t.Fatal(err)
 	}

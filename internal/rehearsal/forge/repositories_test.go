@@ -20,7 +20,7 @@ func TestRename(t *testing.T) {
 	w, clone := networktest.Seeded(t, forge.Repository{})
 	app := addToken(t, w, forge.Token{Kind: forge.InstallationToken, Login: "app[bot]", Repositories: with(networktest.Repository, "contents=write")})
 	mustCall(t, w, "POST", "/releases", `{"tag_name":"v1"}`)
-	before, _, err := hub(w).Repositories.Get(t.Context(), owner, repo)
+	before, _, err := networktest.Hub(w).Repositories.Get(t.Context(), owner, repo)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestRename(t *testing.T) {
 			t.Errorf("%s %s: %d to %q, want %d to %q", tc.method, tc.url, resp.StatusCode, got, tc.status, tc.location)
 		}
 	}
-	after, _, err := hub(w).Repositories.Get(t.Context(), owner, repo)
+	after, _, err := networktest.Hub(w).Repositories.Get(t.Context(), owner, repo)
 	if err != nil || after.GetFullName() != "new-owner/name" || after.GetID() != before.GetID() {
 		t.Errorf("by the old name %v (%v)", after, err)
 	}
@@ -73,7 +73,7 @@ func TestRename(t *testing.T) {
 		t.Errorf("a push to the old name set %s, want %s", got, sha)
 	}
 	networktest.Seed(t, w, networktest.Repository, forge.Repository{})
-	fresh, _, err := hub(w).Repositories.Get(t.Context(), owner, repo)
+	fresh, _, err := networktest.Hub(w).Repositories.Get(t.Context(), owner, repo)
 	if err != nil || fresh.GetID() == before.GetID() || fresh.GetFullName() != networktest.Repository {
 		t.Errorf("taken again, the old name leads to %v (%v)", fresh, err)
 	}
@@ -122,7 +122,7 @@ func TestReadsLag(t *testing.T) {
 	w.Forge.SetLag(forge.Lag{Reads: 4})
 	mustCall(t, w, "PATCH", "/git/refs/heads/main", fmt.Sprintf(`{"sha":%q}`, second))
 	for i := range 6 {
-		ref, _, err := hub(w).Git.GetRef(t.Context(), owner, repo, "heads/main")
+		ref, _, err := networktest.Hub(w).Git.GetRef(t.Context(), owner, repo, "heads/main")
 		want := first
 		if i >= 4 {
 			want = second
@@ -149,7 +149,7 @@ func TestReadsOfPullsLag(t *testing.T) {
 	w.Forge.SetLag(forge.Lag{For: 3 * time.Second})
 	look := func() string {
 		t.Helper()
-		all, _, err := hub(w).PullRequests.List(t.Context(), owner, repo, nil)
+		all, _, err := networktest.Hub(w).PullRequests.List(t.Context(), owner, repo, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,10 +160,10 @@ func TestReadsOfPullsLag(t *testing.T) {
 		return shown
 	}
 	openPull(t, w, "bump")
-	_, _, err := hub(w).PullRequests.Create(t.Context(), owner, repo, ask("bump", "main", "again"))
+	_, _, err := networktest.Hub(w).PullRequests.Create(t.Context(), owner, repo, ask("bump", "main", "again"))
 	wantMessage(t, err, "A pull request already exists for kubestellar:bump.")
-	_, _, err = hub(w).PullRequests.Get(t.Context(), owner, repo, 1)
-	wantStatus(t, "one that cannot be seen yet", err, 404)
+	_, _, err = networktest.Hub(w).PullRequests.Get(t.Context(), owner, repo, 1)
+	networktest.WantStatus(t, "one that cannot be seen yet", err, 404)
 	for _, step := range []struct {
 		at   int64
 		want string
@@ -171,7 +171,7 @@ func TestReadsOfPullsLag(t *testing.T) {
 	}{
 		{0, "", nil},
 		{2, "", func() {
-			if _, _, err := hub(w).PullRequests.Edit(t.Context(), owner, repo, 1, &github.PullRequest{Title: github.String("new")}); err != nil {
+			if _, _, err := networktest.Hub(w).PullRequests.Edit(t.Context(), owner, repo, 1, &github.PullRequest{Title: github.String("new")}); err != nil {
 				t.Error(err)
 			}
 		}},
@@ -209,7 +209,7 @@ func TestRunsLag(t *testing.T) {
 		t.Fatalf("dispatch: %d %s", status, message)
 	}
 	for i, want := range []int{0, 0, 1} {
-		runs, _, err := hub(w).Actions.ListRepositoryWorkflowRuns(t.Context(), owner, repo, nil)
+		runs, _, err := networktest.Hub(w).Actions.ListRepositoryWorkflowRuns(t.Context(), owner, repo, nil)
 		if err != nil || runs.GetTotalCount() != want {
 			t.Errorf("read %d: %v (%v), want %d runs", i+1, runs, err, want)
 		}

@@ -189,13 +189,13 @@ func TestWhatTokensAreToldOfTheirRights(t *testing.T) {
 		addToken(t, w, forge.Token{Kind: forge.InstallationToken, Login: "app[bot]", Repositories: with(networktest.Repository, "contents=write")}): false,
 		w.Token(): true,
 	} {
-		r, _, err := hubAs(w, token).Repositories.Get(t.Context(), owner, repo)
+		r, _, err := networktest.HubAs(w, token).Repositories.Get(t.Context(), owner, repo)
 		if err != nil || r.GetPermissions()["push"] != push {
 			t.Errorf("permissions %v (%v), want push %t", r.GetPermissions(), err, push)
 		}
 	}
 	app := addToken(t, w, forge.Token{Kind: forge.InstallationToken, Login: "app[bot]", Repositories: with(networktest.Repository, "contents=write")})
-	list, _, err := hubAs(w, app).Apps.ListRepos(t.Context(), nil)
+	list, _, err := networktest.HubAs(w, app).Apps.ListRepos(t.Context(), nil)
 	if err != nil || list.GetTotalCount() != 1 || list.Repositories[0].GetFullName() != networktest.Repository {
 		t.Errorf("installed in %v (%v)", list, err)
 	}
@@ -209,7 +209,7 @@ func TestWhoeverActsIsNamed(t *testing.T) {
 		token := addToken(t, w, forge.Token{Kind: kind, Login: login, Repositories: with(networktest.Repository, "contents=write", "pull_requests=write")})
 		branch := strings.TrimSuffix(login, "[bot]")
 		offer(t, w, clone, branch, branch, "1")
-		hub := hubAs(w, token)
+		hub := networktest.HubAs(w, token)
 		p, _, err := hub.PullRequests.Create(t.Context(), owner, repo, ask(branch, "main", "x"))
 		if err != nil || p.User.GetLogin() != login {
 			t.Fatalf("%s opened %v (%v)", login, p, err)
