@@ -124,7 +124,7 @@ func (p process) prove(ctx context.Context, f proveFlags, args []string) error {
 	if err := p.printProof(proof, f.format); err != nil {
 		return err
 	}
-	return proof.Err(f.standIns)
+	return proof.Err(report.StandIns(f.standIns))
 }
 
 // outputProof sets the outputs for later steps.
@@ -169,7 +169,7 @@ func (p process) proveNewest(ctx context.Context, f proveFlags, src workspace.Wo
 			errs = append(errs, err)
 			continue
 		}
-		proofs, errs = append(proofs, proof), append(errs, proof.Err(f.standIns))
+		proofs, errs = append(proofs, proof), append(errs, proof.Err(report.StandIns(f.standIns)))
 		if f.format == "text" {
 			errs = append(errs, p.printProof(proof, f.format))
 			fmt.Fprintln(p.Stdout)

@@ -155,7 +155,7 @@ func (c *Client) CreateBranch(ctx context.Context, repository, branch, commit st
 // MoveBranch fast-forwards a branch to a commit. It fails with ErrConflict if commits on
 // the branch would be lost.
 func (c *Client) MoveBranch(ctx context.Context, repository, branch, commit string) error {
-	err := c.write(ctx, c.moves(ctx, repository, branch, commit, false), c.isOn(repository, branch, commit))
+	err := c.write(ctx, c.moves(ctx, repository, branch, commit, forward), c.isOn(repository, branch, commit))
 	return c.explainMove(repository, branch, err)
 }
 
@@ -163,7 +163,7 @@ func (c *Client) MoveBranch(ctx context.Context, repository, branch, commit stri
 // one request. Before a retry, callers must read the branch again, because commits may
 // have been pushed to it.
 func (c *Client) ForceBranch(ctx context.Context, repository, branch, commit string) error {
-	err := c.moves(ctx, repository, branch, commit, true)()
+	err := c.moves(ctx, repository, branch, commit, forced)()
 	if isUncertain(err) {
 		seen, looked := c.look(ctx, c.isOn(repository, branch, commit))
 		if seen {
@@ -174,10 +174,18 @@ func (c *Client) ForceBranch(ctx context.Context, repository, branch, commit str
 	return c.explainMove(repository, branch, err)
 }
 
-func (c *Client) moves(ctx context.Context, repository, branch, commit string, force bool) func() error {
+// move is the way in which a branch may move.
+type move bool
+
+const (
+	forward move = false // only to a commit whose history contains the branch
+	forced  move = true
+)
+
+func (c *Client) moves(ctx context.Context, repository, branch, commit string, how move) func() error {
 	owner, name := split(repository)
 	return func() error {
-		_, _, err := c.api.Git.UpdateRef(ctx, owner, name, reference(branch, commit), force)
+		_, _, err := c.api.Git.UpdateRef(ctx, owner, name, reference(branch, commit), how == forced)
 		return err
 	}
 }

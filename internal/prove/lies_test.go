@@ -70,7 +70,7 @@ func exposed(t *testing.T, proof *report.Proof, l lie) {
 		t.Errorf("%s of %s is not refuted", l.rule, l.subject)
 	}
 	harmless(t, proof)
-	if code := outcome.Of(proof.Err(false)); code != outcome.Wrong {
+	if code := outcome.Of(proof.Err(report.RefuseStandIns)); code != outcome.Wrong {
 		t.Errorf("it ends with code %d, want %d", code, outcome.Wrong)
 	}
 }

@@ -109,7 +109,7 @@ func undeclared(t *testing.T, s *stage) {
 	if !maps.Equal(states, want) {
 		t.Errorf("states %v, want %v", states, want)
 	}
-	if code := outcome.Of(proof.Err(true)); code != outcome.Unchecked {
+	if code := outcome.Of(proof.Err(report.AcceptStandIns)); code != outcome.Unchecked {
 		t.Errorf("it ends with code %d, want %d", code, outcome.Unchecked)
 	}
 	t.Run("silent", func(t *testing.T) {
@@ -174,7 +174,7 @@ func unrefuted(t *testing.T, proof *report.Proof) {
 	for _, a := range proof.Findings {
 		t.Errorf("%s", line(a))
 	}
-	if code := outcome.Of(proof.Err(false)); code != outcome.Unchecked {
+	if code := outcome.Of(proof.Err(report.RefuseStandIns)); code != outcome.Unchecked {
 		t.Errorf("it ends with code %d, want %d", code, outcome.Unchecked)
 	}
 }

@@ -63,7 +63,7 @@ func (r *Releaser) proveStaged(
 	if err != nil {
 		return "", err
 	}
-	err = proof.Err(true) // preflight has checked stand-ins
+	err = proof.Err(report.AcceptStandIns) // preflight has checked stand-ins
 	switch {
 	case err == nil:
 	case len(proof.Findings) > 0:
@@ -95,7 +95,7 @@ func (r *Releaser) prove(
 		}
 	}
 	if len(proof.Findings) > 0 {
-		return "", proof.Err(true)
+		return "", proof.Err(report.AcceptStandIns)
 	}
 	return proof.Count(), nil
 }

@@ -130,13 +130,21 @@ func rows(all []Association) (rows [][]string) {
 	return rows
 }
 
-// Err returns the outcome of a proof as an error. Refuted associations have priority over unchecked ones. Stand-ins may
-// be accepted.
-func (p *Proof) Err(acceptStandIns bool) error {
+// StandIns is the treatment of stand-ins, which are only valid in a rehearsal.
+type StandIns bool
+
+// RefuseStandIns treats a stand-in as an artifact that could not be checked.
+const (
+	RefuseStandIns StandIns = false
+	AcceptStandIns StandIns = true
+)
+
+// Err returns the outcome of a proof as an error. Refuted associations have priority over unchecked ones.
+func (p *Proof) Err(standIns StandIns) error {
 	switch {
 	case len(p.Findings) > 0:
 		return &RefutedError{p.Component, p.Version, p.Findings}
-	case len(p.Unchecked) > 0 && !(acceptStandIns && p.OnlyStandIns()):
+	case len(p.Unchecked) > 0 && !(standIns == AcceptStandIns && p.OnlyStandIns()):
 		return fmt.Errorf("%s %s: %s could not be checked; without those that follow from another:%s",
 			p.Component, p.Version, Count(len(p.Unchecked), "association"), listed(p.Unchecked))
 	}
