@@ -111,7 +111,7 @@ func TestHostileArgumentsAreRefused(t *testing.T) {
 	if after := s.state(); after != before {
 		t.Errorf("there was\n%s\nand now there is\n%s", before, after)
 	}
-	for _, r := range s.world.Requests()[s.begun:] {
+	for _, r := range s.network.Requests()[s.begun:] {
 		if r.Effect {
 			t.Errorf("saw %s %s%s, want nothing that writes", r.Method, r.Host, r.Path)
 		}
@@ -133,11 +133,11 @@ func TestMegabytesAreNotRepeated(t *testing.T) {
 
 // siege is a clone in a fake network, and a workflow's job in it.
 type siege struct {
-	world *networktest.Network
-	dir   string // that contains the clone
-	clone string
-	env   []string
-	begun int // requests before the first attempt
+	network *networktest.Network
+	dir     string // that contains the clone
+	clone   string
+	env     []string
+	begun   int // requests before the first attempt
 }
 
 func newSiege(t *testing.T) *siege {
@@ -149,7 +149,7 @@ func newSiege(t *testing.T) *siege {
 	testkit.Git(t, app, "tag", "v1.1.0")
 	testkit.Git(t, app, "push", "--quiet", "origin", "v1.1.0")
 	tiny := n.Seed("example/tiny", map[string]string{"delivery.yaml": besieged, "values.yaml": "APP_VERSION: \"1.0.0\"\n"})
-	s := &siege{world: n.Network, dir: n.Dir, clone: tiny.Dir}
+	s := &siege{network: n.Network, dir: n.Dir, clone: tiny.Dir}
 	s.env = append(tiny.Env, "GITHUB_ACTIONS=true", "GITHUB_OUTPUT="+filepath.Join(n.Dir, "output"),
 		"GITHUB_STEP_SUMMARY="+filepath.Join(n.Dir, "summary"))
 	s.begun = len(n.Requests())
@@ -182,7 +182,7 @@ func (s *siege) refused(t *testing.T, args []string) {
 	if code != 2 || !strings.HasPrefix(said, "ghhelper: ") || len(said) > most {
 		t.Errorf("exit code %d and %d bytes, want 2, and an error of at most %d:\n%.600s", code, len(said), most, said)
 	}
-	if strings.Contains(said, s.world.Token()) {
+	if strings.Contains(said, s.network.Token()) {
 		t.Errorf("the token is shown:\n%.600s", said)
 	}
 	for line := range strings.Lines(said) {
@@ -204,9 +204,9 @@ func (s *siege) state() string {
 		all = append(all, found...)
 	}
 	for _, name := range []string{"example/tiny", "example/app"} {
-		refs, err := exec.Command("git", "--git-dir", s.world.Forge.RepositoryDir(name), "for-each-ref").CombinedOutput()
-		all = append(all, fmt.Sprintf("%s %v %d pull requests, %d dispatches", refs, err, len(s.world.Forge.PullRequests(name)),
-			len(s.world.Forge.Dispatches(name))))
+		refs, err := exec.Command("git", "--git-dir", s.network.Forge.RepositoryDir(name), "for-each-ref").CombinedOutput()
+		all = append(all, fmt.Sprintf("%s %v %d pull requests, %d dispatches", refs, err, len(s.network.Forge.PullRequests(name)),
+			len(s.network.Forge.Dispatches(name))))
 	}
 	slices.Sort(all)
 	return strings.Join(all, "\n")
@@ -216,7 +216,7 @@ func (s *siege) state() string {
 func (s *siege) control(t *testing.T) {
 	t.Helper()
 	code, said := s.run(fields["bump component"].args("app"))
-	if pulls := s.world.Forge.PullRequests("example/tiny"); code != 0 || len(pulls) != 1 {
+	if pulls := s.network.Forge.PullRequests("example/tiny"); code != 0 || len(pulls) != 1 {
 		t.Errorf("with right values: exit code %d, %d pull requests, want 0 and 1:\n%s", code, len(pulls), said)
 	}
 	output, err := os.ReadFile(filepath.Join(s.dir, "output"))

@@ -86,7 +86,7 @@ func inWorld(env *testscript.Env) error {
 	if strings.HasPrefix(filepath.Base(env.WorkDir), "script-enterprise") {
 		options.Enterprise = "ghe.example"
 	}
-	w, err := networktest.Start(filepath.Join(env.WorkDir, ".world"), options)
+	w, err := networktest.Start(filepath.Join(env.WorkDir, ".network"), options)
 	if err != nil {
 		return err
 	}

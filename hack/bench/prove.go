@@ -38,7 +38,7 @@ var (
 // proof times ghhelper prove with a slow registry.
 func proof(dir string) error {
 	const rounds, delay = 7, 50 * time.Millisecond
-	w, err := networktest.Start(filepath.Join(dir, "proof-world"), network.Options{})
+	w, err := networktest.Start(filepath.Join(dir, "proof-network"), network.Options{})
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func charts(dir string) error {
 // chartsOnce also returns the time of ghhelper's steps that make, push and prove the
 // charts, without its checks before.
 func chartsOnce(dir string) (own, alone, helm float64, err error) {
-	w, err := networktest.Start(filepath.Join(dir, "world"), network.Options{})
+	w, err := networktest.Start(filepath.Join(dir, "network"), network.Options{})
 	if err != nil {
 		return 0, 0, 0, err
 	}

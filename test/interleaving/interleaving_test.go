@@ -27,7 +27,7 @@ import (
 )
 
 var (
-	seedFlag  = flag.Int64("seed", 1, "the seed of the first world; each further one has the next")
+	seedFlag  = flag.Int64("seed", 1, "the seed of the first network; each further one has the next")
 	countFlag = flag.Int("interleavings", 0, "how many interleavings to run (default: some dozen, and more with FAULTS=all)")
 )
 

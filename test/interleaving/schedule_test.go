@@ -32,9 +32,9 @@ func draw(words ...any) *rand.Rand {
 // therefore repeats an interleaving, with one exception. Requests that one actor sends in parallel,
 // such as blobs, arrive in an order that Go and the kernel choose.
 type schedule struct {
-	world *networktest.Network
-	seed  []any
-	calm  bool // no faults
+	network *networktest.Network
+	seed    []any
+	calm    bool // no faults
 
 	mu     sync.Mutex
 	actors map[string]*actor // of this round, by the agent of their requests
@@ -66,7 +66,7 @@ func (w *waiting) String() string { return w.Method + " " + w.Host + w.Path }
 
 // newSchedule starts the schedule of one round.
 func newSchedule(w *networktest.Network, calm bool, count *counts, seed ...any) *schedule {
-	s := &schedule{world: w, seed: seed, calm: calm, actors: map[string]*actor{}, down: map[string]int{}, count: count}
+	s := &schedule{network: w, seed: seed, calm: calm, actors: map[string]*actor{}, down: map[string]int{}, count: count}
 	w.Intercept(s.intercept)
 	return s
 }
@@ -95,9 +95,9 @@ func (s *schedule) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for host := range s.down {
-		s.world.Up(host)
+		s.network.Up(host)
 	}
-	s.world.Intercept(func(r networktest.Request) networktest.Fault {
+	s.network.Intercept(func(r networktest.Request) networktest.Fault {
 		return networktest.Fault{CutBefore: isActor(r.Agent)}
 	})
 }
@@ -183,7 +183,7 @@ func (s *schedule) let(a *actor) {
 	for host, until := range s.down {
 		if s.turn >= until {
 			delete(s.down, host)
-			s.world.Up(host)
+			s.network.Up(host)
 		}
 	}
 	fault, what := s.fault(a, w)
@@ -253,7 +253,7 @@ var faults = map[string]func(*schedule, *actor, *waiting, *rand.Rand) networktes
 	"host down": func(s *schedule, _ *actor, w *waiting, chance *rand.Rand) networktest.Fault {
 		s.down[w.Host] = s.turn + 1 + chance.IntN(20)
 		s.falls++
-		s.world.Down(w.Host)
+		s.network.Down(w.Host)
 		return networktest.Fault{CutBefore: true}
 	},
 	"dies before": func(_ *schedule, a *actor, _ *waiting, _ *rand.Rand) networktest.Fault {

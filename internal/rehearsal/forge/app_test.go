@@ -115,7 +115,7 @@ func TestAnAppGetsTokens(t *testing.T) {
 		"another app":          {sign(t, key, forge.Claims{good.Issued, good.Expires, "Iv2"}), 7, "", http.StatusUnauthorized},
 		"too late":             {sign(t, key, late), 7, "", http.StatusUnauthorized},
 		"for too long":         {sign(t, key, long), 7, "", http.StatusUnauthorized},
-		"the world's token":    {w.Token(), 7, "", http.StatusUnauthorized},
+		"the main token":       {w.Token(), 7, "", http.StatusUnauthorized},
 		"another installation": {sign(t, key, good), 8, "", http.StatusNotFound},
 		"not installed there":  {sign(t, key, good), 7, `{"repositories":["c"]}`, http.StatusUnprocessableEntity},
 		"more than it has":     {sign(t, key, good), 7, `{"permissions":{"workflows":"write"}}`, http.StatusUnprocessableEntity},

@@ -23,7 +23,7 @@ func newServer319(t *testing.T) (*networktest.Network, *github.Client) {
 	if err := w.Forge.CreateRepository(networktest.Repository, forge.Repository{}); err != nil {
 		t.Fatal(err)
 	}
-	client, err := hub(w).WithEnterpriseURLs("https://"+serverHost, "https://"+serverHost)
+	client, err := networktest.Hub(w).WithEnterpriseURLs("https://"+serverHost, "https://"+serverHost)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,13 +116,13 @@ func TestEnterpriseLacks(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = client.Do(t.Context(), req, nil)
-		wantStatus(t, tc.path, err, tc.status)
+		networktest.WantStatus(t, tc.path, err, tc.status)
 		if err != nil && !strings.Contains(err.Error(), tc.message) {
 			t.Errorf("%s: %v, want %q", tc.path, err, tc.message)
 		}
 	}
 	_, _, err := client.RateLimit.Get(t.Context())
-	wantStatus(t, "limits", err, 404)
+	networktest.WantStatus(t, "limits", err, 404)
 	body := map[string]any{"message": "m", "tree": treeOf(t, w, "main")}
 	req, err := client.NewRequest("POST", "repos/"+networktest.Repository+"/git/commits", body)
 	if err != nil {
@@ -147,7 +147,7 @@ func TestEnterpriseLacks(t *testing.T) {
 func TestEnterpriseNeedsAName(t *testing.T) {
 	t.Parallel()
 	for _, host := range []string{"https://git.example.test", "git.example.test:8443", "localhost", "GIT.example.test"} {
-		if w, err := networktest.Start(filepath.Join(t.TempDir(), "world"), network.Options{Enterprise: host}); err == nil {
+		if w, err := networktest.Start(filepath.Join(t.TempDir(), "network"), network.Options{Enterprise: host}); err == nil {
 			w.Close()
 			t.Errorf("%s was taken", host)
 		}
