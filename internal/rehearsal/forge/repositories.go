@@ -129,22 +129,25 @@ func (f *Forge) addRepository(r *repository) error {
 	return nil
 }
 
-// init creates the bare repository with GitHub's settings: any commit can be fetched by its SHA, as
+// init creates the bare repository like git init, with GitHub's settings: any commit can be fetched by its SHA, as
 // actions/checkout does. Housekeeping is off, since it would outlive the forge.
 func (r *repository) init() error {
-	if _, err := r.run("", "init", "--quiet", "--bare", "--initial-branch=main", "--template=", r.dir); err != nil {
-		return err
+	for _, folder := range []string{"objects/info", "objects/pack", "refs/heads", "refs/tags", "hooks"} {
+		if err := os.MkdirAll(filepath.Join(r.dir, filepath.FromSlash(folder)), 0o755); err != nil {
+			return err
+		}
 	}
-	if err := appendFile(filepath.Join(r.dir, "config"), settings); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Join(r.dir, "hooks"), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(r.dir, "hooks", "update"), []byte(updateHook), 0o755)
+	return errors.Join(
+		os.WriteFile(filepath.Join(r.dir, "HEAD"), []byte("ref: refs/heads/main\n"), 0o644),
+		os.WriteFile(filepath.Join(r.dir, "config"), []byte(settings), 0o644),
+		os.WriteFile(filepath.Join(r.dir, "hooks", "update"), []byte(updateHook), 0o755),
+	)
 }
 
-const settings = `[uploadpack]
+const settings = `[core]
+	repositoryformatversion = 0
+	bare = true
+[uploadpack]
 	allowAnySHA1InWant = true
 	allowFilter = true
 [gc]
@@ -152,15 +155,6 @@ const settings = `[uploadpack]
 [receive]
 	autogc = false
 `
-
-func appendFile(path, text string) error {
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	_, err = file.WriteString(text)
-	return errors.Join(err, file.Close())
-}
 
 // The lists of tags in the repository's folder. The update hook reads them.
 const (
