@@ -136,6 +136,7 @@ func (s *stage) release(t *testing.T) {
 	repo := git.Repo{Dir: s.clone, Env: s.env}
 	tree, err := repo.Snapshot(context.Background(), s.commit)
 	testkit.Must(t, err)
+	t.Cleanup(func() { tree.Close() }) // ends a git process
 	s.file, err = delivery.Load(tree, delivery.FileName)
 	testkit.Must(t, err)
 	releaser := &release.Releaser{

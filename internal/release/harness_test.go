@@ -101,6 +101,7 @@ func (s *stage) releaser(version string) *release.Releaser {
 	s.Must(err)
 	tree, err := s.clone.Snapshot(context.Background(), commit)
 	s.Must(err)
+	s.T.Cleanup(func() { tree.Close() }) // ends a git process
 	file, err := delivery.Load(tree, delivery.FileName)
 	s.Must(err)
 	forge := s.GitHub(s.Token())

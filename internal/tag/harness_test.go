@@ -106,6 +106,7 @@ func (s *stage) tagger(version string) *tag.Tagger {
 	commit := s.head()
 	tree, err := s.clone.Snapshot(context.Background(), commit)
 	s.Must(err)
+	s.T.Cleanup(func() { tree.Close() }) // ends a git process
 	names, err := find.Names(tree)
 	s.Must(err)
 	file, err := delivery.Load(tree, delivery.FileName)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -70,13 +69,20 @@ func (w *wood) do(ctx context.Context, s *schedule, name string, k task) error {
 type brought struct {
 	repo   git.Repo
 	commit string
-	tree   fs.FS
+	tree   *git.Snapshot
 	names  []string
 	file   *delivery.File
 	ask    *verify.Asker
 }
 
-// bring reads a commit or tree of the clone.
+// close ends the git process that reads files, if reading has begun.
+func (b brought) close() {
+	if b.tree != nil {
+		b.tree.Close() // an error means that the actor has died
+	}
+}
+
+// bring reads a commit or tree of the clone. The caller closes it, even after an error.
 func (w *wood) bring(ctx context.Context, name string, repo git.Repo, commit string) (brought, error) {
 	b := brought{repo: repo, commit: commit}
 	var err error
@@ -114,6 +120,7 @@ func (w *wood) release(ctx context.Context, name string, k task) error {
 		return err
 	}
 	b, err := w.bring(ctx, name, repo, commit)
+	defer b.close()
 	if err != nil {
 		return err
 	}
@@ -171,6 +178,7 @@ func (w *wood) receive(ctx context.Context, name string, k task) error {
 		return err
 	}
 	head, err := w.bring(ctx, name, repo, "HEAD")
+	defer head.close()
 	if err != nil {
 		return err
 	}

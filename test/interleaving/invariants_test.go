@@ -226,6 +226,7 @@ func (w *wood) mainWorks(tree tree, all map[string]refs) []string {
 	w.seen.mains[tree.repository()] = tip
 	ctx := context.Background()
 	b, err := w.bring(ctx, "", w.bare(tree), tip)
+	defer b.close()
 	if err != nil {
 		return []string{err.Error()}
 	}
