@@ -38,6 +38,48 @@ func TestClonePushFetch(t *testing.T) {
 	networktest.Git(t, w, bySHA, "fetch", "--quiet", "--depth=1", "https://github.com/"+networktest.Repository, pushed)
 }
 
+// Answers of git are kept, and every change of a ref must end that, however it is made.
+func TestListedRefsAreCurrent(t *testing.T) {
+	t.Parallel()
+	w, clone := networktest.Seeded(t, forge.Repository{})
+	bare := w.Forge.RepositoryDir(networktest.Repository)
+	for _, step := range []struct {
+		dir  string
+		args []string
+	}{
+		{bare, []string{"update-ref", "refs/heads/a", "main"}},
+		{clone, []string{"push", "--quiet", "origin", "main:refs/heads/b"}},
+		{bare, []string{"tag", "--annotate", "--message", "one", "v1", "main"}},
+		{bare, []string{"pack-refs", "--all"}},
+		{bare, []string{"update-ref", "-d", "refs/heads/a"}},
+		{bare, []string{"symbolic-ref", "HEAD", "refs/heads/b"}},
+		{bare, []string{"update-ref", "refs/heads/a", "main"}},
+	} {
+		networktest.Git(t, w, step.dir, step.args...)
+		want := networktest.Git(t, w, ".", "ls-remote", "--symref", bare)
+		for _, version := range []string{"0", "2", "0", "2"} {
+			got := networktest.Git(t, w, ".", "-c", "protocol.version="+version, "ls-remote", "--symref", "https://github.com/"+networktest.Repository)
+			if got != want {
+				t.Errorf("after git %q, version %s of the protocol lists\n%s\nwant\n%s", step.args, version, got, want)
+			}
+		}
+	}
+}
+
+func TestOnlyTheSmartProtocol(t *testing.T) {
+	t.Parallel()
+	w, _ := networktest.Seeded(t, forge.Repository{})
+	for query, want := range map[string]int{"": 403, "?service=git-upload-archive": 403, "?service=git-upload-pack": 200} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", "https://github.com/"+networktest.Repository+".git/info/refs"+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, body := networktest.Do(t, w, req); status != want {
+			t.Errorf("%q: %d %s, want %d", query, status, body, want)
+		}
+	}
+}
+
 // noise returns data that does not compress, so that it has the same size on the wire.
 func noise(t *testing.T, n int) string {
 	t.Helper()
