@@ -135,20 +135,25 @@ func follow(f *delivery.File, pins []ref.Reference, move Move) []Verdict {
 
 // base returns the version of a component that a tree holds now: the newest that two
 // places hold, or else that one holds. If three times as many hold an older one, it is
-// that. Pins of the new version, or a newer one, do not count.
+// that. Pins of a version after the new one do not count.
 func base(pins []ref.Reference, move Move) ref.Version {
-	verdicts := make([]Verdict, 0, len(pins))
+	var verdicts []Verdict
 	for _, r := range pins {
 		version, err := r.Version()
 		if v := byForm(r); r.Component == move.Component && err == nil && v.Follows() &&
-			(move.AllowDowngrade || version.Compare(move.Version) < 0) {
+			(move.AllowDowngrade || version.Compare(move.Version) <= 0) {
 			verdicts = append(verdicts, v)
 		}
 	}
 	s := survey(verdicts)
-	isRung := func(v Verdict) bool { return len(s.rungs(v).distinct) > 1 }
-	if alone := slices.DeleteFunc(slices.Clone(verdicts), isRung); len(alone) > 0 {
-		verdicts = alone
+	for _, doubtful := range []func(Verdict) bool{
+		func(v Verdict) bool { return oldFolder.MatchString(v.File) },
+		func(v Verdict) bool { return len(s.rungs(v).distinct) > 1 },
+		func(v Verdict) bool { return v.Context.Document },
+	} {
+		if rest := slices.DeleteFunc(slices.Clone(verdicts), doubtful); len(rest) > 0 {
+			verdicts = rest
+		}
 	}
 	return usual(verdicts)
 }
@@ -174,7 +179,7 @@ func usual(verdicts []Verdict) ref.Version {
 		}
 	}
 	const many = 3
-	if count[most.String()] >= many*count[newest.String()] {
+	if !most.IsZero() && count[most.String()] >= many*count[newest.String()] {
 		return most
 	}
 	return newest

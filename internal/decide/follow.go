@@ -170,6 +170,7 @@ func hard(r ref.Reference) string {
 		reason{c.Listed && !declared, "one of several versions in a list"},
 		reason{c.Checksum && !declared, "has a checksum beside it, which would no longer match"},
 		reason{stableName.MatchString(c.Name) && !declared, "marks a release that was chosen as stable"},
+		reason{c.Comment && !declared && r.Syntax == ref.Value, "commented out"},
 		reason{c.Script && !declared && c.Owner.Ours == "", "printed or compared by a script: often a bound"},
 	)
 }
@@ -219,10 +220,11 @@ type versionsIn struct {
 	distinct map[string]bool
 }
 
-// rungs holds the versions of one shape in a file, by line.
+// rungs holds the versions of one shape in a file.
 type rungs struct {
 	distinct map[string]bool
-	lines    map[int]string
+	lines    map[int]string          // by line
+	lists    map[int]map[string]bool // by the list that holds the place
 }
 
 // scope describes the pins of a workflow's job, or of a file.
@@ -246,7 +248,7 @@ func survey(all []Verdict) surroundings {
 		here := s.in(v)
 		here.newest = ref.Newest([]ref.Version{here.newest, version})
 		here.distinct[version.String()] = true
-		if v.Lags() && v.Context.Document {
+		if v.Lags() && v.Context.Document && !isOld(v.File) {
 			if s.told[v.Component] == nil {
 				s.told[v.Component] = map[string]bool{}
 			}
@@ -257,6 +259,10 @@ func survey(all []Verdict) surroundings {
 		r := s.rungs(v)
 		r.distinct[version.String()] = true
 		r.lines[v.Line] = version.String()
+		if r.lists[v.Context.List] == nil {
+			r.lists[v.Context.List] = map[string]bool{}
+		}
+		r.lists[v.Context.List][version.String()] = true
 	}
 	return s
 }
@@ -282,7 +288,7 @@ func (s surroundings) in(v Verdict) *versionsIn {
 func (s surroundings) rungs(v Verdict) *rungs {
 	key := history.Place{File: v.File, Shape: v.Component + " " + v.Context.Shape}
 	if s.shapes[key] == nil {
-		s.shapes[key] = &rungs{map[string]bool{}, map[int]string{}}
+		s.shapes[key] = &rungs{map[string]bool{}, map[int]string{}, map[int]map[string]bool{}}
 	}
 	return s.shapes[key]
 }
@@ -312,12 +318,14 @@ func (s surroundings) around(v Verdict) (Outcome, string) {
 		return Stays, besideChecksum
 	case len(s.in(v).distinct) >= many:
 		return Stays, "one of many versions in a record of releases"
-	case s.rungs(v).isLadder(v.Line):
+	case s.rungs(v).isLadder(v):
 		return Listed, "one of several versions in a list"
 	case s.testsOldRelease(v.Context.Scope) && !isFetched(v.Reference):
 		return Stays, "belongs to an older release, like everything in " + v.Context.Scope
 	case !v.Lags():
 		return Moves, ""
+	case !fitsMajor(v.Context.Module, v.Current):
+		return Stays, "another major: the path of the module would change"
 	case upgradeName.MatchString(path.Base(v.File)):
 		return Stays, "belongs to the upgrade in the name of the file"
 	case oldFolder.MatchString(v.File):
@@ -366,15 +374,16 @@ func (s surroundings) leads(v Verdict) bool {
 	return err == nil && version.Compare(s.in(v).newest) < 0
 }
 
-// isLadder reports whether a neighbour of the line has its form, and another version.
-func (r *rungs) isLadder(line int) bool {
-	mine := r.lines[line]
-	for _, next := range []int{line - 1, line + 1} {
+// isLadder reports whether a neighbour of the pin, by its line or in its list, has its
+// form and another version.
+func (r *rungs) isLadder(v Verdict) bool {
+	mine := r.lines[v.Line]
+	for _, next := range []int{v.Line - 1, v.Line + 1} {
 		if other, ok := r.lines[next]; ok && other != mine {
 			return true
 		}
 	}
-	return false
+	return v.Context.List != 0 && len(r.lists[v.Context.List]) > 1
 }
 
 // isFetched reports whether a pin names something that is downloaded, and not a value.
@@ -393,6 +402,11 @@ func (s surroundings) testsOldRelease(name string) bool {
 // oldFolder matches the path of a file in a folder of old things.
 var oldFolder = regexp.MustCompile(`(?i)(?:^|/)(?:old[a-z-]*|archived?|attic|legacy|deprecated|historical|milestones|` +
 	`[^/]* milestones|(?:version-)?v?[0-9]+\.[0-9]+(?:\.[0-9x]+)?)/`)
+
+// isOld reports whether a file is about an upgrade, or not maintained.
+func isOld(file string) bool {
+	return oldFolder.MatchString(file) || upgradeName.MatchString(path.Base(file))
+}
 
 var upgradeName = regexp.MustCompile(`(?i)upgrade|migrat|compat`)
 

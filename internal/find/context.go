@@ -31,6 +31,7 @@ func (t *text) context(r ref.Reference) ref.Context {
 	c.Fixed = c.Fixed || r.Syntax == ref.Link
 	c.Checksum = t.checksumBelow(r)
 	c.Scope = t.scope(r.Start)
+	c.List = t.list(r.Start)
 	c.Shape, _ = history.Shape(string(before) + string(t.data[r.Start:lineEnd(t.data, r.Start)]))
 	return c
 }

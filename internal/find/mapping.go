@@ -225,3 +225,42 @@ func (t *text) nested(s int, names ...string) (int, bool) {
 	}
 	return 0, false
 }
+
+// farthest is the number of lines above a place in which its list begins.
+const farthest = 400
+
+// list returns the line after which the innermost list that holds a place begins, or 0 if
+// there is none within reach.
+func (t *text) list(i int) int {
+	s := lineStart(t.data, i)
+	left := farthest
+	for indent := t.indent(s); !t.isItem(s); indent = min(indent, t.indent(s)) {
+		for s = t.lineAbove(s, &left); s > 0 && left > 0 && t.indent(s) >= indent; s = t.lineAbove(s, &left) {
+		}
+		if left == 0 || s == 0 && !t.isItem(s) {
+			return 0
+		}
+	}
+	indent := t.indent(s)
+	for s > 0 && left > 0 && (t.indent(s) > indent || t.indent(s) == indent && t.isItem(s)) {
+		s = t.lineAbove(s, &left)
+	}
+	return t.line(s) + 1
+}
+
+// lineAbove returns the offset of the first line above that is not blank or a comment. It
+// takes one from left for each line.
+func (t *text) lineAbove(s int, left *int) int {
+	for s > 0 && *left > 0 {
+		s = lineStart(t.data, s-1)
+		*left--
+		if !t.passedOver(s) {
+			break
+		}
+	}
+	return s
+}
+
+func (t *text) isItem(s int) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(t.data[s:lineEnd(t.data, s)], " \t"), []byte("- "))
+}
