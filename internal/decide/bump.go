@@ -147,7 +147,7 @@ func base(pins []ref.Reference, move Move) ref.Version {
 	}
 	s := survey(verdicts)
 	for _, doubtful := range []func(Verdict) bool{
-		func(v Verdict) bool { return oldFolder.MatchString(v.File) },
+		func(v Verdict) bool { return s.isRecord(v) || oldFolder.MatchString(v.File) },
 		func(v Verdict) bool { return len(s.rungs(v).distinct) > 1 },
 		func(v Verdict) bool { return v.Context.Document },
 	} {

@@ -310,13 +310,12 @@ func (s surroundings) scope(f *delivery.File, v Verdict) {
 // around returns the reason why a pin that follows by its form does not by the pins
 // around it, or no reason.
 func (s surroundings) around(v Verdict) (Outcome, string) {
-	const many = 6 // versions of one component, which make a file a record
 	switch {
 	case v.Syntax == ref.Matched:
 		return Moves, "" // delivery.yaml declares that it follows
 	case s.sums[checkedBy(v.Reference)] && !v.Context.Document:
 		return Stays, besideChecksum
-	case len(s.in(v).distinct) >= many:
+	case s.isRecord(v):
 		return Stays, "one of many versions in a record of releases"
 	case s.rungs(v).isLadder(v):
 		return Listed, "one of several versions in a list"
@@ -367,6 +366,13 @@ const behindInTests = "test data that is behind"
 
 // testFolder matches the path of a manifest in a folder of tests.
 var testFolder = regexp.MustCompile(`(?:^|/)(?:tests?|e2e|testing|fixtures|samples?|examples?)/(?:.*/)?[^/]*\.ya?ml$`)
+
+// isRecord reports whether the file of a pin holds so many versions of its component that
+// it is a record of releases.
+func (s surroundings) isRecord(v Verdict) bool {
+	const many = 6
+	return len(s.in(v).distinct) >= many
+}
 
 // leads reports whether the file of a pin holds a newer version of the component.
 func (s surroundings) leads(v Verdict) bool {
