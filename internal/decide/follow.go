@@ -248,12 +248,6 @@ func survey(all []Verdict) surroundings {
 		here := s.in(v)
 		here.newest = ref.Newest([]ref.Version{here.newest, version})
 		here.distinct[version.String()] = true
-		if v.Lags() && v.Context.Document && !isOld(v.File) {
-			if s.told[v.Component] == nil {
-				s.told[v.Component] = map[string]bool{}
-			}
-			s.told[v.Component][version.String()] = true
-		}
 		kind := kindOf(v)
 		s.kinds[kind] = ref.Newest([]ref.Version{s.kinds[kind], version})
 		r := s.rungs(v)
@@ -264,7 +258,21 @@ func survey(all []Verdict) surroundings {
 		}
 		r.lists[v.Context.List][version.String()] = true
 	}
+	s.tell(all)
 	return s
+}
+
+// tell collects the older versions in documents, of each document the newest.
+func (s surroundings) tell(all []Verdict) {
+	for _, v := range all {
+		if !v.Lags() || !v.Context.Document || isOld(v.File) || s.leads(v) {
+			continue
+		}
+		if s.told[v.Component] == nil {
+			s.told[v.Component] = map[string]bool{}
+		}
+		s.told[v.Component][strings.TrimPrefix(v.Plain(), "v")] = true
+	}
 }
 
 // jobs describes the scopes, relative to the newest version of each component.
