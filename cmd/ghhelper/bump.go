@@ -193,7 +193,7 @@ func (p process) propose(ctx context.Context, f bumpFlags, component, version st
 // outputProposal sets the outputs for later steps. An unknown number is empty.
 func (p process) outputProposal(component string, v ref.Version, done bump.Proposed) {
 	values := map[string]string{
-		"component": component, "version": v.String(), "state": string(done.State), "commit": done.Commit.ID,
+		"component": component, "version": v.String(), "state": string(done.State), "commit": done.Commit().ID,
 		"pull-request-number": "", "pull-request-url": "",
 	}
 	if done.Pull != nil {
@@ -250,9 +250,8 @@ func (p process) printProposal(ctx context.Context, repo git.Repo, done bump.Pro
 // printPull prints which delivery.yaml was used, the commit and the pull request.
 func printPull(out io.Writer, done bump.Proposed) {
 	fmt.Fprintf(out, "declared by %s\n", report.Plain(done.Declared))
-	if done.Commit.ID != "" {
-		fmt.Fprintf(out, "commit %s: %s, author %s\n",
-			done.Commit.ID, report.Plain(done.Commit.Signature()), report.Plain(done.Commit.Author))
+	for _, c := range done.Commits {
+		fmt.Fprintf(out, "commit %s: %s, author %s\n", c.ID, report.Plain(c.Signature()), report.Plain(c.Author))
 	}
 	switch {
 	case done.Because != "":

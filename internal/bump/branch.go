@@ -61,9 +61,19 @@ func (b branch) ours() bool {
 	return !slices.ContainsFunc(b.commits, func(c git.Commit) bool { return !isOurs(c) })
 }
 
-// onTip reports whether the branch is one commit on the tip of the default branch.
+// onTip reports whether the branch is a line of commits on the tip of the default branch.
 func (b branch) onTip() bool {
-	return len(b.commits) == 1 && slices.Equal(b.commits[0].Parents, []string{b.Base})
+	return len(b.commits) > 0 && slices.Equal(b.commits[0].Parents, []string{b.Base}) && b.isLine()
+}
+
+// isLine reports whether each commit is the only parent of the next.
+func (b branch) isLine() bool {
+	for i, c := range b.commits {
+		if i > 0 && !slices.Equal(c.Parents, []string{b.commits[i-1].ID}) {
+			return false
+		}
+	}
+	return true
 }
 
 // lastOfOurs returns our last commit, or a zero one.

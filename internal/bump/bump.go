@@ -52,6 +52,9 @@ type Plan struct {
 	// Seen contains the targets that exist, by name.
 	Seen    []resolve.Answer
 	Changes []apply.Change
+	// Current contains the changes of the places that were current, without derived files.
+	// It is empty unless places that were behind move as well.
+	Current []apply.Change
 	// Underived contains the commands that were not run, because they may use the network.
 	Underived []string
 	// Lines contains the lines of the edits, before and after.
@@ -297,6 +300,11 @@ func (b Bump) change(ctx context.Context, finder *find.Finder, p *Plan) error {
 	if err != nil || len(changes) == 0 {
 		return err
 	}
+	if current, behind := p.split(); len(current) > 0 && len(behind) > 0 {
+		if p.Current, err = apply.Changes(finder, b.Tree, current); err != nil {
+			return err
+		}
+	}
 	commands := b.File.Components[b.Move.Component].Derived
 	if b.Ask == nil {
 		p.Underived, commands = commands, nil
@@ -311,6 +319,19 @@ func (b Bump) change(ctx context.Context, finder *find.Finder, p *Plan) error {
 	}
 	p.Changes = apply.Merge(changes, derived)
 	return p.checkDerived(finder, changes, derived)
+}
+
+// split returns the edits of places that were current, and those of places that were
+// behind the others.
+func (p *Plan) split() (current, behind []decide.Edit) {
+	for _, e := range p.Edits {
+		if e.Behind {
+			behind = append(behind, e)
+			continue
+		}
+		current = append(current, e)
+	}
+	return current, behind
 }
 
 // checkDerived checks that the commands that derive files kept every edit.

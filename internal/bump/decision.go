@@ -11,7 +11,7 @@ type situation struct {
 	ours      bool // the branch has no commits of people
 	discussed bool // people have commented on the open pull request
 	conflict  bool // the branch does not merge into the default branch
-	same      bool // the branch already holds the commit that would be made
+	same      bool // the branch already holds the commits that would be made
 	redundant bool // the branch, merged, changes nothing
 }
 
@@ -25,9 +25,9 @@ const (
 	leavePeople    choice = "leave the pull request: it contains commits of people"
 	leaveRejected  choice = "leave the branch: the same was proposed and closed"
 	closePull      choice = "close the pull request: nothing is left to change"
-	keep           choice = "keep the commit, and open or correct the pull request"
-	replace        choice = "replace our commit"
-	add            choice = "add a commit on top of those of people"
+	keep           choice = "keep our commits, and open or correct the pull request"
+	replace        choice = "replace our commits"
+	add            choice = "add commits on top of those of people"
 	refuseBranch   choice = "refuse: people use the branch, without a pull request"
 	refuseConflict choice = "refuse: the commits of people conflict with the default branch"
 )

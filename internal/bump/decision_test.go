@@ -126,6 +126,10 @@ func TestBranch(t *testing.T) {
 			Message: "x\n\n" + treeTrailer + tree + "\n" + signOff + author}
 	}
 	person := git.Commit{Tree: tree, Author: "ada", Committer: "ada", Parents: []string{base}, Message: "fix"}
+	second := ours("a")
+	second.ID, second.Parents = "second", []string{"first"}
+	first := ours("a")
+	first.ID = "first"
 	merge := ours("a")
 	merge.Parents = []string{base, "other"}
 	for name, test := range map[string]struct {
@@ -136,6 +140,8 @@ func TestBranch(t *testing.T) {
 		"empty":                   {nil, true, false, ""},
 		"one of ours":             {[]git.Commit{ours("a")}, true, true, "a"},
 		"one of ours, a merge":    {[]git.Commit{merge}, true, false, "a"},
+		"two of ours in a line":   {[]git.Commit{first, second}, true, true, "a"},
+		"two of ours, elsewhere":  {[]git.Commit{second, first}, true, false, "a"},
 		"two of ours":             {[]git.Commit{ours("a"), ours("b")}, true, false, "b"},
 		"ours, and one of people": {[]git.Commit{ours("a"), person}, false, false, "a"},
 		"one of people, and ours": {[]git.Commit{person, ours("b")}, false, false, "b"},

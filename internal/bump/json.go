@@ -32,11 +32,14 @@ type proposal struct {
 	Because string `json:"because,omitempty"`
 	Number  int    `json:"number,omitempty"`
 	URL     string `json:"url,omitempty"`
-	// Commit is the commit that was made, if any.
+	// Commit is the last commit that was made, if any.
 	Commit   string `json:"commit,omitempty"`
 	Author   string `json:"author,omitempty"`
 	Verified bool   `json:"verified,omitempty"`
 	Reason   string `json:"reason,omitempty"`
+	// Commits are all commits that were made, the oldest first. Places that were behind
+	// the others have a commit of their own.
+	Commits []string `json:"commits,omitempty"`
 }
 
 type edit struct {
@@ -72,9 +75,13 @@ type derived struct {
 
 // JSON returns the plan and the proposal as --format json prints them.
 func (d Proposed) JSON() ([]byte, error) {
+	last := d.Commit()
 	made := &proposal{
 		State: d.State, Because: d.Because,
-		Commit: d.Commit.ID, Author: d.Commit.Author, Verified: d.Commit.Verified, Reason: d.Commit.Reason,
+		Commit: last.ID, Author: last.Author, Verified: last.Verified, Reason: last.Reason,
+	}
+	for _, c := range d.Commits {
+		made.Commits = append(made.Commits, c.ID)
 	}
 	if d.Pull != nil {
 		made.Number, made.URL = d.Pull.Number, d.Pull.URL

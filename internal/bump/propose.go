@@ -45,14 +45,23 @@ type Proposer struct {
 
 // Proposed is the result of a proposal.
 type Proposed struct {
-	Plan   *Plan
-	State  State
-	Pull   *gh.Pull  // nil without a pull request
-	Commit gh.Commit // with an empty ID if no commit was made
+	Plan  *Plan
+	State State
+	Pull  *gh.Pull // nil without a pull request
+	// Commits are those that were made, the oldest first.
+	Commits []gh.Commit
 	// Because is the reason why nothing was proposed.
 	Because string
 	// Declared names the delivery.yaml that was used, with its commit.
 	Declared string
+}
+
+// Commit returns the last commit that was made, or one with an empty ID.
+func (d Proposed) Commit() (last gh.Commit) {
+	for _, c := range d.Commits {
+		last = c
+	}
+	return last
 }
 
 // State describes the result of a run for the pull request.
@@ -61,8 +70,8 @@ type State string
 // The states of a proposal.
 const (
 	Opened    State = "opened"
-	Replaced  State = "updated"  // another commit takes the place of ours
-	Added     State = "added to" // a commit on top of those of people
+	Replaced  State = "updated"  // other commits take the place of ours
+	Added     State = "added to" // commits on top of those of people
 	Unchanged State = "up to date"
 	Closed    State = "closed"
 	Nothing   State = "nothing to do"
@@ -71,9 +80,9 @@ const (
 // errMoved reports that a branch moved during the run.
 var errMoved = errors.New("moved meanwhile")
 
-// Propose proposes the move in one commit on the tip of the default branch.
-// Commits of people on the proposal's branch stay, with ours on top of them. In
-// a conflict, nothing is changed.
+// Propose proposes the move in a commit on the tip of the default branch. Places that
+// were behind the others catch up in a second one. Commits of people on the proposal's
+// branch stay, with ours on top of them. In a conflict, nothing is changed.
 func (p Proposer) Propose(ctx context.Context) (Proposed, error) {
 	const tries = 3
 	for try := 1; ; try++ {
@@ -203,16 +212,16 @@ func (a *attempt) proposed(ctx context.Context) (versions, error) {
 	return versionsOf(a.Move.Component, find.Pins(found.References)), err
 }
 
-// situation collects everything that the next choice depends on. tree is the one to
-// propose.
-func (a *attempt) situation(ctx context.Context) (s situation, there versions, tree string, err error) {
+// situation collects everything that the next choice depends on. steps are the commits
+// to propose.
+func (a *attempt) situation(ctx context.Context) (s situation, there versions, steps []step, err error) {
 	s = situation{
 		changes: len(a.plan.Changes) > 0, open: a.open != nil && a.Head != "", rejected: a.rejected != nil,
 		ours: a.ours(), discussed: a.discussed, conflict: a.conflict != nil,
 	}
 	if s.open {
 		if there, err = a.proposed(ctx); err != nil {
-			return s, nil, "", err
+			return s, nil, nil, err
 		}
 		s.newer = there.aheadOf(a.plan.Holds, a.Move.Version)
 		s.further = there.aheadOf(a.plan.Holds, ref.Version{})
@@ -220,16 +229,19 @@ func (a *attempt) situation(ctx context.Context) (s situation, there versions, t
 	if !s.changes {
 		base, err := a.Repo.Tree(ctx, a.Base)
 		s.redundant = a.merged == base
-		return s, there, "", err
+		return s, there, nil, err
 	}
-	tree, err = a.Repo.WriteTree(ctx, a.Base, files(a.plan.Changes))
-	s.same = a.merged == tree && (!a.retry || a.onTip())
-	return s, there, tree, err
+	if steps, err = a.steps(ctx, a.plan, a.Base); err != nil {
+		return s, nil, nil, err
+	}
+	s.same, err = a.has(ctx, steps)
+	s.same = s.same && (!a.retry || a.onTip())
+	return s, there, steps, err
 }
 
 // act makes the next choice and carries it out.
 func (a *attempt) act(ctx context.Context) (Proposed, error) {
-	s, there, tree, err := a.situation(ctx)
+	s, there, steps, err := a.situation(ctx)
 	if err != nil {
 		return Proposed{}, err
 	}
@@ -250,13 +262,13 @@ func (a *attempt) act(ctx context.Context) (Proposed, error) {
 	case closePull:
 		return a.close(ctx)
 	case keep:
-		return a.show(ctx, tree, gh.Commit{}, Unchanged)
+		return a.show(ctx, lastTree(steps), nil, Unchanged)
 	case replace:
-		commit, err := a.commit(ctx, a.plan, tree, []string{a.Base})
+		commits, err := a.commit(ctx, steps, []string{a.Base})
 		if err != nil {
 			return Proposed{}, err
 		}
-		return a.show(ctx, tree, commit, Replaced)
+		return a.show(ctx, lastTree(steps), commits, Replaced)
 	case add:
 		return a.addTo(ctx)
 	case refuseBranch:
@@ -286,9 +298,9 @@ func (a *attempt) addTo(ctx context.Context) (Proposed, error) {
 		return Proposed{}, err
 	}
 	if len(more.Changes) == 0 {
-		return a.show(ctx, a.lastOfOurs().Tree, gh.Commit{}, Unchanged)
+		return a.show(ctx, a.lastOfOurs().Tree, nil, Unchanged)
 	}
-	tree, err := a.Repo.WriteTree(ctx, a.merged, files(more.Changes))
+	steps, err := a.steps(ctx, more, a.merged)
 	if err != nil {
 		return Proposed{}, err
 	}
@@ -298,11 +310,11 @@ func (a *attempt) addTo(ctx context.Context) (Proposed, error) {
 	} else if !holds {
 		parents = append(parents, a.Base)
 	}
-	commit, err := a.commit(ctx, more, tree, parents)
+	commits, err := a.commit(ctx, steps, parents)
 	if err != nil {
 		return Proposed{}, err
 	}
-	return a.show(ctx, tree, commit, Added)
+	return a.show(ctx, lastTree(steps), commits, Added)
 }
 
 // close closes the pull request, with the reason as a comment.

@@ -12,29 +12,50 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 )
 
-// commit makes the commit through GitHub's API, on no branch yet. GitHub decides
-// who its author is. If no earlier commit of ours shows the author, the sign-off
-// is only right in the second of two commits.
-func (a *attempt) commit(ctx context.Context, plan *Plan, tree string, parents []string) (gh.Commit, error) {
-	changed, err := a.changed(ctx, tree)
+// commit makes a commit for each step through GitHub's API, each on top of the one
+// before, and on no branch yet.
+func (a *attempt) commit(ctx context.Context, steps []step, parents []string) ([]gh.Commit, error) {
+	tree, err := a.Repo.Tree(ctx, a.Base)
 	if err != nil {
-		return gh.Commit{}, err
-	}
-	base, err := a.Repo.Tree(ctx, a.Base)
-	if err != nil {
-		return gh.Commit{}, err
-	}
-	made, err := a.Forge.CreateTree(ctx, a.Repository, base, changed)
-	if err != nil {
-		return gh.Commit{}, explainWorkflows(err, changed)
-	}
-	if made != tree {
-		return gh.Commit{}, outcome.Wrongf(
-			"GitHub made tree %s of the change, want %s: nothing was proposed", made, tree)
+		return nil, err
 	}
 	author := a.lastOfOurs().Author
+	var commits []gh.Commit
+	for _, s := range steps {
+		if err := a.createTree(ctx, tree, s.tree); err != nil {
+			return nil, err
+		}
+		commit, err := a.commitStep(ctx, s, author, parents)
+		if err != nil {
+			return nil, err
+		}
+		commits = append(commits, commit)
+		tree, author, parents = s.tree, commit.Author, []string{commit.ID}
+	}
+	return commits, nil
+}
+
+// createTree creates a tree at GitHub from another one that GitHub has.
+func (a *attempt) createTree(ctx context.Context, from, tree string) error {
+	changed, err := a.changed(ctx, from, tree)
+	if err != nil {
+		return err
+	}
+	made, err := a.Forge.CreateTree(ctx, a.Repository, from, changed)
+	if err != nil {
+		return explainWorkflows(err, changed)
+	}
+	if made != tree {
+		return outcome.Wrongf("GitHub made tree %s of the change, want %s: nothing was proposed", made, tree)
+	}
+	return nil
+}
+
+// commitStep makes the commit of a step. GitHub decides who its author is. If no
+// earlier commit of ours shows the author, the sign-off is only right in the second try.
+func (a *attempt) commitStep(ctx context.Context, s step, author string, parents []string) (gh.Commit, error) {
 	for range 2 {
-		commit, err := a.Forge.CreateCommit(ctx, a.Repository, a.message(plan, tree, author), tree, parents)
+		commit, err := a.Forge.CreateCommit(ctx, a.Repository, s.message(author), s.tree, parents)
 		if err != nil || commit.Author == author {
 			return commit, err
 		}
@@ -44,10 +65,10 @@ func (a *attempt) commit(ctx context.Context, plan *Plan, tree string, parents [
 		"GitHub names another author for each commit, lastly %s: nothing was proposed", author)
 }
 
-// changed returns the files in which a tree differs from the default branch. Files
-// that GitHub has already are named by id, the others carry their content.
-func (a *attempt) changed(ctx context.Context, tree string) ([]gh.File, error) {
-	entries, err := a.Repo.Differ(ctx, a.Base, tree)
+// changed returns the files in which two trees differ. Files that GitHub has already
+// are named by id, the others carry their content.
+func (a *attempt) changed(ctx context.Context, from, tree string) ([]gh.File, error) {
+	entries, err := a.Repo.Differ(ctx, from, tree)
 	if err != nil {
 		return nil, err
 	}
@@ -78,15 +99,16 @@ func (a *attempt) changed(ctx context.Context, tree string) ([]gh.File, error) {
 // submodule is git's mode for a commit of another repository.
 const submodule = "160000"
 
-// show moves the branch to the commit, if one was made, and opens or edits the
-// pull request to match. tree is that of our commit, old or new.
-func (a *attempt) show(ctx context.Context, tree string, commit gh.Commit, state State) (Proposed, error) {
+// show moves the branch to the last commit, if any was made, and opens or edits the
+// pull request to match. tree is that of our last commit, old or new.
+func (a *attempt) show(ctx context.Context, tree string, commits []gh.Commit, state State) (Proposed, error) {
+	done := Proposed{State: state, Commits: commits, Pull: a.open}
+	commit := done.Commit()
 	if commit.ID != "" {
 		if err := a.put(ctx, commit.ID, state); err != nil {
 			return Proposed{}, err
 		}
 	}
-	done := Proposed{State: state, Commit: commit, Pull: a.open}
 	var err error
 	switch {
 	case a.open == nil:

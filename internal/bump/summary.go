@@ -21,8 +21,8 @@ func (d Proposed) Markdown() string {
 	if d.Pull != nil {
 		did = report.Link(fmt.Sprintf("pull request %d", d.Pull.Number), d.Pull.URL) + " " + did
 	}
-	if d.Commit.ID != "" {
-		did += fmt.Sprintf("; commit %s, %s", report.Code(d.Commit.ID), cell(d.Commit.Signature()))
+	for _, c := range d.Commits {
+		did += fmt.Sprintf("; commit %s, %s", report.Code(c.ID), cell(c.Signature()))
 	}
 	return d.Plan.Markdown(did)
 }

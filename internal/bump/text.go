@@ -14,25 +14,6 @@ import (
 
 func (a *attempt) title() string { return a.file.Bumps.TitleFor(a.Move.Component, a.Move.Version) }
 
-// signOff certifies that the change may be given: https://developercertificate.org
-const signOff = "Signed-off-by: "
-
-// message returns the commit's message. It is not signed off without an author.
-func (a *attempt) message(plan *Plan, tree, author string) string {
-	text := fmt.Sprintf("%s\n\n%s %s in %s.\n",
-		a.title(), a.Move.Component, a.Move.Version, report.Count(len(plan.Edits), "place"))
-	for _, c := range plan.Changes {
-		if c.By != "" {
-			text += fmt.Sprintf("%s is derived by %s.\n", report.Plain(c.File), report.Plain(c.By))
-		}
-	}
-	text += "\n" + treeTrailer + tree + "\n"
-	if author != "" {
-		text += signOff + author + "\n"
-	}
-	return text
-}
-
 // longestBody is the limit for a pull request's text in bytes. GitHub's own limit is
 // 65536 characters.
 const longestBody = 60_000

@@ -183,8 +183,8 @@ func TestProposes(t *testing.T) {
 		!strings.Contains(author, "+rehearsal[bot]@users.noreply.github.com>") || !strings.Contains(shown, ":100755 100755 ") {
 		t.Errorf("the commit is %s", shown)
 	}
-	if !done.Commit.Verified || done.Commit.Signature() != "signed by GitHub (valid)" || done.Commit.Author != author {
-		t.Errorf("GitHub made %+v", done.Commit)
+	if !done.Commit().Verified || done.Commit().Signature() != "signed by GitHub (valid)" || done.Commit().Author != author {
+		t.Errorf("GitHub made %+v", done.Commits)
 	}
 	if dirty, err := d.work.Dirty(t.Context()); err != nil || len(dirty) > 0 {
 		t.Errorf("the work tree changed: %v, %v", dirty, err)
@@ -281,26 +281,145 @@ func dispatched(t *testing.T, text string) *event.Dispatch {
 	return d
 }
 
-// A bump takes at most seven requests to the API, even for a hundred files and with labels.
+// A bump takes at most seven requests to the API, even for a hundred files and with labels. A commit for
+// places that were behind takes two more.
 func TestRequestsAreFew(t *testing.T) {
 	t.Parallel()
-	files := map[string]string{}
-	for i := range 100 {
-		files[fmt.Sprintf("values-%d.yaml", i)] = "image: ghcr.io/o/up:1.2.3\n"
+	for name, test := range map[string]struct {
+		oldest   string // version of ten of the files
+		requests int
+	}{"one commit": {"1.2.3", 7}, "two commits": {"1.2.2", 9}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			files := map[string]string{}
+			for i := range 100 {
+				files[fmt.Sprintf("values-%d.yaml", i)] = "image: ghcr.io/o/up:1.2.3\n"
+				if i < 10 {
+					files[fmt.Sprintf("values-%d.yaml", i)] = fmt.Sprintf("image: ghcr.io/o/up:%s\n", test.oldest)
+				}
+			}
+			d := newDownstream(t, files)
+			for _, step := range []struct {
+				version string
+				want    bump.State
+			}{{"1.2.4", bump.Opened}, {"1.3.0", bump.Replaced}} {
+				since := len(d.Requests())
+				if done := d.must(step.version, step.want); len(done.Plan.Changes) != 100 {
+					t.Fatalf("%d files changed, want 100", len(done.Plan.Changes))
+				}
+				if asked := d.asked(since, false); len(asked) > test.requests {
+					t.Errorf("%s took %d requests: %s", step.version, len(asked), strings.Join(asked, "\n"))
+				}
+			}
+		})
 	}
-	d := newDownstream(t, files)
-	for _, step := range []struct {
-		version string
-		want    bump.State
-	}{{"1.2.4", bump.Opened}, {"1.3.0", bump.Replaced}} {
-		since := len(d.Requests())
-		if done := d.must(step.version, step.want); len(done.Plan.Changes) != 100 {
-			t.Fatalf("%d files changed, want 100", len(done.Plan.Changes))
-		}
-		if asked := d.asked(since, false); len(asked) > 7 {
-			t.Errorf("%s took %d requests: %s", step.version, len(asked), strings.Join(asked, "\n"))
+}
+
+var lags = map[string]string{
+	"late.sh": "docker pull ghcr.io/o/up:1.2.2\n", "pull.sh": "docker pull ghcr.io/o/up:1.2.3\n",
+	"values.yaml": "image: ghcr.io/o/up:1.2.3\n",
+}
+
+// Places that were behind the others catch up in a second commit, which gives the reasons. A second run
+// changes nothing, and a newer release replaces both commits.
+func TestCatchesUpInACommitOfItsOwn(t *testing.T) {
+	t.Parallel()
+	d := newDownstream(t, lags)
+	if done := d.must("1.2.4", bump.Opened); len(done.Commits) != 2 || !done.Commits[0].Verified || !done.Commit().Verified {
+		t.Errorf("GitHub made %+v", done.Commits)
+	}
+	d.isTwoCommits("1.2.4")
+	d.runsAgain("1.2.4")
+	d.must("1.3.0", bump.Replaced)
+	d.isTwoCommits("1.3.0")
+	d.runsAgain("1.3.0")
+}
+
+// isTwoCommits checks that the branch moves current places in one commit on the tip of main, and late.sh in
+// another.
+func (d *downstream) isTwoCommits(version string) {
+	d.t.Helper()
+	if got, want := d.bare("log", "--reverse", "--name-only", "--format=%s", "main.."+branch),
+		"✨ Bump up to "+version+"\n\npull.sh\nvalues.yaml\nCatch up 1 place of up\n\nlate.sh"; got != want {
+		d.t.Errorf("the branch holds %q, want %q", got, want)
+	}
+	for commit, want := range map[string]string{
+		branch + "^": "\n\nup " + version + " in 2 places.\n\nBump-tree: " + d.bare("rev-parse", branch+"^^{tree}") + "\nSigned-off-by: ",
+		branch:       "\n- late.sh:1, 1.2.2: was behind the others\n\nBump-tree: " + d.bare("rev-parse", branch+"^{tree}") + "\nSigned-off-by: ",
+	} {
+		if got := d.bare("show", "--no-patch", "--format=%B", commit); !strings.Contains(got, want) {
+			d.t.Errorf("the message is %q, want %q in it", got, want)
 		}
 	}
+}
+
+// runsAgain checks that a second run sends nothing.
+func (d *downstream) runsAgain(version string) {
+	d.t.Helper()
+	since := len(d.Requests())
+	d.must(version, bump.Unchanged)
+	if did := d.asked(since, true); len(did) > 0 {
+		d.t.Errorf("a second run sent %q", did)
+	}
+}
+
+// The split between the two commits is checked, and not only the tree that they result in.
+func TestAnotherSplitIsReplaced(t *testing.T) {
+	t.Parallel()
+	for name, alter := range map[string]func(d *downstream){
+		"both in one commit": func(d *downstream) { d.makeOurs("main", branch) },
+		"all in the first one": func(d *downstream) {
+			d.makeOurs("main", branch)
+			d.makeOurs(branch, branch)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDownstream(t, lags)
+			d.must("1.2.4", bump.Opened)
+			alter(d)
+			d.must("1.2.4", bump.Replaced)
+			d.isTwoCommits("1.2.4")
+			d.runsAgain("1.2.4")
+		})
+	}
+}
+
+// makeOurs puts a commit of ours on the branch, with this parent and the tree of another commit.
+func (d *downstream) makeOurs(parent, of string) {
+	d.t.Helper()
+	tree := d.bare("rev-parse", of+"^{tree}")
+	author, email, _ := strings.Cut(d.bare("show", "--no-patch", "--format=%an%n%ae", branch), "\n")
+	args := []string{"-c", "user.name=" + author, "-c", "user.email=" + email, "commit-tree", "-p", parent, "-m",
+		fmt.Sprintf("Bump\n\nBump-tree: %s\nSigned-off-by: %s <%s>", tree, author, email), tree}
+	d.bare("update-ref", "refs/heads/"+branch, d.bare(args...))
+}
+
+// If nothing but places that were behind moves, there is one commit.
+func TestCatchesUpAlone(t *testing.T) {
+	t.Parallel()
+	d := newDownstream(t, map[string]string{"late.sh": lags["late.sh"], "pull.sh": "docker pull ghcr.io/o/up:1.2.4\n"})
+	if done := d.must("1.2.4", bump.Opened); len(done.Commits) != 1 {
+		t.Errorf("GitHub made %+v", done.Commits)
+	}
+	d.runsAgain("1.2.4")
+}
+
+// Two commits come on top of those of people as well.
+func TestCatchesUpOnTopOfPeoplesCommits(t *testing.T) {
+	t.Parallel()
+	d := newDownstream(t, pulls)
+	d.must("1.2.4", bump.Opened)
+	d.pushes("fix", map[string]string{"fix.sh": "docker pull ghcr.io/o/up:1.2.2\n"})
+	head := d.bare("rev-parse", branch)
+	if done := d.must("1.3.0", bump.Added); len(done.Commits) != 2 {
+		t.Errorf("GitHub made %+v", done.Commits)
+	}
+	if got, want := d.bare("log", "--reverse", "--name-only", "--format=%s", head+".."+branch),
+		"✨ Bump up to 1.3.0\n\npull.sh\nvalues.yaml\nCatch up 1 place of up\n\nfix.sh"; got != want {
+		t.Errorf("the branch holds %q, want %q", got, want)
+	}
+	d.runsAgain("1.3.0")
 }
 
 // A newer release replaces the proposed one. An older one does not.
@@ -685,8 +804,9 @@ func (p proposal) again() bump.State {
 }
 
 var stages = map[string]proposal{
-	"opened":   {func(*downstream) {}, bump.Opened},
-	"replaced": {func(d *downstream) { d.must("1.2.4", bump.Opened) }, bump.Replaced},
+	"opened":                  {func(*downstream) {}, bump.Opened},
+	"opened with two commits": {func(d *downstream) { d.commit("main", lags) }, bump.Opened},
+	"replaced":                {func(d *downstream) { d.must("1.2.4", bump.Opened) }, bump.Replaced},
 	"added to": {func(d *downstream) {
 		d.must("1.2.4", bump.Opened)
 		d.pushes("fix", map[string]string{"fix.txt": "by hand\n"})
