@@ -144,6 +144,7 @@ func (p process) planBump(ctx context.Context, f bumpFlags, src workspace.Worksp
 	b := bump.Bump{
 		File: src.File, Tree: src.Tree, Names: src.Names, Move: move,
 		AcceptStandIns: f.standIns, Env: p.withoutTokens(), History: bump.HistoryOf(src.Repo, "HEAD"),
+		Address: p.server() + "/" + src.File.Own().Repository,
 	}
 	if !f.offline {
 		b.Ask = p.asker(src)

@@ -38,6 +38,8 @@ type Bump struct {
 	AcceptStandIns bool
 	// Env is the environment of the commands that derive files.
 	Env []string
+	// Address is the address of the repository, for links to its commits.
+	Address string
 }
 
 // Plan is a bump that is not written yet.
@@ -61,6 +63,8 @@ type Plan struct {
 	Lines []apply.Line
 	// Partial is the reason why history could not decide about listed places, or empty.
 	Partial string
+	// Address is the address of the repository, for links to its commits.
+	Address string
 }
 
 // Plan plans the move, and writes nothing. A plan with findings, or with anything
@@ -71,7 +75,7 @@ func (b Bump) Plan(ctx context.Context) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Move: b.Move}
+	p := &Plan{Move: b.Move, Address: b.Address}
 	pins := find.Pins(found.References)
 	if err := b.decide(ctx, finder, pins, p); err != nil {
 		return nil, err

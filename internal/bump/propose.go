@@ -193,7 +193,8 @@ func (a *attempt) planIn(ctx context.Context, id string) (*Plan, error) {
 	ask := a.Asker
 	ask.File = a.file
 	return Bump{File: a.file, Tree: tree, Names: names, Move: a.Move, Ask: &ask,
-		AcceptStandIns: a.AcceptStandIns, Env: a.Env, History: HistoryOf(a.Repo, a.Base)}.Plan(ctx)
+		AcceptStandIns: a.AcceptStandIns, Env: a.Env, History: HistoryOf(a.Repo, a.Base),
+		Address: a.Server + "/" + a.Repository}.Plan(ctx)
 }
 
 // proposed returns the versions that the component's pins would have if the open

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/report"
 )
 
@@ -36,17 +35,11 @@ func (p *Plan) Markdown(did string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s%s: %s in %s.\n",
 		p.title(), did, report.Count(len(p.Edits), "place"), report.Count(len(p.Changes), "file"))
+	const room = 400_000 // bytes of the 1 MiB that GitHub accepts from a step
+	rest := func(rows int) string { return fmt.Sprintf("And %d rows more: the log has all places.", rows) }
+	b.WriteString(render(p.decisions(), room, rest))
 	b.WriteString(p.mermaid())
-	b.WriteString(report.Table([]string{"place", "from", "to", "because"}, p.editRows()))
-	b.WriteString(strings.Join(p.derived(), "\n"))
-	b.WriteString(report.Table([]string{"found wrong", "want", "do"}, p.findingRows()))
-	b.WriteString(report.Table([]string{"could not check", "because"}, p.openRows()))
-	b.WriteString(report.Table([]string{"check", "version", "because"}, p.leftRows(decide.Listed)))
-	stays := p.leftRows(decide.Stays)
-	b.WriteString(report.Folded("Left alone: "+report.Count(len(stays), "place"),
-		report.Table([]string{"place", "version", "because"}, stays)))
-	b.WriteString(report.Folded("Seen before: "+report.Count(len(p.Seen), "thing"),
-		report.Table([]string{"what", "as"}, p.seenRows())))
+	b.WriteString(render(p.details(), room, rest))
 	return b.String()
 }
 
@@ -70,47 +63,4 @@ func (p *Plan) mermaid() string {
 			i, report.MermaidText(file), report.Count(places[file], "place"))
 	}
 	return report.Diagram(graph)
-}
-
-func (p *Plan) editRows() (rows [][]string) {
-	for _, e := range p.Edits {
-		rows = append(rows, []string{
-			report.Code(fmt.Sprintf("%s:%d", e.File, e.Line)), report.Code(e.Written), report.Code(e.To),
-			cell(cmp.Or(e.Reason(), string(e.Syntax))),
-		})
-	}
-	return rows
-}
-
-func (p *Plan) findingRows() (rows [][]string) {
-	for _, f := range p.Findings {
-		rows = append(rows, []string{cell(f.Saw), cell(f.Want), cell(f.Help)})
-	}
-	return rows
-}
-
-func (p *Plan) openRows() (rows [][]string) {
-	for _, o := range p.Unchecked {
-		rows = append(rows, []string{cell(o.What), cell(o.Because)})
-	}
-	return rows
-}
-
-func (p *Plan) leftRows(outcome decide.Outcome) (rows [][]string) {
-	for _, l := range p.Left {
-		if l.Outcome() != outcome {
-			continue
-		}
-		rows = append(rows, []string{
-			report.Code(fmt.Sprintf("%s:%d", l.File, l.Line)), report.Code(l.Written), cell(l.Because),
-		})
-	}
-	return rows
-}
-
-func (p *Plan) seenRows() (rows [][]string) {
-	for _, a := range p.Seen {
-		rows = append(rows, []string{report.Code(a.String()), report.Code(cmp.Or(a.Digest, a.Revision, "there"))})
-	}
-	return rows
 }

@@ -19,9 +19,10 @@ func TestSummaryOnlyShows(t *testing.T) {
 		strings.Contains(got, "<script>") || strings.ContainsAny(got, "\x1b\r") {
 		t.Errorf("the summary does what was named:\n%q", got)
 	}
-	for _, want := range []string{"### Bump app to 1.1.0\n\n[pull request 7](https://example.com/7) opened: 1 place in 1 file.\n",
-		"  file0[\"b.yaml\"] -- \"1 place\" --> release\n", "| `b.yaml:3` | `b.yaml` | `1.1.0` |  |\n",
-		"<summary>Left alone: 1 place</summary>", "| b.yaml | b.yaml |\n"} {
+	for _, want := range []string{"### Bump app to 1.1.0\n\n[pull request 7](https://example.com/7) opened: 3 places in 1 file.\n",
+		"  file0[\"b.yaml\"] -- \"3 places\" --> release\n", "| `b.yaml` | line 3 | `b.yaml` → `1.1.0` | value |\n",
+		"<summary>Left alone: 1 place</summary>", "| b.yaml | 1 | `b.yaml:3` (`b.yaml`) |\n",
+		"| b.yaml | b.yaml |\n"} {
 		if !strings.Contains(plain, want) {
 			t.Errorf("saw\n%s\nwant %q in it", plain, want)
 		}
@@ -45,10 +46,11 @@ func proposedFor(t *testing.T, text string) Proposed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	place := ref.Reference{Site: ref.Site{File: text, Line: 3}, Component: "app", Written: text}
+	place := ref.Reference{Site: ref.Site{File: text, Line: 3}, Component: "app", Written: text, Syntax: ref.Value}
 	return Proposed{State: Opened, Because: text, Pull: &gh.Pull{Number: 7, URL: "https://example.com/7"}, Plan: &Plan{
-		Move:      decide.Move{Component: "app", Version: v},
-		Edits:     []decide.Edit{{Reference: place, To: "1.1.0"}},
+		Move: decide.Move{Component: "app", Version: v},
+		Edits: []decide.Edit{{Reference: place, To: "1.1.0"}, {Reference: place, To: "1.1.0", Because: text, Commits: []string{text}},
+			{Reference: place, To: "1.1.0", Because: text, Behind: true}},
 		Left:      []decide.Left{{Reference: place, Because: text}},
 		Findings:  []decide.Finding{{Saw: text, Want: text, Help: text}},
 		Unchecked: []decide.Unchecked{{What: text, Because: text}},

@@ -1,15 +1,12 @@
 package bump
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/ref"
-	"github.com/kubestellar/actions/internal/report"
 )
 
 func (a *attempt) title() string { return a.file.Bumps.TitleFor(a.Move.Component, a.Move.Version) }
@@ -18,32 +15,22 @@ func (a *attempt) title() string { return a.file.Bumps.TitleFor(a.Move.Component
 // 65536 characters.
 const longestBody = 60_000
 
-// body returns the text of the pull request.
+// body returns the text of the pull request: first the decisions of the reviewer, then
+// what the diff shows as well.
 func (a *attempt) body(tree string) string {
-	plan := a.plan
-	var parts []string
-	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
-	if own := a.file.Bumps.BodyFor(a.Move.Component, a.Move.Version); own != "" {
-		add("%s", own)
-	}
-	add("%s [%s](%s/releases/tag/%s) is released%s.",
+	head := fmt.Sprintf("%s [%s](%s/releases/tag/%s) is released%s.\n",
 		a.Move.Component, a.Move.Version, a.upstream(), a.Move.Version.Tag(), a.changes())
-	parts = append(parts, plan.moved()...)
-	parts = append(parts, plan.derived()...)
-	parts = append(parts, plan.seen()...)
-	parts = append(parts, plan.listed()...)
-	parts = append(parts, plan.stays()...)
-	end := "<!-- " + treeTrailer + tree + " -->"
-	text := ""
-	for i, part := range parts {
-		if len(text)+len(part)+len(end) > longestBody {
-			text += fmt.Sprintf("And %d lines more, that do not fit here: "+
-				"the commit has them all, and `ghhelper bump --dry-run` prints them.\n\n", len(parts)-i)
-			break
-		}
-		text += part + "\n"
+	end := "\n<!-- " + treeTrailer + tree + " -->\n"
+	own := a.file.Bumps.BodyFor(a.Move.Component, a.Move.Version)
+	if own != "" && len(own)+len(head)+len(end) < longestBody {
+		head = own + "\n" + head
 	}
-	return text + "\n" + end + "\n"
+	const words = 200 // bytes of the sentence below
+	parts := slices.Concat(a.plan.decisions(), a.plan.details())
+	return head + render(parts, longestBody-words-len(head)-len(end), func(rows int) string {
+		return fmt.Sprintf("And %d rows more, which do not fit here: the commits have all places, "+
+			"and `ghhelper bump --dry-run` prints them.", rows)
+	}) + end
 }
 
 // isAbout reports whether the pull request's text was written for a tree of ours.
@@ -75,75 +62,4 @@ func (a *attempt) changes() string {
 		return ""
 	}
 	return ": what has changed since " + strings.Join(links, ", ")
-}
-
-// moved returns the table of the places.
-func (p *Plan) moved() []string {
-	lines := []string{"\n| place | from | to | because |", "|---|---|---|---|"}
-	for _, e := range p.Edits {
-		lines = append(lines, fmt.Sprintf("| `%s:%d` | `%s` | `%s` | %s |",
-			code(e.File), e.Line, code(e.Written), code(e.To), cell(cmp.Or(e.Reason(), string(e.Syntax)))))
-	}
-	return lines
-}
-
-func (p *Plan) derived() []string {
-	var lines []string
-	for _, c := range p.Changes {
-		if c.By != "" {
-			lines = append(lines, fmt.Sprintf("\n`%s` is derived by `%s`.", code(c.File), code(c.By)))
-		}
-	}
-	return lines
-}
-
-// seen lists the targets that the proposal depends on.
-func (p *Plan) seen() []string {
-	if len(p.Seen) == 0 {
-		return nil
-	}
-	lines := []string{"\nSeen before this was proposed, by name, with what its charts run:\n"}
-	for _, a := range p.Seen {
-		lines = append(lines, fmt.Sprintf("- `%s`, `%s`",
-			code(a.String()), code(cmp.Or(a.Digest, a.Revision, "there"))))
-	}
-	for _, open := range p.Unchecked {
-		lines = append(lines, fmt.Sprintf("- not proven: %s (%s)", cell(open.What), cell(open.Because)))
-	}
-	return lines
-}
-
-// listed returns the table of the places that the reviewer decides about.
-func (p *Plan) listed() []string {
-	lines := p.left(decide.Listed, "\nPlease check these places, which may have to move too:\n")
-	if p.Partial != "" {
-		lines = append(lines, "\nHistory might have decided about some of them: "+cell(p.Partial)+".")
-	}
-	return lines
-}
-
-// stays returns the table of the places that stay.
-func (p *Plan) stays() []string { return p.left(decide.Stays, "\nLeft alone:\n") }
-
-func (p *Plan) left(outcome decide.Outcome, title string) []string {
-	lines := []string{title, "| place | version | because |", "|---|---|---|"}
-	head := len(lines)
-	for _, l := range p.Left {
-		if l.Outcome() == outcome {
-			lines = append(lines, fmt.Sprintf("| `%s:%d` | `%s` | %s |",
-				code(l.File), l.Line, code(l.Written), cell(l.Because)))
-		}
-	}
-	if len(lines) == head {
-		return nil
-	}
-	return lines
-}
-
-// code escapes a text of others, such as a file's name, within backquotes.
-func code(text string) string { return report.Cell(report.Plain(text)) }
-
-// cell escapes such a text elsewhere, and keeps it from mentioning people.
-func cell(text string) string {
-	return strings.ReplaceAll(report.Cell(report.Plain(text)), "@", "@\u200b")
 }

@@ -27,7 +27,11 @@ type Edit struct {
 func (e Edit) Reason() string {
 	text := e.Because
 	if len(e.Commits) > 0 {
-		text += " in " + strings.Join(shortIDs(e.Commits), ", ")
+		var ids []string
+		for _, c := range e.Commits {
+			ids = append(ids, ShortID(c))
+		}
+		text += " in " + strings.Join(ids, ", ")
 	}
 	if e.Behind {
 		text = strings.TrimPrefix(text+", was behind the others", ", ")
@@ -35,14 +39,10 @@ func (e Edit) Reason() string {
 	return text
 }
 
-// shortIDs returns the beginnings of commits' ids, as git shows them.
-func shortIDs(commits []string) []string {
+// ShortID returns the beginning of a commit's id, as git shows it.
+func ShortID(commit string) string {
 	const short = 8
-	ids := make([]string, len(commits))
-	for i, c := range commits {
-		ids[i] = c[:min(short, len(c))]
-	}
-	return ids
+	return commit[:min(short, len(commit))]
 }
 
 // Stamp returns the edits that replace each placeholder for our own component, and for those in lock step with it.

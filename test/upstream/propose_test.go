@@ -170,8 +170,8 @@ func TestProposes(t *testing.T) {
 		t.Errorf("the pull request is %+v", one)
 	}
 	for _, want := range []string{
-		"| `pull.sh:1` | `1.2.3` | `1.2.4` |", "https://github.com/o/up/releases/tag/v1.2.4",
-		"https://github.com/o/up/compare/v1.2.3...v1.2.4", "`image ghcr.io/o/up:1.2.4`, `sha256:",
+		"| `pull.sh` | line 1 | `1.2.3` → `1.2.4` | tag |", "https://github.com/o/up/releases/tag/v1.2.4",
+		"https://github.com/o/up/compare/v1.2.3...v1.2.4", "| `image ghcr.io/o/up:1.2.4` | `sha256:",
 	} {
 		if !strings.Contains(one.Body, want) {
 			t.Errorf("its text lacks %q:\n%s", want, one.Body)
