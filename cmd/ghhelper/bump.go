@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strconv"
 	"text/tabwriter"
 
@@ -275,28 +276,21 @@ func patchOf(ctx context.Context, repo git.Repo, changes []apply.Change) (string
 	return repo.Diff(ctx, before, after)
 }
 
-// describeBump prints the edits, and the places that stay with the reason.
+// describeBump prints the edits and the places that stay, and then everything that needs a
+// person: places that were behind, listed places, findings, and failed checks.
 func (p process) describeBump(plan *bump.Plan, f bumpFlags) error {
 	out := bufio.NewWriter(p.Stdout)
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	for _, e := range plan.Edits {
-		note := ""
-		if reason := e.Reason(); reason != "" {
-			note = "\t" + report.Plain(reason)
-		}
-		fmt.Fprintf(t, "%s\t%s → %s\t%s%s\n",
-			report.Plain(e.Site.String()), report.Plain(e.Written), e.To, e.Syntax, note)
-	}
+	current, behind := plan.Split()
+	printEdits(t, current, decide.Edit.Reason)
 	for _, c := range plan.Changes {
 		if c.By != "" {
 			fmt.Fprintf(t, "%s\tderived\t%s\n", report.Plain(c.File), report.Plain(c.By))
 		}
 	}
-	left, more := folded(plan.Left, func(l decide.Left) string { return l.Because })
-	for _, l := range left {
-		fmt.Fprintf(t, "%s\t%s %s\t%s%s\n", report.Plain(l.Site.String()), report.Plain(l.Written), l.Outcome(),
-			report.Plain(l.Because), more[l.Because])
-	}
+	printLeft(t, plan.Stays(), func(l decide.Left) string { return l.Because })
+	printEdits(t, behind, func(e decide.Edit) string { return e.File + "\x00" + e.Reason() })
+	printLeft(t, plan.Listed(), foldListed(plan.Listed()))
 	if err := errors.Join(t.Flush(), out.Flush()); err != nil {
 		return err
 	}
@@ -314,6 +308,44 @@ func (p process) describeBump(plan *bump.Plan, f bumpFlags) error {
 	}
 	fmt.Fprintln(p.Stdout, outcomeOfBump(plan, f))
 	return nil
+}
+
+// printEdits prints edits, with one line for many of one key.
+func printEdits(t io.Writer, edits []decide.Edit, key func(decide.Edit) string) {
+	shown, more := folded(edits, key)
+	for _, e := range shown {
+		note := ""
+		if reason := e.Reason(); reason != "" {
+			note = "\t" + report.Plain(reason) + more[key(e)]
+		}
+		fmt.Fprintf(t, "%s\t%s → %s\t%s%s\n",
+			report.Plain(e.Site.String()), report.Plain(e.Written), e.To, e.Syntax, note)
+	}
+}
+
+// printLeft prints places that are left, with one line for many of one key.
+func printLeft(t io.Writer, left []decide.Left, key func(decide.Left) string) {
+	shown, more := folded(left, key)
+	for _, l := range shown {
+		fmt.Fprintf(t, "%s\t%s %s\t%s%s\n", report.Plain(l.Site.String()), report.Plain(l.Written), l.Outcome(),
+			report.Plain(l.Because), more[key(l)])
+	}
+}
+
+// foldListed returns the key by which listed places are folded: their file and reason, or
+// their folder if there are many files, as of rendered copies.
+func foldListed(listed []decide.Left) func(decide.Left) string {
+	const mostFiles = 20
+	files := map[string]bool{}
+	for _, l := range listed {
+		files[l.File] = true
+	}
+	return func(l decide.Left) string {
+		if len(files) > mostFiles {
+			return path.Dir(l.File) + "\x00" + l.Because
+		}
+		return l.File + "\x00" + l.Because
+	}
 }
 
 func outcomeOfBump(plan *bump.Plan, f bumpFlags) string {

@@ -304,7 +304,7 @@ func (b Bump) change(ctx context.Context, finder *find.Finder, p *Plan) error {
 	if err != nil || len(changes) == 0 {
 		return err
 	}
-	if current, behind := p.split(); len(current) > 0 && len(behind) > 0 {
+	if current, behind := p.Split(); len(current) > 0 && len(behind) > 0 {
 		if p.Current, err = apply.Changes(finder, b.Tree, current); err != nil {
 			return err
 		}
@@ -325,9 +325,9 @@ func (b Bump) change(ctx context.Context, finder *find.Finder, p *Plan) error {
 	return p.checkDerived(finder, changes, derived)
 }
 
-// split returns the edits of places that were current, and those of places that were
+// Split returns the edits of places that were current, and those of places that were
 // behind the others.
-func (p *Plan) split() (current, behind []decide.Edit) {
+func (p *Plan) Split() (current, behind []decide.Edit) {
 	for _, e := range p.Edits {
 		if e.Behind {
 			behind = append(behind, e)

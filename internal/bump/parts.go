@@ -29,7 +29,7 @@ func (p *Plan) decisions() []part {
 	if p.Partial != "" && len(listed.rows) > 0 {
 		listed.note = "History might have decided about some of them: " + cell(p.Partial) + "."
 	}
-	_, behind := p.split()
+	_, behind := p.Split()
 	return []part{
 		{title: "Findings:", header: []string{"saw", "want", "do"}, rows: p.findingRows()},
 		{title: "Could not be checked:", header: []string{"could not check", "because"}, rows: p.openRows()},
@@ -48,7 +48,7 @@ func (p *Plan) behindTitle() string {
 
 // details returns the parts that the diff or a query shows as well.
 func (p *Plan) details() []part {
-	current, _ := p.split()
+	current, _ := p.Split()
 	byForm := slices.DeleteFunc(slices.Clone(current), func(e decide.Edit) bool { return e.Because != "" })
 	byEvidence := slices.DeleteFunc(slices.Clone(current), func(e decide.Edit) bool { return e.Because == "" })
 	return []part{
@@ -57,7 +57,7 @@ func (p *Plan) details() []part {
 		{title: "Derived:", header: []string{"file", "by"}, rows: p.derivedRows()},
 		{title: "Seen before: " + report.Count(len(p.Seen), "thing"), folded: true,
 			header: []string{"name", "found"}, rows: p.seenRows()},
-		{title: "Left alone: " + report.Count(len(p.left(decide.Stays)), "place"), folded: true,
+		{title: "Left alone: " + report.Count(len(p.Stays()), "place"), folded: true,
 			header: []string{"because", "places", "for example"}, rows: p.stayRows()},
 	}
 }
@@ -123,7 +123,7 @@ const mostFiles = 20
 // are grouped by folder.
 func (p *Plan) listedRows() (rows [][]string) {
 	type key struct{ file, version, because string }
-	listed := p.left(decide.Listed)
+	listed := p.Listed()
 	groups := grouped(listed, func(l decide.Left) key { return key{l.File, l.Written, l.Because} })
 	if len(groups) <= mostFiles {
 		for _, group := range groups {
@@ -147,7 +147,7 @@ func (p *Plan) listedRows() (rows [][]string) {
 // stayRows returns a row for each reason, with the number of its places and some of them.
 func (p *Plan) stayRows() (rows [][]string) {
 	const examples = 3
-	for _, group := range grouped(p.left(decide.Stays), func(l decide.Left) string { return l.Because }) {
+	for _, group := range grouped(p.Stays(), func(l decide.Left) string { return l.Because }) {
 		var places []string
 		for _, l := range group[:min(len(group), examples)] {
 			places = append(places, fmt.Sprintf("%s (%s)",
@@ -158,7 +158,12 @@ func (p *Plan) stayRows() (rows [][]string) {
 	return rows
 }
 
-// left returns the places of an outcome.
+// Listed returns the places that a person has to decide about.
+func (p *Plan) Listed() []decide.Left { return p.left(decide.Listed) }
+
+// Stays returns the places that stay.
+func (p *Plan) Stays() []decide.Left { return p.left(decide.Stays) }
+
 func (p *Plan) left(outcome decide.Outcome) []decide.Left {
 	return slices.DeleteFunc(slices.Clone(p.Left), func(l decide.Left) bool { return l.Outcome() != outcome })
 }

@@ -24,7 +24,7 @@ func (a *attempt) steps(ctx context.Context, plan *Plan, of string) ([]step, err
 	if err != nil {
 		return nil, err
 	}
-	current, behind := plan.split()
+	current, behind := plan.Split()
 	if len(plan.Current) == 0 {
 		text := a.subject(plan.Edits)
 		if len(behind) > 0 {
