@@ -26,7 +26,14 @@ const bumpHelp = `Moves every pin of COMPONENT that follows its releases to VERS
 change. Only the characters of the version change, and each place keeps or lacks
 its "v" as before. Pins that were behind the others catch up.
 
-Pins that stay are listed with the reason. These are pins that delivery.yaml or a
+Other places may hold the current version too. bump moves them if they belong to
+the component, are next to a place that moves, or have moved together with the
+pins before, which git history shows. The reason is printed, with its commits. A
+place is listed if a person has to decide about it. A shallow clone has less
+history, so more places are listed, and bump prints that: fetch all commits, with
+fetch-depth: 0 in a workflow.
+
+Pins that stay are printed with the reason. These are pins that delivery.yaml or a
 mark in the line excuses (ghhelper:keep with a reason), links to a given release,
 texts about the past, bounds, examples, pasted output, jobs that test an older
 release as a whole, and pins that are newer already. A pin moves to a prerelease
@@ -43,12 +50,12 @@ skips both.
 
 --pull-request keeps one pull request for each component, by GitHub's API. The
 change and delivery.yaml are those of the default branch's tip, whatever is
-checked out. A newer commit replaces ours. Commits and comments of people stay,
-with our commit on top, and people resolve a conflict. A pull request is closed
-when nothing is left to change. This needs GITHUB_TOKEN with contents: write,
-pull-requests: write, and workflows: write if a workflow changes. If a dispatch
-started the run, its values must be plain words: any other dispatch is refused as
-a whole, with exit code 2.`
+checked out. Pins that were behind the others catch up in a second commit. Newer
+commits replace ours. Commits and comments of people stay, with our commits on
+top, and people resolve a conflict. A pull request is closed when nothing is left
+to change. This needs GITHUB_TOKEN with contents: write, pull-requests: write, and
+workflows: write if a workflow changes. If a dispatch started the run, its values
+must be plain words: any other dispatch is refused as a whole, with exit code 2.`
 
 const bumpExample = `  # Show the change without writing it
   ghhelper bump pay 1.4.0 --dry-run --format diff

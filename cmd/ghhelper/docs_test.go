@@ -119,7 +119,7 @@ func shellOf(text string) string {
 }
 
 // varying are the parts of an output that differ from run to run.
-var varying = regexp.MustCompile(`sha256:[0-9a-f]{12,64}|\b[0-9a-f]{40}\b|\bobject [0-9a-f]{12}\b| *[0-9]+\.[0-9]s\b|\b127\.0\.0\.1:[0-9]+`)
+var varying = regexp.MustCompile(`sha256:[0-9a-f]{12,64}|\b[0-9a-f]{40}\b|\bwith the others in [0-9a-f]{8}\b|\bobject [0-9a-f]{12}\b| *[0-9]+\.[0-9]s\b|\b127\.0\.0\.1:[0-9]+`)
 
 func steady(text string) string { return varying.ReplaceAllString(text, "*") }
 

@@ -395,6 +395,29 @@ func (d *downstream) makeOurs(parent, of string) {
 	d.bare("update-ref", "refs/heads/"+branch, d.bare(args...))
 }
 
+// History decides about a place without a name, and the text links to the commit that is the reason. A shallow
+// clone results in the same pull request, because the missing commits are fetched.
+func TestHistoryDecides(t *testing.T) {
+	t.Parallel()
+	for _, depth := range []string{"--no-single-branch", "--depth=1"} {
+		t.Run(depth, func(t *testing.T) {
+			t.Parallel()
+			d := newDownstream(t, map[string]string{"deploy.env": "RELEASE=1.2.2\n", "values.yaml": "image: ghcr.io/o/up:1.2.2\n"})
+			d.commit("main", map[string]string{"deploy.env": "RELEASE=1.2.3\n", "values.yaml": "image: ghcr.io/o/up:1.2.3\n"})
+			reason := d.bare("rev-parse", "main")
+			d.commit("main", map[string]string{"README.md": "Nothing about versions.\n"})
+			d.work = d.git(t.TempDir())
+			d.run(d.work, "clone", "--quiet", depth, "https://github.com/"+us, ".")
+			d.must("1.2.4", bump.Opened)
+			want := fmt.Sprintf("moved with the others in [%.8s](https://github.com/o/us/commit/%s) |", reason, reason)
+			if one := d.theOne(); d.file(branch, "deploy.env") != "RELEASE=1.2.4" || !strings.Contains(one.Body, want) {
+				t.Errorf("deploy.env holds %q, want %q in\n%s", d.file(branch, "deploy.env"), want, one.Body)
+			}
+			d.runsAgain("1.2.4")
+		})
+	}
+}
+
 // If nothing but places that were behind moves, there is one commit.
 func TestCatchesUpAlone(t *testing.T) {
 	t.Parallel()
