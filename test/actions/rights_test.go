@@ -105,6 +105,25 @@ func checkCredentials(t *tree, say report) {
 	}
 }
 
+var bumps = regexp.MustCompile(`\bghhelper bump\b`)
+
+// checkHistory checks that a job that bumps fetches the history, which is evidence for a bump.
+func checkHistory(t *tree, say report) {
+	isBump := func(s step) bool {
+		return strings.Contains(s.Uses.Value, "/actions/bump-references") || bumps.MatchString(s.Run.Value)
+	}
+	for _, u := range t.units {
+		if u.composite || !slices.ContainsFunc(u.steps, isBump) {
+			continue
+		}
+		for _, s := range u.steps {
+			if strings.HasPrefix(s.Uses.Value, "actions/checkout@") && s.With["fetch-depth"] != "0" {
+				say(u.document, s.Uses.Line, "%s: a job that bumps fetches one commit, want fetch-depth: 0", u.name)
+			}
+		}
+	}
+}
+
 // checkAttestations checks that a job that attests grants the permissions for it. Otherwise the action
 // skips the attestation, unless it is required.
 func checkAttestations(t *tree, say report) {

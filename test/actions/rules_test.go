@@ -35,6 +35,7 @@ var rules = map[string]func(*tree, report){
 	"timeout":        checkTimeout,
 	"concurrency":    checkConcurrency,
 	"credentials":    checkCredentials,
+	"history":        checkHistory,
 	"attestations":   checkAttestations,
 	"release-tags":   checkReleaseTags,
 	"release-token":  checkReleaseToken,
