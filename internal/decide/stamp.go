@@ -23,20 +23,27 @@ type Edit struct {
 }
 
 // Reason returns why a place moves, if its form alone does not tell: the evidence with
-// its commits, and whether the place was behind the others.
+// its commits, and whether the place was behind the others. A place that was behind, and
+// has no other evidence than commits, moved with the others until the first of them.
 func (e Edit) Reason() string {
-	text := e.Because
-	if len(e.Commits) > 0 {
-		var ids []string
-		for _, c := range e.Commits {
-			ids = append(ids, ShortID(c))
+	ids := make([]string, len(e.Commits))
+	for i, c := range e.Commits {
+		ids[i] = ShortID(c)
+	}
+	switch text := e.Because; {
+	case e.Behind && text == "" && len(ids) > 0:
+		return "moved with the others until " + ids[0]
+	case e.Behind && text == "":
+		return "was behind the others"
+	default:
+		if len(ids) > 0 {
+			text += " in " + strings.Join(ids, ", ")
 		}
-		text += " in " + strings.Join(ids, ", ")
+		if e.Behind {
+			text += ", was behind the others"
+		}
+		return text
 	}
-	if e.Behind {
-		text = strings.TrimPrefix(text+", was behind the others", ", ")
-	}
-	return text
 }
 
 // ShortID returns the beginning of a commit's id, as git shows it.
