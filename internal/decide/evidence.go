@@ -271,6 +271,8 @@ func (d *deciding) word(r ref.Reference, moving map[ref.Site]string) Verdict {
 	switch told := o.Prose || r.Context.History || r.Context.Example; {
 	case testData.MatchString(r.File) && commits == nil:
 		return Verdict{Outcome: Listed, Because: "test data"}
+	case o.Ours != "" && d.isHeld(r, moving):
+		return Verdict{Outcome: Listed, Because: "is beside a place that stays"}
 	case o.Ours != "" && !r.Context.Document && !told:
 		return Verdict{Outcome: Moves, Because: "belongs to " + o.Ours}
 	case o.Ours == "" && !named && len(d.holding) > 0:
@@ -293,6 +295,14 @@ func (d *deciding) word(r ref.Reference, moving map[ref.Site]string) Verdict {
 		return Verdict{Outcome: Listed, Because: "holds the version beside a name of " + d.move.Component}
 	}
 	return Verdict{Outcome: Stays}
+}
+
+// isHeld reports whether a pin beside a word has its version, and stays.
+func (d *deciding) isHeld(r ref.Reference, moving map[ref.Site]string) bool {
+	return slices.ContainsFunc(d.verdicts, func(v Verdict) bool {
+		return v.File == r.File && v.Component == r.Component && v.Plain() == r.Plain() &&
+			slices.Contains(r.Context.Owner.Beside, v.Start) && moving[ref.Site{File: v.File, Start: v.Start}] == ""
+	})
 }
 
 // twin decides that a word moves if a place beside it moves from the same version.

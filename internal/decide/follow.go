@@ -389,7 +389,7 @@ func (s surroundings) leads(v Verdict) bool {
 }
 
 // isLadder reports whether a neighbour of the pin, by its line or in its list, has its
-// form and another version.
+// form and another version, or the file has three versions in that form.
 func (r *rungs) isLadder(v Verdict) bool {
 	mine := r.lines[v.Line]
 	for _, next := range []int{v.Line - 1, v.Line + 1} {
@@ -397,7 +397,7 @@ func (r *rungs) isLadder(v Verdict) bool {
 			return true
 		}
 	}
-	return v.Context.List != 0 && len(r.lists[v.Context.List]) > 1
+	return v.Context.List != 0 && len(r.lists[v.Context.List]) > 1 || len(r.distinct) >= several
 }
 
 // isFetched reports whether a pin names something that is downloaded, and not a value.
