@@ -10,6 +10,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/verify"
 	"github.com/kubestellar/actions/internal/workspace"
@@ -86,9 +87,12 @@ func (p process) verify(ctx context.Context, f verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	result := verify.Offline(src.File, found)
+	tagged := newestTagged(ctx, src)
+	result := verify.Offline(src.File, found, tagged)
 	if !f.offline {
-		if err := p.asker(src).Check(ctx, found.References, &result); err != nil {
+		asker := p.asker(src)
+		asker.Tagged = tagged
+		if err := asker.Check(ctx, found.References, &result); err != nil {
 			return err
 		}
 	}
@@ -99,6 +103,16 @@ func (p process) verify(ctx context.Context, f verifyFlags) error {
 		return err
 	}
 	return result.Err(f.standIns)
+}
+
+// newestTagged returns the newest version among the tags in the history of a tree. It is zero if there is none, as in a
+// folder outside of a repository and in most clones of one commit.
+func newestTagged(ctx context.Context, src workspace.Workspace) ref.Version {
+	versions, err := src.Repo.VersionsIn(ctx, orElse(src.Commit, "HEAD"))
+	if err != nil {
+		return ref.Version{}
+	}
+	return ref.Newest(versions)
 }
 
 // verified opens the tree that the flags name.

@@ -2,8 +2,10 @@ package decide
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/ref"
 )
 
 // Findings is an error of one or more findings.
@@ -30,3 +32,14 @@ func (f *Findings) Error() string {
 	}
 	return text
 }
+
+// Unlisted returns findings, followed by more of them at other places.
+func Unlisted(findings, more []Finding) []Finding {
+	known := map[ref.Site]bool{}
+	for _, f := range findings {
+		known[f.site()] = true
+	}
+	return append(findings, slices.DeleteFunc(more, func(f Finding) bool { return known[f.site()] })...)
+}
+
+func (f Finding) site() ref.Site { return ref.Site{File: f.File, Line: f.Line, Column: f.Column} }

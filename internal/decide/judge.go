@@ -28,16 +28,19 @@ func Unanswered(list []Unchecked) error {
 	return errors.Join(errs...)
 }
 
-// Required returns the targets of the pins in a tree. It omits excused pins, and those in a text about the past, an
-// example or pasted output.
-func Required(f *delivery.File, references []ref.Reference, own ref.Version) (resolve.Named, error) {
+// Required returns the targets of the pins in a tree. It omits excused pins, those in a text about the past, an example
+// or pasted output, and the literal version of our own charts, which a release replaces. A placeholder means own, and
+// tagged is the newest version of our own among the git tags.
+func Required(f *delivery.File, references []ref.Reference, own, tagged ref.Version) (resolve.Named, error) {
 	named := resolve.Named{}
-	for _, v := range Follow(f, find.Pins(references), nil) {
+	pins := find.Pins(references)
+	for _, v := range Follow(f, pins, newestOwn(f, pins, tagged)) {
 		c, r := v.Context, v.Reference
-		if v.Excused != "" || c.History || c.Output || c.Example {
+		if v.Excused != "" || c.History || c.Output || c.Example || isOwnChart(r) && !isPlaceholder(r) {
 			continue
 		}
-		if !v.Follows() && !isPlaceholder(r) && r.Syntax == ref.Value {
+		old := !v.Follows() || f.IsOwn(r.Component) && v.Lags()
+		if old && !isPlaceholder(r) && r.Syntax == ref.Value {
 			r.Syntax = ref.Prose // an older release may lack some of today's artifacts
 		}
 		if err := named.Refer(f, r, own); err != nil {

@@ -49,7 +49,7 @@ func TestCheck(t *testing.T) {
 		{at("f", "us", "app", "v0.0.0-unstamped"), "v-prefix"},
 	} {
 		var rules []string
-		for _, finding := range Check(file(t), find.Found{References: []ref.Reference{test.reference}}) {
+		for _, finding := range Check(file(t), find.Found{References: []ref.Reference{test.reference}}, ref.Version{}) {
 			rules = append(rules, finding.Rule)
 		}
 		if got := strings.Join(rules, " "); got != test.rules {
@@ -77,7 +77,7 @@ func TestADependencyIsRecorded(t *testing.T) {
 		}
 		f.Own().Artifacts["app"] = own
 		saw := ""
-		for _, finding := range Check(f, find.Found{References: []ref.Reference{at(test.file, "up", "chart", test.written)}}) {
+		for _, finding := range Check(f, find.Found{References: []ref.Reference{at(test.file, "up", "chart", test.written)}}, ref.Version{}) {
 			if finding.Rule == "dependency" || strings.Contains(finding.Help, "records") {
 				saw += finding.Rule + ": " + finding.Saw
 			}

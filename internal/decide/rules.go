@@ -42,18 +42,21 @@ func At(r ref.Reference, rule, saw, want, help string) Finding {
 	}
 }
 
-// Check applies the rules that need only the references found in the tree.
-func Check(f *delivery.File, found find.Found) []Finding {
+// Check applies the rules that need only the references found in the tree. tagged is the newest version of our own
+// among the git tags, or zero if none is known.
+func Check(f *delivery.File, found find.Found, tagged ref.Version) []Finding {
 	var findings []Finding
-	for _, v := range Follow(f, find.Pins(found.References), nil) {
-		if v.Excused != "" {
-			continue
+	pins := find.Pins(found.References)
+	for _, v := range Follow(f, pins, newestOwn(f, pins, tagged)) {
+		if v.Excused == "" {
+			findings = append(findings, mostSpecific(f, slices.Concat(
+				selfReference(f, v, tagged),
+				agreement(f, v),
+				fittingV(f, v.Reference),
+				recorded(f, v.Reference),
+				digestWanted(f, v),
+			))...)
 		}
-		findings = append(findings, selfReference(f, v)...)
-		findings = append(findings, agreement(f, v)...)
-		findings = append(findings, fittingV(f, v.Reference)...)
-		findings = append(findings, digestWanted(f, v)...)
-		findings = append(findings, recorded(f, v.Reference)...)
 	}
 	for _, r := range found.References {
 		if r.Excused == "" {
@@ -72,6 +75,16 @@ func Check(f *delivery.File, found find.Found) []Finding {
 	}
 	slices.SortStableFunc(findings, compareFindings)
 	return Weigh(f, findings)
+}
+
+// mostSpecific returns the first of the findings at one place, because others may want something else there. A rule
+// that only warns hides no error.
+func mostSpecific(f *delivery.File, findings []Finding) []Finding {
+	if len(findings) == 0 {
+		return nil
+	}
+	i := slices.IndexFunc(findings, func(finding Finding) bool { return f.Rules[finding.Rule].Level != delivery.Warn })
+	return findings[max(i, 0):][:1]
 }
 
 func compareFindings(a, b Finding) int {
@@ -96,29 +109,18 @@ func isPlaceholder(r ref.Reference) bool {
 	return strings.TrimPrefix(r.Written, "v") == ref.Placeholder
 }
 
-// selfReference checks that pins of our own component have the placeholder, and only those. Pins that do not follow,
-// such as a link to an older release, may name a version.
-func selfReference(f *delivery.File, v Verdict) []Finding {
-	switch own, placeholder := f.IsOwn(v.Component), isPlaceholder(v.Reference); {
-	case own && !placeholder && v.Follows():
-		return []Finding{At(v.Reference, "self-reference",
-			fmt.Sprintf("%s %s", v.Component, v.Written), ref.Placeholder,
-			"git has no version of a component that this repository releases: the release stamps it")}
-	case !own && placeholder:
-		return []Finding{At(v.Reference, "placeholder",
-			fmt.Sprintf("%s %s", v.Component, v.Written), "a published version",
-			"only our own component is stamped; this one needs a real version")}
-	}
-	return nil
-}
-
 // agreement checks that the pins that follow a component's releases have the same version.
 func agreement(f *delivery.File, v Verdict) []Finding {
-	if !v.Lags() || f.IsOwn(v.Component) && f.Rules["self-reference"].Level != delivery.Warn {
+	stamps := f.Rules["self-reference"].Level != delivery.Warn || v.Context.Document
+	if !v.Lags() || f.IsOwn(v.Component) && stamps {
 		return nil
 	}
+	want := spell(f, v.Reference, v.Current)
+	if named, known := wantsV(f, v.Reference); known && named {
+		want = v.Current.Tag()
+	}
 	return []Finding{At(v.Reference, "agreement",
-		fmt.Sprintf("%s %s", v.Component, v.Written), spell(f, v.Reference, v.Current)+", as in other places",
+		fmt.Sprintf("%s %s", v.Component, v.Written), want+", as in other places",
 		fmt.Sprintf("move it with ghhelper bump %s %s, or excuse it", v.Component, v.Current))}
 }
 

@@ -154,8 +154,19 @@ func (r Repo) CommitTime(ctx context.Context, commit string) (time.Time, error) 
 
 // Versions returns the versions of the repository's tags "v…". It skips tags that are
 // not semver.
-func (r Repo) Versions(ctx context.Context) ([]ref.Version, error) {
-	out, err := r.Run(ctx, "tag", "--list", "v*")
+func (r Repo) Versions(ctx context.Context) ([]ref.Version, error) { return r.versions(ctx) }
+
+// VersionsIn returns the versions of the tags in the history of a commit. If the clone
+// has no such tag, it returns those of all tags, because the history may be missing.
+func (r Repo) VersionsIn(ctx context.Context, commit string) ([]ref.Version, error) {
+	if merged, err := r.versions(ctx, "--merged", commit); err == nil && len(merged) > 0 {
+		return merged, nil
+	}
+	return r.versions(ctx)
+}
+
+func (r Repo) versions(ctx context.Context, of ...string) ([]ref.Version, error) {
+	out, err := r.Run(ctx, append(append([]string{"tag"}, of...), "--list", "v*")...)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -128,6 +129,23 @@ func TestVersions(t *testing.T) {
 	versions, err := one.Versions(context.Background())
 	if len(versions) != 2 || err != nil {
 		t.Errorf("versions: %v, %v", versions, err)
+	}
+}
+
+// A commit has the versions in its history. A clone without any falls back to all tags.
+func TestVersionsIn(t *testing.T) {
+	t.Parallel()
+	one, _ := clones(t)
+	testkit.Git(t, one, "commit", "--quiet", "--allow-empty", "--message", "first")
+	for _, tag := range []string{"v0.1.0", "v0.2.0"} {
+		testkit.Git(t, one, "commit", "--quiet", "--allow-empty", "--message", tag)
+		testkit.Git(t, one, "tag", tag)
+	}
+	for commit, want := range map[string]string{"v0.1.0": "0.1.0", "v0.2.0": "0.2.0", "v0.1.0~1": "0.2.0"} {
+		versions, err := one.VersionsIn(t.Context(), commit)
+		if got := ref.Newest(versions).String(); got != want || err != nil {
+			t.Errorf("%s: newest %s, want %s, %v", commit, got, want, err)
+		}
 	}
 }
 

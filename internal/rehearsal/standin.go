@@ -55,7 +55,7 @@ func (r *Rehearsal) standIns(
 		return nil, "", err
 	}
 	maker.references = references
-	named, err := decide.Required(file, references, r.Version)
+	named, err := decide.Required(file, references, r.Version, ref.Version{})
 	if err != nil {
 		return nil, "", err
 	}

@@ -49,7 +49,7 @@ func (r *Releaser) preflight(ctx context.Context, rights rights) (revision, stri
 	}
 	findings, err := r.references(ctx, &rev)
 	group.Wait()
-	findings = slices.Concat(decide.Errors(decide.Check(r.File, rev.found)), findings, state, private)
+	findings = slices.Concat(decide.Errors(decide.Check(r.File, rev.found, r.Version)), findings, state, private)
 	err = errors.Join(decide.Found(findings), err, stateErr, rightsErr)
 	return rev, fmt.Sprintf("%s, %s seen; tree, tag and rights are in order",
 		report.Count(len(find.Pins(rev.found.References)), "reference"), report.Count(len(rev.named), "target")), err
@@ -152,7 +152,7 @@ func (r *Releaser) references(ctx context.Context, rev *revision) ([]decide.Find
 		return reference.Component == r.File.Self
 	})
 	var err error
-	if rev.named, err = decide.Required(r.File, others, r.Version); err != nil {
+	if rev.named, err = decide.Required(r.File, others, r.Version, r.Version); err != nil {
 		return nil, err
 	}
 	maps.Copy(rev.named, resolve.Lockstep(r.File, r.Version))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/prove"
+	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 	"github.com/kubestellar/actions/internal/resolve"
 	"github.com/kubestellar/actions/internal/verify"
@@ -89,11 +91,21 @@ func (t *Tagger) verified(ctx context.Context) check {
 	if err != nil {
 		return check{err: err}
 	}
-	result := verify.Offline(t.File, found)
-	err = t.Ask.Check(ctx, found.References, &result)
+	result := verify.Offline(t.File, found, t.Version)
+	err = t.Ask.Check(ctx, t.released(found.References), &result)
 	summary := fmt.Sprintf("%s, %s queried",
 		report.Count(result.References, "reference"), report.Count(result.Targets, "target"))
-	return check{summary, decide.Errors(result.Findings), errors.Join(err, decide.Unanswered(result.Unchecked))}
+	own := decide.OwnVersions(t.File, find.Pins(found.References), t.Version)
+	findings := decide.Unlisted(own, decide.Errors(result.Findings))
+	return check{summary, findings, errors.Join(err, decide.Unanswered(result.Unchecked))}
+}
+
+// released returns the references without those to the version that is to be tagged.
+func (t *Tagger) released(references []ref.Reference) []ref.Reference {
+	return slices.DeleteFunc(slices.Clone(references), func(r ref.Reference) bool {
+		v, err := r.Version()
+		return err == nil && t.File.IsOwn(r.Component) && v.Compare(t.Version) == 0
+	})
 }
 
 // inStep checks that the artifacts in lock step are published, and were built from the tag of their repository.

@@ -25,7 +25,10 @@ type Asker struct {
 	// Renderings remembers the renderings of packages; nil remembers nothing.
 	Renderings *render.Memo
 	// Own is the version that placeholders mean. If it is zero, nothing is queried for them.
-	Own      ref.Version
+	Own ref.Version
+	// Tagged is the newest version of our own among the git tags. If it is zero, no version of our own is known to be
+	// unreleased.
+	Tagged   ref.Version
 	StandIns decide.StandIns
 }
 

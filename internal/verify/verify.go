@@ -23,9 +23,14 @@ type Result struct {
 	Unchecked  []decide.Unchecked `json:"unchecked"`
 }
 
-// Offline checks the references found in a tree without any query.
-func Offline(f *delivery.File, found find.Found) Result {
-	r := Result{References: len(found.References), Findings: decide.Check(f, found), Unchecked: []decide.Unchecked{}}
+// Offline checks the references found in a tree without any query. tagged is the newest version of our own among the
+// git tags, or zero if none is known.
+func Offline(f *delivery.File, found find.Found, tagged ref.Version) Result {
+	r := Result{
+		References: len(found.References),
+		Findings:   decide.Check(f, found, tagged),
+		Unchecked:  []decide.Unchecked{},
+	}
 	for _, u := range found.Unread {
 		r.Unchecked = append(r.Unchecked, decide.Unchecked{What: u.File, Because: u.Because})
 	}
@@ -37,7 +42,7 @@ func Offline(f *delivery.File, found find.Found) Result {
 
 // Check queries the targets of the pins in a tree, and adds to the result.
 func (a Asker) Check(ctx context.Context, references []ref.Reference, r *Result) error {
-	named, err := decide.Required(a.File, a.published(references), a.Own)
+	named, err := decide.Required(a.File, a.published(references), a.Own, a.Tagged)
 	if err != nil {
 		return err
 	}
@@ -50,11 +55,16 @@ func (a Asker) Check(ctx context.Context, references []ref.Reference, r *Result)
 	return nil
 }
 
-// published returns the references without placeholders if no version of our own is given.
+// published returns the references without placeholders if no version of our own is given, and without the versions of
+// our own that are not released yet.
 func (a Asker) published(references []ref.Reference) []ref.Reference {
 	return slices.DeleteFunc(slices.Clone(references), func(r ref.Reference) bool {
 		v, err := r.Version()
-		return a.Own.IsZero() && err == nil && v.IsPlaceholder()
+		if err != nil {
+			return false
+		}
+		coming := a.File.IsOwn(r.Component) && !a.Tagged.IsZero() && v.Compare(a.Tagged) > 0
+		return a.Own.IsZero() && (v.IsPlaceholder() || coming)
 	})
 }
 

@@ -87,7 +87,7 @@ func check(t *testing.T, config string, p *published, own ref.Version, standIns 
 	if err != nil {
 		t.Fatal(err)
 	}
-	result := verify.Offline(f, found)
+	result := verify.Offline(f, found, ref.Version{})
 	asker := verify.Asker{File: f, Resolver: p, Charts: p.Chart, Own: own, StandIns: standIns}
 	if err := asker.Check(t.Context(), found.References, &result); err != nil {
 		t.Fatal(err)

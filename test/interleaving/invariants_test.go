@@ -240,7 +240,7 @@ func (w *wood) mainWorks(tree tree, all map[string]refs) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	result := verify.Offline(b.file, found)
+	result := verify.Offline(b.file, found, ref.Version{})
 	if err := b.ask.Check(ctx, found.References, &result); err != nil {
 		return []string{err.Error()}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/lookup"
 	"github.com/kubestellar/actions/internal/oci"
+	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/internal/verify"
 	"github.com/kubestellar/actions/test/testkit"
@@ -138,7 +139,7 @@ func (s *stage) check(t *testing.T, config, name, text string) verify.Result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result := verify.Offline(f, found)
+	result := verify.Offline(f, found, ref.Version{})
 	if err := s.asker(t, f).Check(context.Background(), found.References, &result); err != nil {
 		t.Fatal(err)
 	}

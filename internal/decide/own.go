@@ -1,0 +1,116 @@
+package decide
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/ref"
+)
+
+// isStamped reports whether a release stamps a file: it belongs to the source of an artifact of our own.
+func isStamped(f *delivery.File, file string) bool {
+	for _, a := range f.Own().Artifacts {
+		source := path.Clean(a.Source)
+		if a.Source != "" && (file == source || strings.HasPrefix(file, source+"/")) {
+			return true
+		}
+	}
+	return false
+}
+
+// forUsers matches the files that users read or run without a build. Files of tests and of the build are not among
+// them, because a build may replace the placeholder there.
+var forUsers = regexp.MustCompile(`\.(?:sh|bash|ps1|ya?ml|json|tf)$`)
+
+var (
+	kustomization = regexp.MustCompile(`(?:^|/)kustomization\.ya?ml$`)
+	inTests       = regexp.MustCompile(`(?:^|/)(?:tests?|e2e|testing|testdata|fixtures|\.github|hack|\.ci)/`)
+)
+
+func isForUsers(r ref.Reference) bool {
+	return (r.Context.Document || forUsers.MatchString(r.File)) && !testData.MatchString(r.File) &&
+		!inTests.MatchString(r.File) && !kustomization.MatchString(r.File)
+}
+
+// placeholderOf returns the placeholder as a place must write it.
+func placeholderOf(f *delivery.File, r ref.Reference) string {
+	named, known := wantsV(f, r)
+	if known && named || !known && strings.HasPrefix(r.Written, "v") {
+		return "v" + ref.Placeholder
+	}
+	return ref.Placeholder
+}
+
+// newestOwn returns the current version of each component that this repository releases: the newest git tag or, before
+// a release, the version that the tree prepares.
+func newestOwn(f *delivery.File, pins []ref.Reference, tagged ref.Version) map[string]ref.Version {
+	current := map[string]ref.Version{}
+	for _, name := range f.Names() {
+		if f.IsOwn(name) && !tagged.IsZero() {
+			current[name] = tagged
+		}
+	}
+	for _, r := range pins {
+		v, err := r.Version()
+		if tagged.IsZero() || err != nil || !f.IsOwn(r.Component) || !byForm(r).Follows() {
+			continue
+		}
+		current[r.Component] = ref.Newest([]ref.Version{current[r.Component], v})
+	}
+	return current
+}
+
+// selfReference checks that git has no version of our own where a release writes it, and the placeholder nowhere else.
+// A document or a job may name an older release.
+func selfReference(f *delivery.File, v Verdict, tagged ref.Version) []Finding {
+	r := v.Reference
+	own, placeholder, stamped := f.IsOwn(r.Component), isPlaceholder(r), isStamped(f, r.File)
+	saw := r.Component + " " + r.Written
+	isJob := strings.Contains(r.Context.Scope, "#")
+	switch {
+	case !own && placeholder:
+		return []Finding{At(r, "placeholder", saw, "a published version",
+			"only our own component is stamped; this one needs a real version")}
+	case !own || placeholder && (stamped || !isForUsers(r) || r.Context.Output):
+		return nil
+	case placeholder:
+		return []Finding{At(r, "placeholder", saw, "a version, or a file that is stamped",
+			"no release stamps this file: "+unstampedHelp)}
+	case stamped && (v.Follows() || isOwnChart(r)):
+		return []Finding{At(r, "self-reference", saw, placeholderOf(f, r),
+			"git has no version of a component that this repository releases: the release stamps it")}
+	case stamped || !v.Follows() || r.Context.Document || isJob && (tagged.IsZero() || v.Lags()):
+		return nil
+	}
+	return []Finding{At(r, "self-reference", saw, "no version of our own",
+		"no release stamps this file: "+unstampedHelp)}
+}
+
+const unstampedHelp = "make it an asset, take the newest release at run time, or excuse it"
+
+// OwnVersions checks before a tag that each place that is stamped, or that follows our own releases, has the version of
+// the tag or the placeholder.
+func OwnVersions(f *delivery.File, pins []ref.Reference, v ref.Version) []Finding {
+	pins = slices.DeleteFunc(slices.Clone(pins), func(r ref.Reference) bool { return !f.IsOwn(r.Component) })
+	current := map[string]ref.Version{}
+	for _, r := range pins {
+		current[r.Component] = v
+	}
+	var findings []Finding
+	for _, verdict := range Follow(f, pins, current) {
+		r := verdict.Reference
+		written, err := r.Version()
+		follows := verdict.Follows() || isOwnChart(r)
+		if err != nil || r.Excused != "" || !follows || r.Context.Document && !isStamped(f, r.File) ||
+			isPlaceholder(r) || written.Compare(v) == 0 {
+			continue
+		}
+		findings = append(findings, At(r, "own-version", r.Component+" "+r.Written, spell(f, r, v),
+			"the commit names another version of our own than the tag: write "+placeholderOf(f, r)+
+				" where the release stamps it, or the version to release"))
+	}
+	return findings
+}
