@@ -19,7 +19,8 @@ import (
 const verifyHelp = `Checks every reference in the tree. Offline, it checks that git contains no version
 of a component that this repository releases, that the pins of a component agree,
 that each has a "v" if it needs one, that nothing names "latest" or an undefined
-variable, and that every text that looks like a reference is one, or is excused.
+variable, and that every text that looks like a reference is one, or is excused. It
+renders the tree's own charts, and checks the references in them in the same way.
 
 Then it queries each target once: git tags, images, charts, Go modules, release
 assets, and files at a tag. It also queries the images that the charts run.
@@ -87,12 +88,15 @@ func (p process) verify(ctx context.Context, f verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	tagged := newestTagged(ctx, src)
-	result := verify.Offline(src.File, found, tagged)
+	asker := verify.Asker{File: src.File}
 	if !f.offline {
-		asker := p.asker(src)
-		asker.Tagged = tagged
-		if err := asker.Check(ctx, found.References, &result); err != nil {
+		asker = *p.asker(src)
+	}
+	asker.Tagged = newestTagged(ctx, src)
+	result := verify.Offline(src.File, found, asker.Tagged)
+	rendered := asker.RenderOwn(ctx, verify.Tree{FS: src.Tree, Names: src.Names, Found: found}, &result)
+	if !f.offline {
+		if err := asker.Check(ctx, found.References, rendered, &result); err != nil {
 			return err
 		}
 	}

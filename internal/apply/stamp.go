@@ -395,23 +395,72 @@ func withoutSourceOnly(name string, data []byte) (kept []byte, leftOut []string)
 
 // copyFile writes a stamped copy of one file. A placeholder that is not recognised is an error.
 func (s Stamper) copyFile(from, to string) (copied, error) {
-	data, err := fs.ReadFile(s.Tree, from)
+	done, err := s.stamped(from)
 	if err != nil {
 		return copied{}, err
 	}
-	edits := decide.Stamp(s.File, s.finder.Text(from, data), s.Version)
-	stamped, err := Edits(s.finder, from, data, edits)
-	if err != nil {
-		return copied{}, err
-	}
-	stamped, leftOut := withoutSourceOnly(from, stamped)
-	if i := bytes.Index(stamped, []byte(ref.Placeholder)); i >= 0 {
-		line := 1 + bytes.Count(stamped[:i], []byte("\n"))
+	if i := bytes.Index(done.data, []byte(ref.Placeholder)); i >= 0 {
+		line := 1 + bytes.Count(done.data[:i], []byte("\n"))
 		return copied{}, fmt.Errorf("%s:%d: the placeholder %q is not recognised and would be published: "+
 			"write it in a form that `ghhelper references` lists", from, line, ref.Placeholder)
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return copied{}, err
 	}
-	return copied{edits, leftOut, stamped}, os.WriteFile(to, stamped, 0o644)
+	return done, os.WriteFile(to, done.data, 0o644)
+}
+
+// stamped returns the stamped text of one file.
+func (s Stamper) stamped(from string) (copied, error) {
+	data, err := fs.ReadFile(s.Tree, from)
+	if err != nil {
+		return copied{}, err
+	}
+	edits := decide.Stamp(s.File, s.finder.Text(from, data), s.Version)
+	data, err = Edits(s.finder, from, data, edits)
+	if err != nil {
+		return copied{}, err
+	}
+	data, leftOut := withoutSourceOnly(from, data)
+	return copied{edits, leftOut, data}, nil
+}
+
+// Preview returns the stamped chart of an artifact without writing anything. It leaves out the dependencies that Fetch
+// does not return. If Fetch is nil, it leaves out those that are not in the tree.
+func (s Stamper) Preview(ctx context.Context, artifact string) (*chart.Chart, error) {
+	s.finder = find.New(s.File)
+	source := path.Clean(s.File.Own().Artifacts[artifact].Source)
+	var files []chart.File
+	err := fs.WalkDir(s.Tree, source, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		done, err := s.stamped(name)
+		files = append(files, chart.File{Name: strings.TrimPrefix(name, source+"/"), Data: done.data})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the chart in %s: %w", source, err)
+	}
+	c, err := chart.Load("in "+source, files)
+	if err != nil || s.Fetch == nil || len(c.Missing()) == 0 {
+		return c, err
+	}
+	for _, d := range c.Missing() {
+		if d.At() == "" {
+			continue
+		}
+		archive, _, err := s.Fetch(ctx, d.At(), d.Version)
+		if err != nil {
+			continue // the query of the dependency reports it
+		}
+		sub, err := chart.LoadArchive(d.At()+":"+d.Version, archive)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range sub.Files() {
+			files = append(files, chart.File{Name: path.Join("charts", d.Name, f.Name), Data: f.Data})
+		}
+	}
+	return chart.Load("in "+source, files)
 }

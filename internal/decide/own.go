@@ -1,6 +1,8 @@
 package decide
 
 import (
+	"fmt"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -113,4 +115,27 @@ func OwnVersions(f *delivery.File, pins []ref.Reference, v ref.Version) []Findin
 				" where the release stamps it, or the version to release"))
 	}
 	return findings
+}
+
+// OwnPath checks that a link to a file or folder of our own repository, at the version to release, names a path of the
+// tree: the commit that gets the tag. names lists the files of the tree.
+func OwnPath(f *delivery.File, r ref.Reference, version ref.Version, names []string) []Finding {
+	written, err := r.Version()
+	next := err == nil && (isPlaceholder(r) || !version.IsZero() && written.Compare(version) == 0)
+	ours := next && r.Component == f.Self
+	links := r.Syntax == ref.Raw || r.Context.Page == "blob" || r.Context.Page == "tree"
+	name, _, _ := strings.Cut(r.Path, "?")
+	if plain, err := url.PathUnescape(name); err == nil {
+		name = plain
+	}
+	name = strings.TrimSuffix(name, "/")
+	left := r.Context.Prefix != "" || r.Excused != "" || strings.ContainsAny(name, "{}$<>*")
+	if !ours || !links || name == "" || left {
+		return nil
+	}
+	if slices.ContainsFunc(names, func(n string) bool { return n == name || strings.HasPrefix(n, name+"/") }) {
+		return nil
+	}
+	return []Finding{At(r, "exists", fmt.Sprintf("a link to %s at our own tag", name), "a path of this commit",
+		"the tag will be on this commit, which has no such file or folder: correct the link")}
 }

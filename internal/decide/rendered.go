@@ -72,7 +72,8 @@ func Images(f *delivery.File, file, text string, named resolve.Named) {
 		if _, _, declared := f.Locate(at); !declared {
 			line := 1 + strings.Count(text[:m[2]], "\n")
 			target := resolve.Target{Kind: resolve.Image, At: at, Tag: image.Identifier()}
-			named.Add(target, resolve.Place{Text: fmt.Sprintf("%s:%d", file, line)})
+			site := ref.Site{File: file, Line: line, Column: 1}
+			named.Add(target, resolve.Place{Site: site, Text: fmt.Sprintf("%s:%d", file, line)})
 		}
 	}
 }

@@ -52,7 +52,7 @@ func Check(f *delivery.File, found find.Found, tagged ref.Version) []Finding {
 			findings = append(findings, mostSpecific(f, slices.Concat(
 				selfReference(f, v, tagged),
 				agreement(f, v),
-				fittingV(f, v.Reference),
+				Fitting(f, v.Reference),
 				recorded(f, v.Reference),
 				digestWanted(f, v),
 			))...)
@@ -64,6 +64,7 @@ func Check(f *delivery.File, found find.Found, tagged ref.Version) []Finding {
 			findings = append(findings, unexpanded(r)...)
 		}
 	}
+	findings = append(findings, usesWithoutV(f, found.References)...)
 	for _, r := range found.Suspects {
 		findings = append(findings, At(r, "looks-like",
 			fmt.Sprintf("%s behind a name of %s", r.Written, r.Component), "a known form, or an excuse",
@@ -73,7 +74,7 @@ func Check(f *delivery.File, found find.Found, tagged ref.Version) []Finding {
 		findings = append(findings, At(ref.Reference{Site: idle.Site}, "idle-excuse",
 			idle.What, "an excuse for something", "correct or remove it"))
 	}
-	slices.SortStableFunc(findings, compareFindings)
+	Sort(findings)
 	return Weigh(f, findings)
 }
 
@@ -87,8 +88,11 @@ func mostSpecific(f *delivery.File, findings []Finding) []Finding {
 	return findings[max(i, 0):][:1]
 }
 
-func compareFindings(a, b Finding) int {
-	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+// Sort sorts findings by their places.
+func Sort(findings []Finding) {
+	slices.SortStableFunc(findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
 }
 
 // Weigh marks the findings of rules that only warn according to delivery.yaml, and returns all findings.
@@ -124,9 +128,9 @@ func agreement(f *delivery.File, v Verdict) []Finding {
 		fmt.Sprintf("move it with ghhelper bump %s %s, or excuse it", v.Component, v.Current))}
 }
 
-// fittingV checks that the version has a "v" if the artifact's tag has one or if the place names a git tag, and no "v"
+// Fitting checks that the version has a "v" if the artifact's tag has one or if the place names a git tag, and no "v"
 // otherwise.
-func fittingV(f *delivery.File, r ref.Reference) []Finding {
+func Fitting(f *delivery.File, r ref.Reference) []Finding {
 	artifact := f.Components[r.Component].Artifacts[r.Artifact]
 	about := fmt.Sprintf("the tags of %s/%s are declared as %q", r.Component, r.Artifact, orDefault(artifact.Tag))
 	if r.Syntax.NamesGitTag() {

@@ -11,6 +11,7 @@ import (
 	"github.com/kubestellar/actions/internal/apply"
 	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/render"
@@ -171,11 +172,14 @@ func (r *Releaser) allRendered(charts []apply.Stamped) ([]resolve.Named, error) 
 // rendered returns the targets in a chart's renderings, with its own values and its test
 // values. A reference that must never be in a rendering is a finding.
 func (r *Releaser) rendered(s apply.Stamped) (resolve.Named, error) {
-	sets, err := render.ReadValues(r.Tree, r.File.Own().Artifacts[s.Artifact].Values)
+	names, err := find.Names(r.Tree)
 	if err != nil {
 		return nil, err
 	}
-	to, err := r.renderings.Archive(r.File, s.Artifact, s.Archive, r.Version, sets...)
+	source := render.Source{File: r.File, Tree: r.Tree, Names: names, Artifact: s.Artifact, Version: r.Version}
+	to, err := source.Render(func(sets ...render.Values) (render.Rendering, error) {
+		return r.renderings.Archive(r.File, s.Artifact, s.Archive, r.Version, sets...)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,10 @@ type Rendering struct {
 	References []ref.Reference
 	// Findings report a placeholder, an unexpanded variable, or an image without a version.
 	Findings []decide.Finding
+
+	// the rendered lines of References, Findings and Named
+	lines, findingLines []string
+	targetLines         map[resolve.Target]string
 }
 
 // Values is a set of values that a chart is rendered with.
@@ -63,7 +67,7 @@ func ReadValues(tree fs.FS, patterns []string) ([]Values, error) {
 // Chart renders a chart with each set of values. Placeholders mean the version own. If the chart does not render with
 // one of the sets, that is an error.
 func Chart(f *delivery.File, c *chart.Chart, own ref.Version, sets ...Values) (Rendering, error) {
-	all := Rendering{Named: resolve.Named{}}
+	all := Rendering{Named: resolve.Named{}, targetLines: map[resolve.Target]string{}}
 	finder := find.New(f)
 	seen := map[string]bool{}
 	rendered := renderAll(c, sets)
@@ -103,17 +107,27 @@ func renderAll(c *chart.Chart, sets []Values) []func() (map[string]string, error
 func (r *Rendering) add(f *delivery.File, finder *find.Finder, name, values, text string, own ref.Version) error {
 	references := finder.Text(name, []byte(text))
 	r.References = append(r.References, references...)
+	for _, reference := range references {
+		r.lines = append(r.lines, lineOf(text, reference.Line))
+	}
 	for _, finding := range decide.Rendered(name, text, references) {
 		if values != "" {
 			finding.Saw += " (with the values in " + values + ")"
 		}
 		r.Findings = append(r.Findings, finding)
+		r.findingLines = append(r.findingLines, lineOf(text, finding.Line))
 	}
+	named := resolve.Named{}
 	for _, reference := range find.Pins(references) {
-		if err := r.Named.Refer(f, reference, own); err != nil {
+		if err := named.Refer(f, reference, own); err != nil {
 			return err
 		}
 	}
-	decide.Images(f, name, text, r.Named)
+	decide.Images(f, name, text, named)
+	for target, place := range named {
+		if _, known := r.Named[target]; !known {
+			r.Named[target], r.targetLines[target] = place, lineOf(text, place.Line)
+		}
+	}
 	return nil
 }

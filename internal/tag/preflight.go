@@ -92,7 +92,10 @@ func (t *Tagger) verified(ctx context.Context) check {
 		return check{err: err}
 	}
 	result := verify.Offline(t.File, found, t.Version)
-	err = t.Ask.Check(ctx, t.released(found.References), &result)
+	asker := *t.Ask
+	asker.Tagged = t.Version
+	rendered := asker.RenderOwn(ctx, verify.Tree{FS: t.Tree, Names: t.Names, Found: found}, &result)
+	err = asker.Check(ctx, t.released(found.References), rendered, &result)
 	summary := fmt.Sprintf("%s, %s queried",
 		report.Count(result.References, "reference"), report.Count(result.Targets, "target"))
 	own := decide.OwnVersions(t.File, find.Pins(found.References), t.Version)

@@ -13,6 +13,7 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/internal/resolve"
 )
 
 // Result is the result of a check. --format json prints it.
@@ -40,11 +41,15 @@ func Offline(f *delivery.File, found find.Found, tagged ref.Version) Result {
 	return r
 }
 
-// Check queries the targets of the pins in a tree, and adds to the result.
-func (a Asker) Check(ctx context.Context, references []ref.Reference, r *Result) error {
+// Check queries the targets of the pins in a tree, and those that only the renderings of its own charts name. It adds
+// to the result.
+func (a Asker) Check(ctx context.Context, references []ref.Reference, rendered resolve.Named, r *Result) error {
 	named, err := decide.Required(a.File, a.published(references), a.Own, a.Tagged)
 	if err != nil {
 		return err
+	}
+	for target, place := range rendered {
+		named.Add(target, place)
 	}
 	asked := a.Ask(ctx, named)
 	r.Targets += len(asked.Answers)

@@ -89,7 +89,7 @@ func check(t *testing.T, config string, p *published, own ref.Version, standIns 
 	}
 	result := verify.Offline(f, found, ref.Version{})
 	asker := verify.Asker{File: f, Resolver: p, Charts: p.Chart, Own: own, StandIns: standIns}
-	if err := asker.Check(t.Context(), found.References, &result); err != nil {
+	if err := asker.Check(t.Context(), found.References, nil, &result); err != nil {
 		t.Fatal(err)
 	}
 	var b strings.Builder

@@ -241,7 +241,7 @@ func (w *wood) mainWorks(tree tree, all map[string]refs) []string {
 		return []string{err.Error()}
 	}
 	result := verify.Offline(b.file, found, ref.Version{})
-	if err := b.ask.Check(ctx, found.References, &result); err != nil {
+	if err := b.ask.Check(ctx, found.References, nil, &result); err != nil {
 		return []string{err.Error()}
 	}
 	if result.Targets == 0 {

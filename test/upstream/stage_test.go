@@ -140,7 +140,7 @@ func (s *stage) check(t *testing.T, config, name, text string) verify.Result {
 		t.Fatal(err)
 	}
 	result := verify.Offline(f, found, ref.Version{})
-	if err := s.asker(t, f).Check(context.Background(), found.References, &result); err != nil {
+	if err := s.asker(t, f).Check(context.Background(), found.References, nil, &result); err != nil {
 		t.Fatal(err)
 	}
 	return result
