@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -131,11 +132,16 @@ func (p process) printVerified(r verify.Result, f verifyFlags) error {
 	if f.format == "json" {
 		return p.printJSON(r)
 	}
-	for _, finding := range r.Findings {
-		fmt.Fprintln(p.Stdout, report.Plain(level(finding)+finding.String()))
+	for _, g := range decide.Grouped(r.Findings) {
+		for _, line := range strings.Split(level(g.Finding)+g.String(), "\n") {
+			fmt.Fprintln(p.Stdout, report.Plain(line))
+		}
 	}
 	for _, open := range r.Unchecked {
 		fmt.Fprintln(p.Stdout, report.Plain(fmt.Sprintf("could not check %s: %s", open.What, open.Because)))
+	}
+	for _, n := range r.Notices {
+		fmt.Fprintln(p.Stdout, report.Plain("notice: "+n.String()))
 	}
 	queried := "offline"
 	if !f.offline {
@@ -146,23 +152,29 @@ func (p process) printVerified(r verify.Result, f verifyFlags) error {
 	return nil
 }
 
-// countFindings counts findings and warnings. Warnings do not change the exit code.
+// countFindings counts findings, warnings, and their places. Warnings do not change the exit code.
 func countFindings(r verify.Result) string {
-	warnings := warningsOf(r)
-	text := report.Count(len(r.Findings)-warnings, "finding")
-	if warnings > 0 {
-		text += ", " + report.Count(warnings, "warning")
+	errs, warnings := grouped(r)
+	text := report.Count(len(errs), "finding")
+	if places := len(decide.Errors(r.Findings)); places > len(errs) {
+		text += fmt.Sprintf(" at %d places", places)
+	}
+	if len(warnings) > 0 {
+		text += ", " + report.Count(len(warnings), "warning")
 	}
 	return text
 }
 
-func warningsOf(r verify.Result) (n int) {
-	for _, f := range r.Findings {
-		if f.Warning {
-			n++
+// grouped returns the groups of errors, and those of warnings.
+func grouped(r verify.Result) (errs, warnings []decide.Group) {
+	for _, g := range decide.Grouped(r.Findings) {
+		if g.Warning {
+			warnings = append(warnings, g)
+			continue
 		}
+		errs = append(errs, g)
 	}
-	return n
+	return errs, warnings
 }
 
 func level(f decide.Finding) string {
@@ -205,8 +217,9 @@ type annotation struct {
 	text   string
 }
 
+// annotationsOf returns an annotation for the first place of each group, and then for the others.
 func annotationsOf(r verify.Result) (errs, warnings []annotation) {
-	for _, f := range r.Findings {
+	add := func(f decide.Finding) {
 		a := annotation{map[string]string{"title": f.Rule}, fmt.Sprintf("saw %s, want %s; %s", f.Saw, f.Want, f.Help)}
 		if f.File != "" {
 			maps.Copy(a.fields, map[string]string{"file": f.File, "line": strconv.Itoa(f.Line),
@@ -214,9 +227,19 @@ func annotationsOf(r verify.Result) (errs, warnings []annotation) {
 		}
 		if f.Warning {
 			warnings = append(warnings, a)
-			continue
+			return
 		}
 		errs = append(errs, a)
+	}
+	first := map[decide.Finding]bool{}
+	for _, g := range decide.Grouped(r.Findings) {
+		first[g.Finding] = true
+		add(g.Finding)
+	}
+	for _, f := range r.Findings {
+		if !first[f] {
+			add(f)
+		}
 	}
 	for _, open := range r.Unchecked {
 		warnings = append(warnings, annotation{text: fmt.Sprintf("could not check %s: %s", open.What, open.Because)})
@@ -225,11 +248,11 @@ func annotationsOf(r verify.Result) (errs, warnings []annotation) {
 }
 
 func (p process) outputResult(r verify.Result) {
-	warnings := warningsOf(r)
+	errs, warnings := grouped(r)
 	p.output("verify", map[string]string{
 		"references": strconv.Itoa(r.References),
-		"findings":   strconv.Itoa(len(r.Findings) - warnings),
-		"warnings":   strconv.Itoa(warnings),
+		"findings":   strconv.Itoa(len(errs)),
+		"warnings":   strconv.Itoa(len(warnings)),
 		"unchecked":  strconv.Itoa(len(r.Unchecked)),
 	})
 }
@@ -238,7 +261,7 @@ func (p process) outputResult(r verify.Result) {
 func summaryOf(r verify.Result) string {
 	verdict := "✅ all is right"
 	switch {
-	case len(r.Findings) > warningsOf(r):
+	case len(decide.Errors(r.Findings)) > 0:
 		verdict = "❌ something is wrong"
 	case len(r.Unchecked) > 0:
 		verdict = "❔ not all could be checked"
@@ -247,17 +270,33 @@ func summaryOf(r verify.Result) string {
 		verdict, report.Count(r.References, "reference"), report.Count(r.Targets,
 			"target"), countFindings(r), len(r.Unchecked))
 	var found, open [][]string
-	for _, f := range r.Findings {
+	for _, g := range decide.Grouped(r.Findings) {
 		found = append(found, []string{
-			report.Code(fmt.Sprintf("%s:%d", f.File, f.Line)),
-			report.Cell(f.Saw),
-			report.Cell(f.Want + "; " + f.Help),
-			report.Cell(level(f) + f.Rule),
+			placesOf(g),
+			report.Cell(g.Seen()),
+			report.Cell(g.Wanted() + "; " + g.Help),
+			report.Cell(level(g.Finding) + g.Rule),
 		})
+	}
+	for _, n := range r.Notices {
+		text += "\nNotice: " + report.Cell(n.String()) + ".\n"
 	}
 	for _, o := range r.Unchecked {
 		open = append(open, []string{report.Cell(o.What), report.Cell(o.Because)})
 	}
 	return text + report.Table([]string{"place", "saw", "want", "rule"},
 		found) + report.Table([]string{"could not check", "because"}, open)
+}
+
+// placesOf returns the places of a group as a cell of a table. Many places are folded.
+func placesOf(g decide.Group) string {
+	var codes []string
+	for _, p := range g.Places {
+		codes = append(codes, report.Code(fmt.Sprintf("%s:%d", p.File, p.Line)))
+	}
+	const most = 3
+	if len(codes) <= most {
+		return strings.Join(codes, "<br>")
+	}
+	return fmt.Sprintf("<details><summary>%d places</summary>%s</details>", len(codes), strings.Join(codes, "<br>"))
 }

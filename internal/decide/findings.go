@@ -2,8 +2,11 @@ package decide
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
+	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 )
@@ -23,12 +26,13 @@ func Found(list []Finding) error {
 }
 
 func (f *Findings) Error() string {
+	groups := Grouped(f.List)
 	text := "1 finding"
-	if len(f.List) > 1 {
-		text = fmt.Sprintf("%d findings", len(f.List))
+	if len(groups) > 1 {
+		text = fmt.Sprintf("%d findings", len(groups))
 	}
-	for _, finding := range f.List {
-		text += "\n  " + finding.String()
+	for _, g := range groups {
+		text += "\n  " + strings.ReplaceAll(g.String(), "\n", "\n  ")
 	}
 	return text
 }
@@ -43,3 +47,164 @@ func Unlisted(findings, more []Finding) []Finding {
 }
 
 func (f Finding) site() ref.Site { return ref.Site{File: f.File, Line: f.Line, Column: f.Column} }
+
+// Group is one finding at one or more places: of one rule about one component, with the same remedy.
+type Group struct {
+	Finding            // the first
+	Places  []ref.Site // of all, in their order
+	saws    []string   // distinct
+	wants   []string
+}
+
+// Grouped returns the findings in groups, in the order of their first places.
+func Grouped(findings []Finding) []Group {
+	var groups []Group
+	at := map[Finding]int{}
+	for _, f := range findings {
+		key := Finding{Rule: f.Rule, Component: f.Component, Saw: withoutV(f.Saw), Want: withoutV(f.Want), Help: f.Help}
+		key.Warning = f.Warning
+		if f.Rule == "agreement" {
+			key.Saw = "" // places that are behind are moved by one command
+		}
+		i, known := at[key]
+		if !known {
+			i = len(groups)
+			at[key] = i
+			groups = append(groups, Group{Finding: f})
+		}
+		g := &groups[i]
+		g.Places = append(g.Places, f.site())
+		g.saws, g.wants = distinct(g.saws, f.Saw), distinct(g.wants, f.Want)
+	}
+	return groups
+}
+
+func distinct(all []string, text string) []string {
+	if slices.Contains(all, text) {
+		return all
+	}
+	return append(all, text)
+}
+
+var vAt = regexp.MustCompile(`\bv([0-9]+\.[0-9])`)
+
+// withoutV returns a text with its versions without a "v".
+func withoutV(text string) string { return vAt.ReplaceAllString(text, "$1") }
+
+// Seen returns everything that was seen, as one text. It has the name of the component once.
+func (g Group) Seen() string {
+	text := g.saws[0]
+	for _, saw := range g.saws[1:] {
+		text += ", " + strings.TrimPrefix(saw, g.Component+" ")
+	}
+	return text
+}
+
+// Wanted returns what is wanted. If the places write a version differently, it has no "v".
+func (g Group) Wanted() string {
+	if len(g.wants) > 1 {
+		return withoutV(g.Want)
+	}
+	return g.Want
+}
+
+// String returns a line for a finding at one place. Otherwise it returns a line with everything but the places, and
+// then the places.
+func (g Group) String() string {
+	if len(g.Places) == 1 {
+		return g.Finding.String()
+	}
+	lines := []string{fmt.Sprintf("saw %s at %d places, want %s; %s (%s)",
+		g.Seen(), len(g.Places), g.Wanted(), g.Help, g.Rule)}
+	const most = 10 // files
+	files := g.Files()
+	for _, f := range files[:min(len(files), most)] {
+		lines = append(lines, "  "+f.String())
+	}
+	if more := files[min(len(files), most):]; len(more) > 0 {
+		places := 0
+		for _, f := range more {
+			places += len(f.Sites)
+		}
+		lines = append(lines, fmt.Sprintf("  and %d in %d more files (--format json lists each)", places, len(more)))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// PlacesIn are the places of a group in one file.
+type PlacesIn struct {
+	File  string
+	Sites []ref.Site
+}
+
+// Files returns the places by file, in the order of the files' first places.
+func (g Group) Files() []PlacesIn {
+	var all []PlacesIn
+	at := map[string]int{}
+	for _, p := range g.Places {
+		i, known := at[p.File]
+		if !known {
+			i = len(all)
+			at[p.File] = i
+			all = append(all, PlacesIn{File: p.File})
+		}
+		all[i].Sites = append(all[i].Sites, p)
+	}
+	return all
+}
+
+// String returns FILE:LINE:COLUMN for one place, and else the lines.
+func (p PlacesIn) String() string {
+	if len(p.Sites) == 1 {
+		return p.Sites[0].String()
+	}
+	var lines []string
+	for _, s := range p.Sites {
+		lines = distinct(lines, fmt.Sprint(s.Line))
+	}
+	if len(lines) == 1 {
+		return fmt.Sprintf("%s: line %s", p.File, lines[0])
+	}
+	return fmt.Sprintf("%s: lines %s", p.File, strings.Join(lines, ", "))
+}
+
+// Notice is about the places of a component that are behind, perhaps on purpose. It is not a finding.
+type Notice struct {
+	Component string `json:"component"`
+	Version   string `json:"version"` // that other places have
+	Places    int    `json:"places"`  // the number of them
+	// Command lists the places.
+	Command string `json:"command"`
+}
+
+func (n Notice) String() string {
+	place, are := "place", "is"
+	if n.Places > 1 {
+		place, are = "places", "are"
+	}
+	return fmt.Sprintf("%d %s of %s %s behind %s, perhaps on purpose: %s",
+		n.Places, place, n.Component, are, n.Version, n.Command)
+}
+
+// noticesOf returns a notice for each component with listed places that are behind.
+func noticesOf(f *delivery.File, verdicts []Verdict) []Notice {
+	count, current := map[string]int{}, map[string]ref.Version{}
+	for _, v := range verdicts {
+		version, err := v.Version()
+		if err != nil || v.Outcome != Listed || v.Excused != "" || f.IsOwn(v.Component) || v.Current.IsZero() ||
+			version.Compare(v.Current) >= 0 {
+			continue
+		}
+		count[v.Component]++
+		current[v.Component] = ref.Newest([]ref.Version{current[v.Component], v.Current})
+	}
+	notices := []Notice{}
+	for _, name := range f.Names() {
+		if count[name] > 0 {
+			version := current[name].String()
+			notices = append(notices, Notice{name, version, count[name],
+				fmt.Sprintf("ghhelper bump %s %s --dry-run --offline", name, version)})
+		}
+	}
+	return notices
+}

@@ -121,7 +121,7 @@ func TestOwnVersions(t *testing.T) {
 			t.Parallel()
 			f := lamp(t, test.more)
 			tagged, _ := ref.ParseVersion(test.tagged)
-			if got := short(Check(f, texts(f, map[string]string{test.file: test.text}), tagged)); got != test.want {
+			if got := short(findingsOf(f, texts(f, map[string]string{test.file: test.text}), tagged)); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 		})
@@ -137,7 +137,7 @@ func TestNewestOwnIsTagged(t *testing.T) {
 		"docs/old.md":             "Set LAMP_VERSION=0.2.0 first.",
 		".github/workflows/t.yml": "jobs:\n  old:\n    steps:\n    - run: |\n        export LAMP_VERSION=0.2.0\n",
 	}
-	if got := short(Check(f, texts(f, files), version("0.4.0"))); got != "" {
+	if got := short(findingsOf(f, texts(f, files), version("0.4.0"))); got != "" {
 		t.Errorf("got %s", got)
 	}
 }
@@ -150,7 +150,7 @@ func TestMostSpecific(t *testing.T) {
 		"a.yaml": "image: ghcr.io/acme/up:v1.2.0\n", "b.yaml": "image: ghcr.io/acme/up:1.3.0\n",
 		"c.sh": "curl -LO https://github.com/acme/up/releases/download/1.1.0/x\n",
 	}
-	got := short(Check(f, texts(f, files), ref.Version{}))
+	got := short(findingsOf(f, texts(f, files), ref.Version{}))
 	want := "a.yaml agreement: up v1.2.0 → 1.3.0, as in other places\nc.sh agreement: up 1.1.0 → v1.3.0, as in other places"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

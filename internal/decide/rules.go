@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -43,11 +44,12 @@ func At(r ref.Reference, rule, saw, want, help string) Finding {
 }
 
 // Check applies the rules that need only the references found in the tree. tagged is the newest version of our own
-// among the git tags, or zero if none is known.
-func Check(f *delivery.File, found find.Found, tagged ref.Version) []Finding {
+// among the git tags, or zero if none is known. Check also returns the notices about places that people decide about.
+func Check(f *delivery.File, found find.Found, tagged ref.Version) ([]Finding, []Notice) {
 	var findings []Finding
 	pins := find.Pins(found.References)
-	for _, v := range Follow(f, pins, newestOwn(f, pins, tagged)) {
+	verdicts := Follow(f, pins, newestOwn(f, pins, tagged))
+	for _, v := range verdicts {
 		if v.Excused == "" {
 			findings = append(findings, mostSpecific(f, slices.Concat(
 				selfReference(f, v, tagged),
@@ -75,7 +77,7 @@ func Check(f *delivery.File, found find.Found, tagged ref.Version) []Finding {
 			idle.What, "an excuse for something", "correct or remove it"))
 	}
 	Sort(findings)
-	return Weigh(f, findings)
+	return Weigh(f, findings), noticesOf(f, verdicts)
 }
 
 // mostSpecific returns the first of the findings at one place, because others may want something else there. A rule
@@ -221,4 +223,77 @@ func unexpanded(r ref.Reference) []Finding {
 	}
 	return []Finding{At(r, "unexpanded", r.Written, "a version",
 		"helm expands no variables here: the text would be published as written")}
+}
+
+// plainUse matches a template or variable that renders to the value of an identifier.
+var plainUse = regexp.MustCompile(`^(?:\$?\{\{-?[ \t]*(?:\$?[A-Za-z0-9_]*\.)*([A-Za-z_][A-Za-z0-9_]*)[ \t]*-?\}\}|` +
+	`\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\(([A-Za-z_][A-Za-z0-9_]*)\)|\$([A-Za-z_][A-Za-z0-9_]*))$`)
+
+// identifierOf returns the identifier whose value a use renders to, or "".
+func identifierOf(r ref.Reference) string {
+	m := plainUse.FindStringSubmatch(r.Written)
+	if m == nil {
+		return ""
+	}
+	return m[1] + m[2] + m[3] + m[4]
+}
+
+// usesWithoutV checks the uses that name a git tag: a "v" must be before an identifier whose value has none.
+func usesWithoutV(f *delivery.File, found []ref.Reference) []Finding {
+	values := map[string][]ref.Reference{}
+	for _, r := range find.Pins(found) {
+		if name := r.Context.Name; name != "" && r.Syntax == ref.Value {
+			values[r.Component+" "+name] = append(values[r.Component+" "+name], r)
+		}
+	}
+	var findings []Finding
+	for _, r := range found {
+		name := identifierOf(r)
+		if !r.Use || r.Excused != "" || !r.Syntax.NamesGitTag() || r.Context.Prefix != "" || name == "" {
+			continue
+		}
+		pins := closest(f, r.File, values[r.Component+" "+name])
+		if len(pins) == 0 || strings.HasPrefix(r.Written, "v") {
+			continue
+		}
+		findings = append(findings, At(r, "v-prefix", r.Written, "v"+r.Written,
+			fmt.Sprintf("git tags carry a v, and %s is %s at %s", name, pins[0].Written, pins[0].Site)))
+	}
+	return findings
+}
+
+// closest returns the pins that give an identifier its value in a file, if none of them has a "v": those in the file
+// itself, those in the values of its chart, or all.
+func closest(f *delivery.File, file string, pins []ref.Reference) []ref.Reference {
+	inFile := func(name string) (some []ref.Reference) {
+		for _, p := range pins {
+			if p.File == name {
+				some = append(some, p)
+			}
+		}
+		return some
+	}
+	if here := inFile(file); len(here) > 0 {
+		pins = here
+	} else if chart, ok := chartOf(f, file); ok {
+		if here := inFile(path.Join(chart, "values.yaml")); len(here) > 0 {
+			pins = here
+		}
+	}
+	for _, p := range pins {
+		if strings.HasPrefix(p.Written, "v") {
+			return nil
+		}
+	}
+	return pins
+}
+
+// chartOf returns the folder of our own chart that a file is in.
+func chartOf(f *delivery.File, file string) (dir string, ok bool) {
+	for dir = path.Dir(file); dir != "."; dir = path.Dir(dir) {
+		if _, ok := f.ChartAt(dir); ok {
+			return dir, true
+		}
+	}
+	return "", false
 }

@@ -49,7 +49,8 @@ func (r *Releaser) preflight(ctx context.Context, rights rights) (revision, stri
 	}
 	findings, err := r.references(ctx, &rev)
 	group.Wait()
-	findings = slices.Concat(decide.Errors(decide.Check(r.File, rev.found, r.Version)), findings, state, private)
+	wrong, _ := decide.Check(r.File, rev.found, r.Version)
+	findings = slices.Concat(decide.Errors(wrong), findings, state, private)
 	err = errors.Join(decide.Found(findings), err, stateErr, rightsErr)
 	return rev, fmt.Sprintf("%s, %s seen; tree, tag and rights are in order",
 		report.Count(len(find.Pins(rev.found.References)), "reference"), report.Count(len(rev.named), "target")), err

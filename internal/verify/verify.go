@@ -22,16 +22,15 @@ type Result struct {
 	Targets    int                `json:"targets"`    // queried
 	Findings   []decide.Finding   `json:"findings"`
 	Unchecked  []decide.Unchecked `json:"unchecked"`
+	// Notices are about places that people decide about. They are not findings, and change no exit code.
+	Notices []decide.Notice `json:"notices"`
 }
 
 // Offline checks the references found in a tree without any query. tagged is the newest version of our own among the
 // git tags, or zero if none is known.
 func Offline(f *delivery.File, found find.Found, tagged ref.Version) Result {
-	r := Result{
-		References: len(found.References),
-		Findings:   decide.Check(f, found, tagged),
-		Unchecked:  []decide.Unchecked{},
-	}
+	r := Result{References: len(found.References), Unchecked: []decide.Unchecked{}}
+	r.Findings, r.Notices = decide.Check(f, found, tagged)
 	for _, u := range found.Unread {
 		r.Unchecked = append(r.Unchecked, decide.Unchecked{What: u.File, Because: u.Because})
 	}
@@ -80,7 +79,7 @@ func (r Result) Err(acceptStandIns bool) error {
 	})
 	switch errs := decide.Errors(r.Findings); {
 	case len(errs) > 0:
-		return findingsError{len(errs), len(r.Unchecked)}
+		return findingsError{len(decide.Grouped(errs)), len(r.Unchecked)}
 	case len(open) > 0:
 		return uncheckedError(len(open))
 	}

@@ -45,7 +45,7 @@ func TestUsesOfGitTags(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := lamp(t, "")
-			if got := short(Check(f, texts(f, test.files), ref.Version{})); got != test.want {
+			if got := short(findingsOf(f, texts(f, test.files), ref.Version{})); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 		})
