@@ -44,6 +44,7 @@ type published struct {
 	mu     sync.Mutex
 	asked  map[string]int
 	digest string
+	commit string
 }
 
 func (p *published) Resolve(_ context.Context, t resolve.Target) resolve.Answer {
@@ -58,7 +59,7 @@ func (p *published) Resolve(_ context.Context, t resolve.Target) resolve.Answer 
 	if p.absent[name] {
 		err = fmt.Errorf("looking for %s: %w", name, outcome.ErrAbsent)
 	}
-	return resolve.Answer{Target: t, Digest: p.digest, StandIn: p.standIns[name], Err: err}
+	return resolve.Answer{Target: t, Digest: p.digest, Revision: p.commit, StandIn: p.standIns[name], Err: err}
 }
 
 func (p *published) Chart(_ context.Context, at, tag string) ([]byte, error) {
@@ -202,6 +203,35 @@ func TestCheck(t *testing.T) {
 				t.Errorf("exit code %d, want %d", code, test.code)
 			}
 		})
+	}
+}
+
+// A comment with a version that is not that of the commit before it is a finding, in documents too.
+func TestCommitsInDocuments(t *testing.T) {
+	t.Parallel()
+	f, err := delivery.Parse(delivery.FileName, []byte(declared))
+	if err != nil {
+		t.Fatal(err)
+	}
+	right, wrong := strings.Repeat("a", 40), strings.Repeat("b", 40)
+	for _, test := range []struct{ file, text string }{
+		{"guide.md", "```yaml\nsteps:\n- uses: o/up@%s # v1.2.3\n```\n"},
+		{"guide.md", "Write `uses: o/up/setup@%s # v1.2.3` in your workflow.\n"},
+		{"guide.md", "For example:\n\n    - uses: o/up@%s # v1.2.3\n"},
+		{"guide.md", "Such as `uses: o/up@%s # v1.2.3`.\n"},
+		{".github/workflows/ci.yml", "jobs:\n  x:\n    steps:\n    - uses: o/up@%s # v1.2.3\n"},
+	} {
+		for _, commit := range []string{right, wrong} {
+			found := find.New(f).Look(test.file, []byte(fmt.Sprintf(test.text, commit)))
+			var result verify.Result
+			asker := verify.Asker{File: f, Resolver: &published{commit: right}}
+			if err := asker.Check(t.Context(), found.References, nil, &result); err != nil {
+				t.Fatal(err)
+			}
+			if len(found.References) != 1 || (len(result.Findings) == 1 && result.Findings[0].Rule == "digest") != (commit == wrong) {
+				t.Errorf("%s: %q with %s: %v", test.file, test.text, commit, result.Findings)
+			}
+		}
 	}
 }
 
