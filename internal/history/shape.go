@@ -9,8 +9,9 @@ import (
 // Blank takes the place of a version in a shape.
 const Blank = "\x00"
 
-// Shape returns a line with each version in it replaced by Blank, and white space folded. It also
-// returns the versions without a "v".
+// Shape returns a line with each version in it replaced by Blank, and white space folded. A comma at
+// the end does not count: the last item of a list may have none. Shape also returns the versions
+// without a "v".
 func Shape(line string) (shape string, versions []string) {
 	var b strings.Builder
 	for i := 0; i < len(line); {
@@ -31,7 +32,7 @@ func Shape(line string) (shape string, versions []string) {
 			i++
 		}
 	}
-	return strings.TrimRight(b.String(), " "), versions
+	return strings.TrimRight(b.String(), " ,"), versions
 }
 
 func isSpace(b byte) bool { return b == ' ' || b == '\t' || b == '\r' }
