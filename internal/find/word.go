@@ -82,6 +82,9 @@ func (f *Finder) owner(t *text, r ref.Reference) ref.Owner {
 	if o.Ours == "" && o.Other == "" {
 		f.fetched(t, r, m, key, &o)
 	}
+	if o.Ours == "" && o.Other == "" && m == nil {
+		f.installed(t, r, &o)
+	}
 	o.Near = f.near(t, r, m)
 	o.Beside = t.besides(r, m)
 	line := bytes.TrimSpace(t.data[lineStart(t.data, r.Start):lineEnd(t.data, r.Start)])
@@ -146,28 +149,61 @@ func (f *Finder) attached(t *text, r ref.Reference, o *ref.Owner) {
 }
 
 // decideOwner sets whether a text names the component's locations, or something else. A
-// name of the component alone is neither.
+// name of the component alone is neither. In a path it is a whole name: web-ui is not web.
 func (f *Finder) decideOwner(component, text string, o *ref.Owner) {
+	names := func(part string) bool {
+		return slices.ContainsFunc(f.aliases, func(a alias) bool { return a.component == component && a.word == part })
+	}
+	isPath := strings.Contains(text, "/")
 	switch {
 	case f.locates(component, text):
 		o.Ours = text
-	case !slices.Contains(f.named(text), component):
+	case isPath && !slices.ContainsFunc(partsOf(text), names), !isPath && !slices.Contains(f.named(text), component):
 		o.Other = text
 	}
+}
+
+// partsOf returns the names in a path.
+func partsOf(path string) []string {
+	return strings.FieldsFunc(plainName(path), func(r rune) bool { return strings.ContainsRune("/:@?=&#.", r) })
 }
 
 // locates reports whether a text contains a location, the repository or a module of a
 // component.
 func (f *Finder) locates(component, text string) bool {
 	c := f.file.Components[component]
-	words := []string{c.Repository}
+	if containsPath(text, c.Repository, true) {
+		return true
+	}
 	for _, a := range c.Artifacts {
-		words = append(words, a.At)
-		if a.Kind == delivery.Image && bytes.ContainsRune([]byte(pathOf(a.At)), '/') {
-			words = append(words, pathOf(a.At))
+		whole := a.Kind == delivery.Image || a.Kind == delivery.Chart
+		if containsPath(text, a.At, !whole) ||
+			a.Kind == delivery.Image && strings.Contains(pathOf(a.At), "/") && containsPath(text, pathOf(a.At), false) {
+			return true
 		}
 	}
-	return slices.ContainsFunc(words, func(w string) bool { return w != "" && containsWord(text, w) })
+	return false
+}
+
+// containsPath reports whether a text contains a path whose first and last names are whole: acme/web is not in
+// acme/web-ui. Another name may follow after a slash only if the path may be longer.
+func containsPath(text, path string, longer bool) bool {
+	continues := func(i int) bool {
+		return isLetterOrDigit(text, i) || 0 <= i && i < len(text) && (text[i] == '-' || text[i] == '_')
+	}
+	for from := 0; path != ""; {
+		i := strings.Index(text[from:], path)
+		if i < 0 {
+			return false
+		}
+		start, end := from+i, from+i+len(path)
+		isLonger := end+1 < len(text) && text[end] == '/' && isLetterOrDigit(text, end+1)
+		if !continues(start-1) && !continues(end) && (longer || !isLonger) {
+			return true
+		}
+		from = start + 1
+	}
+	return false
 }
 
 // fetchKeys are keys for what a mapping fetches, beside the version of it.
@@ -199,6 +235,31 @@ func (f *Finder) fetched(t *text, r ref.Reference, m mapping, key string, o *ref
 			return
 		}
 	}
+}
+
+// chartWord matches the location of a chart in a command.
+var chartWord = regexp.MustCompile(`\boci://[^\s"'\\]+`)
+
+// installed sets the chart whose --version is at a place of a command.
+func (f *Finder) installed(t *text, r ref.Reference, o *ref.Owner) {
+	if !versionOption.Match(t.before(r.Start)) {
+		return
+	}
+	scope := t.command(r.Start, r.End)
+	if chart := chartWord.Find(t.data[scope.Start:scope.End]); chart != nil {
+		f.decideOwner(r.Component, string(chart), o)
+	}
+}
+
+// versionOption matches the part of a line before the value of --version.
+var versionOption = regexp.MustCompile(`--version(?:=|[ \t]+)["']?$`)
+
+// isChartOf reports whether the home page in the mapping of a Chart.yaml is the repository of a component: its
+// appVersion is that of the component.
+func (t *text) isChartOf(f *Finder, component string, m mapping) bool {
+	home, isHub := strings.CutPrefix(m.text(t, "home"), "https://github.com/")
+	return isHub && path.Base(t.name) == "Chart.yaml" &&
+		containsPath(home, f.file.Components[component].Repository, false)
 }
 
 // askedTag matches the name of a chart's value that is an image's tag, in the
