@@ -307,22 +307,28 @@ func (t *text) siblings(r ref.Reference) (mapping, string) {
 	return m, k.name
 }
 
-// besides returns the offsets of the component's references in the line of a version, in
-// the lines next to it, in its command, and in its mapping.
+// besides returns the offsets of the component's references of the same version in the
+// line of a version, in the lines next to it, in its command, and in its mapping. The
+// lines of another mapping of a list are not next to it.
 func (t *text) besides(r ref.Reference, m mapping) []int {
 	spans := make([]ref.Span, 0, len(m)+1)
 	start, end := t.joined(r.Start, r.End)
-	if start > 0 {
+	isItem := func(s int) bool { k, ok := t.keyAt(s); return ok && k.first }
+	if start > 0 && !isItem(start) {
 		start = lineStart(t.data, start-1)
 	}
-	spans = append(spans, ref.Span{Start: start, End: lineEnd(t.data, min(end+1, len(t.data)))})
+	if next := min(end+1, len(t.data)); !isItem(next) {
+		end = lineEnd(t.data, next)
+	}
+	spans = append(spans, ref.Span{Start: start, End: end})
 	for _, value := range m {
 		spans = append(spans, ref.Span{Start: value.Start, End: lineEnd(t.data, value.Start)})
 	}
+	version := strings.TrimPrefix(r.Plain(), "v")
 	var all []int
 	for _, other := range t.found {
 		in := func(s ref.Span) bool { return s.Start <= other.Start && other.End <= s.End }
-		if other.Component == r.Component && slices.ContainsFunc(spans, in) {
+		if other.Component == r.Component && strings.TrimPrefix(other.Plain(), "v") == version && slices.ContainsFunc(spans, in) {
 			all = append(all, other.Start)
 		}
 	}
