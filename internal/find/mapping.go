@@ -29,7 +29,7 @@ func (m mapping) keyAt(i int) string {
 
 var (
 	// keyLine matches a line with a key: its indent, the key, and its value.
-	keyLine = regexp.MustCompile(`^(\s*(?:-[ \t]+)*)["']?([A-Za-z0-9_.-]+)["']?[ \t]*:(?:[ \t]+|$)(.*)$`)
+	keyLine = regexp.MustCompile(`^(\s*(?:-[ \t]+)*)["']?([A-Za-z0-9_./-]+)["']?[ \t]*:(?:[ \t]+|$)(.*)$`)
 	// scalarAt matches the beginning of a scalar: an anchor or a tag, and a quote.
 	scalarAt = regexp.MustCompile(`^(?:[&!][A-Za-z0-9_!-]+[ \t]+)?["']?`)
 	// schemeAt matches the part of a value before a location or repository.

@@ -132,7 +132,7 @@ var (
 	// gitWords match what may stand before a version in the name of a git tag or branch.
 	gitWords = regexp.MustCompile(`^(?:[^A-Za-z]|refs|tags?|heads|releases?|versions?|branch|origin)*$`)
 	// moduleWord matches a module's path before its version in a go.mod.
-	moduleWord = regexp.MustCompile(`([A-Za-z0-9][A-Za-z0-9.-]*\.[a-z]+/\S+)[ \t]+$`)
+	moduleWord = regexp.MustCompile(`([A-Za-z0-9][A-Za-z0-9.-]*\.[a-z]+/\S*[^\s:=])[ \t]+$`)
 )
 
 // attached sets the location, URL, module or file name that a version is attached to.
