@@ -221,6 +221,9 @@ func (f *Finder) fetched(t *text, r ref.Reference, m mapping, key string, o *ref
 		f.decideOwner(r.Component, image, o)
 		return
 	}
+	if key == "appVersion" && t.isChartOf(f, r.Component, m) {
+		o.Ours = m.text(t, "home")
+	}
 	if !besideKeys[string(bytes.ToLower([]byte(key)))] {
 		return
 	}
