@@ -113,7 +113,7 @@ func (t *text) addBeside(m mapping, r ref.Reference, keys []string) {
 	r.Syntax = ref.Key
 	for _, key := range keys {
 		value, ok := m[key]
-		if !ok {
+		if !ok || t.isSelf(value.Start) {
 			continue
 		}
 		version, prefix := t.versionStart(value.Start)

@@ -79,7 +79,7 @@ func fileName(_ *Finder, t *text, n needle, start, end int) {
 	if joint != '-' && joint != '_' || !t.starts(start) && at(t.data, start-1) != '/' {
 		return
 	}
-	if n.artifact == "" && chartLine.Match(bytes.TrimSpace(t.data[lineStart(t.data, start):lineEnd(t.data, end)])) {
+	if n.artifact == "" && t.isChartLabel(end+1) {
 		return // the label names a chart, which the component may not release
 	}
 	r := ref.Reference{Component: n.component, Artifact: n.artifact, Syntax: ref.FileName}

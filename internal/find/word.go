@@ -90,7 +90,7 @@ func (f *Finder) owner(t *text, r ref.Reference) ref.Owner {
 	line := bytes.TrimSpace(t.data[lineStart(t.data, r.Start):lineEnd(t.data, r.Start)])
 	o.Row = bytes.HasPrefix(line, []byte("|"))
 	o.Prose = !o.Row && (r.Context.Document && !t.fenced(r.Line) || r.Context.Comment)
-	o.Self = t.isSelf(r.Start, line)
+	o.Self = t.isSelf(r.Start)
 	return o
 }
 
@@ -98,17 +98,41 @@ func (f *Finder) owner(t *text, r ref.Reference) ref.Owner {
 var selfNames = words(`chart.yaml package.json plugin.yaml galaxy.yml cargo.toml pyproject.toml`)
 
 var (
-	selfLine  = regexp.MustCompile(`^["']?version["']?[ \t]*[:=]`)
-	chartLine = regexp.MustCompile(`^(?:- )?["']?(?:helm\.sh/)?chart["']?[ \t]*[:=][ \t]*["']?[A-Za-z0-9._-]+-v?[0-9]`)
+	selfLine = regexp.MustCompile(`^["']?version["']?[ \t]*[:=]`)
+	// chartLabel matches the part of a line before the version in a chart's label.
+	chartLabel = regexp.MustCompile(`(?:^|[\s{,"'])(?:helm\.sh/)?chart["']?[ \t]*[:=][ \t]*["']?[A-Za-z0-9._-]*$`)
 )
 
-// isSelf reports whether the line of a place has the version of the file or of a chart
-// itself: a key of the first level.
-func (t *text) isSelf(i int, line []byte) bool {
-	const first = 2 // the indent of a key of the first level in JSON
-	return chartLine.Match(line) || selfNames[strings.ToLower(path.Base(t.name))] && selfLine.Match(line) &&
-		(t.indent(lineStart(t.data, i)) == 0 || line[0] == '"' && t.indent(lineStart(t.data, i)) <= first)
+// isChartLabel reports whether a version at i is that in the value of a chart's label, NAME-VERSION.
+func (t *text) isChartLabel(i int) bool {
+	return at(t.data, i-1) == '-' && chartLabel.Match(t.before(i))
 }
+
+// isSelf reports whether a place has the version of the file or of a chart itself.
+func (t *text) isSelf(i int) bool {
+	if t.isChartLabel(i) {
+		return true
+	}
+	s := lineStart(t.data, i)
+	if !selfNames[strings.ToLower(path.Base(t.name))] || !selfLine.Match(bytes.TrimSpace(t.data[s:lineEnd(t.data, i)])) {
+		return false
+	}
+	above := t.data[:s]
+	switch path.Ext(t.name) {
+	case ".json":
+		return bytes.Count(above, []byte("{"))-bytes.Count(above, []byte("}")) == 1
+	case ".toml":
+		tables := tableAt.FindAllSubmatch(above, -1)
+		return len(tables) > 0 && selfTables[string(tables[len(tables)-1][1])]
+	}
+	return t.indent(s) == 0
+}
+
+// tableAt matches the name of a table in TOML. selfTables are those about the file itself.
+var (
+	tableAt    = regexp.MustCompile(`(?m)^[ \t]*\[+[ \t]*([^\]\s]+)[ \t]*\]`)
+	selfTables = words(`package project workspace.package tool.poetry`)
+)
 
 // token returns the word around a version: its location, URL or file name.
 func (t *text) token(r ref.Reference) (word, before string) {
