@@ -71,8 +71,8 @@ func (t *text) identifier(start, end int, component string) {
 			t.unreadable(end+1, r)
 		}
 	case value != end && (after != ',' || before == '"'):
-		if !t.value(value, r) {
-			t.valueBelow(start, r)
+		if !t.value(value, r) && !t.valueBelow(start, r) {
+			t.unreadable(value, r)
 		}
 	case value == end && bytes.HasSuffix(bytes.TrimRight(t.before(start), "\"' \t"), []byte("name:")):
 		t.environment(start, end, r)
@@ -142,14 +142,27 @@ func (t *text) listed(i int, r ref.Reference) bool {
 }
 
 // valueBelow adds the default of an input or variable, in a mapping below its name.
-func (t *text) valueBelow(start int, r ref.Reference) {
+func (t *text) valueBelow(start int, r ref.Reference) bool {
 	s := lineStart(t.data, start)
 	if k, ok := t.keyAt(s); !ok || k.name != r.Context.Name {
+		return false
+	}
+	value, ok := t.nested(s, "default", "value", "version", "tag")
+	return ok && t.value(value, r)
+}
+
+// versionLike matches a value that begins like a version.
+var versionLike = regexp.MustCompile(`^v?[0-9]+\.[0-9]+[0-9A-Za-z._+-]*`)
+
+// unreadable keeps the value of a declared identifier that begins like a version, and is none.
+func (t *text) unreadable(i int, r ref.Reference) {
+	declared := t.file.Components[r.Component].Names
+	match := versionLike.Find(t.after(i))
+	if match == nil || !slices.Contains(declared, r.Context.Name) {
 		return
 	}
-	if value, ok := t.nested(s, "default", "value", "version", "tag"); ok {
-		t.value(value, r)
-	}
+	r.Site, r.Written = t.site(i, i+len(match)), string(match)
+	t.unread = append(t.unread, r)
 }
 
 // environment adds the value of a container's variable: value: VERSION beside name: KEY.

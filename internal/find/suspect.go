@@ -1,7 +1,7 @@
 package find
 
 import (
-	"bytes"
+	"regexp"
 	"sort"
 
 	"github.com/kubestellar/actions/internal/ref"
@@ -11,8 +11,8 @@ import (
 // suspected to be that component's.
 const suspectReach = 40 // bytes
 
-// suspects returns versions right after a component's name that no form has found. It
-// skips output and texts about the past.
+// suspects returns versions right after a component's name that no form has found, and
+// values of declared identifiers that begin like a version. It skips output and texts about the past.
 func (t *text) suspects() []ref.Reference {
 	var all []ref.Reference
 	for i, m := range t.mentions {
@@ -21,11 +21,11 @@ func (t *text) suspects() []ref.Reference {
 			limit = min(limit, t.mentions[i+1].Start)
 		}
 		gap := t.data[m.End:limit]
-		if slash := bytes.IndexByte(gap, '/'); slash >= 0 {
-			gap = gap[:slash]
+		if other := otherThing.FindIndex(gap); other != nil {
+			gap = gap[:other[0]]
 		}
 		start, end, ok := t.looseVersion(m.End, m.End+len(gap))
-		if !ok || t.claimed(start) {
+		if !ok || t.claimed(start) || t.isChartLabel(start) {
 			continue
 		}
 		r := ref.Reference{
@@ -38,8 +38,18 @@ func (t *text) suspects() []ref.Reference {
 			all = append(all, r)
 		}
 	}
+	for _, r := range t.unread {
+		if r.Context = t.context(r); !r.Context.Output && !r.Context.History && !r.Context.Comment {
+			all = append(all, r)
+		}
+	}
 	return all
 }
+
+// otherThing matches the beginning of a text about something else: the rest of a compound word, a path, another
+// sentence or clause, a verb's distance of words, and another name before the version.
+var otherThing = regexp.MustCompile(`^-[A-Za-z]|/|;|\.[ \t]|(?:[ \t]+[A-Za-z][a-z]*){4}|` +
+	`\b[A-UW-Z][A-Za-z0-9-]*[ \t]+v?[0-9]`)
 
 // looseVersion returns the first version between two offsets that is not part of
 // another name.

@@ -15,6 +15,7 @@ type text struct {
 	data     []byte
 	found    []ref.Reference
 	mentions []mention
+	unread   []ref.Reference // values of declared identifiers that are not versions
 	marks    []ref.Span
 	keys     map[int]*key    // by the offset of the line; nil for a line without a key
 	lines    []int           // the offsets of lines, computed on demand
