@@ -26,7 +26,7 @@ func (t *text) context(r ref.Reference) ref.Context {
 	close := before[max(0, len(before)-reach):]
 	c.Example = (c.Comment || c.Document) && exampleBefore.Match(close)
 	c.Bound = boundBefore.Match(close) || boundAfter.Match(after[:min(reach, len(after))]) ||
-		told && (givenBefore.Match(close) || givenAfter.Match(after[:min(reach, len(after))]))
+		told && !c.History && (givenBefore.Match(close) || givenAfter.Match(after[:min(reach, len(after))]))
 	c.Output = c.Document && t.isOutput(r.Line, before)
 	c.Fixed = c.Fixed || r.Syntax == ref.Link
 	c.Checksum = t.checksumBelow(r)
@@ -53,14 +53,18 @@ func (t *text) survey() {
 	if path.Base(t.name) == "go.mod" {
 		t.unused = unusedIn.FindAllIndex(t.data, -1)
 	}
-	t.history = t.history || changeLog.MatchString(path.Base(t.name))
+	t.history = t.history || changeLog.MatchString(path.Base(t.name)) || rowsName.MatchString(t.name)
 	if strings.Contains("/"+t.name, "/.github/workflows/") {
 		t.jobs = jobsIn(t.data)
 	}
 }
 
-// changeLog matches the name of a change log in any format.
-var changeLog = regexp.MustCompile(`(?i)^change-?log\b`)
+var (
+	// changeLog matches the name of a change log in any format.
+	changeLog = regexp.MustCompile(`(?i)^change-?log\b`)
+	// rowsName matches the name of a file of rows, which is a record.
+	rowsName = regexp.MustCompile(`(?i)\.(?:csv|tsv)$`)
+)
 
 var documents = words(`.md .markdown .mdx .rst .adoc .asciidoc .html .htm .txt`)
 
