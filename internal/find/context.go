@@ -76,7 +76,7 @@ func isDocument(name string) bool {
 }
 
 var (
-	historyName = regexp.MustCompile(`(?i)release[-_ ]?notes|^releases?\.|change-?log|^changes|^history|^news\b|what.?s-?new|upgrad|migrat`)
+	historyName = regexp.MustCompile(`(?i)release[-_ ]?notes|^releases?\.|change-?log|^changes|^history|^news\b|what.?s-?new|(?:upgrad|migrat).*[0-9]`)
 	historyDir  = regexp.MustCompile(`(?i)(?:^|/)(?:releases|blog|posts|adrs?|proposals|release-notes|changelogs?)/`)
 	historyText = [][]byte{
 		[]byte("point-in-time statement"),
