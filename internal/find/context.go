@@ -218,9 +218,51 @@ func (t *text) checksumBelow(r ref.Reference) bool {
 	return checksumAt.Match(bytes.ToLower(t.data[lineEnd(t.data, r.End):end]))
 }
 
+// checksumIn reports whether the mapping around a place has a checksum.
+func (t *text) checksumIn(r ref.Reference) bool {
+	m, _ := t.siblings(r)
+	for key, value := range m {
+		if checksumKey.MatchString(key) && hexValue.Match(t.data[value.Start:value.End]) {
+			return true
+		}
+	}
+	return false
+}
+
+// checksumOf reports whether the lines around the value of an identifier assign a checksum to an identifier of the
+// same beginning.
+func (t *text) checksumOf(r ref.Reference) bool {
+	const reach = 2 // lines
+	stem := []byte(versionWord.ReplaceAllString(strings.ToLower(r.Context.Name), ""))
+	isChecksum := func(s int) bool {
+		match := checksumValue.FindSubmatch(bytes.ToLower(t.data[min(s, len(t.data)):lineEnd(t.data, s)]))
+		return match != nil && bytes.HasPrefix(match[1], stem)
+	}
+	above, below := lineStart(t.data, r.Start), lineEnd(t.data, r.End)
+	for range reach {
+		if isChecksum(below + 1) {
+			return true
+		}
+		below = lineEnd(t.data, below+1)
+		if above > 0 {
+			above = lineStart(t.data, above-1)
+			if isChecksum(above) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var (
+	// checksumKey matches a key for a checksum, and hexValue its value.
+	checksumKey = regexp.MustCompile(`(?i)^(?:sha(?:256|512)(?:sum)?|digest|checksum)$`)
+	hexValue    = regexp.MustCompile(`^(?:sha\d+:)?[0-9a-f]{64,128}$`)
+)
+
 var (
 	jobsAt = regexp.MustCompile(`(?m)^jobs:`)
-	jobAt  = regexp.MustCompile(`(?m)^  ["']?([A-Za-z_][A-Za-z0-9_-]*)["']?:`)
+	jobAt  = regexp.MustCompile(`(?m)^([ \t]+)["']?([A-Za-z_][A-Za-z0-9_-]*)["']?:`)
 )
 
 // job is a job of a workflow.
@@ -234,9 +276,16 @@ func jobsIn(data []byte) []job {
 	if at == nil {
 		return nil
 	}
+	data = data[at[1]:]
 	var all []job
-	for _, match := range jobAt.FindAllSubmatchIndex(data[at[1]:], -1) {
-		all = append(all, job{at[1] + match[0], string(data[at[1]+match[2] : at[1]+match[3]])})
+	indent := -1 // of the first job
+	for _, match := range jobAt.FindAllSubmatchIndex(data, -1) {
+		if indent < 0 {
+			indent = match[3] - match[2]
+		}
+		if match[3]-match[2] == indent {
+			all = append(all, job{at[1] + match[0], string(data[match[4]:match[5]])})
+		}
 	}
 	return all
 }
