@@ -29,7 +29,7 @@ func (t *text) context(r ref.Reference) ref.Context {
 		told && !c.History && (givenBefore.Match(close) || givenAfter.Match(after[:min(reach, len(after))]))
 	c.Output = c.Document && t.isOutput(r.Line, before)
 	c.Fixed = c.Fixed || r.Syntax == ref.Link
-	c.Checksum = t.checksumBelow(r)
+	c.Checksum = t.hasChecksum(r)
 	c.Scope = t.scope(r.Start)
 	c.List = t.list(r.Start)
 	c.Shape, _ = history.Shape(string(before) + string(t.data[r.Start:lineEnd(t.data, r.Start)]))
@@ -203,13 +203,25 @@ func (t *text) fencesIn() []fence {
 	return all
 }
 
-var checksumAt = regexp.MustCompile(`\b(?:sha256|sha512|digest|checksum)\b.*\b[0-9a-f]{64}`)
+var (
+	checksumAt = regexp.MustCompile(`\b(?:sha256|sha512|digest|checksum)\b.*\b[0-9a-f]{64}`)
+	// checksumValue matches the assignment of a checksum to an identifier.
+	checksumValue = regexp.MustCompile(
+		`^[^\n=:]*?([a-z0-9_.-]*(?:sha|checksum|digest)[a-z0-9_.-]*)["']?[ \t]*(?:[:?+]?=|:)[ \t]*["']?(?:sha\d+:)?[0-9a-f]{40,128}\b`)
+	// versionWord matches the end of an identifier whose value is a version.
+	versionWord = regexp.MustCompile(`[_-]?(?:version|tag|release|ver)$`)
+)
 
-// checksumBelow reports whether one of the next two lines contains a checksum, which
-// would be wrong after an edit of the version alone.
-func (t *text) checksumBelow(r ref.Reference) bool {
-	if r.Lock != nil || r.Syntax != ref.Download && r.Syntax != ref.Archive && r.Syntax != ref.FileName {
+// hasChecksum reports whether a checksum is beside a version, in its mapping or in the next
+// two lines. It would be wrong after an edit of the version alone.
+func (t *text) hasChecksum(r ref.Reference) bool {
+	switch isFile := r.Syntax == ref.Download || r.Syntax == ref.Archive || r.Syntax == ref.FileName; {
+	case r.Lock != nil || !isFile && r.Syntax != ref.Value && r.Syntax != ref.Key:
 		return false
+	case t.checksumIn(r):
+		return true
+	case !isFile:
+		return r.Syntax == ref.Value && t.checksumOf(r)
 	}
 	end := lineEnd(t.data, r.End)
 	for range 2 {
