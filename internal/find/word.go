@@ -335,17 +335,16 @@ func (t *text) siblings(r ref.Reference) (mapping, string) {
 }
 
 // besides returns the offsets of the component's references of the same version in the
-// line of a version, in the lines next to it, in its command, and in its mapping. The
-// lines of another mapping of a list are not next to it.
+// line of a version, in the lines next to it, in its command, and in its mapping. A key of
+// another mapping is not next to it.
 func (t *text) besides(r ref.Reference, m mapping) []int {
 	spans := make([]ref.Span, 0, len(m)+1)
 	start, end := t.joined(r.Start, r.End)
-	isItem := func(s int) bool { k, ok := t.keyAt(s); return ok && k.first }
-	if start > 0 && !isItem(start) {
-		start = lineStart(t.data, start-1)
+	if above := lineStart(t.data, max(0, start-1)); start > 0 && !t.parts(above, start) {
+		start = above
 	}
-	if next := min(end+1, len(t.data)); !isItem(next) {
-		end = lineEnd(t.data, next)
+	if below := min(end+1, len(t.data)); !t.parts(lineStart(t.data, end), below) {
+		end = lineEnd(t.data, below)
 	}
 	spans = append(spans, ref.Span{Start: start, End: end})
 	for _, value := range m {
@@ -360,6 +359,13 @@ func (t *text) besides(r ref.Reference, m mapping) []int {
 		}
 	}
 	return all
+}
+
+// parts reports whether two lines, one above the other, have keys of different mappings.
+func (t *text) parts(above, below int) bool {
+	a, ok := t.keyAt(above)
+	b, too := t.keyAt(below)
+	return ok && too && (b.first || a.column != b.column)
 }
 
 // parents is the number of levels above a key whose names count as near.
