@@ -209,6 +209,33 @@ func (t *text) settle() {
 	for i := range t.found {
 		t.found[i].Context = t.context(t.found[i])
 	}
+	t.markLists()
+}
+
+// markLists marks the pins of which a line has several of one form, with different versions.
+func (t *text) markLists() {
+	type form struct {
+		line                int
+		component, artifact string
+		syntax              ref.Syntax
+	}
+	formOf := func(r ref.Reference) form { return form{r.Line, r.Component, r.Artifact, r.Syntax} }
+	first, several := map[form]string{}, map[form]bool{}
+	for _, r := range t.found {
+		if r.Use || r.Moving || r.Syntax == ref.Matched || r.Syntax == ref.Prose {
+			continue
+		}
+		version := strings.TrimPrefix(r.Plain(), "v")
+		if other, ok := first[formOf(r)]; ok && other != version {
+			several[formOf(r)] = true
+		}
+		first[formOf(r)] = version
+	}
+	for i, r := range t.found {
+		if several[formOf(r)] {
+			t.found[i].Context.Listed = true
+		}
+	}
 }
 
 // weight orders references by how specific their forms are: declared patterns most,
