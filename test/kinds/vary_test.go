@@ -233,11 +233,16 @@ func between(k *kind, r *rand.Rand) {
 
 var makeAt = regexp.MustCompile(`^[\w-]+ *[:?]?=`)
 
-// indent changes the indent of YAML and JSON.
-func indent(k *kind, _ *rand.Rand) {
+// indent changes the indent of YAML and JSON: twice as much, or none for lists.
+func indent(k *kind, r *rand.Rand) {
+	isFlush := r.IntN(2) == 0
 	k.each(func(f *file) {
 		ext := path.Ext(f.name)
 		if !isYAML(f) && ext != ".json" {
+			return
+		}
+		if isYAML(f) && isFlush {
+			flush(f.lines)
 			return
 		}
 		for i, l := range f.lines {
@@ -254,6 +259,30 @@ func indent(k *kind, _ *rand.Rand) {
 		}
 	})
 }
+
+// flush removes the indent of lists below their keys.
+func flush(lines []line) {
+	var lists []int // the columns of the lists around a line
+	above := ""     // the content above
+	for i, l := range lines {
+		column := indentOf(l.text)
+		if isContent(l) {
+			for len(lists) > 0 && column < lists[len(lists)-1] {
+				lists = lists[:len(lists)-1]
+			}
+			isItem := strings.HasPrefix(l.text[column:], "- ")
+			if isNew := len(lists) == 0 || column > lists[len(lists)-1]; isItem && isNew && keyColumn(above) == column-len("- ") &&
+				strings.HasSuffix(above, ":") {
+				lists = append(lists, column)
+			}
+			above = l.text
+		}
+		lines[i].text = strings.Repeat(" ", max(0, column-len("- ")*len(lists))) + l.text[column:]
+	}
+}
+
+// keyColumn returns the column of the key on a line.
+func keyColumn(text string) int { return len(text) - len(strings.TrimLeft(text, " -")) }
 
 // namedFiles are files whose names have a meaning.
 var namedFiles = regexp.MustCompile(`^(?:Chart|values.*|kustomization|delivery|questions|plugin|galaxy|action|NEWS|CHANGELOG|README)\.|^\.github/`)
