@@ -303,21 +303,20 @@ func (f *File) Component(name string) (Component, error) {
 		return c, nil
 	}
 	did := ""
-	if similar := f.similar(name); similar != "" {
+	if similar := similar(name, f.Names()); similar != "" {
 		did = "; did you mean " + similar + "?"
 	}
 	return Component{}, fmt.Errorf("component %+q is not declared in %s, which has %s%s",
 		ref.Shorten(name), FileName, strings.Join(f.Names(), ", "), did)
 }
 
-// similar returns the declared name that is at most two typing errors away, or
+// similar returns the known name that is at most two typing errors away, or
 // contains the given one.
-func (f *File) similar(name string) string {
+func similar(name string, names []string) string {
 	const most = 2
 	if len(name) <= most || len(name) > 100 {
 		return ""
 	}
-	names := f.Names()
 	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(distance(name, a), distance(name, b)) })
 	i := slices.IndexFunc(names, func(n string) bool { return distance(name, n) <= most || strings.Contains(n, name) })
 	if i < 0 {

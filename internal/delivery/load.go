@@ -3,10 +3,12 @@ package delivery
 import (
 	"bytes"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -154,7 +156,7 @@ func (d document) explain(e *jsonschema.ValidationError) []error {
 	}
 	node, path := d.at(e.InstanceLocation)
 	if unknown, ok := e.ErrorKind.(*kind.AdditionalProperties); ok {
-		return d.unknownKeys(node, unknown.Properties)
+		return d.unknownKeys(node, unknown.Properties, keysAt(e.SchemaURL))
 	}
 	text := e.ErrorKind.LocalizedString(message.NewPrinter(language.English))
 	if path == "" {
@@ -163,15 +165,34 @@ func (d document) explain(e *jsonschema.ValidationError) []error {
 	return []error{d.problem(node, "%s: %s", path, text)}
 }
 
-func (d document) unknownKeys(mapping *yaml.Node, keys []string) []error {
+func (d document) unknownKeys(mapping *yaml.Node, keys, known []string) []error {
 	var errs []error
 	for i := 0; i < len(mapping.Content); i += 2 {
-		if key := mapping.Content[i]; slices.Contains(keys, key.Value) {
-			errs = append(errs, d.problem(key,
-				"unknown key %q: the keys are explained in %s", key.Value, page))
+		key := mapping.Content[i]
+		if !slices.Contains(keys, key.Value) {
+			continue
 		}
+		did := ""
+		if similar := similar(key.Value, known); similar != "" {
+			did = "did you mean " + similar + "? "
+		}
+		errs = append(errs, d.problem(key, "unknown key %q: %sthe keys are explained in %s", key.Value, did, page))
 	}
 	return errs
+}
+
+// keysAt returns the keys of the mapping that a part of the schema describes, sorted.
+func keysAt(url string) []string {
+	var part map[string]any
+	if json.Unmarshal(schemaText, &part) != nil {
+		return nil
+	}
+	_, pointer, _ := strings.Cut(url, "#/")
+	for _, step := range strings.FieldsFunc(pointer, func(r rune) bool { return r == '/' }) {
+		part, _ = part[step].(map[string]any)
+	}
+	keys, _ := part["properties"].(map[string]any)
+	return slices.Sorted(maps.Keys(keys))
 }
 
 // at returns the node at a path of keys.

@@ -20,8 +20,10 @@ components:
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ old, new, place, text string }{
-		"unknown key":              {"self: a", "self: a\nselfie: a", "d.yaml:3:1:", `unknown key "selfie"`},
-		"unknown nested key":       {"kind: image,", "kind: image, tags: x,", "d.yaml:7:28:", `unknown key "tags"`},
+		"unknown key":              {"self: a", "self: a\nselfie: a", "d.yaml:3:1:", `unknown key "selfie": did you mean self?`},
+		"unknown nested key":       {"kind: image,", "kind: image, tags: x,", "d.yaml:7:28:", `unknown key "tags": did you mean tag?`},
+		"key of another level":     {"self: a", "self: a\nartifacts: {}", "d.yaml:3:1:", `unknown key "artifacts": the keys`},
+		"key in the singular":      {"artifacts:", "artifact:", "d.yaml:6:5:", `unknown key "artifact": did you mean artifacts?`},
 		"duplicate key":            {"self: a", "self: a\nself: b", "d.yaml:3:1:", "occurs twice, first on line 2"},
 		"duplicate component":      {"  a:\n", "  a: {repository: o/b}\n  a:\n", "d.yaml:5:3:", "occurs twice"},
 		"wrong type":               {"components:\n", "ignore: 7\ncomponents:\n", "d.yaml:3:9:", "ignore: got number, want array"},
