@@ -114,7 +114,8 @@ func (t *text) isSelf(i int) bool {
 		return true
 	}
 	s := lineStart(t.data, i)
-	if !selfNames[strings.ToLower(path.Base(t.name))] || !selfLine.Match(bytes.TrimSpace(t.data[s:lineEnd(t.data, i)])) {
+	line := bytes.TrimSpace(t.data[s:lineEnd(t.data, i)])
+	if !selfNames[strings.ToLower(path.Base(t.name))] || !selfLine.Match(line) {
 		return false
 	}
 	above := t.data[:s]
@@ -350,11 +351,11 @@ func (t *text) besides(r ref.Reference, m mapping) []int {
 	for _, value := range m {
 		spans = append(spans, ref.Span{Start: value.Start, End: lineEnd(t.data, value.Start)})
 	}
-	version := strings.TrimPrefix(r.Plain(), "v")
+	bare := func(r ref.Reference) string { return strings.TrimPrefix(r.Plain(), "v") }
 	var all []int
 	for _, other := range t.found {
 		in := func(s ref.Span) bool { return s.Start <= other.Start && other.End <= s.End }
-		if other.Component == r.Component && strings.TrimPrefix(other.Plain(), "v") == version && slices.ContainsFunc(spans, in) {
+		if other.Component == r.Component && bare(other) == bare(r) && slices.ContainsFunc(spans, in) {
 			all = append(all, other.Start)
 		}
 	}
