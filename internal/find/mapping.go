@@ -232,6 +232,9 @@ const farthest = 400
 // list returns the line after which the innermost list that holds a place begins, or 0 if
 // there is none within reach.
 func (t *text) list(i int) int {
+	if jsonName.MatchString(t.name) {
+		return t.array(i)
+	}
 	s := lineStart(t.data, i)
 	left := farthest
 	for indent := t.indent(s); !t.isItem(s); indent = min(indent, t.indent(s)) {
@@ -246,6 +249,29 @@ func (t *text) list(i int) int {
 		s = t.lineAbove(s, &left)
 	}
 	return t.line(s) + 1
+}
+
+// jsonName matches the name of a file in JSON or a language like it.
+var jsonName = regexp.MustCompile(`\.(?:json[5c]?|jsonnet|libsonnet)$`)
+
+// array returns the line after which the innermost array around a place begins, or 0 if there
+// is none within reach. Brackets in strings count as well.
+func (t *text) array(i int) int {
+	const width = 80 // of a line, since JSON may have only one
+	depth := 0
+	for last := max(0, i-farthest*width); i > last; {
+		i--
+		switch t.data[i] {
+		case ']', '}':
+			depth++
+		case '[', '{':
+			if depth == 0 && t.data[i] == '[' {
+				return t.line(i) + 1
+			}
+			depth = max(0, depth-1)
+		}
+	}
+	return 0
 }
 
 // lineAbove returns the offset of the first line above that is not blank or a comment. It
