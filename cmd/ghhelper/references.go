@@ -116,9 +116,6 @@ func (p process) printReferences(found []ref.Reference, format string) error {
 		if r.Use {
 			note = "\ta use"
 		}
-		if r.Unreadable {
-			note = "\tnot a version"
-		}
 		if r.Excused != "" {
 			note = "\texcused: " + report.Plain(r.Excused) + more[r.Excused]
 		}

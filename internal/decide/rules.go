@@ -64,7 +64,6 @@ func Check(f *delivery.File, found find.Found, tagged ref.Version) ([]Finding, [
 		if r.Excused == "" {
 			findings = append(findings, moving(r)...)
 			findings = append(findings, unexpanded(r)...)
-			findings = append(findings, unreadable(r)...)
 		}
 	}
 	findings = append(findings, usesWithoutV(f, found.References)...)
@@ -213,16 +212,6 @@ func moving(r ref.Reference) []Finding {
 	}
 	return []Finding{At(r, "latest", fmt.Sprintf("%s at %s", r.Component, r.Written), "a version",
 		"name the version that you tested: "+r.Written+" moves")}
-}
-
-// unreadable checks that a declared identifier has a version that can be compared and moved.
-func unreadable(r ref.Reference) []Finding {
-	if !r.Unreadable || r.Context.Output || r.Context.History {
-		return nil
-	}
-	return []Finding{At(r, "looks-like", fmt.Sprintf("%s with the value %s", r.Context.Name, r.Written),
-		"a version, such as 1.2.3 or 1.2.3-rc.1",
-		"no bump moves it: correct the value, or excuse it if it is not a version of "+r.Component)}
 }
 
 // unexpanded checks that a file in which helm expands no variables has none.

@@ -261,7 +261,5 @@ func weight(r ref.Reference) int {
 
 // Pins returns the references with a literal version.
 func Pins(found []ref.Reference) []ref.Reference {
-	return slices.DeleteFunc(slices.Clone(found), func(r ref.Reference) bool {
-		return r.Use || r.Moving || r.Unreadable
-	})
+	return slices.DeleteFunc(slices.Clone(found), func(r ref.Reference) bool { return r.Use || r.Moving })
 }

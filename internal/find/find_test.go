@@ -81,9 +81,6 @@ func found(f *Finder, name, text string) string {
 		if r.Use {
 			kind += ", a use"
 		}
-		if r.Unreadable {
-			kind += ", not a version"
-		}
 		fmt.Fprintf(&b, "%d:%d %s/%s %s (%s)", r.Line, r.Column, r.Component, r.Artifact, r.Written, kind)
 		if r.Lock != nil {
 			fmt.Fprintf(&b, " lock %.16s", r.Lock.Written)

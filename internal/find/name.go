@@ -67,9 +67,7 @@ func (t *text) identifier(start, end int, component string) {
 	}
 	switch {
 	case value == end && after == ' ' && envAt.Match(t.before(start)):
-		if !t.add(end+1, r) {
-			t.unreadable(end+1, r)
-		}
+		t.add(end+1, r)
 	case value != end && (after != ',' || before == '"'):
 		if !t.value(value, r) && !t.valueBelow(start, r) {
 			t.unreadable(value, r)
@@ -99,24 +97,7 @@ func (t *text) value(i int, r ref.Reference) bool {
 	}
 	version, prefix := t.versionStart(t.skip(literalAt, i))
 	r.Context.Prefix = prefix
-	return t.add(version, r) || t.unreadable(version, r)
-}
-
-// almostAt matches a value that begins like a version.
-var almostAt = regexp.MustCompile(`^v?[0-9]+\.[0-9]+\.[0-9A-Za-z][^\s"'` + "`" + `,;|&#(){}\[\]<>\\]*`)
-
-// unreadable adds the value of a declared identifier that begins like a version and is not one, such as 1.2.0.rc4.
-// A version with a plus at its end is a bound.
-func (t *text) unreadable(i int, r ref.Reference) bool {
-	match := almostAt.FindIndex(t.after(i))
-	declared := slices.Contains(t.file.Components[r.Component].Names, r.Context.Name)
-	if match == nil || !declared || at(t.data, i+match[1]-1) == '+' {
-		return false
-	}
-	r.Site, r.Unreadable = t.site(i, i+match[1]), true
-	r.Written = string(t.data[r.Start:r.End])
-	t.found = append(t.found, r)
-	return true
+	return t.add(version, r)
 }
 
 // literalAt matches the beginning of a literal in an expression of a workflow.

@@ -37,9 +37,6 @@ type Reference struct {
 	Use bool `json:"use,omitempty"`
 	// Moving is set if the place contains a name that moves, such as latest.
 	Moving bool `json:"moving,omitempty"`
-	// Unreadable is set if the value of a declared identifier begins like a
-	// version and is not one, such as 1.2.0.rc4.
-	Unreadable bool `json:"unreadable,omitempty"`
 	// Path is the path in the repository, or the name of the asset, if the place
 	// names a file of a tag or of a release.
 	Path string `json:"path,omitempty"`

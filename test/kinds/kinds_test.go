@@ -240,7 +240,8 @@ func (r *run) verify(tree fs.FS, wanted func(m *mark) bool) error {
 		return err
 	}
 	seen := map[place][]string{}
-	for _, f := range decide.Errors(decide.Check(r.file, found)) {
+	findings, _ := decide.Check(r.file, found, ref.Version{})
+	for _, f := range decide.Errors(findings) {
 		p := place{f.File, f.Line}
 		seen[p] = append(seen[p], f.Rule+" "+f.String())
 	}
