@@ -425,6 +425,9 @@ func TestCatchesUpAlone(t *testing.T) {
 	if done := d.must("1.2.4", bump.Opened); len(done.Commits) != 1 {
 		t.Errorf("GitHub made %+v", done.Commits)
 	}
+	if got, want := d.bare("show", "--no-patch", "--format=%B", branch), "\n- late.sh:1, 1.2.2: was behind the others\n"; !strings.Contains(got, want) {
+		t.Errorf("the message is %q, want %q in it", got, want)
+	}
 	d.runsAgain("1.2.4")
 }
 
