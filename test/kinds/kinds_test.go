@@ -24,6 +24,7 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/history"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/workspace"
 	"github.com/kubestellar/actions/test/testkit"
@@ -148,7 +149,7 @@ type run struct {
 	file    *delivery.File
 	tree    fstest.MapFS
 	names   []string
-	history bump.Bump
+	history func(context.Context, []history.Place) (*history.Log, error)
 	wrong   []problem
 }
 
@@ -169,7 +170,7 @@ func (r *run) open(repo git.Repo, i int) error {
 	}
 	r.names = slices.Sorted(maps.Keys(r.tree))
 	if len(r.kind.commits) > 0 || i == 0 {
-		r.history.History = bump.HistoryOf(repo, branch(i))
+		r.history = bump.HistoryOf(repo, branch(i))
 	}
 	if i > 0 {
 		var err error
@@ -189,7 +190,7 @@ func (r *run) step(n int) error {
 	s := r.kind.steps[n]
 	before := r.tree
 	if n == 0 {
-		if err := r.verify(before, func(m *mark) bool { return true }); err != nil {
+		if err := r.verify(before, func(*mark) bool { return true }); err != nil {
 			return err
 		}
 	}
@@ -224,9 +225,9 @@ func (r *run) plan(tree fs.FS, s step) (*bump.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := bump.Bump{File: r.file, Tree: tree, Names: r.names, History: r.history.History,
+	b := bump.Bump{File: r.file, Tree: tree, Names: r.names, History: r.history,
 		Move: decide.Move{Component: s.component, Version: version}}
-	plan, err := b.Plan(context.Background())
+	plan, err := b.Plan(r.t.Context())
 	if err == nil && plan.Err(false) != nil {
 		err = plan.Err(false)
 	}
@@ -235,7 +236,7 @@ func (r *run) plan(tree fs.FS, s step) (*bump.Plan, error) {
 
 // verify compares the findings of a tree with those wanted at its lines.
 func (r *run) verify(tree fs.FS, wanted func(m *mark) bool) error {
-	found, err := find.New(r.file).Files(context.Background(), tree, r.names)
+	found, err := find.New(r.file).Files(r.t.Context(), tree, r.names)
 	if err != nil {
 		return err
 	}
@@ -394,4 +395,42 @@ func describe(edits []decide.Edit, left []decide.Left) string {
 		return "nothing"
 	}
 	return strings.Join(all, "; ")
+}
+
+// Each variation changes the files of some cases, and loses no answer.
+func TestVariations(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob("testdata/*.txtar")
+	testkit.Must(t, err)
+	for _, v := range variations {
+		changed := 0
+		for i, path := range paths {
+			k := readKind(t, path)
+			c := k.copied()
+			v.apply(c, rand.New(rand.NewPCG(*seed, uint64(i))))
+			if was, is := k.marks(), c.marks(); was != is {
+				t.Errorf("%s: %s: saw %d answers, want %d", path, v.name, is, was)
+			}
+			if c.crlf || c.history("x") != k.history("x") {
+				changed++
+			}
+		}
+		const few = 3
+		if changed < few {
+			t.Errorf("%s changes %d cases, want %d or more", v.name, changed, few)
+		}
+	}
+}
+
+// marks counts the lines with an answer.
+func (k *kind) marks() int {
+	count := 0
+	for _, f := range k.tree {
+		for _, l := range f.lines {
+			if l.mark != nil {
+				count++
+			}
+		}
+	}
+	return count
 }
