@@ -58,8 +58,8 @@ func TestBodyOrder(t *testing.T) {
 		"\nPlease check these places, which may have to move too:\n", "| `guide.md` | lines 3, 9 | `0.9.1` | in a text that names app |\n",
 		"\nHistory might have decided about some of them: the clone is shallow.\n",
 		"\nThese places were behind the others, and catch up in a commit of their own.",
-		"| `late.yaml:5` | `0.9.0` | `0.9.3` | moved with the others before in [1a2b3c4d](https://github.com/o/us/commit/" + commit1 +
-			"), [5d6e7f80](https://github.com/o/us/commit/" + commit2 + "), was behind the others |\n",
+		"| `late.yaml:5` | `0.9.0` | `0.9.3` | was behind the others; moved with the others before in [1a2b3c4d](https://github.com/o/us/commit/" + commit1 +
+			"), [5d6e7f80](https://github.com/o/us/commit/" + commit2 + ") |\n",
 		"\nMoved because of their history or their surroundings: 1 place\n",
 		"| `test.yml` | line 300 | `0.9.1` → `0.9.3` | moved with the others in [1a2b3c4d](https://github.com/o/us/commit/" + commit1 + "), ",
 		"\nMoved: 4 places\n", "| `test.yml` | lines 69, 70, 247 | `0.9.1` → `0.9.3` | download, value |\n",

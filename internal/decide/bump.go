@@ -73,7 +73,7 @@ func leftOver(words []Verdict, edits []Edit) []Left {
 		if v.Follows() || v.Because != "" || v.others || !moved[strings.TrimPrefix(v.Written, "v")] {
 			continue
 		}
-		l := Left{v.Reference, "also holds " + v.Written + ": nothing tells of what", true}
+		l := Left{v.Reference, "also holds " + v.Written + ", of an unknown component", true}
 		all = append(all, l)
 		if edited[v.File] {
 			near = append(near, l)

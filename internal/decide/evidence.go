@@ -169,6 +169,11 @@ func (d *deciding) pin(v Verdict) Verdict {
 		v.Outcome, v.Because = Moves, "belongs to the release line in its path"
 	case behind && !d.isDeclared(v.Reference) && d.once(v.Reference) == nil && d.passedOver(v.Reference) >= several:
 		v.Outcome, v.Because = Listed, "the others have moved without it several times"
+	case behind:
+		v.Commits = d.once(v.Reference)
+		if v.Commits == nil && d.Log != nil && d.Log.Partial == "" {
+			v.Because = "never moved with them: check it"
+		}
 	}
 	return v
 }

@@ -75,7 +75,7 @@ func TestWords(t *testing.T) {
 		want  Outcome
 		about string
 	}{
-		"unknown":                  {word: word("x"), want: Listed, about: "nothing tells of what"},
+		"unknown":                  {word: word("x"), want: Listed, about: "of an unknown component"},
 		"another owner":            {word: word("x", owned(ref.Owner{Other: "o/b"})), log: []string{bumped, wordMoved}, want: Stays},
 		"another component near":   {word: word("x", owned(near("twin"))), log: []string{bumped, wordMoved}, want: Stays},
 		"both near":                {word: word("x", owned(near("twin", "up"))), log: []string{bumped, wordMoved}, want: Moves},
@@ -84,10 +84,10 @@ func TestWords(t *testing.T) {
 		"ours near":                {word: word("x", owned(near("up"))), want: Listed, about: "beside a name of up"},
 		"moved with the others":    {word: word("x"), log: []string{bumped, wordMoved}, want: Moves, about: "moved with the others"},
 		"moved within days":        {word: word("x"), log: []string{"5 x word 1.0.0 1.1.0", bumped}, want: Moves, about: "moved with"},
-		"moved in another month":   {word: word("x"), log: []string{bumped, "40 x word 1.0.0 1.1.0"}, want: Listed, about: "nothing tells"},
-		"moved to another version": {word: word("x"), log: []string{"9 deploy.sh pin 1.0.0 1.0.5", wordMoved}, want: Listed, about: "nothing tells"},
+		"moved in another month":   {word: word("x"), log: []string{bumped, "40 x word 1.0.0 1.1.0"}, want: Listed, about: "unknown component"},
+		"moved to another version": {word: word("x"), log: []string{"9 deploy.sh pin 1.0.0 1.0.5", wordMoved}, want: Listed, about: "unknown component"},
 		"added with the others":    {word: word("x"), log: []string{bumped, "9 x word none 1.1.0"}, want: Listed, about: "was added"},
-		"a bound that moved":       {word: word("x", bound), log: []string{bumped, wordMoved}, want: Listed, about: "nothing tells"},
+		"a bound that moved":       {word: word("x", bound), log: []string{bumped, wordMoved}, want: Listed, about: "unknown component"},
 		"our bound that moved":     {word: word("x", bound, owned(near("up"))), log: []string{bumped, wordMoved}, want: Stays, about: "a bound"},
 		"test data":                {word: word("x_test.go"), want: Listed, about: "test data"},
 		"test data that moved":     {word: word("x_test.go"), log: []string{bumped, "9 x_test.go word 1.0.0 1.1.0"}, want: Moves, about: "moved with"},
@@ -123,7 +123,7 @@ func TestWords(t *testing.T) {
 			about: "",
 		},
 		"beside a place that moves":      {word: word("deploy.sh", owned(ref.Owner{Beside: []int{7}})), want: MovesWithTwin, about: "is beside"},
-		"beside a place that stays":      {word: word("deploy.sh", owned(ref.Owner{Beside: []int{9}})), want: Listed, about: "nothing tells"},
+		"beside a place that stays":      {word: word("deploy.sh", owned(ref.Owner{Beside: []int{9}})), want: Listed, about: "unknown component"},
 		"beside, but at another version": {word: word("deploy.sh", owned(ref.Owner{Beside: []int{7}}), at100), want: Stays},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,7 +40,7 @@ func (e Edit) Reason() string {
 			text += " in " + strings.Join(ids, ", ")
 		}
 		if e.Behind {
-			text += ", was behind the others"
+			text = "was behind the others; " + text
 		}
 		return text
 	}

@@ -132,14 +132,14 @@ func (t *text) valueBelow(start int, r ref.Reference) bool {
 	return ok && t.value(value, r)
 }
 
-// versionLike matches a value that begins like a version.
-var versionLike = regexp.MustCompile(`^v?[0-9]+\.[0-9]+[0-9A-Za-z._+-]*`)
+// versionLike matches a value that begins like a version. Two numbers may be a series.
+var versionLike = regexp.MustCompile(`^v?[0-9]+\.[0-9]+\.[0-9A-Za-z][0-9A-Za-z._+-]*`)
 
 // unreadable keeps the value of a declared identifier that begins like a version, and is none.
 func (t *text) unreadable(i int, r ref.Reference) {
 	declared := t.file.Components[r.Component].Names
 	match := versionLike.Find(t.after(i))
-	if match == nil || !slices.Contains(declared, r.Context.Name) {
+	if match == nil || !slices.Contains(declared, r.Context.Name) || bytes.HasSuffix(match, []byte("+")) {
 		return
 	}
 	r.Site, r.Written = t.site(i, i+len(match)), string(match)

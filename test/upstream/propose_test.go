@@ -345,7 +345,7 @@ func (d *downstream) isTwoCommits(version string) {
 	}
 	for commit, want := range map[string]string{
 		branch + "^": "\n\nup " + version + " in 2 places.\n\nBump-tree: " + d.bare("rev-parse", branch+"^^{tree}") + "\nSigned-off-by: ",
-		branch:       "\n- late.sh:1, 1.2.2: was behind the others\n\nBump-tree: " + d.bare("rev-parse", branch+"^{tree}") + "\nSigned-off-by: ",
+		branch:       "\n- late.sh:1, 1.2.2: was behind the others; never moved with them: check it\n\nBump-tree: " + d.bare("rev-parse", branch+"^{tree}") + "\nSigned-off-by: ",
 	} {
 		if got := d.bare("show", "--no-patch", "--format=%B", commit); !strings.Contains(got, want) {
 			d.t.Errorf("the message is %q, want %q in it", got, want)
@@ -425,7 +425,7 @@ func TestCatchesUpAlone(t *testing.T) {
 	if done := d.must("1.2.4", bump.Opened); len(done.Commits) != 1 {
 		t.Errorf("GitHub made %+v", done.Commits)
 	}
-	if got, want := d.bare("show", "--no-patch", "--format=%B", branch), "\n- late.sh:1, 1.2.2: was behind the others\n"; !strings.Contains(got, want) {
+	if got, want := d.bare("show", "--no-patch", "--format=%B", branch), "\n- late.sh:1, 1.2.2: was behind the others; never moved with them: check it\n"; !strings.Contains(got, want) {
 		t.Errorf("the message is %q, want %q in it", got, want)
 	}
 	d.runsAgain("1.2.4")
