@@ -335,6 +335,9 @@ func TestCatchesUpInACommitOfItsOwn(t *testing.T) {
 	d.runsAgain("1.3.0")
 }
 
+// caughtUp is the reason for the place that was behind, in the commit's message.
+const caughtUp = "\n- late.sh:1, 1.2.2: was behind the others; never moved with them: check it\n"
+
 // isTwoCommits checks that the branch moves current places in one commit on the tip of main, and late.sh in
 // another.
 func (d *downstream) isTwoCommits(version string) {
@@ -345,7 +348,7 @@ func (d *downstream) isTwoCommits(version string) {
 	}
 	for commit, want := range map[string]string{
 		branch + "^": "\n\nup " + version + " in 2 places.\n\nBump-tree: " + d.bare("rev-parse", branch+"^^{tree}") + "\nSigned-off-by: ",
-		branch:       "\n- late.sh:1, 1.2.2: was behind the others; never moved with them: check it\n\nBump-tree: " + d.bare("rev-parse", branch+"^{tree}") + "\nSigned-off-by: ",
+		branch:       caughtUp + "\nBump-tree: " + d.bare("rev-parse", branch+"^{tree}") + "\nSigned-off-by: ",
 	} {
 		if got := d.bare("show", "--no-patch", "--format=%B", commit); !strings.Contains(got, want) {
 			d.t.Errorf("the message is %q, want %q in it", got, want)
@@ -425,7 +428,7 @@ func TestCatchesUpAlone(t *testing.T) {
 	if done := d.must("1.2.4", bump.Opened); len(done.Commits) != 1 {
 		t.Errorf("GitHub made %+v", done.Commits)
 	}
-	if got, want := d.bare("show", "--no-patch", "--format=%B", branch), "\n- late.sh:1, 1.2.2: was behind the others; never moved with them: check it\n"; !strings.Contains(got, want) {
+	if got, want := d.bare("show", "--no-patch", "--format=%B", branch), caughtUp; !strings.Contains(got, want) {
 		t.Errorf("the message is %q, want %q in it", got, want)
 	}
 	d.runsAgain("1.2.4")
