@@ -12,8 +12,8 @@ func TestReason(t *testing.T) {
 		"moved with the others in 1a2b3c4d, 5d6e7f80":         {Because: "moved with the others", Commits: commits},
 		"was behind the others":                               {Behind: true},
 		"moved with the others until 1a2b3c4d":                {Behind: true, Commits: commits},
-		"is beside a place that moves, was behind the others": {Behind: true, Because: "is beside a place that moves"},
-		"moved with the others before in 1a2b3c4d, was behind the others": {Behind: true,
+		"was behind the others; is beside a place that moves": {Behind: true, Because: "is beside a place that moves"},
+		"was behind the others; moved with the others before in 1a2b3c4d": {Behind: true,
 			Because: "moved with the others before", Commits: commits[:1]},
 	} {
 		if got := e.Reason(); got != want {
