@@ -217,7 +217,7 @@ func outputsOfResult(r dispatch.Result) map[string]string {
 // printResult prints one receiver's result as a line.
 func (p process) printResult(doc dispatch.Document, r dispatch.Result) {
 	var line bytes.Buffer
-	did := "not told, see below"
+	did := "not notified, see below"
 	if r.Status != "" {
 		did = fmt.Sprintf("%s of %s", r.Status, doc.ID)
 	}

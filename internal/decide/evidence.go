@@ -226,8 +226,8 @@ func (d *deciding) isCurrent(r ref.Reference) bool {
 func (d *deciding) overruled(r ref.Reference) []string {
 	commits := d.with(r, true)
 	c := r.Context
-	told := (r.Syntax == ref.Prose || c.Owner.Prose || c.History || c.Example) && !c.Owner.Row
-	if commits == nil || !told {
+	inText := (r.Syntax == ref.Prose || c.Owner.Prose || c.History || c.Example) && !c.Owner.Row
+	if commits == nil || !inText {
 		return commits
 	}
 	const twice = 2
@@ -273,21 +273,21 @@ func (d *deciding) word(r ref.Reference, moving map[ref.Site]string) Verdict {
 	}
 	commits := d.overruled(r)
 	moved := Verdict{Outcome: Moves, Because: "moved with the others", Commits: commits}
-	switch told := o.Prose || r.Context.History || r.Context.Example; {
+	switch inText := o.Prose || r.Context.History || r.Context.Example; {
 	case testData.MatchString(r.File) && commits == nil:
 		return Verdict{Outcome: Listed, Because: "test data"}
 	case o.Ours != "" && d.isHeld(r, moving):
 		return Verdict{Outcome: Listed, Because: "is beside a place that stays"}
-	case o.Ours != "" && !r.Context.Document && !told:
+	case o.Ours != "" && !r.Context.Document && !inText:
 		return Verdict{Outcome: Moves, Because: "belongs to " + o.Ours}
 	case o.Ours == "" && !named && len(d.holding) > 0:
 		others := strings.Join(d.holding, ", ")
 		return Verdict{Outcome: Listed, Because: fmt.Sprintf("may be a version of %s as well", others)}
 	case commits != nil:
 		return moved
-	case told && (named || o.Ours != ""):
+	case inText && (named || o.Ours != ""):
 		return Verdict{Outcome: Listed, Because: "in a text that names " + d.move.Component}
-	case told:
+	case inText:
 		return Verdict{Outcome: Stays}
 	}
 	if twin := d.twin(r, moving); twin.Follows() {

@@ -195,7 +195,7 @@ func soft(r ref.Reference) string {
 type surroundings struct {
 	places map[inFile]*versionsIn        // of one component in one file
 	shapes map[history.Place]*rungs      // of one shape in one file
-	told   map[string]map[string]bool    // the older versions of a component in documents
+	older  map[string]map[string]bool    // the older versions of a component in documents
 	kinds  map[history.Place]ref.Version // the newest of one shape in all units of one name
 	scopes map[string]*scope
 	sums   map[checked]bool
@@ -258,20 +258,20 @@ func survey(all []Verdict) surroundings {
 		}
 		r.lists[v.Context.List][version.String()] = true
 	}
-	s.tell(all)
+	s.documents(all)
 	return s
 }
 
-// tell collects the older versions in documents, of each document the newest.
-func (s surroundings) tell(all []Verdict) {
+// documents collects the older versions in documents, of each document the newest.
+func (s surroundings) documents(all []Verdict) {
 	for _, v := range all {
 		if !v.Lags() || !v.Context.Document || isOld(v.File) || s.leads(v) {
 			continue
 		}
-		if s.told[v.Component] == nil {
-			s.told[v.Component] = map[string]bool{}
+		if s.older[v.Component] == nil {
+			s.older[v.Component] = map[string]bool{}
 		}
-		s.told[v.Component][strings.TrimPrefix(v.Plain(), "v")] = true
+		s.older[v.Component][strings.TrimPrefix(v.Plain(), "v")] = true
 	}
 }
 
@@ -343,7 +343,7 @@ func (s surroundings) around(v Verdict) (Outcome, string) {
 		return Listed, "a file of the same kind elsewhere holds a newer version: they may move apart on purpose"
 	case s.leads(v) && !isRegular(v.Reference):
 		return Listed, "its file holds a newer version, and moved without it"
-	case v.Context.Document && len(s.told[v.Component]) > 1:
+	case v.Context.Document && len(s.older[v.Component]) > 1:
 		return Listed, "documents hold several older versions"
 	case testFolder.MatchString(v.File):
 		return Listed, behindInTests

@@ -33,11 +33,11 @@ type Status string
 
 // The statuses of a receiver.
 const (
-	Sent       Status = "told"
-	SentBefore Status = "told already"
+	Sent       Status = "notified"
+	SentBefore Status = "already notified"
 	// SentAgain means that an earlier notification is possible: the token may not
 	// read the receiver's runs. A second one does no harm.
-	SentAgain Status = "told again"
+	SentAgain Status = "notified again"
 )
 
 // Notification describes a receiver that knows of the release.

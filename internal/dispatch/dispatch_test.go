@@ -297,8 +297,8 @@ func TestARunFromBeforeTheReleaseIsNotOfIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.Since = time.Now().Add(time.Hour)
-	if told, err := a.Notify(context.Background(), consumer); err != nil || told.Status != dispatch.Sent {
-		t.Errorf("told %+v, %v", told, err)
+	if sent, err := a.Notify(context.Background(), consumer); err != nil || sent.Status != dispatch.Sent {
+		t.Errorf("sent %+v, %v", sent, err)
 	}
 }
 
@@ -313,9 +313,9 @@ func TestUnreadableRuns(t *testing.T) {
 		return networktest.Fault{}
 	})
 	for range 2 {
-		told, err := s.announcer("").Notify(context.Background(), consumer)
-		if err != nil || told.Status != dispatch.SentAgain || told.String() != "example/consumer again, because its runs cannot be read" {
-			t.Errorf("told %+v, %v", told, err)
+		sent, err := s.announcer("").Notify(context.Background(), consumer)
+		if err != nil || sent.Status != dispatch.SentAgain || sent.String() != "example/consumer again, because its runs cannot be read" {
+			t.Errorf("sent %+v, %v", sent, err)
 		}
 	}
 	if n := len(s.Forge.Dispatches(consumer)); n != 2 {

@@ -14,14 +14,14 @@ func (d Document) Markdown() string {
 	for _, r := range d.Receivers {
 		rows = append(rows, []string{
 			report.Code(r.Receiver),
-			cmp.Or(string(r.Status), "not told: "+report.Cell(report.Plain(r.Error))),
+			cmp.Or(string(r.Status), "not notified: "+report.Cell(report.Plain(r.Error))),
 			r.runCell(),
 			r.pullCell(),
 		})
 	}
-	return fmt.Sprintf("### %s %s is released\n\nTold to %s.\n",
+	return fmt.Sprintf("### %s %s is released\n\nNotified %s.\n",
 		report.Cell(d.Component), report.Cell(d.Version), report.Count(d.notified(), "receiver")) +
-		d.mermaid() + report.Table([]string{"repository", "told", "run", "pull request"}, rows)
+		d.mermaid() + report.Table([]string{"repository", "notified", "run", "pull request"}, rows)
 }
 
 func (d Document) notified() (n int) {
@@ -54,7 +54,7 @@ func (d Document) mermaid() string {
 	for i, r := range d.Receivers {
 		shaft, text := "-->", string(r.Status)
 		if r.Status == "" {
-			shaft, text = "-.->", "not told"
+			shaft, text = "-.->", "not notified"
 		}
 		fmt.Fprintf(&b, "  release %s|\"%s\"| r%d[\"%s\"]\n", shaft, text, i, report.MermaidText(r.Receiver))
 		if r.Pull != nil {

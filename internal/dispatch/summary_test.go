@@ -22,8 +22,8 @@ func TestSummaryOnlyShows(t *testing.T) {
 		t.Errorf("the summary does what was named:\n%q", got)
 	}
 	for _, want := range []string{
-		"Told to 1 receiver.", "| `o/r` | told | 7 o/r | 8, o/r |\n", "| `o/r` | not told: o/r |",
-		"  r0 --> p0[\"pull request 8\"]\n", "release -.->|\"not told\"| r1",
+		"Notified 1 receiver.", "| `o/r` | notified | 7 o/r | 8, o/r |\n", "| `o/r` | not notified: o/r |",
+		"  r0 --> p0[\"pull request 8\"]\n", "release -.->|\"not notified\"| r1",
 	} {
 		if !strings.Contains(plain, want) {
 			t.Errorf("saw\n%s\nwant %q in it", plain, want)

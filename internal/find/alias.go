@@ -11,7 +11,7 @@ import (
 // alias is a name of a component in the text around a version.
 type alias struct{ word, component string }
 
-// generic are names that many things have. They tell of no component.
+// generic are names that many things have. They identify no component.
 var generic = words(`action actions api app charts chart cli common controller core docs helm-charts image images
 	kind main manager manifests module operator release releases server test tests tool tools web`)
 

@@ -17,7 +17,7 @@ func (t *text) context(r ref.Reference) ref.Context {
 	t.survey()
 	c := r.Context
 	before, after := t.before(r.Start), t.after(r.End)
-	told := r.Syntax == ref.Prose || r.Syntax == ref.Word
+	isText := r.Syntax == ref.Prose || r.Syntax == ref.Word
 	c.Document = isDocument(t.name)
 	c.History = t.history || strings.Contains(t.name, strings.TrimPrefix(r.Written, "v"))
 	c.Script = !c.Document && (r.Syntax == ref.Prose || r.Syntax == ref.Word && compares.Match(before))
@@ -26,7 +26,7 @@ func (t *text) context(r ref.Reference) ref.Context {
 	close := before[max(0, len(before)-reach):]
 	c.Example = (c.Comment || c.Document) && exampleBefore.Match(close)
 	c.Bound = boundBefore.Match(close) || boundAfter.Match(after[:min(reach, len(after))]) ||
-		told && !c.History && (givenBefore.Match(close) || givenAfter.Match(after[:min(reach, len(after))]))
+		isText && !c.History && (givenBefore.Match(close) || givenAfter.Match(after[:min(reach, len(after))]))
 	c.Output = c.Document && t.isOutput(r.Line, before)
 	c.Fixed = c.Fixed || r.Syntax == ref.Link
 	c.Checksum = t.hasChecksum(r)

@@ -14,7 +14,7 @@ import (
 )
 
 // Words finds the places that hold one of some versions as a whole word, and are no
-// references: only their surroundings, or history, can tell of which component they are.
+// references: only their surroundings, or history, decide of which component they are.
 // The references of Files must have been found in the same tree.
 func (f *Finder) Words(
 	ctx context.Context, fsys fs.FS, names []string, component string, versions []ref.Version,
@@ -53,13 +53,20 @@ func (f *Finder) wordsIn(name string, data []byte, component string, versions []
 	return found.References
 }
 
+// mostWords is the number of places of a version up to which a file is searched for words.
+// A file with more is a record, and would take long.
+const mostWords = 1000
+
 // placesOf returns the places that hold a version as a whole word, and are no references.
 func (t *text) placesOf(version string) []ref.Span {
 	var all []ref.Span
 	for from := 0; ; {
 		i := bytes.Index(t.data[from:], []byte(version))
-		if i < 0 {
+		switch {
+		case i < 0:
 			return all
+		case len(all) == mostWords:
+			return nil
 		}
 		start, end := from+i, from+i+len(version)
 		from = end
