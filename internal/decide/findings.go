@@ -67,7 +67,7 @@ func Grouped(findings []Finding) []Group {
 			key.Saw = "" // places that are behind are moved by one command
 		}
 		i, known := at[key]
-		if !known {
+		if !known || f.File == "" { // what is at no place is about a thing of its own
 			i = len(groups)
 			at[key] = i
 			groups = append(groups, Group{Finding: f})

@@ -161,9 +161,10 @@ func TestDerives(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const newer = "newer: ghcr.io/o/up:1.2.3\n"
-			const values = "image: ghcr.io/o/up:1.0.0\n" + newer
-			dir := tree(t, map[string]string{"values.yaml": values, "old.yaml": "none\n", "half.yaml": "image: none\n" + newer})
+			const values = "image: ghcr.io/o/up:1.0.0\nother: ghcr.io/o/up:1.0.0\n"
+			const moved = "image: ghcr.io/o/up:1.2.3\nother: ghcr.io/o/up:1.2.3\n"
+			half := "image: none\nother: ghcr.io/o/up:1.2.3\n"
+			dir := tree(t, map[string]string{"values.yaml": values, "old.yaml": "none\n", "half.yaml": half})
 			f := parsed(t, strings.Replace(declared, "repository: o/up\n", "repository: o/up\n    derived: [\""+test.command+"\"]\n", 1))
 			_, p, err := s.planned(t, f, dir, "1.2.3")
 			if test.says != "" {
@@ -178,7 +179,7 @@ func TestDerives(t *testing.T) {
 			if err := apply.Write(dir, p.Changes); err != nil {
 				t.Fatal(err)
 			}
-			if got := read(t, dir, "derived.yaml"); got != "image: ghcr.io/o/up:1.2.3\n"+newer || read(t, dir, "values.yaml") != got {
+			if got := read(t, dir, "derived.yaml"); got != moved || read(t, dir, "values.yaml") != got {
 				t.Errorf("derived.yaml is %q", got)
 			}
 		})
