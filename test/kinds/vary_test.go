@@ -165,9 +165,8 @@ func reorderedItems(lines []line, seed uint64, column int) []line {
 	end := func() {
 		if len(item) > 0 && keyAt.MatchString(item[0].text) {
 			item = reordered(item, seed)
-			text := item[0].text
 			if i := slices.IndexFunc(item, isContent); i > 0 {
-				text = item[i].text
+				text := item[i].text
 				item[i].text = text[:column] + "- " + text[column+len("- "):]
 				all, item = append(all, item...), nil
 				return
