@@ -30,9 +30,6 @@ type Event struct {
 // Moved reports whether the commit moved places of the shape to a version.
 func (e Event) Moved(to string) bool { return len(e.From) > 0 && slices.Contains(e.To, to) }
 
-// Added reports whether the commit added a place with a version, and took none.
-func (e Event) Added(version string) bool { return len(e.From) == 0 && slices.Contains(e.To, version) }
-
 // Log holds the events of places, the newest first.
 type Log struct {
 	events map[Place][]Event

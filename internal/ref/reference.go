@@ -112,7 +112,6 @@ type Context struct {
 	Scope    string // the part of the file that belongs together: a job of a workflow, or the whole file
 	List     int    // the line of the innermost YAML list around the place, 0 without one
 	Shape    string // the line without its versions, see history.Shape
-	Rows     bool   // the file lists rows of versions
 	Owner    Owner  // what the version belongs to according to its surroundings; of a Word
 }
 

@@ -68,8 +68,8 @@ var GoCaches = sync.OnceValues(func() ([]string, error) {
 	return slices.Clip(names), nil
 })
 
-// GoEnv returns the environment of a build that takes nothing from the network. Collecting the garbage
-// of such short builds takes a quarter of their time.
+// GoEnv returns the environment of a build that takes nothing from the network. Such short builds collect
+// less garbage.
 func GoEnv(t testing.TB) []string {
 	t.Helper()
 	caches, err := GoCaches()

@@ -91,7 +91,7 @@ func TestAnnotatedTag(t *testing.T) {
 		t.Errorf("the tag leads to %s, want %s", got, head)
 	}
 	_, _, err = networktest.Hub(w).Git.GetTag(t.Context(), owner, repo, head)
-	networktest.WantStatus(t, "a commit is no tag object", err, 404)
+	networktest.WantStatus(t, "a commit is not a tag object", err, 404)
 	_, _, err = networktest.Hub(
 		w,
 	).Git.CreateTag(
