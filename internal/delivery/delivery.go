@@ -115,8 +115,9 @@ const (
 type Artifact struct {
 	// The kind: a container image, a Helm chart, a Go module, or an asset of the GitHub release.
 	Kind Kind `yaml:"kind" jsonschema:"enum=image,enum=chart,enum=module,enum=asset"`
-	// The location of an image or chart in its registry, or the path of a module, without a tag.
-	At string `yaml:"at,omitempty" jsonschema:"pattern=^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[\\w.-]+)+$"`
+	// The location of an image or chart in its registry, or the path of a module, without a tag. An image without a
+	// registry is one of Docker Hub.
+	At string `yaml:"at,omitempty" jsonschema:"pattern=^[a-z0-9][a-z0-9.-]*((:[0-9]+)?(/[\\w.-]+)+)?$"`
 	// The file name of an asset. {version} is replaced by the version.
 	Name string `yaml:"name,omitempty" jsonschema:"pattern=^[A-Za-z0-9{][\\w.{}-]*$"`
 	// The tag of the artifact. For a chart, it is also its version and appVersion. Default {version}.
@@ -378,9 +379,10 @@ func (f *File) ChartAt(dir string) (artifact string, ok bool) {
 // Locate returns the component and the artifact at a location such as
 // ghcr.io/kubestellar/ocm-status-addon.
 func (f *File) Locate(at string) (component, artifact string, ok bool) {
+	at = imageAt(at)
 	for _, component := range f.Names() {
 		for name, a := range f.Components[component].Artifacts {
-			if a.At == at {
+			if imageAt(a.At) == at {
 				return component, name, true
 			}
 		}

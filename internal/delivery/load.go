@@ -79,6 +79,7 @@ func Parse(name string, data []byte) (*File, error) {
 	if err := source.root.Decode(&f); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	f.locate()
 	return &f, errors.Join(source.contradictions(&f)...)
 }
 

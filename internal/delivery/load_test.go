@@ -36,6 +36,7 @@ func TestParseRefuses(t *testing.T) {
 		"image without at":         {"kind: image, at: ghcr.io/o/a", "kind: image", "d.yaml:7:14:", "needs at"},
 		"asset without name":       {"kind: image, at: ghcr.io/o/a", "kind: asset", "d.yaml:7:14:", "needs a name"},
 		"two at one location":      {"image: {", "twin: {kind: chart, at: ghcr.io/o/a}\n      image: {", "d.yaml:7:", "want one artifact at a location"},
+		"two names of one image":   {"image: {kind: image, at: ghcr.io/o/a}", "image: {kind: image, at: o/a}\n      twin: {kind: image, at: index.docker.io/o/a}", "d.yaml:8:", "want one artifact at a location"},
 		"location with a tag":      {"at: ghcr.io/o/a", "at: 'ghcr.io/o/a:1.2.3'", "d.yaml:7:", "does not match"},
 		"excuse for no reason":     {"self: a", "self: a\nignore: [{files: x}]", "d.yaml:3:", "because"},
 		"not YAML":                 {"self: a", "self: [", "d.yaml:", "YAML"},
@@ -100,6 +101,27 @@ func TestLoadOfAnAbsentFile(t *testing.T) {
 	_, err := Load(fstest.MapFS{}, FileName)
 	if err == nil || !strings.Contains(err.Error(), "there is none") || !strings.Contains(err.Error(), "docs/delivery-yaml.md") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// An image of Docker Hub is known by each of its names.
+func TestDockerHub(t *testing.T) {
+	t.Parallel()
+	for at, want := range map[string]string{
+		"o/a": "docker.io/o/a", "docker.io/o/a": "docker.io/o/a", "index.docker.io/o/a": "docker.io/o/a",
+		"registry-1.docker.io/o/a": "docker.io/o/a", "a": "docker.io/library/a", "docker.io/a": "docker.io/library/a",
+		"localhost/a": "localhost/a", "r:5000/a": "r:5000/a", "ghcr.io/a": "ghcr.io/a",
+	} {
+		f, err := Parse("d.yaml", []byte(strings.Replace(good, "ghcr.io/o/a", at, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Own().Artifacts["image"].At; got != want {
+			t.Errorf("%s: got %s, want %s", at, got, want)
+		}
+		if c, a, ok := f.Locate(at); !ok || c != "a" || a != "image" {
+			t.Errorf("%s: located %s/%s", at, c, a)
+		}
 	}
 }
 

@@ -27,6 +27,7 @@ type Finder struct {
 	patterns []pattern
 	excuses  []excuse
 	aliases  []alias
+	paths    map[string]located // images by their paths without a registry
 }
 
 // needle is a word where a form starts.
@@ -42,7 +43,7 @@ type form func(f *Finder, t *text, n needle, start, end int)
 
 // New returns a Finder for the components of f. Loading f has checked its patterns.
 func New(f *delivery.File) *Finder {
-	finder := &Finder{file: f}
+	finder := &Finder{file: f, paths: map[string]located{}}
 	for _, name := range f.Names() {
 		finder.declare(name, f.Components[name])
 	}
@@ -75,7 +76,8 @@ func (f *Finder) declare(name string, c delivery.Component) {
 			add("module", a.At, needle{artifact: key, form: module})
 		case delivery.Image:
 			add("location", a.At, needle{artifact: key, form: location})
-			add("split "+a.At, pathOf(a.At), needle{artifact: key, form: splitLocation})
+			add("split "+a.At, shortPath(a.At), needle{artifact: key, form: splitLocation})
+			f.claim(located{name, key, a})
 		case delivery.Chart:
 			add("location", a.At, needle{artifact: key, form: location})
 			add("folder "+a.At, path.Dir(a.At), needle{artifact: key, chart: path.Base(a.At), form: chartFolder})
@@ -95,12 +97,6 @@ func (f *Finder) declare(name string, c delivery.Component) {
 	for _, identifier := range impliedNames(name, c) {
 		add("implied", identifier, needle{form: identifierImplied})
 	}
-}
-
-// pathOf returns a location without its registry.
-func pathOf(at string) string {
-	_, path, _ := strings.Cut(at, "/")
-	return path
 }
 
 // Found is the result of a search.

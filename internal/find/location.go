@@ -2,7 +2,6 @@ package find
 
 import (
 	"path"
-	"strings"
 
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/ref"
@@ -15,14 +14,7 @@ func location(f *Finder, t *text, n needle, start, end int) {
 		return
 	}
 	r := ref.Reference{Component: n.component, Artifact: n.artifact}
-	if at(t.data, end) == ':' {
-		r.Syntax = ref.Tag
-		t.add(end+1, r)
-		return
-	}
-	if match := digestAt.FindSubmatchIndex(t.after(end)); match != nil {
-		r.Syntax = ref.Tag
-		t.commented(end+match[2], end+match[3], r)
+	if t.tagAfter(end, r) {
 		return
 	}
 	if f.file.Components[n.component].Artifacts[n.artifact].Kind == delivery.Chart {
@@ -33,6 +25,20 @@ func location(f *Finder, t *text, n needle, start, end int) {
 		}
 	}
 	t.beside(start, end, r, versionKeys)
+}
+
+// tagAfter finds the tag or digest that follows a location. It reports whether there is one.
+func (t *text) tagAfter(end int, r ref.Reference) bool {
+	r.Syntax = ref.Tag
+	if at(t.data, end) == ':' {
+		t.add(end+1, r)
+		return true
+	}
+	match := digestAt.FindSubmatchIndex(t.after(end))
+	if match != nil {
+		t.commented(end+match[2], end+match[3], r)
+	}
+	return match != nil
 }
 
 // versionKeys are keys for the version of an artifact that another key of the mapping
@@ -53,42 +59,6 @@ func (t *text) commented(start, end int, r ref.Reference) {
 		t.addEnding(version, e, r)
 	}
 }
-
-// splitLocation finds an image whose registry and path are two keys.
-func splitLocation(f *Finder, t *text, n needle, start, end int) {
-	if !t.is(n.word, start, end) || !t.starts(start) || !t.ends(end) {
-		return
-	}
-	registry, path, _ := strings.Cut(f.file.Components[n.component].Artifacts[n.artifact].At, "/")
-	r := ref.Reference{Component: n.component, Artifact: n.artifact}
-	isPath := strings.Contains(path, "/")
-	if at(t.data, end) == ':' && isPath && (registry == dockerHub || !isDocument(t.name)) {
-		r.Syntax = ref.Tag
-		t.add(end+1, r)
-		return
-	}
-	m := t.mapping(start, end)
-	if m == nil {
-		return
-	}
-	switch written := m.text(t, "registry"); {
-	case written == registry:
-		t.addBeside(m, r, versionKeys)
-	case isPath && standsElsewhere(written):
-		t.addBeside(m, r, tagKeys)
-	}
-}
-
-// standsElsewhere reports whether the registry of an image is not written beside its path.
-func standsElsewhere(registry string) bool {
-	return registry == "" || registry == "~" || registry == "null" || registry[0] == '{' || registry[0] == '$'
-}
-
-// dockerHub is the registry of an image without one.
-const dockerHub = "docker.io"
-
-// tagKeys are the versionKeys that only an image has.
-var tagKeys = versionKeys[:4]
 
 // chartFolder finds a chart whose name and folder are two keys, as in the dependencies
 // of a Chart.yaml.

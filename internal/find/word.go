@@ -210,7 +210,7 @@ func (f *Finder) locates(component, text string) bool {
 	for _, a := range c.Artifacts {
 		whole := a.Kind == delivery.Image || a.Kind == delivery.Chart
 		if containsPath(text, a.At, !whole) ||
-			a.Kind == delivery.Image && strings.Contains(pathOf(a.At), "/") && containsPath(text, pathOf(a.At), false) {
+			a.Kind == delivery.Image && f.isShort(component, shortPath(a.At)) && containsPath(text, shortPath(a.At), false) {
 			return true
 		}
 	}
