@@ -77,7 +77,7 @@ func firstSeparator(text []byte) int {
 // optionAt matches a --version option up to its value: as words of one line, on joined
 // lines, as items of a YAML list, or as elements of a list in brackets.
 var optionAt = regexp.MustCompile(`--version(?:=|["']?[ \t]*,?[ \t]*` +
-	`(?:\\?\r?\n[ \t]*(?:#[^\n]*\n[ \t]*)*)?(?:-[ \t]+)?)["']?`)
+	`(?:\\?\r?\n[ \t]*(?:(?:#[^\n]*|\r)?\n[ \t]*)*)?(?:-[ \t]+)?)["']?`)
 
 // option returns the offset of the value of the --version option for the chart named
 // from start to end, or -1.
@@ -136,12 +136,12 @@ func (t *text) items(i int) (ref.Span, bool) {
 }
 
 // belongs reports whether the line that begins at i is part of a list at this indent:
-// an item, a continuation, a comment or a template action.
+// an item, a continuation, a comment, a template action, or blank.
 func (t *text) belongs(i, indent int) bool {
 	line := t.data[i:lineEnd(t.data, i)]
 	bare := bytes.TrimLeft(line, " \t")
 	if i >= len(t.data) || len(bytes.TrimSpace(bare)) == 0 {
-		return false
+		return i < len(t.data)
 	}
 	lead := len(line) - len(bare)
 	return lead > indent || bare[0] == '#' || bytes.HasPrefix(bare, []byte("{{")) ||

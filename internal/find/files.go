@@ -24,10 +24,39 @@ const largest = 64 << 20
 // It skips links, submodules and files that no longer exist.
 func (f *Finder) Files(ctx context.Context, fsys fs.FS, names []string) (Found, error) {
 	all, err := f.search(ctx, fsys, names, f.Look)
+	if err == nil {
+		err = f.lookAgain(ctx, fsys, names, all)
+	}
 	if err != nil {
 		return Found{}, err
 	}
 	return f.gather(all), nil
+}
+
+// lookAgain searches the files again that name charts with aliases of repositories that another file defines.
+func (f *Finder) lookAgain(ctx context.Context, fsys fs.FS, names []string, all []Found) error {
+	wider := *f
+	wider.sources = sources{}
+	for _, found := range all {
+		for alias, folders := range found.sources {
+			for _, folder := range folders {
+				wider.sources.add(alias, folder)
+			}
+		}
+	}
+	isDefined := func(alias string) bool { return len(wider.sources[alias]) > 0 }
+	var again []int
+	var which []string
+	for i, found := range all {
+		if slices.ContainsFunc(found.asks, isDefined) {
+			again, which = append(again, i), append(which, names[i])
+		}
+	}
+	more, err := wider.search(ctx, fsys, which, wider.Look)
+	for k, i := range again {
+		all[i] = more[k]
+	}
+	return err
 }
 
 // search calls look for each of the named files, and returns the results in the same order.

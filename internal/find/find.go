@@ -27,6 +27,7 @@ type Finder struct {
 	patterns []pattern
 	excuses  []excuse
 	aliases  []alias
+	sources  sources            // of the tree, by alias
 	paths    map[string]located // images by their paths without a registry
 }
 
@@ -81,6 +82,7 @@ func (f *Finder) declare(name string, c delivery.Component) {
 		case delivery.Chart:
 			add("location", a.At, needle{artifact: key, form: location})
 			add("folder "+a.At, path.Dir(a.At), needle{artifact: key, chart: path.Base(a.At), form: chartFolder})
+			add("chart", path.Base(a.At), needle{artifact: key, form: chartName})
 			add("file", path.Base(a.At), needle{artifact: key, form: fileName})
 		}
 	}
@@ -109,7 +111,9 @@ type Found struct {
 	// Unread are the files that were not searched, although they may be text.
 	Unread []Unread
 
-	used []bool // by excuse of delivery.yaml
+	used    []bool // by excuse of delivery.yaml
+	sources sources
+	asks    []string // aliases of chart repositories that the file does not define
 }
 
 // Idle is an entry of ignore, or a mark in a file, that excuses nothing.
@@ -131,18 +135,19 @@ func (f *Finder) Look(name string, data []byte) Found {
 	case IsBinary(data), isDerived(name, data):
 		return Found{}
 	case name == delivery.FileName:
-		return Found{References: f.declared(&text{file: f.file, name: name, data: data})}
+		return Found{References: f.declared(&text{file: f.file, name: name, data: data, sources: sources{}})}
 	}
 	t := f.settled(name, data)
-	found := Found{References: t.found, Suspects: t.suspects()}
+	found := Found{References: t.found, Suspects: t.suspects(), sources: t.sources, asks: t.asks}
 	f.excuse(t, &found)
 	return found
 }
 
 // settled returns a text with the references of all forms in it.
 func (f *Finder) settled(name string, data []byte) *text {
-	t := &text{file: f.file, name: name, data: data}
+	t := &text{file: f.file, name: name, data: data, sources: sources{}}
 	f.scan(t)
+	f.nameCharts(t)
 	f.ownChart(t)
 	for _, p := range f.patterns {
 		p.find(t)

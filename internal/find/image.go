@@ -86,7 +86,7 @@ func splitLocation(f *Finder, t *text, n needle, start, end int) {
 		t.image(m, end, own, tagKeys)
 	case named.component == "":
 		t.image(m, end, own, tagKeys)
-		t.unread = append(t.unread, Pins(t.found[first:])...) // nothing tells which image it is
+		t.unread = append(t.unread, Pins(t.found[first:])...) // it may be either image
 		t.found = t.found[:first]
 	}
 }
@@ -106,7 +106,8 @@ var (
 	registryAt = regexp.MustCompile(`((?:index\.|registry-1\.)?docker\.io|\$\{[^{}\s]*\}|\$\([^()\s]*\)|` +
 		`\$?\{\{[^{}]*\}\}|\$[A-Za-z_][A-Za-z0-9_]*)/$`)
 	// defaultRegistry matches the default of such a variable.
-	defaultRegistry = regexp.MustCompile(`(?::?[-=]|\bdefault[ \t]+\\?["'])([a-z0-9][a-z0-9.-]*(?::[0-9]+)?)\\?["']?[^A-Za-z0-9]*$`)
+	defaultRegistry = regexp.MustCompile(`(?::?[-=]|\bdefault[ \t]+\\?["'])([a-z0-9][a-z0-9.-]*(?::[0-9]+)?)` +
+		`\\?["']?[^A-Za-z0-9]*$`)
 )
 
 // registryBefore returns the registry before the path of an image at i, or the variable that has it, and the offset of

@@ -60,18 +60,6 @@ func (t *text) commented(start, end int, r ref.Reference) {
 	}
 }
 
-// chartFolder finds a chart whose name and folder are two keys, as in the dependencies
-// of a Chart.yaml.
-func chartFolder(_ *Finder, t *text, n needle, start, end int) {
-	if !t.is(n.word, start, end) || !t.starts(start) || !t.ends(t.skip(slashAt, end)) {
-		return
-	}
-	m := t.mapping(start, t.skip(slashAt, end))
-	if m != nil && (m.text(t, "name") == n.chart || m.text(t, "chart") == n.chart) {
-		t.addBeside(m, ref.Reference{Component: n.component, Artifact: n.artifact}, versionKeys)
-	}
-}
-
 // beside adds the version that is beside a whole value in one mapping.
 func (t *text) beside(start, end int, r ref.Reference, keys []string) {
 	if m := t.mapping(start, end); m != nil {

@@ -35,7 +35,7 @@ var (
 	// schemeAt matches the part of a value before a location or repository.
 	schemeAt = regexp.MustCompile(`^(?:oci://|docker://|https://|git::|ssh://)?(?:git@)?(?:github\.com[/:])?$`)
 	// closingAt matches the part after it.
-	closingAt   = regexp.MustCompile(`^(?:\.git)?/?["']?[ \t\r]*(?:,|\}|#.*)?$`)
+	closingAt   = regexp.MustCompile(`^(?:\.git)?/?["']?[ \t\r]*(?:,[ \t\r]*|\}|#.*)?$`)
 	slashAt     = regexp.MustCompile(`^/`)
 	digestValue = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 )

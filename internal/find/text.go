@@ -17,6 +17,9 @@ type text struct {
 	mentions []mention
 	unread   []ref.Reference // values of declared identifiers that are not versions
 	marks    []ref.Span
+	charts   []namedChart
+	sources  sources         // of the text, by alias
+	asks     []string        // aliases that the text does not define
 	keys     map[int]*key    // by the offset of the line; nil for a line without a key
 	lines    []int           // the offsets of lines, computed on demand
 	encoded  []ref.Reference // found in base64; nil before the search

@@ -209,8 +209,9 @@ func (f *Finder) locates(component, text string) bool {
 	}
 	for _, a := range c.Artifacts {
 		whole := a.Kind == delivery.Image || a.Kind == delivery.Chart
+		short := shortPath(a.At)
 		if containsPath(text, a.At, !whole) ||
-			a.Kind == delivery.Image && f.isShort(component, shortPath(a.At)) && containsPath(text, shortPath(a.At), false) {
+			a.Kind == delivery.Image && f.isShort(component, short) && containsPath(text, short, false) {
 			return true
 		}
 	}
