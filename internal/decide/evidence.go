@@ -167,7 +167,7 @@ func (d *deciding) pin(v Verdict) Verdict {
 		v.Outcome, v.Because, v.Commits = Moves, "moved with the others before", d.once(v.Reference)
 	case v.Outcome == Listed && d.move.Version.IsLine(lineOf(v.Reference)):
 		v.Outcome, v.Because = Moves, "belongs to the release line in its path"
-	case behind && !d.isDeclared(v.Reference) && d.once(v.Reference) == nil && d.passedOver(v.Reference) >= several:
+	case behind && d.isPassedOver(v.Reference):
 		v.Outcome, v.Because = Listed, "the others have moved without it several times"
 	case behind:
 		v.Commits = d.once(v.Reference)
@@ -179,8 +179,8 @@ func (d *deciding) pin(v Verdict) Verdict {
 }
 
 // isDeclared reports whether delivery.yaml declares the place of a pin.
-func (d *deciding) isDeclared(r ref.Reference) bool {
-	return r.Syntax == ref.Matched || slices.Contains(d.file.Components[r.Component].Names, r.Context.Name)
+func isDeclared(f *delivery.File, r ref.Reference) bool {
+	return r.Syntax == ref.Matched || slices.Contains(f.Components[r.Component].Names, r.Context.Name)
 }
 
 func (d *deciding) isOlder(r ref.Reference) bool {
@@ -201,8 +201,12 @@ func (d *deciding) once(r ref.Reference) []string {
 	return nil
 }
 
-// passedOver counts the commits that moved other pins after the last change of a place.
-func (d *deciding) passedOver(r ref.Reference) int {
+// isPassedOver reports whether several commits moved other pins after the last change of a place that is not declared,
+// and that never moved with them.
+func (d *deciding) isPassedOver(r ref.Reference) bool {
+	if isDeclared(d.file, r) || d.once(r) != nil {
+		return false
+	}
 	var last time.Time
 	if events := d.Log.Events(placeOf(r)); len(events) > 0 {
 		last = events[0].Time
@@ -213,7 +217,7 @@ func (d *deciding) passedOver(r ref.Reference) int {
 			after[other.Commit] = true
 		}
 	}
-	return len(after)
+	return len(after) >= several
 }
 
 func (d *deciding) isCurrent(r ref.Reference) bool {

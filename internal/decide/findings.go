@@ -186,13 +186,14 @@ func (n Notice) String() string {
 		n.Places, place, n.Component, are, n.Version, n.Command)
 }
 
-// noticesOf returns a notice for each component with listed places that are behind.
+// noticesOf returns a notice for each component with places behind that no rule wants moved: listed ones, and those
+// that name our newest release.
 func noticesOf(f *delivery.File, verdicts []Verdict) []Notice {
 	count, current := map[string]int{}, map[string]ref.Version{}
 	for _, v := range verdicts {
 		version, err := v.Version()
-		if err != nil || v.Outcome != Listed || v.Excused != "" || f.IsOwn(v.Component) || v.Current.IsZero() ||
-			version.Compare(v.Current) >= 0 {
+		open := v.Outcome == Listed && !f.IsOwn(v.Component) || v.Follows() && isAnnounced(f, v.Reference)
+		if err != nil || !open || v.Excused != "" || v.Current.IsZero() || version.Compare(v.Current) >= 0 {
 			continue
 		}
 		count[v.Component]++

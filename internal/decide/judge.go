@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kubestellar/actions/internal/delivery"
@@ -87,9 +88,9 @@ func (e *Excuses) Idle() []Finding {
 	for i, x := range e.File.Ignore {
 		if x.Target != "" && !e.used[i] {
 			findings = append(findings, Finding{
-				Rule: "idle-excuse", File: delivery.FileName, Line: x.Line, Column: 1,
+				Rule: "idle-excuse", File: delivery.FileName, Line: e.File.Line("ignore", strconv.Itoa(i)), Column: 1,
 				Saw:  fmt.Sprintf("an entry of ignore for target %q, which nothing names", x.Target),
-				Want: "an excuse for something", Help: "correct or remove it",
+				Want: "an effect", Help: "correct or remove it",
 			})
 		}
 	}
@@ -111,8 +112,12 @@ func Judge(
 ) (findings []Finding, unchecked []Unchecked) {
 	what := func(a resolve.Answer) string { return fmt.Sprintf("%s, named at %s", a.Target, named[a.Target]) }
 	add := func(a resolve.Answer, rule, saw, want, help string) {
-		at := ref.Reference{Site: named[a.Target].Site, Component: a.Component}
-		findings = append(findings, At(at, rule, what(a)+", which "+saw, want, help))
+		place, target := named[a.Target], what(a)
+		if place.Text == place.Site.String() {
+			target = a.Target.String() // the finding begins with its place
+		}
+		at := ref.Reference{Site: place.Site, Component: a.Component}
+		findings = append(findings, At(at, rule, target+", which "+saw, want, help))
 	}
 	for _, a := range answers {
 		switch {

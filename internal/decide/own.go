@@ -46,6 +46,16 @@ func placeholderOf(f *delivery.File, r ref.Reference) string {
 	return ref.Placeholder
 }
 
+// newestName matches an identifier for the newest release.
+var newestName = regexp.MustCompile(`(?i)latest|newest|regular`)
+
+// isAnnounced reports whether a place tells users our newest release, and no release stamps it: a declared pattern, or
+// a declared name for it. A bump moves the place after the release.
+func isAnnounced(f *delivery.File, r ref.Reference) bool {
+	named := r.Syntax == ref.Matched || isDeclared(f, r) && newestName.MatchString(r.Context.Name)
+	return named && f.IsOwn(r.Component) && !isStamped(f, r.File)
+}
+
 // newestOwn returns the current version of each component that this repository releases: the newest git tag or, before
 // a release, the version that the tree prepares.
 func newestOwn(f *delivery.File, pins []ref.Reference, tagged ref.Version) map[string]ref.Version {
@@ -84,7 +94,7 @@ func selfReference(f *delivery.File, v Verdict, tagged ref.Version) []Finding {
 	case stamped && (v.Follows() || isOwnChart(r)):
 		return []Finding{At(r, "self-reference", saw, placeholderOf(f, r),
 			"git has no version of a component that this repository releases: the release stamps it")}
-	case stamped || !v.Follows() || r.Context.Document || isJob && (tagged.IsZero() || v.Lags()):
+	case stamped || !v.Follows() || r.Context.Document || isAnnounced(f, r) || isJob && (tagged.IsZero() || v.Lags()):
 		return nil
 	}
 	return []Finding{At(r, "self-reference", saw, "no version of our own",

@@ -17,7 +17,8 @@ self: lamp
 components:
   lamp:
     repository: acme/lamp
-    names: [LAMP_VERSION]
+    names: [LAMP_VERSION, lamp_latest_release]
+    patterns: [{match: 'Lamp (?P<version>[0-9.]+[0-9]) is out'}]
     artifacts:
       image: {kind: image, at: ghcr.io/acme/lamp}
       chart: {kind: chart, at: ghcr.io/acme/charts/lamp, source: chart, tag: "v{version}"}
@@ -84,6 +85,13 @@ func TestOwnVersions(t *testing.T) {
 			file: "run.sh", text: "LAMP_VERSION=0.4.0",
 			want: "run.sh self-reference: lamp 0.4.0 → no version of our own",
 		},
+		"the newest release, for a site":   {file: "docs/mkdocs.yml", text: "lamp_latest_release: 0.4.0", tagged: "0.4.0"},
+		"an older release, for a site":     {file: "docs/mkdocs.yml", text: "lamp_latest_release: 0.3.0", tagged: "0.4.0"},
+		"the newest release, in a pattern": {file: "site.toml", text: "text = 'Lamp 0.4.0 is out'", tagged: "0.4.0"},
+		"the newest release, in a stamped file": {
+			file: "chart/values.yaml", text: "lamp_latest_release: 0.4.0", tagged: "0.4.0",
+			want: "chart/values.yaml self-reference: lamp 0.4.0 → 0.0.0-unstamped",
+		},
 		"a placeholder in a source": {file: "chart/values.yaml", text: "LAMP_VERSION: 0.0.0-unstamped"},
 		"a placeholder in a script": {
 			file: "run.sh", text: "LAMP_VERSION=0.0.0-unstamped",
@@ -139,6 +147,18 @@ func TestNewestOwnIsTagged(t *testing.T) {
 	}
 	if got := short(findingsOf(f, texts(f, files), version("0.4.0"))); got != "" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// A place that tells users the newest release has a notice once it is behind.
+func TestAnnouncedIsBehind(t *testing.T) {
+	t.Parallel()
+	f := lamp(t, "")
+	for text, want := range map[string]int{"0.3.0": 1, "0.4.0": 0} {
+		found := texts(f, map[string]string{"docs/mkdocs.yml": "lamp_latest_release: " + text})
+		if _, notices := Check(f, found, version("0.4.0")); len(notices) != want {
+			t.Errorf("%s: %v, want %d notices", text, notices, want)
+		}
 	}
 }
 

@@ -73,8 +73,11 @@ func Check(f *delivery.File, found find.Found, tagged ref.Version) ([]Finding, [
 			"declare a name or a pattern for it in "+delivery.FileName+", or excuse it"))
 	}
 	for _, idle := range found.Idle {
-		findings = append(findings, At(ref.Reference{Site: idle.Site}, "idle-excuse",
-			idle.What, "an excuse for something", "correct or remove it"))
+		finding := At(ref.Reference{Site: idle.Site}, "idle", idle.What, "an effect", "correct or remove it")
+		if idle.IsExcuse {
+			finding.Rule = "idle-excuse"
+		}
+		findings = append(findings, finding)
 	}
 	Sort(findings)
 	return Weigh(f, findings), noticesOf(f, verdicts)

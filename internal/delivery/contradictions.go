@@ -42,7 +42,7 @@ func (d document) contradictions(f *File) []error {
 
 // RuleNames are the rules whose level can be set.
 var RuleNames = []string{
-	"agreement", "dependency", "digest", "idle-excuse", "latest", "looks-like", "self-reference", "unexpanded",
+	"agreement", "dependency", "digest", "idle", "idle-excuse", "latest", "looks-like", "self-reference", "unexpanded",
 	"v-prefix",
 }
 

@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -36,6 +34,18 @@ type File struct {
 	Bumps Bumps `yaml:"bumps,omitempty"`
 	// Repositories (owner/name) that are notified of each release.
 	Downstreams []string `yaml:"downstreams,omitempty" jsonschema:"pattern=^[\\w.-]+/[\\w.-]+$"`
+
+	source document
+}
+
+// Line returns the line of the value at a path of keys and indexes, such as ignore, 0. It returns 0 for a file that
+// was not parsed.
+func (f *File) Line(path ...string) int {
+	if f.source.root == nil {
+		return 0
+	}
+	node, _ := f.source.at(path)
+	return node.Line
 }
 
 // Bumps is the form of pull requests that move a component's references. In its texts
@@ -223,15 +233,6 @@ type Excuse struct {
 	Target string `yaml:"target,omitempty" jsonschema:"minLength=1"`
 	// The reason.
 	Because string `yaml:"because" jsonschema:"minLength=1"`
-
-	Line int `yaml:"-"` // in delivery.yaml
-}
-
-// UnmarshalYAML records the line of the excuse for findings about it.
-func (e *Excuse) UnmarshalYAML(node *yaml.Node) error {
-	type plain Excuse
-	e.Line = node.Line
-	return node.Decode((*plain)(e))
 }
 
 // TagFor returns the tag of the artifact at a version.

@@ -80,6 +80,7 @@ func Parse(name string, data []byte) (*File, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	f.locate()
+	f.source = source
 	return &f, errors.Join(source.contradictions(&f)...)
 }
 

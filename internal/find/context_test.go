@@ -130,7 +130,9 @@ func TestExcuses(t *testing.T) {
 				}
 			}
 			for _, i := range found.Idle {
-				idle = append(idle, i.What)
+				if i.IsExcuse {
+					idle = append(idle, i.What)
+				}
 			}
 			if strings.Join(excused, " ") != test.excused || !strings.Contains(strings.Join(idle, " "), test.idle) ||
 				test.idle == "" && len(idle) > 0 || len(found.Suspects) > 0 {

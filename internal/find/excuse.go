@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kubestellar/actions/internal/delivery"
@@ -17,22 +18,23 @@ const mark = "ghhelper:keep"
 // excuse is an entry of ignore in delivery.yaml.
 type excuse struct {
 	delivery.Excuse
-	line *regexp.Regexp
+	line  *regexp.Regexp
+	entry int
 }
 
-func compileExcuses(f *delivery.File) []excuse {
-	var all []excuse
-	for _, e := range f.Ignore {
-		all = append(all, excuse{e, regexp.MustCompile(e.Pattern)})
+// compileExcuses compiles the entries of ignore about places. Those with a target are about what exists.
+func (f *Finder) compileExcuses() {
+	for i, e := range f.file.Ignore {
+		if e.Target == "" {
+			id := f.enter("an entry of ignore that covers no reference:"+describe(e), "ignore", strconv.Itoa(i))
+			f.excuses = append(f.excuses, excuse{e, regexp.MustCompile(e.Pattern), id})
+		}
 	}
-	return all
 }
 
-// covers reports whether an excuse applies to a reference in a file. An excuse with a
-// target is about what exists, not about places.
+// covers reports whether an excuse applies to a reference in a file.
 func (e excuse) covers(t *text, r ref.Reference) bool {
-	return e.Target == "" &&
-		(e.Files == "" || covers(e.Files, t.name)) &&
+	return (e.Files == "" || covers(e.Files, t.name)) &&
 		(e.Component == "" || e.Component == r.Component) &&
 		e.line.Match(t.data[lineStart(t.data, r.Start):lineEnd(t.data, r.Start)])
 }
@@ -43,7 +45,7 @@ var markedBy = regexp.MustCompile(`(?:#|//|<!--|/\*|;|--|%|\bREM|# \(|"//"[ \t]*
 // excusesFile reports whether delivery.yaml leaves the whole file alone.
 func (f *Finder) excusesFile(name string) bool {
 	return slices.ContainsFunc(f.excuses, func(e excuse) bool {
-		return e.Files != "" && e.Pattern == "" && e.Component == "" && e.Target == "" && covers(e.Files, name)
+		return e.Files != "" && e.Pattern == "" && e.Component == "" && covers(e.Files, name)
 	})
 }
 
@@ -56,7 +58,6 @@ func marked(_ *Finder, t *text, _ needle, start, end int) {
 
 // excuse sets the reason for leaving references alone, and drops excused suspects.
 func (f *Finder) excuse(t *text, found *Found) {
-	found.used = make([]bool, len(f.excuses))
 	found.References = append(found.References, t.encoded...)
 	byLine, idle := t.reasons(*found)
 	if !f.excusesFile(t.name) {
@@ -64,9 +65,9 @@ func (f *Finder) excuse(t *text, found *Found) {
 	}
 	why := func(r ref.Reference) string {
 		reason := byLine[r.Line]
-		for i, e := range f.excuses {
+		for _, e := range f.excuses {
 			if e.covers(t, r) {
-				found.used[i] = true
+				t.used[e.entry] = true
 				reason = e.Because
 			}
 		}
@@ -102,9 +103,9 @@ func (t *text) reasons(found Found) (map[int]string, []Idle) {
 		lines := t.markedLines(site.Line, occupied)
 		switch {
 		case because == "":
-			idle = append(idle, Idle{site, "the mark " + mark + " gives no reason"})
+			idle = append(idle, Idle{site, "the mark " + mark + " gives no reason", true})
 		case !slices.ContainsFunc(lines, func(line int) bool { return occupied[line] }):
-			idle = append(idle, Idle{site, "the mark " + mark + " has no reference on its line, nor on the next"})
+			idle = append(idle, Idle{site, "the mark " + mark + " has no reference on its line, nor on the next", true})
 		default:
 			for _, line := range lines {
 				reasons[line] = because

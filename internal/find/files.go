@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kubestellar/actions/internal/delivery"
-	"github.com/kubestellar/actions/internal/ref"
 )
 
 // largest is the size in bytes up to which a file is searched. It limits memory.
@@ -236,7 +235,7 @@ func (r *reader) rest(file io.Reader, data []byte, size int) ([]byte, error) {
 // gather merges the results of the files.
 func (f *Finder) gather(all []Found) Found {
 	var sum Found
-	used := make([]bool, len(f.excuses))
+	used := make([]bool, len(f.entries))
 	for _, one := range all {
 		sum.References = append(sum.References, one.References...)
 		sum.Suspects = append(sum.Suspects, one.Suspects...)
@@ -250,22 +249,10 @@ func (f *Finder) gather(all []Found) Found {
 			used[i] = used[i] || u
 		}
 	}
-	for i, e := range f.excuses {
-		if !used[i] && e.Target == "" {
-			site := ref.Site{File: delivery.FileName, Line: e.Excuse.Line, Column: 1}
-			sum.Idle = append(sum.Idle, Idle{site, "an entry of ignore covers no reference: " + describe(e.Excuse)})
+	for i, e := range f.entries {
+		if !used[i] {
+			sum.Idle = append(sum.Idle, e)
 		}
 	}
 	return sum
-}
-
-// describe returns the conditions of an excuse.
-func describe(e delivery.Excuse) string {
-	text := ""
-	for _, part := range [][2]string{{"files", e.Files}, {"pattern", e.Pattern}, {"component", e.Component}} {
-		if part[1] != "" {
-			text += fmt.Sprintf(" %s %q", part[0], part[1])
-		}
-	}
-	return text[min(1, len(text)):]
 }

@@ -9,9 +9,11 @@ package find
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kubestellar/actions/internal/delivery"
@@ -29,6 +31,7 @@ type Finder struct {
 	aliases  []alias
 	sources  sources            // of the tree, by alias
 	paths    map[string]located // images by their paths without a registry
+	entries  []Idle             // the entries of delivery.yaml that must apply to something
 }
 
 // needle is a word where a form starts.
@@ -37,6 +40,7 @@ type needle struct {
 	component, artifact string
 	chart               string // for a folder of charts, the chart's name
 	form                form
+	entry               int // of an identifier that is declared
 }
 
 // form finds a reference that contains a word, which is from start to end.
@@ -54,8 +58,8 @@ func New(f *delivery.File) *Finder {
 		words[i] = string(bytes.Map(func(r rune) rune { return rune(fold(byte(r))) }, []byte(n.word)))
 	}
 	finder.words = newAutomaton(words)
-	finder.patterns = compilePatterns(f)
-	finder.excuses = compileExcuses(f)
+	finder.compilePatterns()
+	finder.compileExcuses()
 	finder.aliases = aliasesOf(f)
 	return finder
 }
@@ -92,8 +96,10 @@ func (f *Finder) declare(name string, c delivery.Component) {
 		add("prose", strings.ToLower(alias), needle{form: prose})
 		add("file", strings.ToLower(alias), needle{form: fileName})
 	}
-	for _, identifier := range c.Names {
-		add("name", identifier, needle{form: identifierDeclared})
+	for i, identifier := range c.Names {
+		what := fmt.Sprintf("the name %q of %s, which no file has", identifier, name)
+		id := f.enter(what, "components", name, "names", strconv.Itoa(i))
+		add("name", identifier, needle{form: identifierDeclared, entry: id})
 		add("prose", identifier, needle{form: proseOfIdentifier})
 	}
 	for _, identifier := range impliedNames(name, c) {
@@ -106,20 +112,14 @@ type Found struct {
 	References []ref.Reference
 	// Suspects look like references, but have no known form. Written looks like a version.
 	Suspects []ref.Reference
-	// Idle are the excuses that excuse nothing.
+	// Idle are the declarations without an effect.
 	Idle []Idle
 	// Unread are the files that were not searched, although they may be text.
 	Unread []Unread
 
-	used    []bool // by excuse of delivery.yaml
+	used    []bool // by entry of delivery.yaml
 	sources sources
 	asks    []string // aliases of chart repositories that the file does not define
-}
-
-// Idle is an entry of ignore, or a mark in a file, that excuses nothing.
-type Idle struct {
-	ref.Site
-	What string
 }
 
 // Unread is a file that was not searched.
@@ -135,17 +135,17 @@ func (f *Finder) Look(name string, data []byte) Found {
 	case IsBinary(data), isDerived(name, data):
 		return Found{}
 	case name == delivery.FileName:
-		return Found{References: f.declared(&text{file: f.file, name: name, data: data, sources: sources{}})}
+		return Found{References: f.declared(f.newText(name, data))}
 	}
 	t := f.settled(name, data)
-	found := Found{References: t.found, Suspects: t.suspects(), sources: t.sources, asks: t.asks}
+	found := Found{References: t.found, Suspects: t.suspects(), sources: t.sources, asks: t.asks, used: t.used}
 	f.excuse(t, &found)
 	return found
 }
 
 // settled returns a text with the references of all forms in it.
 func (f *Finder) settled(name string, data []byte) *text {
-	t := &text{file: f.file, name: name, data: data, sources: sources{}}
+	t := f.newText(name, data)
 	f.scan(t)
 	f.nameCharts(t)
 	f.ownChart(t)
@@ -154,6 +154,10 @@ func (f *Finder) settled(name string, data []byte) *text {
 	}
 	t.settle()
 	return t
+}
+
+func (f *Finder) newText(name string, data []byte) *text {
+	return &text{file: f.file, name: name, data: data, sources: sources{}, used: make([]bool, len(f.entries))}
 }
 
 // declared finds the dependencies in delivery.yaml, which are pinned by digest. The

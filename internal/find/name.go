@@ -31,6 +31,7 @@ func impliedNames(name string, c delivery.Component) []string {
 // identifierDeclared finds values of an identifier that a component declares.
 func identifierDeclared(_ *Finder, t *text, n needle, start, end int) {
 	if t.is(n.word, start, end) {
+		t.used[n.entry] = true
 		t.identifier(start, end, n.component)
 	}
 }

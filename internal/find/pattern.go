@@ -2,6 +2,7 @@ package find
 
 import (
 	"regexp"
+	"strconv"
 
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/ref"
@@ -11,18 +12,19 @@ import (
 type pattern struct {
 	component, files string
 	expression       *regexp.Regexp
-	group            int
+	group, entry     int
 }
 
-func compilePatterns(f *delivery.File) []pattern {
-	var all []pattern
-	for _, name := range f.Names() {
-		for _, p := range f.Components[name].Patterns {
+func (f *Finder) compilePatterns() {
+	for _, name := range f.file.Names() {
+		for i, p := range f.file.Components[name].Patterns {
 			expression := regexp.MustCompile(p.Match)
-			all = append(all, pattern{name, p.Files, expression, expression.SubexpIndex(delivery.VersionGroup)})
+			what := "a pattern that matches nothing:" + describe(delivery.Excuse{Files: p.Files, Pattern: p.Match})
+			id := f.enter(what, "components", name, "patterns", strconv.Itoa(i))
+			group := expression.SubexpIndex(delivery.VersionGroup)
+			f.patterns = append(f.patterns, pattern{name, p.Files, expression, group, id})
 		}
 	}
-	return all
 }
 
 func (p pattern) find(t *text) {
@@ -32,7 +34,8 @@ func (p pattern) find(t *text) {
 	for _, match := range p.expression.FindAllSubmatchIndex(t.data, -1) {
 		start, end := match[2*p.group], match[2*p.group+1]
 		if start >= 0 && versionEnd(t.data[:end], start) == end {
-			t.addEnding(start, end, ref.Reference{Component: p.component, Syntax: ref.Matched})
+			t.used[p.entry] = t.addEnding(start, end, ref.Reference{Component: p.component, Syntax: ref.Matched}) ||
+				t.used[p.entry]
 		}
 	}
 }

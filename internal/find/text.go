@@ -20,6 +20,7 @@ type text struct {
 	charts   []namedChart
 	sources  sources         // of the text, by alias
 	asks     []string        // aliases that the text does not define
+	used     []bool          // by entry of delivery.yaml
 	keys     map[int]*key    // by the offset of the line; nil for a line without a key
 	lines    []int           // the offsets of lines, computed on demand
 	encoded  []ref.Reference // found in base64; nil before the search

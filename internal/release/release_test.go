@@ -89,7 +89,7 @@ func TestReleaseStops(t *testing.T) {
 		},
 			"preflight", "git tag v0.2.0 of example/engine: example/engine has no such tag", outcome.Wrong},
 		"a referenced image is missing": {func(s *stage) { s.withhold("quay.io", "example/tool", "v1.4.0") },
-			"preflight", "image quay.io/example/tool:v1.4.0, named at edge-chart/values.yaml:1:16, which does not exist", outcome.Wrong},
+			"preflight", "image quay.io/example/tool:v1.4.0, which does not exist", outcome.Wrong},
 		"a self-reference": {func(s *stage) { s.change("hooks/hook.yaml", "0.0.0-unstamped", "0.1.0") },
 			"preflight", "(self-reference)", outcome.Wrong},
 		"no right to push to a registry": {func(s *stage) { s.Registry("ghcr.io").DenyPush("example/charts") },

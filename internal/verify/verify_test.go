@@ -118,7 +118,7 @@ func TestCheck(t *testing.T) {
 		"everything is published": {text: image},
 		"an absent image": {
 			published: &published{absent: map[string]bool{"ghcr.io/o/up:1.2.3": true}}, text: image, code: outcome.Wrong,
-			want: "f.sh:1:21: saw image ghcr.io/o/up:1.2.3, named at f.sh:1:21, which does not exist, want a published version; " +
+			want: "f.sh:1:21: saw image ghcr.io/o/up:1.2.3, which does not exist, want a published version; " +
 				"publish it first, or name a version that exists (exists)\n",
 		},
 		"an image that could not be queried": {
@@ -127,7 +127,7 @@ func TestCheck(t *testing.T) {
 		},
 		"the first of two places": {
 			published: &published{absent: map[string]bool{"ghcr.io/o/up:1.2.3": true}}, text: "\n" + image + image, code: outcome.Wrong,
-			want: "f.sh:2:21: saw image ghcr.io/o/up:1.2.3, named at f.sh:2:21, which does not exist, want a published version; " +
+			want: "f.sh:2:21: saw image ghcr.io/o/up:1.2.3, which does not exist, want a published version; " +
 				"publish it first, or name a version that exists (exists)\n",
 		},
 		"a stand-in, listed": {
@@ -137,7 +137,7 @@ func TestCheck(t *testing.T) {
 		"a stand-in, refused": {
 			published: &published{standIns: map[string]string{"ghcr.io/o/up:1.2.3": "made up"}},
 			standIns:  decide.RefuseStandIns, text: image, code: outcome.Wrong,
-			want: "f.sh:1:21: saw image ghcr.io/o/up:1.2.3, named at f.sh:1:21, which is a stand-in: made up, want the real artifact; " +
+			want: "f.sh:1:21: saw image ghcr.io/o/up:1.2.3, which is a stand-in: made up, want the real artifact; " +
 				"stand-ins are only valid in a rehearsal (stand-in)\n",
 		},
 		"an excused image": {
@@ -146,12 +146,12 @@ func TestCheck(t *testing.T) {
 		},
 		"an idle excuse": {
 			config: "ignore: [{target: 'ghcr.io/o/up:9.9.9', because: x}]\n", text: image, code: outcome.Wrong,
-			want: "delivery.yaml:10:1: saw an entry of ignore for target \"ghcr.io/o/up:9.9.9\", which nothing names, want an excuse for something; " +
+			want: "delivery.yaml:10:1: saw an entry of ignore for target \"ghcr.io/o/up:9.9.9\", which nothing names, want an effect; " +
 				"correct or remove it (idle-excuse)\n",
 		},
 		"an idle excuse that only warns": {
 			config: "ignore: [{target: 'ghcr.io/o/up:9.9.9', because: x}]\nrules: {idle-excuse: {level: warn, because: x}}\n", text: image,
-			want: "delivery.yaml:10:1: saw an entry of ignore for target \"ghcr.io/o/up:9.9.9\", which nothing names, want an excuse for something; " +
+			want: "delivery.yaml:10:1: saw an entry of ignore for target \"ghcr.io/o/up:9.9.9\", which nothing names, want an effect; " +
 				"correct or remove it (idle-excuse)\n",
 		},
 		"an image that a chart runs": {
@@ -180,7 +180,7 @@ func TestCheck(t *testing.T) {
 		},
 		"an absent chart is not rendered": {
 			published: &published{absent: map[string]bool{"ghcr.io/o/chart:1.2.3": true}}, text: chartLine, code: outcome.Wrong,
-			want: "f.sh:1:48: saw chart ghcr.io/o/chart:1.2.3, named at f.sh:1:48, which does not exist, want a published version; " +
+			want: "f.sh:1:48: saw chart ghcr.io/o/chart:1.2.3, which does not exist, want a published version; " +
 				"publish it first, or name a version that exists (exists)\n",
 		},
 		"a digest of another image": {

@@ -38,16 +38,16 @@ helm install x oci://ghcr.io/o/up-chart --version v1.2.3
 bash <(curl https://raw.githubusercontent.com/o/up/v1.2.3/install.sh)
 - uses: o/up/x@` + s.commit + " # v1.2.3\nimage: ghcr.io/o/up:1.2.3@" + s.digest + "\n", ""},
 		"an image that is not there": {"image: ghcr.io/o/up:1.2.9\n",
-			"x.sh:1 exists: image ghcr.io/o/up:1.2.9, named at x.sh:1:21, which does not exist\n"},
+			"x.sh:1 exists: image ghcr.io/o/up:1.2.9, which does not exist\n"},
 		"a chart that runs an image that is not there": {"helm install x oci://ghcr.io/o/up-chart --version v1.2.4\n",
 			"x.sh:1 exists: image ghcr.io/o/up:1.2.4, named at the rendering of chart ghcr.io/o/up-chart:v1.2.4, named at x.sh:1:51, which does not exist\n"},
 		"a chart that runs an image of somebody else that is not there": {"helm install x oci://ghcr.io/o/up-chart --version v1.2.5\n",
 			"x.sh:1 exists: image ghcr.io/elsewhere/gone:7, named at the rendering of chart ghcr.io/o/up-chart:v1.2.5, " +
 				"named at x.sh:1:51, which does not exist\n"},
 		"files that are not there": {"# https://github.com/o/up/blob/v1.2.3/docs/gone.md https://github.com/o/up/tree/release-9.9.9/docs\n",
-			"x.sh:1 exists: branch or tag release-9.9.9 of o/up, named at x.sh:1:89, which does not exist\n" +
-				"x.sh:1 exists: https://github.com/o/up/blob/v1.2.3/docs/gone.md, named at x.sh:1:32, which does not exist\n" +
-				"x.sh:1 exists: https://github.com/o/up/tree/release-9.9.9/docs, named at x.sh:1:89, which does not exist\n"},
+			"x.sh:1 exists: branch or tag release-9.9.9 of o/up, which does not exist\n" +
+				"x.sh:1 exists: https://github.com/o/up/blob/v1.2.3/docs/gone.md, which does not exist\n" +
+				"x.sh:1 exists: https://github.com/o/up/tree/release-9.9.9/docs, which does not exist\n"},
 		"a pair that does not belong together": {"image: ghcr.io/o/up:1.2.3@" + other + "\n- uses: o/up/x@" + strings.Repeat("1", 40) + " # v1.2.3\n",
 			"x.sh:1 digest: " + other + " beside 1.2.3\nx.sh:2 digest: " + strings.Repeat("1", 40) + " beside v1.2.3\n"},
 		"a module without a proxy": {"go install github.com/o/up/cmd/x@v1.2.3\n",
