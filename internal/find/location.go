@@ -63,7 +63,7 @@ func (t *text) commented(start, end int, r ref.Reference) {
 // beside adds the version that is beside a whole value in one mapping.
 func (t *text) beside(start, end int, r ref.Reference, keys []string) {
 	if m := t.mapping(start, end); m != nil {
-		t.addBeside(m, r, keys)
+		t.addBeside(m, r, append(m.paired(m.keyAt(start)), keys...))
 	}
 }
 

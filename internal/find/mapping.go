@@ -2,29 +2,30 @@ package find
 
 import (
 	"bytes"
+	"math"
 	"regexp"
-	"slices"
 
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// mapping is a mapping in YAML or JSON: its keys, and the places of their values without
-// quotes. It is read from the lines, because templates do not parse as YAML. A key one
-// level below "ref" has the prefix "ref.".
+// mapping is a mapping in any notation: its keys, and the places of their values without
+// quotes. It is read from the text, because templates do not parse. A key one level below
+// "ref" has the prefix "ref.".
 type mapping map[string]ref.Span
 
 func (m mapping) text(t *text, key string) string {
 	return string(t.data[m[key].Start:m[key].End])
 }
 
-// keyAt returns the key whose value is around a place, or "".
+// keyAt returns the key with the shortest value around a place, or "".
 func (m mapping) keyAt(i int) string {
+	found, shortest := "", math.MaxInt
 	for key, value := range m {
-		if value.Start <= i && i < value.End {
-			return key
+		if n := value.End - value.Start; value.Start <= i && i < value.End && n < shortest {
+			found, shortest = key, n
 		}
 	}
-	return ""
+	return found
 }
 
 var (
@@ -36,6 +37,7 @@ var (
 	schemeAt = regexp.MustCompile(`^(?:oci://|docker://|https://|git::|ssh://)?(?:git@)?(?:github\.com[/:])?$`)
 	// closingAt matches the part after it.
 	closingAt   = regexp.MustCompile(`^(?:\.git)?/?["']?[ \t\r]*(?:,[ \t\r]*|\}|#.*)?$`)
+	restAt      = regexp.MustCompile(`^(?:\.git)?/?$`)
 	slashAt     = regexp.MustCompile(`^/`)
 	digestValue = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 )
@@ -45,15 +47,27 @@ const most = 60
 
 // mapping returns the mapping that has the text from start to end as a value, or nil.
 func (t *text) mapping(start, end int) mapping {
-	if m := t.flow(start, end); m != nil {
-		return m
+	if t.isValue(start) {
+		if m := t.enclosed(start, end); m != nil {
+			value := m[m.keyAt(start)]
+			if schemeAt.Match(t.data[value.Start:start]) && restAt.Match(t.data[end:max(end, value.End)]) {
+				return m
+			}
+			return nil
+		}
 	}
 	s := lineStart(t.data, start)
 	k, ok := t.keyAt(s)
 	if !ok || !schemeAt.Match(t.data[k.value.Start:max(k.value.Start, start)]) || !closingAt.Match(t.after(end)) {
 		return nil
 	}
-	m := mapping{k.name: k.value}
+	return t.block(k, s)
+}
+
+// block returns the mapping with the key on the line that begins at s.
+func (t *text) block(k key, s int) mapping {
+	m := mapping{}
+	t.put(m, k.name, k.value)
 	t.follow(m, k, s)
 	if !k.first {
 		t.goBack(m, k, s)
@@ -119,19 +133,20 @@ func (t *text) follow(m mapping, k key, s int) {
 		next, ok := t.keyAt(s)
 		switch {
 		case t.passedOver(s):
-		case t.indent(s) < k.column:
+		case t.indent(s) < k.column || t.isDivider(s):
 			return
 		case ok && next.column == k.column && !next.first:
-			m.put(next.name, next.value)
+			t.put(m, next.name, next.value)
 			last = next.name
-		case ok && last == "ref":
-			m.put("ref."+next.name, next.value)
+		case ok && nests[last]:
+			m.put(last+"."+next.name, next.value)
 		}
 	}
 }
 
 // goBack adds the keys of the lines above, up to the first one of an item.
 func (t *text) goBack(m mapping, k key, s int) {
+	var deeper []key // below the next key above
 	for range most {
 		if s == 0 {
 			return
@@ -141,15 +156,26 @@ func (t *text) goBack(m mapping, k key, s int) {
 		switch {
 		case t.passedOver(s):
 		case ok && next.column == k.column:
-			m.put(next.name, next.value)
+			t.put(m, next.name, next.value)
+			for _, child := range deeper {
+				if nests[next.name] {
+					m.put(next.name+"."+child.name, child.value)
+				}
+			}
+			deeper = nil
 			if next.first {
 				return
 			}
-		case t.indent(s) < k.column:
+		case t.indent(s) < k.column || t.isDivider(s):
 			return
+		case ok:
+			deeper = append(deeper, next)
 		}
 	}
 }
+
+// isDivider reports whether the line that begins at s is between two documents.
+func (t *text) isDivider(s int) bool { return bytes.HasPrefix(t.data[s:], []byte("---")) }
 
 // put keeps the first value of a key.
 func (m mapping) put(name string, value ref.Span) {
@@ -170,25 +196,6 @@ func (t *text) indent(s int) int {
 	return len(line) - len(bytes.TrimLeft(line, " \t"))
 }
 
-var flowPart = regexp.MustCompile(`["']?([A-Za-z0-9_.-]+)["']?[ \t]*:[ \t]*["']?([^"',{}\s]*)`)
-
-// flow returns the mapping in braces, on one line, that contains a place.
-func (t *text) flow(start, end int) mapping {
-	s := lineStart(t.data, start)
-	open := bytes.LastIndexAny(t.data[s:start], "{}")
-	closing := bytes.IndexAny(t.after(end), "{}")
-	if open < 0 || closing < 0 || t.data[s+open] != '{' || at(t.data, s+open-1) == '{' ||
-		at(t.data, end+closing) != '}' {
-		return nil
-	}
-	m := mapping{}
-	base := s + open + 1
-	for _, match := range flowPart.FindAllSubmatchIndex(t.data[base:end+closing], -1) {
-		m.put(string(t.data[base+match[2]:base+match[3]]), ref.Span{Start: base + match[4], End: base + match[5]})
-	}
-	return m
-}
-
 // topLevel returns the offset of the value of a key without indent.
 func (t *text) topLevel(name string) (int, bool) {
 	for s := 0; s < len(t.data); s = lineEnd(t.data, s) + 1 {
@@ -199,31 +206,33 @@ func (t *text) topLevel(name string) (int, bool) {
 	return 0, false
 }
 
-// nested returns the offset of the value of the first of some keys below the key on the
-// line that begins at s.
-func (t *text) nested(s int, names ...string) (int, bool) {
+// nested returns the keys right below the key on the line that begins at s.
+func (t *text) nested(s int) mapping {
 	k, ok := t.keyAt(s)
 	if !ok {
-		return 0, false
+		return nil
 	}
+	m := mapping{}
 	child := -1 // the column of the keys right below
 	for range most {
 		s = lineEnd(t.data, s) + 1
 		if s > len(t.data) {
-			return 0, false
+			break
 		}
 		next, ok := t.keyAt(s)
 		switch {
 		case t.passedOver(s):
+			continue
 		case t.indent(s) <= k.column:
-			return 0, false
-		case ok && (child < 0 || next.column == child) && slices.Contains(names, next.name):
-			return next.value.Start, true
-		case child < 0:
+			return m
+		case ok && (child < 0 || next.column == child):
+			m.put(next.name, next.value)
+		}
+		if child < 0 {
 			child = t.indent(s)
 		}
 	}
-	return 0, false
+	return m
 }
 
 // farthest is the number of lines above a place in which its list begins.

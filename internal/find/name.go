@@ -29,21 +29,21 @@ func impliedNames(name string, c delivery.Component) []string {
 }
 
 // identifierDeclared finds values of an identifier that a component declares.
-func identifierDeclared(_ *Finder, t *text, n needle, start, end int) {
+func identifierDeclared(f *Finder, t *text, n needle, start, end int) {
 	if t.is(n.word, start, end) {
 		t.used[n.entry] = true
-		t.identifier(start, end, n.component)
+		f.identifier(t, start, end, n.component)
 	}
 }
 
 // identifierImplied finds values of an identifier that contains the component's name.
-func identifierImplied(_ *Finder, t *text, n needle, start, end int) {
+func identifierImplied(f *Finder, t *text, n needle, start, end int) {
 	for i := start; i < end; i++ {
 		if t.data[i] == ' ' {
 			return
 		}
 	}
-	t.identifier(start, end, n.component)
+	f.identifier(t, start, end, n.component)
 }
 
 // assignAt matches the text between an identifier and its value: an assignment, with
@@ -55,7 +55,7 @@ var assignAt = regexp.MustCompile(`^(?:\\?["'` + "`" + `\])])*(?:[ \t]+string|[ 
 // envAt matches ENV of a Dockerfile, which separates a name and its value with a blank.
 var envAt = regexp.MustCompile(`(?i)^[ \t]*env[ \t]+$`)
 
-func (t *text) identifier(start, end int, component string) {
+func (f *Finder) identifier(t *text, start, end int, component string) {
 	before, after := at(t.data, start-1), at(t.data, end)
 	if isWord(before) || before == '/' || before == '@' || before == '-' && at(t.data, start-2) != '-' ||
 		isWord(after) || after == '-' {
@@ -70,12 +70,22 @@ func (t *text) identifier(start, end int, component string) {
 	case value == end && after == ' ' && envAt.Match(t.before(start)):
 		t.add(end+1, r)
 	case value != end && (after != ',' || before == '"'):
-		if !t.value(value, r) && !t.valueBelow(start, r) {
+		if !t.value(value, r) && !f.valueBelow(t, start, end, r) {
 			t.unreadable(value, r)
 		}
 	case value == end && bytes.HasSuffix(bytes.TrimRight(t.before(start), "\"' \t"), []byte("name:")):
 		t.environment(start, end, r)
+	case value == end && t.mayOpen(end):
+		f.valueBelow(t, start, end, r)
 	}
+}
+
+// mayOpen reports whether a mapping with the name before i may begin. It is a fast check.
+func (t *text) mayOpen(i int) bool {
+	for bytes.IndexByte([]byte("\"' \t"), at(t.data, i)) >= 0 {
+		i++
+	}
+	return at(t.data, i) == '{' || at(t.data, i) == ']'
 }
 
 // mayAssign reports whether an assignment may follow at i. It is a fast check, because
@@ -123,14 +133,19 @@ func (t *text) listed(i int, r ref.Reference) bool {
 	return len(t.found) > first
 }
 
-// valueBelow adds the default of an input or variable, in a mapping below its name.
-func (t *text) valueBelow(start int, r ref.Reference) bool {
-	s := lineStart(t.data, start)
-	if k, ok := t.keyAt(s); !ok || k.name != r.Context.Name {
+// valueBelow adds the default of an input or variable, or the version of a mapping with the
+// component's name. A mapping that fetches something else has the version of that.
+func (f *Finder) valueBelow(t *text, start, end int, r ref.Reference) bool {
+	if k, ok := t.keyAt(lineStart(t.data, start)); ok && k.name != r.Context.Name {
 		return false
 	}
-	value, ok := t.nested(s, "default", "value", "version", "tag")
-	return ok && t.value(value, r)
+	m := t.below(start, end)
+	for _, key := range []string{"default", "value", "version", "tag"} {
+		if value, ok := m[key]; ok && f.fetchedBy(t, r.Component, m, key).Other == "" && t.value(value.Start, r) {
+			return true
+		}
+	}
+	return false
 }
 
 // versionLike matches a value that begins like a version. Two numbers may be a series.

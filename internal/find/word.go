@@ -2,6 +2,7 @@ package find
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"io/fs"
 	"path"
@@ -257,20 +258,28 @@ func (f *Finder) fetched(t *text, r ref.Reference, m mapping, key string, o *ref
 	if key == "appVersion" && t.isChartOf(f, r.Component, m) {
 		o.Ours = m.text(t, "home")
 	}
-	if !besideKeys[string(bytes.ToLower([]byte(key)))] {
-		return
+	if o.Ours == "" {
+		*o = f.fetchedBy(t, r.Component, m, key)
 	}
-	for _, k := range fetchKeys {
+}
+
+// fetchedBy returns the owner of the version in a key, by what its mapping fetches.
+func (f *Finder) fetchedBy(t *text, component string, m mapping, key string) (o ref.Owner) {
+	pairs := m.paired(key)
+	if last := strings.ToLower(key[strings.LastIndexByte(key, '.')+1:]); besideKeys[last] {
+		pairs = append(pairs, fetchKeys...)
+	}
+	for _, k := range pairs {
 		value := m.text(t, k)
-		isName := bytes.ContainsRune([]byte(value), '/')
-		if value == "" || bytes.HasPrefix([]byte(value), []byte("{{")) || !isName && k != "chart" && k != "uses" {
+		isName := strings.Contains(value, "/")
+		if value == "" || strings.HasPrefix(value, "{{") || !isName && k != "chart" && k != "uses" {
 			continue
 		}
-		f.decideOwner(r.Component, value, o)
-		if o.Ours != "" || o.Other != "" {
-			return
+		if f.decideOwner(component, value, &o); o.Ours != "" || o.Other != "" {
+			return o
 		}
 	}
+	return o
 }
 
 // chartWord matches the location of a chart in a command.
@@ -315,32 +324,28 @@ func (t *text) asked(m mapping, key string) string {
 	}
 	other, s := mapping{}, lineStart(t.data, at[0])
 	if k, ok := t.keyAt(s); ok {
-		t.follow(other, k, s)
+		other = t.block(k, s)
 	}
 	return other.text(t, "default")
 }
 
 // siblings returns the mapping whose key has the version, and that key.
 func (t *text) siblings(r ref.Reference) (mapping, string) {
-	if m := t.flow(r.Start, r.End); m != nil {
-		for key, span := range m {
-			if span.Start <= r.Start && r.End <= span.End {
-				return m, key
-			}
-		}
-		return m, ""
-	}
 	s := lineStart(t.data, r.Start)
 	k, ok := t.keyAt(s)
+	if m := t.enclosed(r.Start, r.End); m != nil && !nests[k.name] {
+		return m, m.keyAt(r.Start)
+	}
 	if !ok {
 		return nil, ""
 	}
-	m := mapping{k.name: k.value}
-	t.follow(m, k, s)
-	if !k.first {
-		t.goBack(m, k, s)
+	if parent, ok := t.above(s, t.indent(s)); ok { // the ref of a source is that of its url
+		if above, _ := t.keyAt(parent); nests[above.name] {
+			return t.block(above, parent), above.name + "." + k.name
+		}
 	}
-	return m, k.name
+	m := t.block(k, s)
+	return m, cmp.Or(m.keyAt(r.Start), k.name)
 }
 
 // besides returns the offsets of the component's references of the same version in the
