@@ -151,18 +151,11 @@ func (t *text) sourceName(m mapping) string {
 	if !ok {
 		return ""
 	}
-	valueOf := func(key string) string {
-		value, ok := t.nested(lineStart(t.data, source.Start), key)
-		if !ok {
-			return ""
-		}
-		k, _ := t.keyAt(lineStart(t.data, value))
-		return string(t.data[k.value.Start:k.value.End])
-	}
-	if valueOf("kind") != "HelmRepository" {
+	below := t.nested(lineStart(t.data, source.Start))
+	if below.text(t, "kind") != "HelmRepository" {
 		return ""
 	}
-	return valueOf("name")
+	return below.text(t, "name")
 }
 
 // nameCharts adds the charts that a text names with aliases. An alias that nothing defines is enough if it is a part of

@@ -91,10 +91,16 @@ func (f *Finder) declare(name string, c delivery.Component) {
 		}
 	}
 	add("repository", c.Repository, needle{form: repository})
+	add("registry", registryName(c.Repository), needle{form: registered})
 	add("prose", c.Repository, needle{form: prose})
 	for _, alias := range []string{name, path.Base(c.Repository)} {
-		add("prose", strings.ToLower(alias), needle{form: prose})
-		add("file", strings.ToLower(alias), needle{form: fileName})
+		alias = strings.ToLower(alias)
+		if generic[alias] && alias != name {
+			continue // a word of the field
+		}
+		add("prose", alias, needle{form: prose})
+		add("file", alias, needle{form: fileName})
+		add("action", alias, needle{form: action})
 	}
 	for i, identifier := range c.Names {
 		what := fmt.Sprintf("the name %q of %s, which no file has", identifier, name)

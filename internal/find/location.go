@@ -30,7 +30,7 @@ func location(f *Finder, t *text, n needle, start, end int) {
 // tagAfter finds the tag or digest that follows a location. It reports whether there is one.
 func (t *text) tagAfter(end int, r ref.Reference) bool {
 	r.Syntax = ref.Tag
-	if at(t.data, end) == ':' {
+	if at(t.data, end) == ':' && at(t.data, end+1) > ' ' {
 		t.add(end+1, r)
 		return true
 	}
@@ -64,7 +64,9 @@ func (t *text) commented(start, end int, r ref.Reference) {
 func (t *text) beside(start, end int, r ref.Reference, keys []string) {
 	if m := t.mapping(start, end); m != nil {
 		t.addBeside(m, r, append(m.paired(m.keyAt(start)), keys...))
+		return
 	}
+	t.keyed(start, end, r)
 }
 
 func (t *text) addBeside(m mapping, r ref.Reference, keys []string) {

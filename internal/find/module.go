@@ -19,7 +19,9 @@ func module(_ *Finder, t *text, n needle, start, end int) {
 		t.add(end+match[1], r)
 		return
 	}
-	t.moduleVersion(end, r)
+	if !t.moduleVersion(end, r) && !isGoMod(t.name) {
+		t.beside(start, end, r, []string{"version"})
+	}
 }
 
 var (

@@ -67,7 +67,7 @@ func (f *Finder) identifier(t *text, start, end int, component string) {
 		value = t.skip(assignAt, end)
 	}
 	switch {
-	case value == end && after == ' ' && envAt.Match(t.before(start)):
+	case value == end && after == ' ' && t.isNamedAlone(start):
 		t.add(end+1, r)
 	case value != end && (after != ',' || before == '"'):
 		if !t.value(value, r) && !f.valueBelow(t, start, end, r) {
@@ -78,6 +78,12 @@ func (f *Finder) identifier(t *text, start, end int, component string) {
 	case value == end && t.mayOpen(end):
 		f.valueBelow(t, start, end, r)
 	}
+}
+
+// isNamedAlone reports whether a blank may be between the name at i and its value.
+func (t *text) isNamedAlone(i int) bool {
+	line := t.before(i)
+	return envAt.Match(line) || len(line) == 0 && path.Base(t.name) == ".tool-versions"
 }
 
 // mayOpen reports whether a mapping with the name before i may begin. It is a fast check.

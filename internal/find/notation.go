@@ -132,7 +132,7 @@ func (t *text) tableEnd(i int) int {
 
 var (
 	// entryAt matches the beginning of an entry up to its value.
-	entryAt = regexp.MustCompile(`^(?:-[ \t]+)?["']?([A-Za-z0-9_$@][A-Za-z0-9_./$@-]*)["']?` +
+	entryAt = regexp.MustCompile(`^(?:-[ \t]+)?(?:"([^"\n]+)"|'([^'\n]+)'|([A-Za-z0-9_$@][A-Za-z0-9_./$@-]*))` +
 		`([ \t]*)(?:\+?(:+)|=>?)[ \t]*`)
 	// blockAt matches the text between a name and the entries of its mapping in braces.
 	blockAt = regexp.MustCompile(`^(?:["'][ \t]*(?:\+?:+|=)?|[ \t]*(?:\+?:+|=))[ \t]*\{`)
@@ -189,13 +189,17 @@ func (t *text) entry(m mapping, i, to int, tight bool) int {
 	if match == nil {
 		return i
 	}
-	value := i + match[1]
-	equals := match[6] < 0
-	if b := at(t.data, value); !equals && b == '/' || equals && (b == '=' || b == '~' ||
-		!tight && (match[4] == match[5] || at(t.data, value-1) == '=')) {
+	value, gap, colon := i+match[1], match[9]-match[8], match[10] >= 0
+	if b := at(t.data, value); colon && b == '/' || !colon && (b == '=' || b == '~' ||
+		!tight && (gap == 0 || at(t.data, value-1) == '=')) {
 		return i
 	}
-	name := string(t.data[i+match[2] : i+match[3]])
+	name := ""
+	for group := 2; group <= 6; group += 2 {
+		if match[group] >= 0 {
+			name = string(t.data[i+match[group] : i+match[group+1]])
+		}
+	}
 	if call := callAt.FindSubmatchIndex(t.after(value)); call != nil {
 		m.put(name, ref.Span{Start: value + call[2], End: value + call[3]})
 		return value + call[1]

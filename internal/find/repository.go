@@ -17,6 +17,8 @@ var hosts = []struct{ prefix, shape string }{
 	{"github.com/", "web"},
 	{"github.com:", "web"},
 	{"cdn.jsdelivr.net/gh/", "web"},
+	{"pkg:github/", "short"},
+	{"github:", "short"},
 }
 
 // repository finds places that name a component by its repository: links, files,
@@ -36,7 +38,7 @@ func repository(f *Finder, t *text, n needle, start, end int) {
 	case shape == "api" || shape == "codeload":
 		t.download(end, r)
 	case next == '/' && shape == "web" && t.page(end, r):
-	case t.versioned(shape, end, r):
+	case t.versioned(shape, start, end, r):
 	default:
 		t.around(start, end, r)
 	}
@@ -252,7 +254,7 @@ func (t *text) named(in ref.Span, prefix, version string, r ref.Reference) {
 
 // versioned finds the version directly after a repository's name: of an action or a
 // module at a ref, of a module with its version, or of a remote base.
-func (t *text) versioned(shape string, i int, r ref.Reference) bool {
+func (t *text) versioned(shape string, start, i int, r ref.Reference) bool {
 	if match := subpathAt.FindIndex(t.after(i)); match != nil {
 		r.Syntax = ref.Checkout
 		switch {
@@ -265,7 +267,19 @@ func (t *text) versioned(shape string, i int, r ref.Reference) bool {
 		r.Context.Prefix = prefix
 		return t.add(version, r) || t.addCommit(version, r)
 	}
-	if shape != "web" {
+	if match := fragmentAt.FindIndex(t.after(i)); match != nil && (shape != "web" || t.isGit(start, i)) {
+		if r.Syntax = ref.Checkout; bytes.HasSuffix(t.data[:i+match[1]], []byte("semver:")) {
+			r.Syntax = ref.Key // the tag may have a v or not
+		}
+		version, prefix := t.versionStart(i + match[1])
+		r.Context.Prefix = prefix
+		return t.add(version, r)
+	}
+	if shape == "short" && at(t.data, i) == '/' {
+		r.Syntax = ref.Checkout
+		return t.addPath(i+1, r)
+	}
+	if shape != "web" && shape != "short" {
 		return false
 	}
 	if match := queryAt.FindIndex(t.after(i)); match != nil {
@@ -277,10 +291,17 @@ func (t *text) versioned(shape string, i int, r ref.Reference) bool {
 	return t.moduleVersion(i, r)
 }
 
+// isGit reports whether a URL is one of git: git+https://HOST/NAME, or NAME.git.
+func (t *text) isGit(start, end int) bool {
+	return t.data[end-1] == 't' && at(t.data, end-len(".git")) == '.' || gitScheme.Match(t.before(start))
+}
+
 var (
-	subpathAt = regexp.MustCompile(`^(?:/[A-Za-z0-9._/-]+)?@`)
-	usesLine  = regexp.MustCompile(`\buses["']?[ \t]*:[ \t]*["']?$|\buses["']?[ \t]*:[ \t]*["']?[^\s"']*$`)
-	queryAt   = regexp.MustCompile(`^[^\s"'` + "`" + `)]*[?&]ref=`)
+	gitScheme  = regexp.MustCompile(`\bgit(?:\+[a-z]+)?:[^\s"']*$`)
+	fragmentAt = regexp.MustCompile(`^#(?:semver:|tag=|ref=)?`)
+	subpathAt  = regexp.MustCompile(`^(?:/[A-Za-z0-9._/-]+)?@`)
+	usesLine   = regexp.MustCompile(`\buses["']?[ \t]*:[ \t]*["']?$|\buses["']?[ \t]*:[ \t]*["']?[^\s"']*$`)
+	queryAt    = regexp.MustCompile(`^[^\s"'` + "`" + `)]*[?&]ref=`)
 )
 
 // around finds the version in the words around a repository's name: the branch of a
@@ -305,6 +326,7 @@ func (t *text) around(start, end int, r ref.Reference) {
 	}
 	m := t.mapping(start, end)
 	if m == nil {
+		t.keyed(start, end, r)
 		return
 	}
 	key := m.keyAt(start)
@@ -312,13 +334,30 @@ func (t *text) around(start, end int, r ref.Reference) {
 	switch _, repo := m["repo"]; {
 	case aboutKeys[key]:
 		return // the mapping is about the repository, and fetches nothing from it
-	case t.host(start) == "" && !repo:
+	case t.host(start) == "" && !repo && !slugKeys[key]:
 		keys = refKeys[:2] // an image may have the same name
-	case !fromKeys[key]:
+	case !fromKeys[key] && !slugKeys[key]:
 		keys = slices.DeleteFunc(slices.Clone(refKeys), func(k string) bool { return k == "version" })
 	}
-	t.addBeside(m, r, keys)
+	t.addBeside(m, r, append(m.paired(key), keys...))
 }
+
+// keyed adds the version whose key is from start to end: "github:acme/web" = "1.4.0".
+func (t *text) keyed(start, end int, r ref.Reference) {
+	r.Syntax, r.Context.Name = ref.Key, string(t.data[start:end])
+	if i := t.skip(keyedAt, end); i > end && !isDocument(t.name) && keyBefore.Match(t.before(start)) {
+		version, prefix := t.versionStart(i)
+		r.Context.Prefix = prefix
+		t.add(version, r)
+	}
+}
+
+var (
+	// keyBefore matches the part of a line before a key that is a location, and keyedAt the
+	// part between the key and its value.
+	keyBefore = regexp.MustCompile(`(?:^|[{,(])[ \t]*(?:-[ \t]+)?["']?(?:[a-z]+:(?://)?)*(?:github\.com/)?$`)
+	keyedAt   = regexp.MustCompile(`^(?:["'][ \t]*(?:=>?|:)[ \t]*|[ \t]+=>?[ \t]+|:[ \t]+)["']?`)
+)
 
 // aboutKeys are keys for links to a repository. A version beside them is that of
 // something else.
@@ -326,7 +365,10 @@ var aboutKeys = words(`home homepage bugs documentation support sources website 
 
 // fromKeys are keys for the repository that something is fetched from. A version beside
 // one of them is that of the repository.
-var fromKeys = words(`repo repoURL url source src git remote github repository`)
+var fromKeys = words(`repo repoURL url source src git remote github repository importpath module package`)
+
+// slugKeys are keys whose value OWNER/NAME is a repository.
+var slugKeys = words(`name repo github gh slug project module package src git`)
 
 // tagged are the commands that take a tag or branch beside a repository.
 var tagged = []struct {

@@ -243,7 +243,7 @@ func containsPath(text, path string, longer bool) bool {
 // fetchKeys are keys for what a mapping fetches, beside the version of it.
 var fetchKeys = []string{
 	"repository", "image", "repo", "repoURL", "url", "chart", "uses", "source", "src", "git", "remote",
-	"github", "name",
+	"github", "module", "importpath", "package", "name",
 }
 
 // besideKeys are keys for the version of what a mapping fetches.
@@ -279,7 +279,16 @@ func (f *Finder) fetchedBy(t *text, component string, m mapping, key string) (o 
 			return o
 		}
 	}
+	if name := m.text(t, "name"); besideKeys[strings.ToLower(key)] && !m.fetches() &&
+		slices.Equal(f.called(name), []string{component}) {
+		o.Ours = name
+	}
 	return o
+}
+
+// fetches reports whether a mapping has a key for what it fetches, other than a name.
+func (m mapping) fetches() bool {
+	return slices.ContainsFunc(fetchKeys[:len(fetchKeys)-1], func(key string) bool { return m[key] != ref.Span{} })
 }
 
 // chartWord matches the location of a chart in a command.
@@ -366,7 +375,11 @@ func (t *text) besides(r ref.Reference, m mapping) []int {
 	}
 	bare := func(r ref.Reference) string { return strings.TrimPrefix(r.Plain(), "v") }
 	var all []int
+	isNamed := oneName.Match(t.before(r.Start))
 	for _, other := range t.found {
+		if isNamed && other.Context.Name != "" && oneName.Match(t.before(other.Start)) {
+			continue // each has a name of its own
+		}
 		in := func(s ref.Span) bool { return s.Start <= other.Start && other.End <= s.End }
 		if other.Component == r.Component && bare(other) == bare(r) && slices.ContainsFunc(spans, in) {
 			all = append(all, other.Start)
@@ -374,6 +387,9 @@ func (t *text) besides(r ref.Reference, m mapping) []int {
 	}
 	return all
 }
+
+// oneName matches the part of a line before the version of a name: `NAME: `, `"NAME" = `.
+var oneName = regexp.MustCompile(`^[ \t]*(?:-[ \t]+)?["']?[A-Za-z0-9_./@:-]+["']?[ \t]*[:?]?[:=]?[ \t]*["']?$`)
 
 // parts reports whether two lines, one above the other, have keys of different mappings.
 func (t *text) parts(above, below int) bool {
