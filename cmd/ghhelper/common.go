@@ -105,13 +105,14 @@ func (p process) warnRenamed(ctx context.Context, forges ...*gh.Client) {
 // asker returns an Asker for the references in a source.
 func (p process) asker(src workspace.Workspace) *verify.Asker {
 	r := p.registry()
-	return &verify.Asker{File: src.File, Resolver: p.resolver(src, r), Charts: r.ChartArchive}
+	resolver := p.resolver(src, r)
+	return &verify.Asker{File: src.File, Resolver: resolver, Charts: resolver.Chart}
 }
 
 // resolver asks registries, forges and module proxies.
 func (p process) resolver(src workspace.Workspace, r *oci.Registry) lookup.Resolver {
 	return lookup.Resolver{Registry: r, Refs: src.Repo.Refs(p.server()), Server: p.server(), HTTP: transport(),
-		Proxies: p.goProxies(),
+		Repositories: &lookup.Repositories{HTTP: transport()}, Proxies: p.goProxies(),
 		Private: p.goSetting("GONOPROXY", p.goSetting("GOPRIVATE", "")), Brief: true}
 }
 

@@ -201,9 +201,11 @@ func (p process) proof(
 	}
 	defer os.RemoveAll(home)
 	registry := p.registry() // a single one, because it caches tokens
+	resolver := p.resolver(src, registry)
 	prover := &prove.Prover{
 		File: src.File, Config: src.Config, Component: component, Version: v, Repo: src.Repo, Server: p.server(),
-		Registry: registry, Anonymous: anonymous(), Resolver: p.resolver(src, registry), Forge: forge,
+		Registry: registry, Anonymous: anonymous(), Resolver: resolver, Forge: forge,
+		Repositories: resolver.Repositories,
 	}
 	prover.Attestations = &attest.Verifier{
 		GitHub: forge.Attestations, Registry: registry,

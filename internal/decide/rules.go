@@ -196,6 +196,10 @@ func recorded(f *delivery.File, r ref.Reference) []Finding {
 	if !ours || path.Base(r.File) != "Chart.yaml" || chart.Kind != delivery.Chart || f.IsOwn(r.Component) {
 		return nil
 	}
+	if chart.HTTPS {
+		return []Finding{At(r, "dependency", r.Written+" of "+chart.Location(), "a chart in a registry (oci://…)",
+			"a release packages dependencies from registries only")}
+	}
 	digest, err := f.Own().Artifacts[artifact].Dependency(chart.At, r.Written)
 	pin := fmt.Sprintf("%s:%s@sha256:…", chart.At, r.Written)
 	switch {

@@ -176,6 +176,13 @@ func (d document) kindContradictions(name string, a Artifact, at *yaml.Node) []e
 		errs = append(errs, d.problem(child(at, "values"),
 			"artifact %q has values, want them at a chart with a source only", name))
 	}
+	switch isOwn := a.Source != ""; {
+	case a.HTTPS && (a.Kind != Chart || isOwn):
+		errs = append(errs, d.problem(child(at, "at"), "artifact %q is at %s%s, want that at a chart without a source "+
+			"only: a release publishes charts to registries", name, HTTPS, a.At))
+	case a.Kind == Chart && a.At != "" && !strings.Contains(a.At, "/"):
+		errs = append(errs, d.problem(child(at, "at"), "artifact %q is at %q, want registry/path", name, a.At))
+	}
 	if a.Static && (a.Kind != Asset || a.Source == "") {
 		errs = append(errs, d.problem(child(at, "static"),
 			"artifact %q is static, want that at an asset with a source only", name))

@@ -126,8 +126,11 @@ type Artifact struct {
 	// The kind: a container image, a Helm chart, a Go module, or an asset of the GitHub release.
 	Kind Kind `yaml:"kind" jsonschema:"enum=image,enum=chart,enum=module,enum=asset"`
 	// The location of an image or chart in its registry, or the path of a module, without a tag. An image without a
-	// registry is one of Docker Hub.
-	At string `yaml:"at,omitempty" jsonschema:"pattern=^[a-z0-9][a-z0-9.-]*((:[0-9]+)?(/[\\w.-]+)+)?$"`
+	// registry is one of Docker Hub. A chart of a chart repository over https has a
+	// scheme: https://host/path/name.
+	At string `yaml:"at,omitempty" jsonschema:"pattern=^(https://)?[a-z0-9][a-z0-9.-]*((:[0-9]+)?(/[\\w.-]+)+)?$"`
+	// HTTPS is set if the chart is in a chart repository over https. At has no scheme.
+	HTTPS bool `yaml:"-"`
 	// The file name of an asset. {version} is replaced by the version.
 	Name string `yaml:"name,omitempty" jsonschema:"pattern=^[A-Za-z0-9{][\\w.{}-]*$"`
 	// The tag of the artifact. For a chart, it is also its version and appVersion. Default {version}.
@@ -274,7 +277,7 @@ func (a Artifact) Where(v ref.Version) string {
 	if a.Kind == Asset {
 		return a.AssetName(v)
 	}
-	return a.At + ":" + a.TagFor(v)
+	return a.Location() + ":" + a.TagFor(v)
 }
 
 // AssetName returns the file name of an asset at a version.

@@ -38,6 +38,8 @@ func TestParseRefuses(t *testing.T) {
 		"two at one location":  {"image: {", "twin: {kind: chart, at: ghcr.io/o/a}\n      image: {", "d.yaml:7:", "want one artifact at a location"},
 		"two names of one image": {"at: ghcr.io/o/a}", "at: o/a}\n      twin: {kind: image, at: index.docker.io/o/a}",
 			"d.yaml:8:", "want one artifact at a location"},
+		"an image over https":      {"at: ghcr.io/o/a", "at: 'https://ghcr.io/o/a'", "d.yaml:7:", "want that at a chart without a source"},
+		"a chart without a path":   {"kind: image, at: ghcr.io/o/a", "kind: chart, at: a", "d.yaml:7:", "want registry/path"},
 		"location with a tag":      {"at: ghcr.io/o/a", "at: 'ghcr.io/o/a:1.2.3'", "d.yaml:7:", "does not match"},
 		"excuse for no reason":     {"self: a", "self: a\nignore: [{files: x}]", "d.yaml:3:", "because"},
 		"not YAML":                 {"self: a", "self: [", "d.yaml:", "YAML"},

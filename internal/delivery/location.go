@@ -10,14 +10,26 @@ func IsDockerHub(registry string) bool {
 	return registry == DockerHub || registry == "index.docker.io" || registry == "registry-1.docker.io"
 }
 
+// HTTPS begins the location of a chart in a chart repository.
+const HTTPS = "https://"
+
+// Location returns the location with its scheme, if it is not that of a registry.
+func (a Artifact) Location() string {
+	if a.HTTPS {
+		return HTTPS + a.At
+	}
+	return a.At
+}
+
 // locate writes the locations of images in one way, because an image of Docker Hub has many.
 func (f *File) locate() {
 	for _, c := range f.Components {
 		for name, a := range c.Artifacts {
+			a.At, a.HTTPS = strings.CutPrefix(a.At, HTTPS)
 			if a.Kind == Image && a.At != "" {
 				a.At = imageAt(a.At)
-				c.Artifacts[name] = a
 			}
+			c.Artifacts[name] = a
 		}
 	}
 }

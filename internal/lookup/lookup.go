@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/mod/module"
 
+	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/resolve"
@@ -31,6 +32,8 @@ type Resolver struct {
 	// https://go.dev/ref/mod#goproxy-protocol
 	Proxies []string
 	Private string
+	// Repositories reads chart repositories over https.
+	Repositories *Repositories
 	// Brief limits the query of a registry to one request. Answers then lack the revision.
 	Brief bool
 }
@@ -59,11 +62,19 @@ func (r Resolver) file(ctx context.Context, t resolve.Target) error {
 }
 
 func (r Resolver) artifact(ctx context.Context, t resolve.Target) resolve.Answer {
+	if strings.HasPrefix(t.At, delivery.HTTPS) && r.Repositories != nil {
+		digest, err := r.Repositories.Digest(ctx, t.At, t.Tag)
+		return resolve.Answer{Target: t, Digest: digest, Err: err}
+	}
 	describe := r.Registry.Describe
 	if r.Brief {
 		describe = r.Registry.Glance
 	}
 	d, err := describe(ctx, t.At, t.Tag)
+	if err != nil && t.Kind == resolve.Chart && r.Repositories != nil && r.Repositories.has(ctx, delivery.HTTPS+t.At) {
+		err = fmt.Errorf("looking for %s: could not ask: a chart repository over https has it, and no registry: "+
+			"write at: %s%s in %s", t, delivery.HTTPS, t.At, delivery.FileName)
+	}
 	return resolve.Answer{
 		Target: t, Digest: d.Digest, Revision: d.Labels[oci.KeyRevision], StandIn: d.StandIn(), Err: err,
 	}

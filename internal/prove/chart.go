@@ -16,6 +16,7 @@ import (
 	"github.com/kubestellar/actions/internal/chart"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/lookup"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/render"
@@ -258,7 +259,8 @@ func (c *chartClaims) runs(ctx context.Context, to render.Rendering) (evidence s
 	asker := verify.Asker{
 		File: c.src.File, Resolver: c.by, Own: c.Version, Renderings: c.Renderings,
 		Charts: func(ctx context.Context, at, tag string) ([]byte, error) {
-			return c.Registry.ChartArchive(ctx, at, c.identify(at, tag))
+			by := lookup.Resolver{Registry: c.Registry, Repositories: c.Repositories}
+			return by.Chart(ctx, at, c.identify(at, tag))
 		},
 	}
 	asked := asker.Ask(ctx, to.Named)

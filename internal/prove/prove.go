@@ -17,6 +17,7 @@ import (
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
+	"github.com/kubestellar/actions/internal/lookup"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
@@ -42,6 +43,8 @@ type Prover struct {
 	Anonymous *oci.Registry
 	// Resolver may be a *resolve.Once, which then learns the answers of the proof.
 	Resolver resolve.Resolver
+	// Repositories reads charts of chart repositories over https.
+	Repositories *lookup.Repositories
 	// Forge queries releases and assets; nil skips them.
 	Forge *gh.Client
 	// Attestations verifies attestations; nil skips them.

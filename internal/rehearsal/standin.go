@@ -196,6 +196,10 @@ func (m *maker) one(ctx context.Context, target resolve.Target) ([]resolve.Targe
 	case resolve.Image:
 		return nil, m.image(ctx, target)
 	case resolve.Chart:
+		if strings.HasPrefix(target.At, delivery.HTTPS) {
+			fmt.Fprintf(m.Out, "  no stand-in: the rehearsal serves no chart repository over https: %s\n", target)
+			return nil, nil
+		}
 		return m.chart(ctx, target)
 	}
 	return nil, nil

@@ -85,7 +85,7 @@ func (r *Rehearsal) publishUpstream(ctx context.Context, made *maker, forge *gh.
 		if a := c.Artifacts[name]; a.Kind == delivery.Image || a.Kind == delivery.Chart {
 			targets = append(targets, resolve.Target{
 				Component: up.Component, Artifact: name,
-				Kind: resolve.Kind(a.Kind), At: a.At, Tag: a.TagFor(up.Version),
+				Kind: resolve.Kind(a.Kind), At: a.Location(), Tag: a.TagFor(up.Version),
 			})
 		}
 	}

@@ -22,15 +22,16 @@ func (r *Releaser) prover(rev revision, done stamped, files []goreleaser.File, o
 		built[f.Name] = prove.File{Path: f.Path, Digest: f.Digest}
 	}
 	return &prove.Prover{
-		File:       r.File,
-		Component:  r.File.Self,
-		Version:    r.Version,
-		Repo:       r.Repo,
-		Server:     r.Server,
-		Registry:   r.Registry,
-		Resolver:   r.recent,
-		Forge:      r.Forge,
-		Renderings: &r.renderings,
+		File:         r.File,
+		Component:    r.File.Self,
+		Version:      r.Version,
+		Repo:         r.Repo,
+		Server:       r.Server,
+		Registry:     r.Registry,
+		Resolver:     r.recent,
+		Forge:        r.Forge,
+		Repositories: r.Lookup.Repositories,
+		Renderings:   &r.renderings,
 		Source: &prove.Source{
 			Commit: rev.commit, Time: rev.time, Tree: r.Tree, File: r.File, Self: r.File.Self, Declares: true,
 		},

@@ -163,7 +163,7 @@ func published(c delivery.Component, r ref.Reference, version ref.Version) []Tar
 		if a.Kind != delivery.Image && a.Kind != delivery.Chart || r.Artifact != "" && r.Artifact != name {
 			continue
 		}
-		targets = append(targets, Target{r.Component, name, Kind(a.Kind), a.At, tagNamed(r, a, version), ""})
+		targets = append(targets, Target{r.Component, name, Kind(a.Kind), a.Location(), tagNamed(r, a, version), ""})
 	}
 	return targets
 }
@@ -223,7 +223,7 @@ func Lockstep(f *delivery.File, own ref.Version) Named {
 		}
 		for artifact, a := range c.Artifacts {
 			if a.Kind == delivery.Image || a.Kind == delivery.Chart {
-				named[Target{name, artifact, Kind(a.Kind), a.At, a.TagFor(own), ""}] = place
+				named[Target{name, artifact, Kind(a.Kind), a.Location(), a.TagFor(own), ""}] = place
 			}
 		}
 	}
