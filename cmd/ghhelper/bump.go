@@ -314,6 +314,9 @@ func (p process) describeBump(plan *bump.Plan, f bumpFlags) error {
 	for _, command := range plan.Underived {
 		fmt.Fprintf(p.Stdout, "not derived, because the command may use the network: run %s\n", report.Plain(command))
 	}
+	for _, s := range plan.Stale {
+		fmt.Fprintln(p.Stdout, report.Plain(fmt.Sprintf("%s is stale, and %s: run %s", s.File, s.Because, s.Command)))
+	}
 	fmt.Fprintln(p.Stdout, outcomeOfBump(plan, f))
 	return nil
 }

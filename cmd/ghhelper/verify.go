@@ -95,7 +95,9 @@ func (p process) verify(ctx context.Context, f verifyFlags) error {
 	}
 	asker.Tagged = newestTagged(ctx, src)
 	result := verify.Offline(src.File, found, asker.Tagged)
-	rendered := asker.RenderOwn(ctx, verify.Tree{FS: src.Tree, Names: src.Names, Found: found}, &result)
+	tree := verify.Tree{FS: src.Tree, Names: src.Names, Found: found}
+	verify.Derived(src.File, tree, &result)
+	rendered := asker.RenderOwn(ctx, tree, &result)
 	if !f.offline {
 		if err := asker.Check(ctx, found.References, rendered, &result); err != nil {
 			return err

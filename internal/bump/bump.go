@@ -59,6 +59,8 @@ type Plan struct {
 	Current []apply.Change
 	// Underived contains the commands that were not run, because they may use the network.
 	Underived []string
+	// Stale contains the files that are derived from edited ones, and that no command derived.
+	Stale []Stale
 	// Lines contains the lines of the edits, before and after.
 	Lines []apply.Line
 	// Partial is the reason why history could not decide about listed places, or empty.
@@ -315,13 +317,16 @@ func (b Bump) change(ctx context.Context, finder *find.Finder, p *Plan) error {
 	}
 	if len(commands) == 0 {
 		p.Changes = changes
-		return nil
+		return b.relockAll(p)
 	}
 	derived, err := apply.Derive(ctx, b.Tree, b.Names, changes, commands, b.Env)
 	if err != nil {
 		return err
 	}
 	p.Changes = apply.Merge(changes, derived)
+	if err := b.relockAll(p); err != nil {
+		return err
+	}
 	return p.checkDerived(finder, changes, derived)
 }
 

@@ -16,7 +16,9 @@ type Document struct {
 	Edits     []edit    `json:"edits"`
 	Derived   []derived `json:"derived"`
 	Underived []string  `json:"underived,omitempty"`
-	Left      []left    `json:"left"`
+	// Stale are files that are derived from edited ones, and that no command derived.
+	Stale []Stale `json:"stale,omitempty"`
+	Left  []left  `json:"left"`
 	// Listed are the places in Left that a person has to decide about.
 	Listed    []left             `json:"listed"`
 	Findings  []decide.Finding   `json:"findings"`
@@ -99,6 +101,7 @@ func (p *Plan) json(made *proposal) ([]byte, error) {
 		Edits:     []edit{},
 		Derived:   []derived{},
 		Underived: p.Underived,
+		Stale:     p.Stale,
 		Left:      []left{},
 		Listed:    []left{},
 		Findings:  append([]decide.Finding{}, p.Findings...),

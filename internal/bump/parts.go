@@ -34,6 +34,8 @@ func (p *Plan) decisions() []part {
 		{title: "Findings:", header: []string{"saw", "want", "do"}, rows: p.findingRows()},
 		{title: "Could not be checked:", header: []string{"could not check", "because"}, rows: p.openRows()},
 		listed,
+		{title: "Derive these files, too, or declare `derived`:", header: []string{"file", "because", "command"},
+			rows: p.staleRows()},
 		{title: p.behindTitle(), header: []string{"place", "from", "to", "because"}, rows: p.behindRows(behind)},
 	}
 }
@@ -173,6 +175,13 @@ func (p *Plan) derivedRows() (rows [][]string) {
 		if c.By != "" {
 			rows = append(rows, []string{report.Code(c.File), report.Code(c.By)})
 		}
+	}
+	return rows
+}
+
+func (p *Plan) staleRows() (rows [][]string) {
+	for _, s := range p.Stale {
+		rows = append(rows, []string{report.Code(s.File), cell(s.Because), report.Code(s.Command)})
 	}
 	return rows
 }

@@ -42,8 +42,8 @@ func (d document) contradictions(f *File) []error {
 
 // RuleNames are the rules whose level can be set.
 var RuleNames = []string{
-	"agreement", "dependency", "digest", "idle", "idle-excuse", "latest", "looks-like", "self-reference", "unexpanded",
-	"v-prefix",
+	"agreement", "dependency", "digest", "idle", "idle-excuse", "latest", "lock", "looks-like", "self-reference",
+	"unexpanded", "v-prefix",
 }
 
 // issueNumber matches the number of an issue, which GitHub turns into a link, even in titles.

@@ -94,7 +94,9 @@ func (t *Tagger) verified(ctx context.Context) check {
 	result := verify.Offline(t.File, found, t.Version)
 	asker := *t.Ask
 	asker.Tagged = t.Version
-	rendered := asker.RenderOwn(ctx, verify.Tree{FS: t.Tree, Names: t.Names, Found: found}, &result)
+	tree := verify.Tree{FS: t.Tree, Names: t.Names, Found: found}
+	verify.Derived(t.File, tree, &result)
+	rendered := asker.RenderOwn(ctx, tree, &result)
 	err = asker.Check(ctx, t.released(found.References), rendered, &result)
 	summary := fmt.Sprintf("%s, %s queried",
 		report.Count(result.References, "reference"), report.Count(result.Targets, "target"))
