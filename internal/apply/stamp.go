@@ -234,10 +234,11 @@ func (s Stamper) chart(ctx context.Context, work, name string, a delivery.Artifa
 
 // declares checks that a stamped chart has the version and name that delivery.yaml declares.
 func (s Stamper) declares(c *chart.Chart, a delivery.Artifact) error {
-	want := a.TagFor(s.Version)
-	if c.Version() != want || c.AppVersion() != want {
-		return fmt.Errorf("%s/Chart.yaml: stamped, it has version %q and appVersion %q, want %q: write %q in both",
-			a.Source, c.Version(), c.AppVersion(), want, ref.Placeholder)
+	version, app := s.File.ChartVersions(a, s.Version, c.Version(), c.AppVersion(), c.IsLibrary())
+	if c.Version() != version || c.AppVersion() != app {
+		return fmt.Errorf("%s/Chart.yaml: stamped, it has version %q and appVersion %q, want %q and %q: "+
+			"write %q where the release sets them, or declare version, appVersion or app in %s",
+			a.Source, c.Version(), c.AppVersion(), version, app, ref.Placeholder, delivery.FileName)
 	}
 	if base := path.Base(a.At); c.Name() != base {
 		return fmt.Errorf("%s/Chart.yaml: the chart is named %q and published at %s: want the name %q, as helm does",

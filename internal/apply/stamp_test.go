@@ -38,6 +38,11 @@ func tree() fstest.MapFS {
 
 func stamp(t *testing.T, tree fs.FS, out string, only ...string) ([]Stamped, error) {
 	t.Helper()
+	return stampDeclared(t, declared, tree, out, only...)
+}
+
+func stampDeclared(t *testing.T, declared string, tree fs.FS, out string, only ...string) ([]Stamped, error) {
+	t.Helper()
 	file, err := delivery.Parse("delivery.yaml", []byte(declared))
 	if err != nil {
 		t.Fatal(err)
@@ -209,5 +214,44 @@ func TestStampRefusesWhatIsNoArtifact(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// The version and the appVersion of a chart have the declared forms. A free one, and the appVersion of another
+// component, are left as they are.
+func TestStampFormsOfChart(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ keys, text, saw, want string }{
+		"appVersion with a v": {`appVersion: "v{version}"`, "version: 0.0.0-unstamped\nappVersion: v0.0.0-unstamped\n", "",
+			"version: 1.22.333-rc.4\nappVersion: v1.22.333-rc.4\n"},
+		"appVersion without its v": {`appVersion: "v{version}"`, "version: 0.0.0-unstamped\nappVersion: 0.0.0-unstamped\n",
+			`want "1.22.333-rc.4" and "v1.22.333-rc.4"`, ""},
+		"a tag with a v": {`tag: "v{version}", version: "{version}"`, "version: 0.0.0-unstamped\nappVersion: v0.0.0-unstamped\n", "",
+			"version: 1.22.333-rc.4\nappVersion: v1.22.333-rc.4\n"},
+		"free": {"version: free, appVersion: free", "version: 0.3.0\nappVersion: spring\n", "", "version: 0.3.0\nappVersion: spring\n"},
+		"another component": {"app: web", "version: 0.0.0-unstamped\nappVersion: v2.1.0\n", "",
+			"version: 1.22.333-rc.4\nappVersion: v2.1.0\n"},
+		"another component without a version": {"app: web", "version: 0.0.0-unstamped\nappVersion: spring\n",
+			`appVersion "spring", want "1.22.333-rc.4" and "a version of web"`, ""},
+		"a library": {"static: false", "type: library\nversion: 0.0.0-unstamped\n", "", "type: library\nversion: 1.22.333-rc.4\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const head = "apiVersion: v2\nname: app\n"
+			declared := "version: 1\nself: us\ncomponents:\n  web: {repository: o/web}\n  us:\n    repository: o/us\n    artifacts:\n" +
+				"      app: {kind: chart, at: ghcr.io/o/app, source: src, " + test.keys + "}\n"
+			out := filepath.Join(t.TempDir(), "out")
+			_, err := stampDeclared(t, declared, fstest.MapFS{"src/Chart.yaml": {Data: []byte(head + test.text)}}, out)
+			if test.saw != "" {
+				if err == nil || !strings.Contains(err.Error(), test.saw) {
+					t.Errorf("got %v, want an error with %q", err, test.saw)
+				}
+				return
+			}
+			got, readErr := os.ReadFile(filepath.Join(out, "app", "Chart.yaml"))
+			if err := errors.Join(err, readErr); err != nil || string(got) != head+test.want {
+				t.Errorf("got %q, %v, want %q", got, err, head+test.want)
+			}
+		})
 	}
 }

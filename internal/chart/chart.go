@@ -80,6 +80,9 @@ func (c *Chart) Version() string { return c.helm.Metadata.Version }
 // AppVersion returns the appVersion in Chart.yaml.
 func (c *Chart) AppVersion() string { return c.helm.Metadata.AppVersion }
 
+// IsLibrary reports whether the chart only serves other charts.
+func (c *Chart) IsLibrary() bool { return c.helm.Metadata.Type == "library" }
+
 // Description returns the description in Chart.yaml.
 func (c *Chart) Description() string { return c.helm.Metadata.Description }
 

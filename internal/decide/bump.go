@@ -190,7 +190,7 @@ func stays(f *delivery.File, v Verdict, version ref.Version, move Move) string {
 	prerelease := !version.IsZero() && move.Version.Prerelease() != ""
 	line := lineOf(v.Reference)
 	switch {
-	case line != "" && !move.Version.IsLine(line) && v.Syntax != ref.Matched:
+	case line != "" && !move.Version.IsLine(line) && !v.Syntax.IsDeclared():
 		return "belongs to the release line in its path"
 	case !v.Follows():
 		return v.Because

@@ -180,7 +180,7 @@ func (d *deciding) pin(v Verdict) Verdict {
 
 // isDeclared reports whether delivery.yaml declares the place of a pin.
 func isDeclared(f *delivery.File, r ref.Reference) bool {
-	return r.Syntax == ref.Matched || slices.Contains(f.Components[r.Component].Names, r.Context.Name)
+	return r.Syntax.IsDeclared() || slices.Contains(f.Components[r.Component].Names, r.Context.Name)
 }
 
 func (d *deciding) isOlder(r ref.Reference) bool {

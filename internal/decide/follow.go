@@ -154,7 +154,7 @@ func firstOf(reasons ...reason) string {
 // hard returns the reason why a place stays at any version, whatever its history, or "".
 // A declared pattern overrules every guess.
 func hard(r ref.Reference) string {
-	c, declared := r.Context, r.Syntax == ref.Matched
+	c, declared := r.Context, r.Syntax.IsDeclared()
 	version, err := r.Version()
 	return firstOf(
 		reason{r.Excused != "", "excused: " + r.Excused},
@@ -177,7 +177,7 @@ func hard(r ref.Reference) string {
 
 // soft returns the reason why a pin stays unless it has moved with the others, or "".
 func soft(r ref.Reference) string {
-	if r.Syntax == ref.Matched {
+	if r.Syntax.IsDeclared() {
 		return ""
 	}
 	c := r.Context
@@ -239,7 +239,7 @@ func survey(all []Verdict) surroundings {
 		map[string]map[string]bool{}, map[history.Place]ref.Version{}, map[string]*scope{}, map[checked]bool{}}
 	for _, v := range all {
 		version, err := v.Version()
-		if v.Context.Checksum && v.Syntax != ref.Matched {
+		if v.Context.Checksum && !v.Syntax.IsDeclared() {
 			s.sums[checkedBy(v.Reference)] = true
 		}
 		if err != nil || v.Outcome == Stays && !v.soft {
@@ -319,7 +319,7 @@ func (s surroundings) scope(f *delivery.File, v Verdict) {
 // around it, or no reason.
 func (s surroundings) around(v Verdict) (Outcome, string) {
 	switch {
-	case v.Syntax == ref.Matched:
+	case v.Syntax.IsDeclared():
 		return Moves, "" // delivery.yaml declares that it follows
 	case s.sums[checkedBy(v.Reference)] && !v.Context.Document:
 		return Stays, besideChecksum

@@ -140,6 +140,8 @@ func Fitting(f *delivery.File, r ref.Reference) []Finding {
 	about := fmt.Sprintf("the tags of %s/%s are declared as %q", r.Component, r.Artifact, orDefault(artifact.Tag))
 	if r.Syntax.NamesGitTag() {
 		about = "git tags carry a v"
+	} else if isOwnChart(r) {
+		about = fmt.Sprintf("the %s of %s/%s is declared as %q", r.Syntax, r.Component, r.Artifact, chartForm(f, r))
 	}
 	named, known := wantsV(f, r)
 	if !known || named == strings.HasPrefix(r.Written, "v") {
@@ -161,8 +163,19 @@ func wantsV(f *delivery.File, r ref.Reference) (named, known bool) {
 		return true, r.Context.Prefix == ""
 	case r.Syntax == ref.FileName || r.Syntax == ref.GoModule:
 		return false, false
+	case isOwnChart(r):
+		return strings.HasPrefix(chartForm(f, r), "v"), declared
 	}
 	return artifact.HasV(), declared
+}
+
+// chartForm returns the declared form of a version in our own Chart.yaml.
+func chartForm(f *delivery.File, r ref.Reference) string {
+	version, app := f.ChartForms(f.Components[r.Component].Artifacts[r.Artifact])
+	if r.Syntax == ref.ChartApp {
+		return app
+	}
+	return version
 }
 
 func orDefault(tag string) string {

@@ -116,7 +116,7 @@ func (d document) patternContradictions(c Component, at *yaml.Node) []error {
 
 // checkPattern checks that a regular expression has a group for the version, and no other named group.
 func checkPattern(match string) error {
-	expression, err := regexp.Compile(match)
+	expression, err := regexp.Compile(multiLine + match)
 	if err != nil {
 		return err
 	}
@@ -131,6 +131,12 @@ func checkPattern(match string) error {
 // VersionGroup is the named group of a pattern.
 const VersionGroup = "version"
 
+// multiLine has ^ and $ match at each line.
+const multiLine = "(?m)"
+
+// Expression returns the regular expression of a pattern that loading has checked.
+func (p Pattern) Expression() *regexp.Regexp { return regexp.MustCompile(multiLine + p.Match) }
+
 func (d document) componentContradictions(f *File, c Component, at *yaml.Node) []error {
 	var errs []error
 	if _, ok := f.Components[c.Lockstep]; c.Lockstep != "" && !ok {
@@ -138,6 +144,7 @@ func (d document) componentContradictions(f *File, c Component, at *yaml.Node) [
 			"lockstep: component %q is not declared under components", c.Lockstep))
 	}
 	errs = append(errs, d.patternContradictions(c, at)...)
+	errs = append(errs, d.appContradictions(f, c, at)...)
 	errs = append(errs, d.runContradictions(f, c, at)...)
 	errs = append(errs, d.buildContradictions(c, at)...)
 	artifacts := child(at, "artifacts")
@@ -196,6 +203,32 @@ func (d document) kindContradictions(name string, a Artifact, at *yaml.Node) []e
 	for i, pattern := range a.Values {
 		if _, err := path.Match(pattern, ""); err != nil {
 			errs = append(errs, d.problem(child(child(at, "values"), strconv.Itoa(i)), "values %q: %v", pattern, err))
+		}
+	}
+	return errs
+}
+
+// appContradictions returns the charts whose appVersion cannot be a version of the declared component.
+func (d document) appContradictions(f *File, c Component, at *yaml.Node) []error {
+	var errs []error
+	for i, dir := range c.AppOf {
+		if _, err := path.Match(dir, ""); err != nil {
+			errs = append(errs, d.problem(child(child(at, "appOf"), strconv.Itoa(i)), "appOf: %q: %v", dir, err))
+		}
+	}
+	for _, name := range c.ArtifactNames() {
+		a, node := c.Artifacts[name], child(child(at, "artifacts"), name)
+		_, declared := f.Components[a.App]
+		switch {
+		case a.Kind != Chart && a.ChartVersion+a.AppVersion+a.App != "":
+			errs = append(errs, d.problem(node,
+				"artifact %q has a version, appVersion or app, want them at a chart only", name))
+		case a.App != "" && a.AppVersion != "":
+			errs = append(errs, d.problem(child(node, "app"),
+				"artifact %q has an app and an appVersion: want one of them", name))
+		case a.App != "" && (!declared || f.IsOwn(a.App)):
+			errs = append(errs, d.problem(child(node, "app"),
+				"app: %q is not another component that is declared under components", a.App))
 		}
 	}
 	return errs

@@ -92,6 +92,9 @@ type Component struct {
 	Artifacts map[string]Artifact `yaml:"artifacts,omitempty"`
 	// Identifiers whose value is a version of this component.
 	Names []string `yaml:"names,omitempty" jsonschema:"pattern=^[A-Za-z_][\\w.-]*$"`
+	// Charts of this repository around this component's software, as paths or patterns of their folders. The appVersion
+	// in their Chart.yaml is a version of this component.
+	AppOf []string `yaml:"appOf,omitempty" jsonschema:"minLength=1"`
 	// Further places that contain a version of this component.
 	Patterns []Pattern `yaml:"patterns,omitempty"`
 	// Whether a place that contains a release may move to a prerelease.
@@ -105,6 +108,7 @@ type Component struct {
 // Pattern finds a version in a form that is not built in.
 type Pattern struct {
 	// A regular expression (https://pkg.go.dev/regexp/syntax) with one named group, (?P<version>…), around the version.
+	// It is multi-line: ^ and $ match at each line.
 	Match string `yaml:"match" jsonschema:"minLength=1"`
 	// A path or pattern of the files to search. Default all.
 	Files string `yaml:"files,omitempty" jsonschema:"minLength=1"`
@@ -135,6 +139,13 @@ type Artifact struct {
 	Name string `yaml:"name,omitempty" jsonschema:"pattern=^[A-Za-z0-9{][\\w.{}-]*$"`
 	// The tag of the artifact. For a chart, it is also its version and appVersion. Default {version}.
 	Tag string `yaml:"tag,omitempty" jsonschema:"enum={version},enum=v{version}"`
+	// The version in Chart.yaml, if its form is not that of the tag. A release leaves a free one as it is.
+	ChartVersion string `yaml:"version,omitempty" jsonschema:"enum={version},enum=v{version},enum=free"`
+	// The appVersion in Chart.yaml, if its form is not that of the tag. A release leaves a free one as it is.
+	AppVersion string `yaml:"appVersion,omitempty" jsonschema:"enum={version},enum=v{version},enum=free"`
+	// For a chart around the software of another component: that component. The appVersion in Chart.yaml is a version
+	// of it, which a bump moves and a release leaves as it is.
+	App string `yaml:"app,omitempty"`
 	// The path in this repository from which the artifact is made: a chart's folder or an asset's file.
 	Source string `yaml:"source,omitempty" jsonschema:"pattern=^[\\w.][\\w./-]*$"`
 	// For an asset: whether its source refers to nothing of this repository's release. Otherwise a source without
@@ -239,11 +250,58 @@ type Excuse struct {
 }
 
 // TagFor returns the tag of the artifact at a version.
-func (a Artifact) TagFor(v ref.Version) string {
-	if a.Tag == "" {
-		return v.String()
+func (a Artifact) TagFor(v ref.Version) string { return filled(cmp.Or(a.Tag, "{version}"), v) }
+
+func filled(form string, v ref.Version) string { return strings.ReplaceAll(form, "{version}", v.String()) }
+
+// Free is the form of a version that a release leaves as it is.
+const Free = "free"
+
+// ChartForms returns the forms of the version and the appVersion in the Chart.yaml of our own chart.
+func (f *File) ChartForms(a Artifact) (version, app string) {
+	tag := cmp.Or(a.Tag, "{version}")
+	version, app = cmp.Or(a.ChartVersion, tag), cmp.Or(a.AppVersion, tag)
+	if _, others := f.AppOf(path.Clean(a.Source)); others {
+		app = Free
 	}
-	return strings.ReplaceAll(a.Tag, "{version}", v.String())
+	return version, app
+}
+
+// ChartVersions returns the version and the appVersion that our own chart must have, if it has the given ones. A
+// library chart needs no appVersion.
+func (f *File) ChartVersions(
+	a Artifact, v ref.Version, version, app string, library bool,
+) (wantVersion, wantApp string) {
+	versionForm, appForm := f.ChartForms(a)
+	if versionForm != Free {
+		version = filled(versionForm, v)
+	}
+	if appForm != Free && !(library && app == "") {
+		app = filled(appForm, v)
+	}
+	if other, ok := f.AppOf(path.Clean(a.Source)); ok && app != "" {
+		if _, err := ref.ParseVersion(app); err != nil {
+			app = "a version of " + other
+		}
+	}
+	return version, app
+}
+
+// AppOf returns the component of another's software that the chart in a folder is around. The appVersion in its
+// Chart.yaml is a version of that component.
+func (f *File) AppOf(dir string) (component string, ok bool) {
+	if artifact, ok := f.ChartAt(dir); ok && f.Own().Artifacts[artifact].App != "" {
+		return f.Own().Artifacts[artifact].App, true
+	}
+	for _, name := range f.Names() {
+		if slices.ContainsFunc(f.Components[name].AppOf, func(pattern string) bool {
+			match, err := path.Match(path.Clean(pattern), dir)
+			return match && err == nil
+		}) {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // Dependency returns the recorded digest of the chart at a location and tag, or "" if

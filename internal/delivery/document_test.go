@@ -46,7 +46,7 @@ func TestDocumentExplainsEachKey(t *testing.T) {
 		}
 		section, _, _ = strings.Cut(section, "\n#")
 		rows := map[string]bool{}
-		for _, m := range regexp.MustCompile("(?m)^\\| (\\**)`([a-z]+)`\\**").FindAllStringSubmatch(section, -1) {
+		for _, m := range regexp.MustCompile("(?m)^\\| (\\**)`([a-zA-Z]+)`\\**").FindAllStringSubmatch(section, -1) {
 			rows[m[2]] = m[1] != ""
 		}
 		for key := range def.Properties {

@@ -99,19 +99,28 @@ func (t *text) addCommit(start int, r ref.Reference) bool {
 	return end >= 0 && t.addEnding(version, end, r)
 }
 
-// ownChart finds the version and appVersion in the Chart.yaml of the repository's own
-// chart.
+// ownChart finds the versions in the Chart.yaml of a chart of this repository: those that a release writes, and the
+// appVersion of a chart around the software of another component.
 func (f *Finder) ownChart(t *text) {
 	if path.Base(t.name) != "Chart.yaml" {
 		return
 	}
-	artifact, ok := f.file.ChartAt(path.Dir(t.name))
-	if !ok {
-		return
-	}
-	for key, syntax := range map[string]ref.Syntax{"version": ref.ChartVersion, "appVersion": ref.ChartApp} {
+	add := func(key string, r ref.Reference) {
 		if value, ok := t.topLevel(key); ok {
-			t.add(value, ref.Reference{Component: f.file.Self, Artifact: artifact, Syntax: syntax})
+			t.add(value, r)
 		}
+	}
+	dir := path.Dir(t.name)
+	if artifact, ok := f.file.ChartAt(dir); ok {
+		version, app := f.file.ChartForms(f.file.Own().Artifacts[artifact])
+		if version != delivery.Free {
+			add("version", ref.Reference{Component: f.file.Self, Artifact: artifact, Syntax: ref.ChartVersion})
+		}
+		if app != delivery.Free {
+			add("appVersion", ref.Reference{Component: f.file.Self, Artifact: artifact, Syntax: ref.ChartApp})
+		}
+	}
+	if component, ok := f.file.AppOf(dir); ok {
+		add("appVersion", ref.Reference{Component: component, Syntax: ref.AppVersion})
 	}
 }

@@ -18,7 +18,7 @@ type pattern struct {
 func (f *Finder) compilePatterns() {
 	for _, name := range f.file.Names() {
 		for i, p := range f.file.Components[name].Patterns {
-			expression := regexp.MustCompile(p.Match)
+			expression := p.Expression()
 			what := "a pattern that matches nothing:" + describe(delivery.Excuse{Files: p.Files, Pattern: p.Match})
 			id := f.enter(what, "components", name, "patterns", strconv.Itoa(i))
 			group := expression.SubexpIndex(delivery.VersionGroup)

@@ -104,14 +104,15 @@ func (c *chartClaims) fetch(ctx context.Context) bool {
 
 // declares compares what the chart and its manifest declare with delivery.yaml and the tag.
 func (c *chartClaims) declares() {
-	want := c.TagFor(c.Version)
+	version, app := c.src.File.ChartVersions(c.Artifact, c.Version, c.chart.Version(), c.chart.AppVersion(),
+		c.chart.IsLibrary())
 	name := c.At[strings.LastIndexByte(c.At, '/')+1:]
 	var err error
-	if c.chart.Name() != name || c.chart.Version() != want || c.chart.AppVersion() != want {
+	if c.chart.Name() != name || c.chart.Version() != version || c.chart.AppVersion() != app {
 		err = outcome.Wrongf("it calls itself %s, version %q, appVersion %q, want %s, %q and %q", c.chart.Name(),
-			c.chart.Version(), c.chart.AppVersion(), name, want, want)
+			c.chart.Version(), c.chart.AppVersion(), name, version, app)
 	}
-	c.add(ruleChartVersion).is(fmt.Sprintf("%s %s", name, want), err)
+	c.add(ruleChartVersion).is(fmt.Sprintf("%s %s", name, version), err)
 	c.add(ruleChartRevision, c.tagKey()).is(c.annotated())
 }
 
@@ -120,7 +121,7 @@ func (c *chartClaims) annotated() (evidence string, err error) {
 		key  string
 		want []string
 	}{
-		{oci.KeyRevision, []string{c.src.Commit}}, {oci.KeyVersion, []string{c.TagFor(c.Version)}}, {oci.KeySource,
+		{oci.KeyRevision, []string{c.src.Commit}}, {oci.KeyVersion, []string{c.chart.Version()}}, {oci.KeySource,
 			c.sourceOf(c.repository())},
 	} {
 		if expected.want[0] == "" {

@@ -66,6 +66,7 @@ const (
 	Value        Syntax = "value"            // IDENTIFIER=VERSION
 	ChartVersion Syntax = "chart version"    // version in our own Chart.yaml
 	ChartApp     Syntax = "chart appVersion" // appVersion in our own Chart.yaml
+	AppVersion   Syntax = "appVersion"       // appVersion of a chart around the component's software
 	GoModule     Syntax = "module"           // path VERSION, path@VERSION
 	Uses         Syntax = "uses"             // an action or reusable workflow
 	Raw          Syntax = "raw file"         // a URL of a file of the repository
@@ -89,6 +90,9 @@ func (s Syntax) NamesGitTag() bool {
 	}
 	return false
 }
+
+// IsDeclared reports whether delivery.yaml declares the place of this form itself.
+func (s Syntax) IsDeclared() bool { return s == Matched || s == AppVersion }
 
 // Context describes the text around a reference. Package decide draws the
 // conclusions.

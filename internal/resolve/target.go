@@ -160,7 +160,8 @@ func published(c delivery.Component, r ref.Reference, version ref.Version) []Tar
 	var targets []Target
 	for _, name := range c.ArtifactNames() {
 		a := c.Artifacts[name]
-		if a.Kind != delivery.Image && a.Kind != delivery.Chart || r.Artifact != "" && r.Artifact != name {
+		isChart := a.Kind == delivery.Chart && r.Syntax != ref.AppVersion // which its images run at
+		if a.Kind != delivery.Image && !isChart || r.Artifact != "" && r.Artifact != name {
 			continue
 		}
 		targets = append(targets, Target{r.Component, name, Kind(a.Kind), a.Location(), tagNamed(r, a, version), ""})
