@@ -70,7 +70,7 @@ const bumpExample = `  # Show the change without writing it
 type bumpFlags struct {
 	dir, config, format, from                 string
 	dryRun, offline, allowDowngrade, standIns bool
-	pullRequest                               bool
+	pullRequest, rename                       bool
 }
 
 func newBump(p process) *cobra.Command {
@@ -92,6 +92,7 @@ func newBump(p process) *cobra.Command {
 	flags.BoolVar(&f.dryRun, "dry-run", false, "write nothing")
 	flags.BoolVar(&f.offline, "offline", false, "use no network")
 	flags.BoolVar(&f.allowDowngrade, "allow-downgrade", false, "also move pins that are newer")
+	flags.BoolVar(&f.rename, "rename", false, "also replace former names of the component by those of today")
 	addStandIns(cmd, &f.standIns)
 	flags.BoolVar(&f.pullRequest, "pull-request", false,
 		"keep a pull request with the change to the tip of the default branch, and leave the clone as it is;\n"+
@@ -213,7 +214,7 @@ func (p process) outputProposal(component string, v ref.Version, done bump.Propo
 }
 
 func moveOf(f bumpFlags, component, version string) (decide.Move, error) {
-	move := decide.Move{Component: component, AllowDowngrade: f.allowDowngrade}
+	move := decide.Move{Component: component, AllowDowngrade: f.allowDowngrade, Rename: f.rename}
 	var err error
 	if move.Version, err = parseVersion(version); err != nil {
 		return move, err

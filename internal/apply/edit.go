@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/kubestellar/actions/internal/decide"
+	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
 	"github.com/kubestellar/actions/internal/ref"
 )
@@ -24,6 +25,9 @@ type splice struct {
 // splices returns the splices of an edit: the version, and the digest or commit beside it.
 func splices(e decide.Edit) []splice {
 	all := []splice{{ref.Span{Start: e.Start, End: e.End}, e.Written, e.To}}
+	if e.NameTo != "" {
+		all = append(all, splice{e.Former.Span, strings.TrimPrefix(e.Former.Written, delivery.HTTPS), e.NameTo})
+	}
 	switch {
 	case e.LockTo == "":
 	case e.Lock != nil:
@@ -45,12 +49,18 @@ func Edits(finder *find.Finder, name string, data []byte, edits []decide.Edit) (
 	for _, e := range edits {
 		all = append(all, splices(e)...)
 	}
-	slices.SortStableFunc(all, func(a, b splice) int { return cmp.Compare(a.Start, b.Start) })
+	all = sorted(all)
 	edited, err := spliced(name, data, all)
 	if err != nil {
 		return nil, err
 	}
 	return edited, checkEdited(finder, name, data, edited, edits, all)
+}
+
+// sorted returns splices in the order of their places. Several edits may replace one name.
+func sorted(all []splice) []splice {
+	slices.SortStableFunc(all, func(a, b splice) int { return cmp.Compare(a.Start, b.Start) })
+	return slices.Compact(all)
 }
 
 func spliced(name string, data []byte, all []splice) ([]byte, error) {
@@ -153,8 +163,7 @@ func lineOf(data []byte, e decide.Edit, edits []decide.Edit) (Line, error) {
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b splice) int { return cmp.Compare(a.Start, b.Start) })
-	after, err := spliced(e.File, data[start:end], all)
+	after, err := spliced(e.File, data[start:end], sorted(all))
 	trim := func(line []byte) string { return strings.TrimSuffix(string(line), "\r") }
 	return Line{trim(data[start:end]), trim(after)}, err
 }

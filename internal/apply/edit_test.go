@@ -7,6 +7,7 @@ import (
 	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/find"
+	"github.com/kubestellar/actions/internal/ref"
 )
 
 func finderOf(t *testing.T) *find.Finder {
@@ -64,6 +65,42 @@ func TestEditsRefuse(t *testing.T) {
 	} {
 		if got, err := Edits(finder, "f", []byte(test.text), edit(finder, text, test.to, "")); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+// Former names are replaced on request, in places that move and in those that have the version already.
+func TestEditsRename(t *testing.T) {
+	t.Parallel()
+	f, err := delivery.Parse("delivery.yaml", []byte(`version: 1
+self: us
+components:
+  us: {repository: o/us}
+  up: {repository: new/up, formerly: [o/up], artifacts: {image: {kind: image, at: ghcr.io/new/up, formerly: [quay.io/o/up]}}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	finder := find.New(f)
+	const text = `image: quay.io/o/up:1.2.3
+next: quay.io/o/up:1.2.4
+url: https://github.com/o/up/releases/download/v1.2.3/up_1.2.3.tgz
+split: {registry: quay.io, repository: o/up, tag: 1.2.3}
+keys:
+  tag: 1.2.3
+  repository: quay.io/o/up
+`
+	version, _ := ref.ParseVersion("1.2.4")
+	for rename, want := range map[bool]string{
+		false: strings.ReplaceAll(text, "1.2.3", "1.2.4"),
+		true: strings.NewReplacer("1.2.3", "1.2.4", "quay.io/o/up", "ghcr.io/new/up", "github.com/o/up", "github.com/new/up").
+			Replace(text),
+	} {
+		move := decide.Move{Component: "up", Version: version, Rename: rename}
+		edits, _ := decide.Bump(f, decide.Evidence{Pins: finder.Text("f.yaml", []byte(text))}, move)
+		got, err := Edits(finder, "f.yaml", []byte(text), edits)
+		if err != nil || string(got) != want {
+			t.Errorf("rename %t: got %v\n%s\nwant\n%s", rename, err, got, want)
 		}
 	}
 }

@@ -260,6 +260,9 @@ func moved(e decide.Edit) ref.Reference {
 	r := e.Reference
 	r.Path = strings.ReplaceAll(r.Path, strings.TrimPrefix(r.Written, "v"), strings.TrimPrefix(e.To, "v"))
 	r.Written = e.To
+	if e.NameTo != "" {
+		r.Former = nil
+	}
 	return r
 }
 

@@ -37,6 +37,8 @@ type Move struct {
 	From ref.Version
 	// AllowDowngrade moves newer pins too.
 	AllowDowngrade bool
+	// Rename replaces former names by those of today.
+	Rename bool
 }
 
 // Bump returns the edits that move a component's places to a version, and the places
@@ -89,23 +91,43 @@ func leftOver(words []Verdict, edits []Edit) []Left {
 // take adds a verdict to the edits, or to the places that are left.
 func (d *deciding) take(v Verdict, edits *[]Edit, left *[]Left) {
 	version, err := v.Version()
-	wants := wantsDigest(d.file, v.Reference)
+	wants, name := wantsDigest(d.file, v.Reference), d.newName(v.Reference)
 	switch because := stays(d.file, v, version, d.move); {
 	case err != nil:
 		*left = append(*left, Left{v.Reference, err.Error(), false})
-	case version.Compare(d.move.Version) == 0 && !(because == "" && wants):
+	case version.Compare(d.move.Version) == 0 && !(because == "" && (wants || name != "")):
 	case because != "":
 		*left = append(*left, Left{v.Reference, because, v.Outcome == Listed})
 	default:
 		*edits = append(*edits, Edit{
 			Reference:   v.Reference,
 			To:          spell(d.file, v.Reference, d.move.Version),
+			NameTo:      name,
 			WantsDigest: wants,
 			Behind:      !d.base.IsZero() && version.Compare(d.base) < 0,
 			Because:     v.Because,
 			Commits:     v.Commits,
 		})
 	}
+}
+
+// newName returns the name that replaces the former one of a place, or "".
+func (d *deciding) newName(r ref.Reference) string {
+	artifact := d.file.Components[r.Component].Artifacts[r.Artifact]
+	if !d.move.Rename || r.Former == nil || r.Former.End == 0 ||
+		strings.HasPrefix(r.Former.Written, delivery.HTTPS) != artifact.HTTPS {
+		return ""
+	}
+	return todayOf(d.file, r)
+}
+
+// todayOf returns the location or repository whose former name a place has.
+func todayOf(f *delivery.File, r ref.Reference) string {
+	c := f.Components[r.Component]
+	if r.Artifact != "" {
+		return c.Artifacts[r.Artifact].At
+	}
+	return c.Repository
 }
 
 // spell returns a version as a place writes it. A place whose artifact declares the form

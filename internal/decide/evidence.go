@@ -264,7 +264,7 @@ func (d *deciding) word(r ref.Reference, moving map[ref.Site]string) Verdict {
 		if !named && o.Ours == "" {
 			because = ""
 		}
-		return Verdict{Outcome: Stays, Because: because, others: o.Self || r.Excused != ""}
+		return Verdict{Outcome: Stays, Because: because, others: o.Self || r.Excused != "" || r.Context.Rendered}
 	}
 	if o.Other != "" || len(o.Near) > 0 && !named && o.Ours == "" {
 		return Verdict{Outcome: Stays, others: true}

@@ -168,12 +168,15 @@ func (p PlacesIn) String() string {
 	return fmt.Sprintf("%s: lines %s", p.File, strings.Join(lines, ", "))
 }
 
-// Notice is about the places of a component that are behind, perhaps on purpose. It is not a finding.
+// Notice is about the places of a component that are behind, perhaps on purpose, or that have a former name. It is not
+// a finding.
 type Notice struct {
 	Component string `json:"component"`
 	Version   string `json:"version"` // that other places have
 	Places    int    `json:"places"`  // the number of them
-	// Command lists the places.
+	// Former is the former name that the places have.
+	Former string `json:"former,omitempty"`
+	// Command lists the places, or replaces the name.
 	Command string `json:"command"`
 }
 
@@ -181,6 +184,9 @@ func (n Notice) String() string {
 	place, are := "place", "is"
 	if n.Places > 1 {
 		place, are = "places", "are"
+	}
+	if n.Former != "" {
+		return fmt.Sprintf("%d %s of %s: the former name %s: %s", n.Places, place, n.Component, n.Former, n.Command)
 	}
 	return fmt.Sprintf("%d %s of %s %s behind %s, perhaps on purpose: %s",
 		n.Places, place, n.Component, are, n.Version, n.Command)
@@ -203,9 +209,32 @@ func noticesOf(f *delivery.File, verdicts []Verdict) []Notice {
 	for _, name := range f.Names() {
 		if count[name] > 0 {
 			version := current[name].String()
-			notices = append(notices, Notice{name, version, count[name],
-				fmt.Sprintf("ghhelper bump %s %s --dry-run --offline", name, version)})
+			notices = append(notices, Notice{Component: name, Version: version, Places: count[name],
+				Command: fmt.Sprintf("ghhelper bump %s %s --dry-run --offline", name, version)})
 		}
+	}
+	return append(notices, formerNames(verdicts)...)
+}
+
+// formerNames returns a notice for each former name that places have, with the newest version there.
+func formerNames(verdicts []Verdict) []Notice {
+	var notices []Notice
+	for _, v := range verdicts {
+		version, err := v.Version()
+		if v.Former == nil || err != nil || v.Excused != "" || v.Context.History {
+			continue
+		}
+		i := slices.IndexFunc(notices, func(n Notice) bool {
+			return n.Component == v.Component && n.Former == v.Former.Written
+		})
+		if i < 0 {
+			i = len(notices)
+			notices = append(notices, Notice{Component: v.Component, Former: v.Former.Written})
+		}
+		n := &notices[i]
+		known, _ := ref.ParseVersion(n.Version)
+		n.Places, n.Version = n.Places+1, ref.Newest([]ref.Version{known, version, v.Current}).String()
+		n.Command = fmt.Sprintf("ghhelper bump %s %s --rename", n.Component, n.Version)
 	}
 	return notices
 }

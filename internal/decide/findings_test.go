@@ -69,7 +69,25 @@ func TestNotices(t *testing.T) {
 		"keep.sh":   "docker run ghcr.io/acme/up:1.0.0 # ghhelper:keep x\n",
 	})
 	findings, notices := Check(f, found, ref.Version{})
-	want := []Notice{{"up", "1.3.0", 2, "ghhelper bump up 1.3.0 --dry-run --offline"}}
+	want := []Notice{{Component: "up", Version: "1.3.0", Places: 2, Command: "ghhelper bump up 1.3.0 --dry-run --offline"}}
+	if diff := cmp.Diff(want, notices); diff != "" || len(findings) > 0 {
+		t.Errorf("%v\n-want +got:\n%s", findings, diff)
+	}
+}
+
+// Former names are counted, and are not findings.
+func TestNoticesOfFormerNames(t *testing.T) {
+	t.Parallel()
+	f := lamp(t, "")
+	up := f.Components["up"]
+	up.Formerly = []string{"acme/upstream"}
+	f.Components["up"] = up
+	found := texts(f, map[string]string{
+		"run.sh": "curl https://github.com/acme/upstream/releases/download/v1.3.0/up.tgz\ncurl https://github.com/acme/up/releases/download/v1.3.0/up.tgz\n",
+		"b.sh":   "git clone -b v1.3.0 https://github.com/acme/upstream\n",
+	})
+	findings, notices := Check(f, found, ref.Version{})
+	want := []Notice{{Component: "up", Version: "1.3.0", Places: 2, Former: "acme/upstream", Command: "ghhelper bump up 1.3.0 --rename"}}
 	if diff := cmp.Diff(want, notices); diff != "" || len(findings) > 0 {
 		t.Errorf("%v\n-want +got:\n%s", findings, diff)
 	}

@@ -38,9 +38,11 @@ type Verdict struct {
 func (v Verdict) Follows() bool { return v.Outcome == Moves || v.Outcome == MovesWithTwin }
 
 // Lags reports whether a pin follows and is behind the others.
-func (v Verdict) Lags() bool {
+func (v Verdict) Lags() bool { return v.Follows() && v.isBehind() }
+
+func (v Verdict) isBehind() bool {
 	version, err := v.Version()
-	return v.Follows() && err == nil && !v.Current.IsZero() && version.Compare(v.Current) < 0
+	return err == nil && !v.Current.IsZero() && version.Compare(v.Current) < 0
 }
 
 // Follow decides for each pin whether it follows its component's newest release. current
@@ -63,6 +65,9 @@ func Follow(f *delivery.File, pins []ref.Reference, current map[string]ref.Versi
 	s.jobs(f, verdicts, newest)
 	decided := slices.Clone(verdicts)
 	for i, v := range verdicts {
+		if v.Context.Rendered && len(f.Components[v.Component].Derived) == 0 {
+			decided[i].Outcome = Listed
+		}
 		if outcome, because := s.around(v); because != "" && v.Follows() {
 			decided[i].Outcome, decided[i].Because = outcome, because
 			decided[i].soft = !v.Lags() || outcome == Listed
@@ -158,6 +163,7 @@ func hard(r ref.Reference) string {
 	version, err := r.Version()
 	return firstOf(
 		reason{r.Excused != "", "excused: " + r.Excused},
+		reason{c.Rendered, "rendered from other files: derived moves it"},
 		reason{strings.HasPrefix(strings.TrimPrefix(r.Written, "v"), "0.0.0"), "a placeholder"},
 		reason{c.Encoded, "inside base64 data: change the source of the data"},
 		reason{isOwnChart(r), "a version that publishing sets"},

@@ -121,16 +121,20 @@ func isPlaceholder(r ref.Reference) bool {
 // agreement checks that the pins that follow a component's releases have the same version.
 func agreement(f *delivery.File, v Verdict) []Finding {
 	stamps := f.Rules["self-reference"].Level != delivery.Warn || v.Context.Document
-	if !v.Lags() || f.IsOwn(v.Component) && stamps {
+	stale := v.Context.Rendered && v.Excused == "" && v.isBehind()
+	if !v.Lags() && !stale || f.IsOwn(v.Component) && stamps {
 		return nil
+	}
+	help := fmt.Sprintf("move it with ghhelper bump %s %s, or excuse it", v.Component, v.Current)
+	if stale {
+		help = "render the file again, by the commands of derived in " + delivery.FileName
 	}
 	want := spell(f, v.Reference, v.Current)
 	if named, known := wantsV(f, v.Reference); known && named {
 		want = v.Current.Tag()
 	}
 	return []Finding{At(v.Reference, "agreement",
-		fmt.Sprintf("%s %s", v.Component, v.Written), want+", as in other places",
-		fmt.Sprintf("move it with ghhelper bump %s %s, or excuse it", v.Component, v.Current))}
+		fmt.Sprintf("%s %s", v.Component, v.Written), want+", as in other places", help)}
 }
 
 // Fitting checks that the version has a "v" if the artifact's tag has one or if the place names a git tag, and no "v"

@@ -16,6 +16,8 @@ type Edit struct {
 	LockTo      string // the digest or commit of the new version, if one is beside the old version
 	WantsDigest bool   // a digest must be added beside the version
 	Behind      bool   // the place had an older version than the others
+	// NameTo is the name of today, if the edit replaces a former name.
+	NameTo string
 	// Because is the evidence for the edit; empty if the form of the place is enough.
 	Because string
 	// Commits are those in which the place moved with the others.
@@ -30,7 +32,11 @@ func (e Edit) Reason() string {
 	for i, c := range e.Commits {
 		ids[i] = ShortID(c)
 	}
-	switch text := e.Because; {
+	text := e.Because
+	if e.NameTo != "" {
+		text = strings.TrimPrefix(text+"; replaces "+e.Former.Written, "; ")
+	}
+	switch {
 	case e.Behind && text == "" && len(ids) > 0:
 		return "moved with the others until " + ids[0]
 	case e.Behind && text == "":

@@ -97,6 +97,12 @@ func (d document) excuseContradictions(f *File) []error {
 			errs = append(errs, d.problem(child(at, "files"), "ignore: files %q: %v", e.Files, err))
 		}
 	}
+	for i, t := range f.Treat {
+		if _, err := path.Match(t.Files, ""); err != nil {
+			at := child(child(d.root, "treat"), strconv.Itoa(i))
+			errs = append(errs, d.problem(child(at, "files"), "treat: files %q: %v", t.Files, err))
+		}
+	}
 	return errs
 }
 
@@ -294,21 +300,36 @@ func (d document) bundleContradictions(b Bundles, at *yaml.Node) []error {
 	return errs
 }
 
-// sharedLocations returns the artifacts at the location of another one. A reference
-// to such a location would be ambiguous.
+// sharedLocations returns the artifacts at a location of another one, and the repositories that are the former one of
+// another component. A reference to such a name would be ambiguous.
 func (d document) sharedLocations(f *File, components *yaml.Node) []error {
 	var errs []error
-	owner := map[string]string{}
+	owner, repositories := map[string]string{}, map[string]bool{}
 	for _, component := range f.Names() {
 		c := f.Components[component]
+		repositories[c.Repository] = true
 		for _, name := range c.ArtifactNames() {
-			at := c.Artifacts[name].At
-			if other, taken := owner[at]; taken && at != "" {
-				node := child(child(child(child(components, component), "artifacts"), name), "at")
-				errs = append(errs, d.problem(node,
-					"%s/%s is published there, and so is %s: want one artifact at a location", component, name, other))
+			node := child(child(child(components, component), "artifacts"), name)
+			for i, at := range append([]string{c.Artifacts[name].At}, c.Artifacts[name].Formerly...) {
+				place := child(node, "at")
+				if i > 0 {
+					place = child(child(node, "formerly"), strconv.Itoa(i-1))
+				}
+				if other, taken := owner[at]; taken && at != "" {
+					errs = append(errs, d.problem(place,
+						"%s/%s is published there, and so is %s: want one artifact at a location", component, name, other))
+				}
+				owner[at] = component + "/" + name
 			}
-			owner[at] = component + "/" + name
+		}
+	}
+	for _, component := range f.Names() {
+		for i, former := range f.Components[component].Formerly {
+			if repositories[former] {
+				errs = append(errs, d.problem(child(child(child(components, component), "formerly"), strconv.Itoa(i)),
+					"formerly: %s is the repository of a component now: want former names only", former))
+			}
+			repositories[former] = true
 		}
 	}
 	return errs

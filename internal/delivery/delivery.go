@@ -30,6 +30,8 @@ type File struct {
 	Rules map[string]Rule `yaml:"rules,omitempty"`
 	// References and targets that are left alone.
 	Ignore []Excuse `yaml:"ignore,omitempty"`
+	// Files whose references are decided about in another way than those of other files.
+	Treat []Treatment `yaml:"treat,omitempty"`
 	// The form of pull requests that move references to other components.
 	Bumps Bumps `yaml:"bumps,omitempty"`
 	// Repositories (owner/name) that are notified of each release.
@@ -82,6 +84,8 @@ func (b Bumps) fill(text, component string, v ref.Version) string {
 type Component struct {
 	// The GitHub repository (owner/name) that releases the component with a tag v{version}.
 	Repository string `yaml:"repository" jsonschema:"pattern=^[\\w.-]+/[\\w.-]+$"`
+	// Former names of the repository. Places that have them are found, and moved to the new name on request only.
+	Formerly []string `yaml:"formerly,omitempty" jsonschema:"pattern=^[\\w.-]+/[\\w.-]+$"`
 	// The workflow (owner/name/.github/workflows/file) that attests the releases, if it is in another repository.
 	Signer string `yaml:"signer,omitempty" jsonschema:"pattern=^[\\w.-]+/[\\w.-]+/[.]github/workflows/[\\w.-]+$"`
 	// The SPDX expression of the licence (https://spdx.org/licenses). Published charts contain it.
@@ -135,6 +139,9 @@ type Artifact struct {
 	At string `yaml:"at,omitempty" jsonschema:"pattern=^(https://)?[a-z0-9][a-z0-9.-]*((:[0-9]+)?(/[\\w.-]+)+)?$"`
 	// HTTPS is set if the chart is in a chart repository over https. At has no scheme.
 	HTTPS bool `yaml:"-"`
+	// Former locations of an image, chart or module. Places that have them are found, and moved to the new location on
+	// request only.
+	Formerly []string `yaml:"formerly,omitempty" jsonschema:"pattern=^(https://)?[a-z0-9][a-z0-9.-]*((:[0-9]+)?(/[\\w.-]+)+)?$"`
 	// The file name of an asset. {version} is replaced by the version.
 	Name string `yaml:"name,omitempty" jsonschema:"pattern=^[A-Za-z0-9{][\\w.{}-]*$"`
 	// The tag of the artifact. For a chart, it is also its version and appVersion. Default {version}.
@@ -249,10 +256,30 @@ type Excuse struct {
 	Because string `yaml:"because" jsonschema:"minLength=1"`
 }
 
+// Treatment is a way to decide about the references of files.
+type Treatment struct {
+	// A path or a pattern of files (* within a folder; a folder ends in /).
+	Files string `yaml:"files" jsonschema:"minLength=1"`
+	// history: the files are about the past, and their references are left alone. rendered: the commands of derived
+	// write the files, and no edit does. links: the links of the files to a file, folder or page of a release follow.
+	As string `yaml:"as" jsonschema:"enum=history,enum=rendered,enum=links"`
+	// The reason.
+	Because string `yaml:"because" jsonschema:"minLength=1"`
+}
+
+// The treatments of files.
+const (
+	AsHistory  = "history"
+	AsRendered = "rendered"
+	AsLinks    = "links"
+)
+
 // TagFor returns the tag of the artifact at a version.
 func (a Artifact) TagFor(v ref.Version) string { return filled(cmp.Or(a.Tag, "{version}"), v) }
 
-func filled(form string, v ref.Version) string { return strings.ReplaceAll(form, "{version}", v.String()) }
+func filled(form string, v ref.Version) string {
+	return strings.ReplaceAll(form, "{version}", v.String())
+}
 
 // Free is the form of a version that a release leaves as it is.
 const Free = "free"

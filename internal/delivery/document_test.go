@@ -16,7 +16,8 @@ const pageOfKeys = "../../docs/delivery-yaml.md"
 
 // sections are the headings of the page below which the keys of a type are explained.
 var sections = map[string]string{
-	"": "Top level", "Component": "Components", "Artifact": "Artifacts", "Build": "Build", "Pattern": "Patterns",
+	"Treatment": "Treat",
+	"":          "Top level", "Component": "Components", "Artifact": "Artifacts", "Build": "Build", "Pattern": "Patterns",
 	"Rule": "Rules", "Excuse": "Ignore", "Bumps": "Bumps",
 }
 

@@ -55,7 +55,7 @@ func TestParseRefuses(t *testing.T) {
 		"an image that runs":      {"at: ghcr.io/o/a", "at: ghcr.io/o/a, runs: [image]", "d.yaml:7:", "has runs, want them at a chart"},
 		"a chart that embeds": {"kind: image, at: ghcr.io/o/a", "kind: chart, at: ghcr.io/o/a, embeds: ['x:{version}']",
 			"d.yaml:7:", "has embeds, want them at an image"},
-		"embeds without a version": {"at: ghcr.io/o/a", "at: ghcr.io/o/a, embeds: [x]", "d.yaml:7:", "does not match"},
+		"embeds without a version":    {"at: ghcr.io/o/a", "at: ghcr.io/o/a, embeds: [x]", "d.yaml:7:", "does not match"},
 		"an image with an appVersion": {"at: ghcr.io/o/a", "at: ghcr.io/o/a, appVersion: free", "d.yaml:7:", "want them at a chart"},
 		"an app that is our own": {"kind: image, at: ghcr.io/o/a", "kind: chart, at: ghcr.io/o/a, app: a", "d.yaml:7:",
 			`"a" is not another component`},

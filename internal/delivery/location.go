@@ -28,6 +28,9 @@ func (f *File) locate() {
 			a.At, a.HTTPS = strings.CutPrefix(a.At, HTTPS)
 			if a.Kind == Image && a.At != "" {
 				a.At = imageAt(a.At)
+				for i, at := range a.Formerly {
+					a.Formerly[i] = imageAt(at)
+				}
 			}
 			c.Artifacts[name] = a
 		}

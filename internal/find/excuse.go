@@ -15,22 +15,32 @@ import (
 // follows it.
 const mark = "ghhelper:keep"
 
-// excuse is an entry of ignore in delivery.yaml.
+// excuse is an entry of ignore or treat in delivery.yaml.
 type excuse struct {
 	delivery.Excuse
 	line  *regexp.Regexp
+	as    string // of an entry of treat
 	entry int
 }
 
-// compileExcuses compiles the entries of ignore about places. Those with a target are about what exists.
+// compileExcuses compiles the entries of ignore about places, and those of treat. Entries of ignore with a target are
+// about what exists.
 func (f *Finder) compileExcuses() {
 	for i, e := range f.file.Ignore {
 		if e.Target == "" {
 			id := f.enter("an entry of ignore that covers no reference:"+describe(e), "ignore", strconv.Itoa(i))
-			f.excuses = append(f.excuses, excuse{e, regexp.MustCompile(e.Pattern), id})
+			f.excuses = append(f.excuses, excuse{e, regexp.MustCompile(e.Pattern), "", id})
 		}
 	}
+	for i, t := range f.file.Treat {
+		e := delivery.Excuse{Files: t.Files, Because: t.Because}
+		id := f.enter("an entry of treat that covers no reference: as "+t.As+describe(e), "treat", strconv.Itoa(i))
+		f.excuses = append(f.excuses, excuse{e, regexp.MustCompile(""), t.As, id})
+	}
 }
+
+// excuses reports whether the entry leaves references alone.
+func (e excuse) excuses() bool { return e.as == "" || e.as == delivery.AsHistory }
 
 // covers reports whether an excuse applies to a reference in a file.
 func (e excuse) covers(t *text, r ref.Reference) bool {
@@ -45,7 +55,7 @@ var markedBy = regexp.MustCompile(`(?:#|//|<!--|/\*|;|--|%|\bREM|# \(|"//"[ \t]*
 // excusesFile reports whether delivery.yaml leaves the whole file alone.
 func (f *Finder) excusesFile(name string) bool {
 	return slices.ContainsFunc(f.excuses, func(e excuse) bool {
-		return e.Files != "" && e.Pattern == "" && e.Component == "" && covers(e.Files, name)
+		return e.excuses() && e.Files != "" && e.Pattern == "" && e.Component == "" && covers(e.Files, name)
 	})
 }
 
@@ -66,7 +76,7 @@ func (f *Finder) excuse(t *text, found *Found) {
 	why := func(r ref.Reference) string {
 		reason := byLine[r.Line]
 		for _, e := range f.excuses {
-			if e.covers(t, r) {
+			if e.excuses() && e.covers(t, r) {
 				t.used[e.entry] = true
 				reason = e.Because
 			}
@@ -75,6 +85,7 @@ func (f *Finder) excuse(t *text, found *Found) {
 	}
 	for i, r := range found.References {
 		found.References[i].Excused = why(r)
+		f.treat(t, &found.References[i])
 	}
 	var open []ref.Reference
 	for _, r := range found.Suspects {
@@ -83,6 +94,19 @@ func (f *Finder) excuse(t *text, found *Found) {
 		}
 	}
 	found.Suspects = open
+}
+
+// treat sets what delivery.yaml declares about the files of a reference.
+func (f *Finder) treat(t *text, r *ref.Reference) {
+	for _, e := range f.excuses {
+		isLink := r.Syntax == ref.Link && !r.Context.Lines && r.Context.Page != "compare"
+		switch {
+		case e.as == delivery.AsRendered && e.covers(t, *r):
+			t.used[e.entry], r.Context.Rendered = true, true
+		case e.as == delivery.AsLinks && isLink && e.covers(t, *r):
+			t.used[e.entry], r.Context.Fixed = true, false
+		}
+	}
 }
 
 // reasons returns the reasons of marks by line, and the marks without a reason or a

@@ -48,9 +48,9 @@ type form func(f *Finder, t *text, n needle, start, end int)
 
 // New returns a Finder for the components of f. Loading f has checked its patterns.
 func New(f *delivery.File) *Finder {
-	finder := &Finder{file: f, paths: map[string]located{}}
-	for _, name := range f.Names() {
-		finder.declare(name, f.Components[name])
+	finder := &Finder{file: withFormer(f), paths: map[string]located{}}
+	for _, name := range finder.file.Names() {
+		finder.declare(name, finder.file.Components[name])
 	}
 	finder.needles = append(finder.needles, needle{word: secretKind, form: secret}, needle{word: mark, form: marked})
 	words := make([]string, len(finder.needles))
@@ -92,6 +92,9 @@ func (f *Finder) declare(name string, c delivery.Component) {
 	}
 	add("repository", c.Repository, needle{form: repository})
 	add("registry", registryName(c.Repository), needle{form: registered})
+	if strings.Contains(name, formerly) {
+		return
+	}
 	add("prose", c.Repository, needle{form: prose})
 	for _, alias := range []string{name, path.Base(c.Repository)} {
 		alias = strings.ToLower(alias)
@@ -203,6 +206,11 @@ func isDerived(name string, data []byte) bool {
 
 // settle sorts the references, and keeps the one with the most weight of those that overlap.
 func (t *text) settle() {
+	for _, list := range [][]ref.Reference{t.found, t.unread} {
+		for i, r := range list {
+			list[i] = t.today(r)
+		}
+	}
 	slices.SortStableFunc(t.found, func(a, b ref.Reference) int {
 		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(weight(b), weight(a)))
 	})

@@ -17,7 +17,7 @@ type Idle struct {
 // enter adds the entry at a path of keys, and returns its index.
 func (f *Finder) enter(what string, path ...string) int {
 	site := ref.Site{File: delivery.FileName, Line: f.file.Line(path...), Column: 1}
-	f.entries = append(f.entries, Idle{site, what, path[0] == "ignore"})
+	f.entries = append(f.entries, Idle{site, what, path[0] == "ignore" || path[0] == "treat"})
 	return len(f.entries) - 1
 }
 

@@ -215,7 +215,10 @@ func lineStart(data []byte, i int) int {
 // slash at the end), or, if the pattern has no slash, its base name.
 func covers(pattern, name string) bool {
 	if strings.HasSuffix(pattern, "/") {
-		return strings.HasPrefix(name, pattern)
+		parts := strings.SplitAfter(name, "/")
+		folder := strings.Join(parts[:min(strings.Count(pattern, "/"), len(parts))], "")
+		ok, err := path.Match(pattern, folder)
+		return ok && err == nil
 	}
 	if !strings.Contains(pattern, "/") {
 		name = name[strings.LastIndexByte(name, '/')+1:]

@@ -165,7 +165,7 @@ func (t *text) addPath(i int, r ref.Reference) bool {
 	if end >= 0 && at(t.data, end) == '/' {
 		r.Path = t.address(end + 1)
 	}
-	r.Context.Fixed = r.Syntax == ref.Link && linesAt.MatchString(r.Path)
+	r.Context.Lines = linesAt.MatchString(r.Path)
 	r.Path, _, _ = strings.Cut(r.Path, "#")
 	if end < 0 && movingEnd(t.data, start) >= 0 && r.Syntax != ref.Download {
 		return false // a page of a branch is meant to be the newest

@@ -205,8 +205,10 @@ func partsOf(path string) []string {
 // component.
 func (f *Finder) locates(component, text string) bool {
 	c := f.file.Components[component]
-	if containsPath(text, c.Repository, true) {
-		return true
+	for _, repository := range append([]string{c.Repository}, c.Formerly...) {
+		if containsPath(text, repository, true) {
+			return true
+		}
 	}
 	for _, a := range c.Artifacts {
 		whole := a.Kind == delivery.Image || a.Kind == delivery.Chart

@@ -42,6 +42,8 @@ type Reference struct {
 	Path string `json:"path,omitempty"`
 	// Lock is the digest or commit beside the version, if there is one.
 	Lock *Lock `json:"lock,omitempty"`
+	// Former is the former location or repository that the place names, if it does.
+	Former *Former `json:"former,omitempty"`
 	// Excused is the reason in delivery.yaml, or in a mark in the file, for
 	// leaving the place alone.
 	Excused string  `json:"excused,omitempty"`
@@ -52,6 +54,12 @@ type Reference struct {
 type Lock struct {
 	Span    `json:"-"`
 	Written string `json:"written"` // sha256:… or a commit's 40 hexadecimal digits
+}
+
+// Former is a former name at a place. Its span is empty if the name is in several parts.
+type Former struct {
+	Span    `json:"-"`
+	Written string `json:"name"`
 }
 
 // Syntax is a form of reference.
@@ -105,6 +113,8 @@ type Context struct {
 	Output   bool   // pasted output of a command
 	Bound    bool   // a lower or upper bound
 	Fixed    bool   // a link to fixed lines, or a page about one release
+	Lines    bool   // such a link to lines
+	Rendered bool   // in a file that a command derives
 	Listed   bool   // one of several versions in a list
 	Encoded  bool   // inside base64 data
 	Checksum bool   // beside a checksum of the artifact

@@ -30,6 +30,7 @@ components:
 	own, _ := ref.ParseVersion("7.8.9")
 	for _, test := range []struct{ component, artifact, written, syntax, want string }{
 		{"up", "image", "1.2.3", "tag", "image ghcr.io/o/up:1.2.3"},
+		{"up", "", "v1.2.3", "appVersion", "image ghcr.io/o/up:1.2.3"},
 		{"up", "image", "v1.2.3", "tag", "image ghcr.io/o/up:v1.2.3"},
 		{"up", "", "1.2.3", "value", "chart ghcr.io/o/up-chart:v1.2.3, image ghcr.io/o/up:1.2.3"},
 		{"up", "", "v1.2.3", "link", "git tag v1.2.3 of o/up"},
@@ -44,6 +45,34 @@ components:
 		}
 		if err != nil || strings.Join(got, ", ") != test.want {
 			t.Errorf("%+v: got %v, %v", test, got, err)
+		}
+	}
+}
+
+// Existence is asked at the former name that a place has.
+func TestTargetsOfFormerNames(t *testing.T) {
+	t.Parallel()
+	f, err := delivery.Parse("delivery.yaml", []byte(`version: 1
+self: us
+components:
+  us: {repository: o/us}
+  up: {repository: new/up, artifacts: {image: {kind: image, at: ghcr.io/new/up}, module: {kind: module, at: up.example.com/x}}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ artifact, syntax, former, want string }{
+		{"image", "tag", "quay.io/o/up", "image quay.io/o/up:v1.2.3"},
+		{"module", "module", "example.com/up", "module example.com/up@v1.2.3"},
+		{"", "module", "o/up", "module github.com/o/up@v1.2.3"},
+		{"", "link", "o/up", "git tag v1.2.3 of o/up"},
+		{"", "key", "o/up", "image ghcr.io/new/up:1.2.3"},
+	} {
+		r := ref.Reference{Component: "up", Artifact: test.artifact, Written: "v1.2.3", Syntax: ref.Syntax(test.syntax),
+			Former: &ref.Former{Written: test.former}}
+		targets, err := Targets(f, r, ref.Version{})
+		if err != nil || len(targets) != 1 || targets[0].String() != test.want {
+			t.Errorf("%+v: got %v, %v", test, targets, err)
 		}
 	}
 }

@@ -136,7 +136,15 @@ func Targets(f *delivery.File, r ref.Reference, own ref.Version) ([]Target, erro
 			return targets, nil
 		}
 	}
-	return atRef(c.Repository, r, version), nil
+	return atRef(nameOr(c.Repository, r), r, version), nil
+}
+
+// nameOr returns the former name that a reference has, or else the name of today.
+func nameOr(today string, r ref.Reference) string {
+	if r.Former != nil {
+		return r.Former.Written
+	}
+	return today
 }
 
 // namesArtifacts reports whether a reference names artifacts instead of a git tag.
@@ -150,9 +158,9 @@ func namesArtifacts(r ref.Reference) bool {
 
 func modulePath(c delivery.Component, r ref.Reference) string {
 	if at := c.Artifacts[r.Artifact].At; at != "" {
-		return at
+		return nameOr(at, r)
 	}
-	return "github.com/" + c.Repository
+	return "github.com/" + nameOr(c.Repository, r)
 }
 
 // published returns the images and charts that a reference names.
@@ -164,7 +172,11 @@ func published(c delivery.Component, r ref.Reference, version ref.Version) []Tar
 		if a.Kind != delivery.Image && !isChart || r.Artifact != "" && r.Artifact != name {
 			continue
 		}
-		targets = append(targets, Target{r.Component, name, Kind(a.Kind), a.Location(), tagNamed(r, a, version), ""})
+		at := a.Location()
+		if r.Artifact != "" {
+			at = nameOr(at, r)
+		}
+		targets = append(targets, Target{r.Component, name, Kind(a.Kind), at, tagNamed(r, a, version), ""})
 	}
 	return targets
 }
