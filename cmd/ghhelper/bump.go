@@ -15,6 +15,7 @@ import (
 	"github.com/kubestellar/actions/internal/apply"
 	"github.com/kubestellar/actions/internal/bump"
 	"github.com/kubestellar/actions/internal/decide"
+	"github.com/kubestellar/actions/internal/event"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
@@ -170,11 +171,21 @@ func (p process) propose(ctx context.Context, f bumpFlags, component, version st
 		return err
 	}
 	defer head.Close()
-	move, err := moveOf(f, component, version)
+	dispatch, err := p.dispatched("repository_dispatch", "workflow_dispatch")
 	if err != nil {
 		return err
 	}
-	dispatch, err := p.dispatched("repository_dispatch", "workflow_dispatch")
+	var errs []error
+	for _, group := range head.File.Groups(component, dispatch.Repository()) {
+		errs = append(errs, p.proposeOne(ctx, f, head, dispatch, group, version))
+	}
+	return errors.Join(errs...)
+}
+
+func (p process) proposeOne(
+	ctx context.Context, f bumpFlags, head workspace.Workspace, dispatch *event.Dispatch, component, version string,
+) error {
+	move, err := moveOf(f, component, version)
 	if err != nil {
 		return err
 	}

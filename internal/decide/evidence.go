@@ -284,9 +284,8 @@ func (d *deciding) word(r ref.Reference, moving map[ref.Site]string) Verdict {
 		return Verdict{Outcome: Listed, Because: "is beside a place that stays"}
 	case o.Ours != "" && !r.Context.Document && !inText:
 		return Verdict{Outcome: Moves, Because: "belongs to " + o.Ours}
-	case o.Ours == "" && !named && len(d.holding) > 0:
-		others := strings.Join(d.holding, ", ")
-		return Verdict{Outcome: Listed, Because: fmt.Sprintf("may be a version of %s as well", others)}
+	case o.Ours == "" && !named && d.others(r) != "":
+		return Verdict{Outcome: Listed, Because: fmt.Sprintf("may be a version of %s as well", d.others(r))}
 	case commits != nil:
 		return moved
 	case inText && (named || o.Ours != ""):
@@ -304,6 +303,12 @@ func (d *deciding) word(r ref.Reference, moving map[ref.Site]string) Verdict {
 		return Verdict{Outcome: Listed, Because: "holds the version beside a name of " + d.move.Component}
 	}
 	return Verdict{Outcome: Stays}
+}
+
+// others returns the other components that may hold the base version at a place.
+func (d *deciding) others(r ref.Reference) string {
+	elsewhere := func(component string) bool { return !d.file.Components[component].Holds(r.File) }
+	return strings.Join(slices.DeleteFunc(slices.Clone(d.holding), elsewhere), ", ")
 }
 
 // isHeld reports whether a pin beside a word has its version, and stays.

@@ -151,6 +151,7 @@ func (d document) componentContradictions(f *File, c Component, at *yaml.Node) [
 	}
 	errs = append(errs, d.patternContradictions(c, at)...)
 	errs = append(errs, d.appContradictions(f, c, at)...)
+	errs = append(errs, d.groupContradictions(f, c, at)...)
 	errs = append(errs, d.runContradictions(f, c, at)...)
 	errs = append(errs, d.buildContradictions(c, at)...)
 	artifacts := child(at, "artifacts")
@@ -209,6 +210,25 @@ func (d document) kindContradictions(name string, a Artifact, at *yaml.Node) []e
 	for i, pattern := range a.Values {
 		if _, err := path.Match(pattern, ""); err != nil {
 			errs = append(errs, d.problem(child(child(at, "values"), strconv.Itoa(i)), "values %q: %v", pattern, err))
+		}
+	}
+	return errs
+}
+
+// groupContradictions returns the files of a component that may be those of another group as well.
+func (d document) groupContradictions(f *File, c Component, at *yaml.Node) []error {
+	var errs []error
+	for i, pattern := range c.Files {
+		if _, err := path.Match(pattern, ""); err != nil {
+			errs = append(errs, d.problem(child(child(at, "files"), strconv.Itoa(i)), "files: %q: %v", pattern, err))
+		}
+	}
+	for _, name := range f.Names() {
+		other := f.Components[name]
+		same := other.Repository == c.Repository && at != child(child(d.root, "components"), name)
+		if same && len(c.Files) > 0 && len(other.Files) > 0 && !c.apart(other) {
+			errs = append(errs, d.problem(child(at, "files"),
+				"files: a file may be one of %s as well, of the same repository: want files that are apart", name))
 		}
 	}
 	return errs
@@ -304,7 +324,7 @@ func (d document) bundleContradictions(b Bundles, at *yaml.Node) []error {
 // another component. A reference to such a name would be ambiguous.
 func (d document) sharedLocations(f *File, components *yaml.Node) []error {
 	var errs []error
-	owner, repositories := map[string]string{}, map[string]bool{}
+	owners, repositories := map[string][]string{}, map[string]bool{}
 	for _, component := range f.Names() {
 		c := f.Components[component]
 		repositories[c.Repository] = true
@@ -315,11 +335,13 @@ func (d document) sharedLocations(f *File, components *yaml.Node) []error {
 				if i > 0 {
 					place = child(child(node, "formerly"), strconv.Itoa(i-1))
 				}
-				if other, taken := owner[at]; taken && at != "" {
-					errs = append(errs, d.problem(place,
-						"%s/%s is published there, and so is %s: want one artifact at a location", component, name, other))
+				for _, other := range owners[at] {
+					if group, _, _ := strings.Cut(other, "/"); at != "" && !f.Components[group].apart(c) {
+						errs = append(errs, d.problem(place, "%s/%s is published there, and so is %s: "+
+							"want one artifact at a location, or files that are apart", component, name, other))
+					}
 				}
-				owner[at] = component + "/" + name
+				owners[at] = append(owners[at], component+"/"+name)
 			}
 		}
 	}

@@ -94,7 +94,11 @@ type Component struct {
 	Lockstep string `yaml:"lockstep,omitempty"`
 	// The artifacts that a release publishes, by a name of your choice.
 	Artifacts map[string]Artifact `yaml:"artifacts,omitempty"`
-	// Identifiers whose value is a version of this component.
+	// The files, as paths or patterns, that hold references of this component. Components of one repository whose files
+	// are apart are groups: each has its own version. Default: all files.
+	Files []string `yaml:"files,omitempty" jsonschema:"minLength=1"`
+	// Identifiers whose value is a version of this component, each everywhere or, as a mapping with name and files, in
+	// some files only.
 	Names []string `yaml:"names,omitempty" jsonschema:"pattern=^[A-Za-z_][\\w.-]*$"`
 	// Charts of this repository around this component's software, as paths or patterns of their folders. The appVersion
 	// in their Chart.yaml is a version of this component.
@@ -107,6 +111,8 @@ type Component struct {
 	Digests bool `yaml:"digests,omitempty"`
 	// Commands, without a shell, that derive files after the component's version has changed, such as go mod tidy.
 	Derived []string `yaml:"derived,omitempty" jsonschema:"minLength=1"`
+
+	NameFiles map[string][]string `yaml:"-"` // by name, if it holds in some files only
 }
 
 // Pattern finds a version in a form that is not built in.
@@ -323,7 +329,7 @@ func (f *File) AppOf(dir string) (component string, ok bool) {
 	for _, name := range f.Names() {
 		if slices.ContainsFunc(f.Components[name].AppOf, func(pattern string) bool {
 			match, err := path.Match(path.Clean(pattern), dir)
-			return match && err == nil
+			return match && err == nil && f.Components[name].Holds(dir+"/Chart.yaml")
 		}) {
 			return name, true
 		}

@@ -30,6 +30,8 @@ func TestSchemaIsDerived(t *testing.T) {
 	}
 	schema := reflector.Reflect(&File{})
 	schema.Title = FileName
+	component, _ := schema.Definitions["Component"].Properties.Get("names")
+	component.Items = scopedName(component.Items)
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
@@ -48,5 +50,17 @@ func TestSchemaIsDerived(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(committed), out.String()); diff != "" {
 		t.Errorf("schema.json is stale, run go test ./internal/delivery -update:\n%s", diff)
+	}
+}
+
+// scopedName returns the schema of a name, which is a text, or a mapping with the files that it holds for.
+func scopedName(text *jsonschema.Schema) *jsonschema.Schema {
+	properties := jsonschema.NewProperties()
+	properties.Set("name", &jsonschema.Schema{Type: "string", Pattern: text.Pattern})
+	properties.Set("files", &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Type: "string"}})
+	return &jsonschema.Schema{
+		Extras:     map[string]any{"type": []string{"string", "object"}},
+		Pattern:    text.Pattern,
+		Properties: properties, Required: []string{"name", "files"}, AdditionalProperties: jsonschema.FalseSchema,
 	}
 }

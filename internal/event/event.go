@@ -71,6 +71,15 @@ func (d *Dispatch) CheckSource(component, repository string) error {
 	return nil
 }
 
+// Repository returns the repository that a dispatch names, or "".
+func (d *Dispatch) Repository() string {
+	if d == nil {
+		return ""
+	}
+	repository, _ := d.Payload["repository"].(string)
+	return repository
+}
+
 func parse(path string) (*Dispatch, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -44,7 +44,7 @@ func (e excuse) excuses() bool { return e.as == "" || e.as == delivery.AsHistory
 
 // covers reports whether an excuse applies to a reference in a file.
 func (e excuse) covers(t *text, r ref.Reference) bool {
-	return (e.Files == "" || covers(e.Files, t.name)) &&
+	return (e.Files == "" || delivery.Covers(e.Files, t.name)) &&
 		(e.Component == "" || e.Component == r.Component) &&
 		e.line.Match(t.data[lineStart(t.data, r.Start):lineEnd(t.data, r.Start)])
 }
@@ -55,7 +55,7 @@ var markedBy = regexp.MustCompile(`(?:#|//|<!--|/\*|;|--|%|\bREM|# \(|"//"[ \t]*
 // excusesFile reports whether delivery.yaml leaves the whole file alone.
 func (f *Finder) excusesFile(name string) bool {
 	return slices.ContainsFunc(f.excuses, func(e excuse) bool {
-		return e.excuses() && e.Files != "" && e.Pattern == "" && e.Component == "" && covers(e.Files, name)
+		return e.excuses() && e.Files != "" && e.Pattern == "" && e.Component == "" && delivery.Covers(e.Files, name)
 	})
 }
 

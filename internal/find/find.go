@@ -38,7 +38,8 @@ type Finder struct {
 type needle struct {
 	word                string
 	component, artifact string
-	chart               string // for a folder of charts, the chart's name
+	chart               string   // for a folder of charts, the chart's name
+	files               []string // that it holds for; none for all
 	form                form
 	entry               int // of an identifier that is declared
 }
@@ -71,6 +72,9 @@ func (f *Finder) declare(name string, c delivery.Component) {
 		if !seen[kind+word] && word != "" {
 			seen[kind+word] = true
 			n.word, n.component = word, name
+			if n.files == nil {
+				n.files = c.Files
+			}
 			f.needles = append(f.needles, n)
 		}
 	}
@@ -107,9 +111,9 @@ func (f *Finder) declare(name string, c delivery.Component) {
 	}
 	for i, identifier := range c.Names {
 		what := fmt.Sprintf("the name %q of %s, which no file has", identifier, name)
-		id := f.enter(what, "components", name, "names", strconv.Itoa(i))
-		add("name", identifier, needle{form: identifierDeclared, entry: id})
-		add("prose", identifier, needle{form: proseOfIdentifier})
+		id, files := f.enter(what, "components", name, "names", strconv.Itoa(i)), c.NameFiles[identifier]
+		add("name", identifier, needle{files: files, form: identifierDeclared, entry: id})
+		add("prose", identifier, needle{files: files, form: proseOfIdentifier})
 	}
 	for _, identifier := range impliedNames(name, c) {
 		add("implied", identifier, needle{form: identifierImplied})
@@ -180,6 +184,9 @@ func (f *Finder) declared(t *text) []ref.Reference {
 func (f *Finder) scan(t *text) {
 	f.words.scan(t.data, func(id, start, end int) {
 		n := f.needles[id]
+		if !delivery.CoversAny(n.files, t.name) {
+			return
+		}
 		n.form(f, t, n, start, end)
 	})
 }

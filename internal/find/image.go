@@ -42,14 +42,15 @@ func (f *Finder) claim(l located) {
 	switch other, taken := f.paths[path]; {
 	case !taken || l.isHub():
 		f.paths[path] = l
-	case !other.isHub() && other.component != l.component:
+	case !other.isHub() && other.component != l.component && other.At != l.At: // groups share it
 		f.paths[path] = located{}
 	}
 }
 
 // isShort reports whether a path of several parts names an image of a component without its registry.
 func (f *Finder) isShort(component, path string) bool {
-	return strings.Contains(path, "/") && f.paths[path].component == component
+	owner := f.file.Components[f.paths[path].component]
+	return strings.Contains(path, "/") && owner.Repository == f.file.Components[component].Repository
 }
 
 // splitLocation finds an image by its path. Its registry is another key, a variable, one of the other names of Docker
@@ -82,7 +83,7 @@ func splitLocation(f *Finder, t *text, n needle, start, end int) {
 		t.image(m, end, own, versionKeys)
 	case !standsElsewhere(registry), m != nil && (!isPath && !own.isHub() || f.isGitTag(t, m, own)),
 		m == nil && !t.mayBeShort(own, registry, isPath, from):
-	case named.component == own.component && named.name == own.name:
+	case named.At == own.At:
 		t.image(m, end, own, tagKeys)
 	case named.component == "":
 		t.image(m, end, own, tagKeys)

@@ -2,7 +2,6 @@ package find
 
 import (
 	"bytes"
-	"path"
 	"regexp"
 	"strings"
 
@@ -209,20 +208,4 @@ func lineStart(data []byte, i int) int {
 		return from + n + 1
 	}
 	return from
-}
-
-// covers reports whether a pattern matches a file: its path, a folder above it (with a
-// slash at the end), or, if the pattern has no slash, its base name.
-func covers(pattern, name string) bool {
-	if strings.HasSuffix(pattern, "/") {
-		parts := strings.SplitAfter(name, "/")
-		folder := strings.Join(parts[:min(strings.Count(pattern, "/"), len(parts))], "")
-		ok, err := path.Match(pattern, folder)
-		return ok && err == nil
-	}
-	if !strings.Contains(pattern, "/") {
-		name = name[strings.LastIndexByte(name, '/')+1:]
-	}
-	ok, err := path.Match(pattern, name)
-	return ok && err == nil
 }

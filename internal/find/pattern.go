@@ -28,7 +28,7 @@ func (f *Finder) compilePatterns() {
 }
 
 func (p pattern) find(t *text) {
-	if p.files != "" && !covers(p.files, t.name) {
+	if p.files != "" && !delivery.Covers(p.files, t.name) || !t.file.Components[p.component].Holds(t.name) {
 		return
 	}
 	for _, match := range p.expression.FindAllSubmatchIndex(t.data, -1) {

@@ -32,7 +32,8 @@ func (f *Finder) Words(
 
 func (f *Finder) wordsIn(name string, data []byte, component string, versions []ref.Version) []ref.Reference {
 	holds := func(v ref.Version) bool { return bytes.Contains(data, []byte(v.String())) }
-	if name == delivery.FileName || IsBinary(data) || isDerived(name, data) || !slices.ContainsFunc(versions, holds) {
+	if name == delivery.FileName || IsBinary(data) || isDerived(name, data) ||
+		!f.file.Components[component].Holds(name) || !slices.ContainsFunc(versions, holds) {
 		return nil
 	}
 	t := f.settled(name, data)
@@ -420,7 +421,7 @@ func (f *Finder) near(t *text, r ref.Reference, m mapping) []string {
 		text += "\n" + string(t.data[above:lineEnd(t.data, above)])
 		s, column = above, t.indent(above)
 	}
-	return f.named(text)
+	return slices.DeleteFunc(f.named(text), func(c string) bool { return !f.file.Components[c].Holds(t.name) })
 }
 
 // above returns the offset of the line of the key above a column.
