@@ -161,8 +161,12 @@ func Mismatched(
 // LockOf returns the digest or commit that belongs beside a pin's version according to an answer, or "" if the answer
 // lacks it.
 func LockOf(r ref.Reference, a resolve.Answer) string {
-	if strings.HasPrefix(r.Lock.Written, "sha256:") {
+	const algorithm = "sha256:"
+	switch written := r.Lock.Written; {
+	case strings.HasPrefix(written, algorithm):
 		return a.Digest
+	case len(written) == len(a.Digest)-len(algorithm):
+		return strings.TrimPrefix(a.Digest, algorithm)
 	}
 	return a.Revision
 }

@@ -31,7 +31,11 @@ func location(f *Finder, t *text, n needle, start, end int) {
 func (t *text) tagAfter(end int, r ref.Reference) bool {
 	r.Syntax = ref.Tag
 	if at(t.data, end) == ':' && at(t.data, end+1) > ' ' {
-		t.add(end+1, r)
+		if t.add(end+1, r) && t.found[len(t.found)-1].Lock == nil {
+			last := &t.found[len(t.found)-1]
+			m, _ := t.siblings(*last)
+			last.Lock = t.lockBeside(m)
+		}
 		return true
 	}
 	match := digestAt.FindSubmatchIndex(t.after(end))
@@ -78,13 +82,24 @@ func (t *text) addBeside(m mapping, r ref.Reference, keys []string) {
 		}
 		version, prefix := t.versionStart(value.Start)
 		r.Context.Prefix = prefix
-		if digest, ok := m["digest"]; ok && digestValue.Match(t.data[digest.Start:digest.End]) {
-			r.Lock = t.lock(digest.Start, digest.End)
-		}
+		r.Lock = t.lockBeside(m)
 		if t.add(version, r) || t.addCommit(value.Start, r) {
 			return
 		}
 	}
+}
+
+// digestKeys are keys for the digest of the image or chart that a mapping names.
+var digestKeys = []string{"digest", "sha", "imageDigest", "image_digest"}
+
+// lockBeside returns the digest in a mapping, or nil. It may lack its algorithm.
+func (t *text) lockBeside(m mapping) *ref.Lock {
+	for _, key := range digestKeys {
+		if digest, ok := m[key]; ok && digestValue.Match(t.data[digest.Start:digest.End]) {
+			return t.lock(digest.Start, digest.End)
+		}
+	}
+	return nil
 }
 
 // addCommit adds the version in the comment after a commit.

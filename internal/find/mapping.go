@@ -39,7 +39,7 @@ var (
 	closingAt   = regexp.MustCompile(`^(?:\.git)?/?["']?[ \t\r]*(?:,[ \t\r]*|\}|#.*)?$`)
 	restAt      = regexp.MustCompile(`^(?:\.git)?/?$`)
 	slashAt     = regexp.MustCompile(`^/`)
-	digestValue = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	digestValue = regexp.MustCompile(`^(?:sha256:)?[0-9a-f]{64}$`)
 )
 
 // most is the number of lines of a mapping that are read in each direction.
