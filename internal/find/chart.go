@@ -76,7 +76,8 @@ func (t *text) aliasOf(start int, m mapping) string {
 	if m == nil || m.keyAt(start) != "url" {
 		return ""
 	}
-	document := t.document(start)
+	in := t.document(start)
+	document := t.data[in.Start:in.End]
 	if !isHelmSource.Match(document) {
 		return m.text(t, "name")
 	}
@@ -86,14 +87,14 @@ func (t *text) aliasOf(start int, m mapping) string {
 	return ""
 }
 
-// document returns the YAML document around an offset.
-func (t *text) document(i int) []byte {
+// document returns the span of the YAML document around an offset.
+func (t *text) document(i int) ref.Span {
 	mark := []byte("\n---")
 	start := bytes.LastIndex(t.data[:i], mark) + 1
 	if end := bytes.Index(t.data[i:], mark); end >= 0 {
-		return t.data[start : i+end]
+		return ref.Span{Start: start, End: i + end}
 	}
-	return t.data[start:]
+	return ref.Span{Start: start, End: len(t.data)}
 }
 
 // takesChart reports whether the last name in a command before an option or its end is that of a chart. A name before

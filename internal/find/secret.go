@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"regexp"
-
-	"github.com/kubestellar/actions/internal/ref"
 )
 
 // secretKind is the kind of a Secret. Its data is base64, and may contain YAML with
@@ -17,15 +15,16 @@ var encodedAt = regexp.MustCompile(`(?m)^([ \t]+)["']?[A-Za-z0-9_.-]+["']?[ \t]*
 
 // secret finds references in the data of a Secret. Their place is the data, where they
 // cannot be edited.
-func secret(f *Finder, t *text, _ needle, _, _ int) {
-	if t.encoded != nil {
-		return // the file is decoded already, for another Secret in it
+func secret(f *Finder, t *text, _ needle, at, _ int) {
+	in := t.document(at)
+	if in.Start < t.decoded {
+		return // for another Secret in it
 	}
-	t.encoded = []ref.Reference{}
-	for _, match := range encodedAt.FindAllSubmatchIndex(t.data, -1) {
-		start, end := match[4], match[5]
-		if start < 0 {
-			start, end = match[6], match[7]
+	t.decoded = in.End
+	for _, match := range encodedAt.FindAllSubmatchIndex(t.data[in.Start:in.End], -1) {
+		start, end := in.Start+match[4], in.Start+match[5]
+		if match[4] < 0 {
+			start, end = in.Start+match[6], in.Start+match[7]
 		}
 		start += len(t.data[start:end]) - len(bytes.TrimLeft(t.data[start:end], " \t\r\n"))
 		plain, err := base64.StdEncoding.DecodeString(string(bytes.Join(bytes.Fields(t.data[start:end]), nil)))

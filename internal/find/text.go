@@ -23,7 +23,8 @@ type text struct {
 	used     []bool          // by entry of delivery.yaml
 	keys     map[int]*key    // by the offset of the line; nil for a line without a key
 	lines    []int           // the offsets of lines, computed on demand
-	encoded  []ref.Reference // found in base64; nil before the search
+	encoded  []ref.Reference // found in base64
+	decoded  int             // the end of the documents that encoded is of
 	fences   []fence
 	history  bool
 	jobs     []job

@@ -3,8 +3,12 @@ package git
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/kubestellar/actions/internal/history"
@@ -12,9 +16,22 @@ import (
 
 // The bounds of a history that is read.
 const (
-	mostCommits = "400"
-	mostHistory = 60 << 20 // bytes
+	mostCommits = 400
+	mostHistory = 60 << 20  // bytes of changes
+	mostWork    = 512 << 20 // bytes that git compares, if each commit changes each file
 )
+
+// commits returns the number of commits to read: fewer if the files, which are below dir, are large.
+func commits(dir string, files []string) int {
+	size := int64(1)
+	for _, name := range files {
+		if info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
+			size += info.Size()
+		}
+	}
+	const least = 20
+	return int(min(mostCommits, max(least, mostWork/size)))
+}
 
 // History returns the events of places in the commits up to tip. It reads a bounded
 // number of them. Partial of the result names the reason if it did not read all. Objects that a partial
@@ -28,12 +45,14 @@ func (r Repo) History(ctx context.Context, tip string, places []history.Place) (
 	if err != nil {
 		return nil, ErrNoGit
 	}
+	files := filesOf(places)
+	newest := commits(r.Dir, files)
 	cmd := exec.CommandContext(ctx, path, "--literal-pathspecs", "-c", "core.quotePath=false", "log", "--stdin",
 		"--first-parent", "-m", "-p", "-U0", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color",
-		"--no-show-signature", "--relative", "--src-prefix=a/", "--dst-prefix=b/", "-n", mostCommits,
+		"--no-show-signature", "--relative", "--src-prefix=a/", "--dst-prefix=b/", "-n", strconv.Itoa(newest),
 		"--format="+history.Format, "--end-of-options", tip)
 	cmd.Dir, cmd.Env = r.Dir, append(r.environment(), "GIT_NO_LAZY_FETCH=1")
-	cmd.Stdin = strings.NewReader("--\n" + strings.Join(filesOf(places), "\n") + "\n")
+	cmd.Stdin = strings.NewReader("--\n" + strings.Join(files, "\n") + "\n")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -43,6 +62,9 @@ func (r Repo) History(ctx context.Context, tip string, places []history.Place) (
 	}
 	limited := &io.LimitedReader{R: out, N: mostHistory}
 	log, err := history.Read(limited, places, shallow)
+	if err == nil && newest < mostCommits {
+		log.Partial = fmt.Sprintf("the files are large: only their newest %d commits were read", newest)
+	}
 	return log, errors.Join(err, ended(cmd, log, limited.N == 0, shallow))
 }
 
