@@ -177,8 +177,8 @@ type Artifact struct {
 	Embeds []string `yaml:"embeds,omitempty" jsonschema:"pattern=[{]version[}]"`
 	// For an image that its own repository does not build: how to build it.
 	Build *Build `yaml:"build,omitempty"`
-	// The platforms (os/architecture) that an image must have.
-	Platforms []string `yaml:"platforms,omitempty" jsonschema:"pattern=^[a-z0-9]+/[a-z0-9]+$"`
+	// The platforms (os/architecture, or os/architecture/variant) that an image must have.
+	Platforms []string `yaml:"platforms,omitempty" jsonschema:"pattern=^[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?$"`
 }
 
 // Build describes how to build an image of another project's tool.

@@ -26,15 +26,33 @@ func at(data []byte, i int) byte {
 // It returns -1 if there is no version that is a whole word, as in 1.2.3x, 1.2.3.4 and
 // 1.2.3+build.
 func versionEnd(data []byte, start int) int {
-	return wholeWord(data, prereleaseEnd(data, coreEnd(data, start), isVariant))
+	core := coreEnd(data, start)
+	end := prereleaseEnd(data, core, isVariant)
+	if end > core && end > prereleaseEnd(data, core, isUnknown) && !endsInVariants(data, end) {
+		end = prereleaseEnd(data, core, func(string) bool { return false })
+	}
+	return wholeWord(data, end)
+}
+
+func isUnknown(word string) bool { return !ref.BeginsPrerelease(word) }
+
+// endsInVariants reports whether only variants follow at i. A variant between other words is a part of the version:
+// 2.4.0-go1.26.5-bookworm.0.
+func endsInVariants(data []byte, i int) bool {
+	for at(data, i) == '-' || at(data, i) == '.' && isWord(at(data, i+1)) {
+		word := wordAt(data, i+1)
+		if !isVariant(word) {
+			return false
+		}
+		i += 1 + len(word)
+	}
+	return true
 }
 
 // tagVersionEnd is versionEnd for the tag of an image, where every word that begins no
 // prerelease names a variant.
 func tagVersionEnd(data []byte, start int) int {
-	return wholeWord(data, prereleaseEnd(data, coreEnd(data, start), func(word string) bool {
-		return !ref.BeginsPrerelease(word)
-	}))
+	return wholeWord(data, prereleaseEnd(data, coreEnd(data, start), isUnknown))
 }
 
 // wholeWord returns the end of a version, or -1 if the word continues there.
@@ -48,7 +66,11 @@ func wholeWord(data []byte, end int) int {
 // fileVersionEnd is versionEnd for the name of a file, whose version ends before an
 // extension and before words such as linux and amd64.
 func fileVersionEnd(data []byte, start int) int {
-	end := prereleaseEnd(data, coreEnd(data, start), isFileWord)
+	core := coreEnd(data, start)
+	end := prereleaseEnd(data, core, isFileWord)
+	if end > core && packageRelease.Match(data[core:lineEnd(data, core)]) {
+		end = core
+	}
 	if end < 0 || goesOn(data, end) {
 		return -1
 	}
@@ -57,6 +79,9 @@ func fileVersionEnd(data []byte, start int) int {
 	}
 	return end
 }
+
+// packageRelease matches the release of a package after the version of its content: -2.fc33.x86_64.rpm.
+var packageRelease = regexp.MustCompile(`^-[0-9]+(?:[.~+][A-Za-z0-9_.~+]*|_[a-z0-9]+)?\.(?:rpm|deb)\b`)
 
 // wordAt returns the word of letters and digits that begins at i.
 func wordAt(data []byte, i int) string {

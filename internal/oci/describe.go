@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -39,7 +40,7 @@ type Description struct {
 	Labels map[string]string
 	// Annotations are the annotations of the manifest.
 	Annotations map[string]string
-	// Platforms are the platforms of an image, as "os/architecture". A chart has none.
+	// Platforms are the platforms of an image, as "os/architecture" or, for arm, "os/arm/variant". A chart has none.
 	Platforms []string
 	// Each describes the image for each platform, in the order of Platforms.
 	Each []Platform
@@ -115,7 +116,7 @@ func (d *Description) readIndex(index v1.ImageIndex) error {
 	for _, m := range manifest.Manifests {
 		// Some builders add attestations, with an unknown platform.
 		if m.Platform != nil && m.Platform.OS != "unknown" && m.Platform.OS != "" {
-			name := m.Platform.OS + "/" + m.Platform.Architecture
+			name := platformName(m.Platform.OS, m.Platform.Architecture, m.Platform.Variant)
 			d.Platforms = append(d.Platforms, name)
 			d.Each = append(d.Each, Platform{Name: name, Digest: m.Digest.String()})
 		}
@@ -150,8 +151,19 @@ func (p *Platform) read(index v1.ImageIndex) error {
 		return err
 	}
 	config, err := imageConfig(image)
-	p.Configured, p.Labels = config.OS+"/"+config.Architecture, config.Config.Labels
+	p.Configured, p.Labels = platformName(config.OS, config.Architecture, config.Variant), config.Config.Labels
+	if config.Variant == "" && strings.HasPrefix(p.Name, p.Configured+"/") {
+		p.Configured = p.Name // builders often leave out the variant
+	}
 	return err
+}
+
+// platformName returns os/architecture, with the variant for arm only: the others have one that is usual.
+func platformName(os, arch, variant string) string {
+	if arch == "arm" && variant != "" {
+		arch += "/" + variant
+	}
+	return os + "/" + arch
 }
 
 func (d *Description) addImage(desc *remote.Descriptor) error {
@@ -173,7 +185,7 @@ func (d *Description) addImage(desc *remote.Descriptor) error {
 		return err
 	}
 	maps.Copy(d.Labels, config.Config.Labels)
-	name := config.OS + "/" + config.Architecture
+	name := platformName(config.OS, config.Architecture, config.Variant)
 	d.Platforms = []string{name}
 	d.Each = []Platform{{name, d.Digest, name, config.Config.Labels}}
 	return nil

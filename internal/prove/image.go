@@ -111,7 +111,8 @@ func (r *run) explainAbsent(ctx context.Context, t thing, err error) error {
 // configuration.
 func platforms(t thing, d oci.Description) (evidence string, err error) {
 	for _, want := range t.Platforms {
-		if !slices.Contains(d.Platforms, want) {
+		has := func(p string) bool { return p == want || strings.HasPrefix(p, want+"/") }
+		if !slices.ContainsFunc(d.Platforms, has) {
 			return "", outcome.Wrongf("%s is missing; it has %s", want, strings.Join(d.Platforms, ", "))
 		}
 	}

@@ -299,11 +299,12 @@ func (m *maker) image(ctx context.Context, target resolve.Target) error {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, platform := range platforms {
 		os, arch, _ := strings.Cut(platform, "/")
+		arch, variant, _ := strings.Cut(arch, "/")
 		image, err := labelled(os, arch, labels)
 		if err != nil {
 			return err
 		}
-		described := v1.Descriptor{Platform: &v1.Platform{OS: os, Architecture: arch}}
+		described := v1.Descriptor{Platform: &v1.Platform{OS: os, Architecture: arch, Variant: variant}}
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: described})
 	}
 	m.say(target)
