@@ -139,6 +139,14 @@ func isOwnChart(r ref.Reference) bool {
 
 var testData = regexp.MustCompile(`_test\.(?:go|ya?ml|py|js|ts)$|(?:^|/)testdata/`)
 
+// endToEnd matches the path of an end-to-end test, which installs what it fetches.
+var endToEnd = regexp.MustCompile(`(?:^|/)e2e/`)
+
+// installs reports whether a place is a file that an end-to-end test fetches.
+func installs(r ref.Reference) bool {
+	return endToEnd.MatchString(r.File) && (isFetched(r) || r.Syntax == ref.Raw || r.Syntax == ref.Archive)
+}
+
 var stableName = regexp.MustCompile(`(?i)stable`)
 
 // reason is a reason to stay, if it holds.
@@ -193,7 +201,7 @@ func soft(r ref.Reference) string {
 		reason{c.History, "a text about the past"},
 		reason{c.Fixed, "a link to a given release"},
 		reason{r.Syntax == ref.Prose, "in prose: declare a pattern for it to make it follow"},
-		reason{testData.MatchString(r.File), "test data"},
+		reason{testData.MatchString(r.File) && !installs(r), "test data"},
 	)
 }
 

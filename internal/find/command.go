@@ -2,6 +2,7 @@ package find
 
 import (
 	"bytes"
+	"path"
 	"regexp"
 
 	"github.com/kubestellar/actions/internal/ref"
@@ -160,4 +161,68 @@ func (t *text) brackets(start, end int) (ref.Span, bool) {
 		return ref.Span{}, false
 	}
 	return ref.Span{Start: from + open, End: end + closing}, true
+}
+
+var (
+	// clonedBefore matches a clone up to its URL, and remoteBefore the name of a remote.
+	clonedBefore = regexp.MustCompile(`\bclone\b[^\n;&|]*$`)
+	remoteBefore = regexp.MustCompile(`\bremote[ \t]+add[ \t]+(?:-\S+[ \t]+)*\S+[ \t]+\S*$`)
+	// clonedTo matches the folder of a clone, after its URL.
+	clonedTo = regexp.MustCompile(`^["']?[ \t]+["']?([^\s"'&|;-][^\s"'&|;]*)`)
+	// entered matches a command or instruction that enters a folder.
+	entered = regexp.MustCompile(`(?:\bcd|\bpushd|WORKDIR|\bgit[ \t]+-C)[ \t]+["']?([^\s"'&|;)]+)`)
+	// checkoutAt matches a checkout up to its ref.
+	checkoutAt = regexp.MustCompile(`\bgit[ \t]+(?:-[cC][ \t]+\S+[ \t]+)*(?:(?:checkout|switch|reset)` +
+		`|(?:fetch|pull)[ \t]+(?:-\S+(?:[ \t]+\d+)?[ \t]+)*[a-z]+)[ \t]+(?:-\S+[ \t]+)*["']?(?:tag[ \t]+)?(?:refs/)?(?:tags/)?["']?`)
+	anotherAt = regexp.MustCompile(`\bclone\b|\bremote[ \t]+add\b`)
+)
+
+// checkedOut finds the version that is checked out in a clone, by the commands after it in
+// its folder. It reports whether there is one.
+func (t *text) checkedOut(start, end int, r ref.Reference) bool {
+	const reach = 1024
+	isClone := clonedBefore.Match(t.before(start))
+	if !isClone && !remoteBefore.Match(t.before(start)) {
+		return false
+	}
+	rest := t.data[end:min(len(t.data), end+reach)]
+	if other := anotherAt.FindIndex(rest); other != nil {
+		rest = rest[:other[0]]
+	}
+	folder := path.Base(t.file.Components[r.Component].Repository)
+	if match := clonedTo.FindSubmatch(t.after(end)); match != nil {
+		folder = path.Base(string(match[1]))
+	}
+	for _, match := range checkoutAt.FindAllIndex(rest, -1) {
+		in := entered.FindAllSubmatch(rest[:match[1]], -1)
+		if isClone && folder != "." && (len(in) == 0 || path.Base(string(in[len(in)-1][1])) != folder) {
+			continue
+		}
+		if version, prefix := t.versionStart(end + match[1]); t.add(version, withPrefix(r, prefix)) {
+			return true
+		}
+	}
+	return false
+}
+
+func withPrefix(r ref.Reference, prefix string) ref.Reference {
+	r.Context.Prefix = prefix
+	return r
+}
+
+// setBefore matches an argument NAME.repository= up to a location.
+var setBefore = regexp.MustCompile(`[\s,"']([A-Za-z0-9_.\\-]*?)(?:repository|image|name)=["']?(?:docker://)?$`)
+
+// setBeside finds the tag in the command of a location: --set web.image.tag=VERSION beside
+// --set web.image.repository=LOCATION. It reports whether there is one.
+func (t *text) setBeside(start, end int, r ref.Reference) bool {
+	match := setBefore.FindSubmatch(t.before(start))
+	if match == nil || len(match[1]) == 0 {
+		return false
+	}
+	scope := t.command(start, end)
+	tag := regexp.MustCompile(`[\s,"']` + regexp.QuoteMeta(string(match[1])) + `(?:tag|newTag)=["']?`)
+	r.Syntax = ref.Key
+	at := tag.FindIndex(t.data[scope.Start:scope.End])
+	return at != nil && t.add(scope.Start+at[1], r)
 }

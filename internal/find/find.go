@@ -161,6 +161,7 @@ func (f *Finder) settled(name string, data []byte) *text {
 	t := f.newText(name, data)
 	f.scan(t)
 	f.nameCharts(t)
+	f.variables(t)
 	f.ownChart(t)
 	for _, p := range f.patterns {
 		p.find(t)

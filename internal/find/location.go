@@ -66,6 +66,10 @@ func (t *text) commented(start, end int, r ref.Reference) {
 
 // beside adds the version that is beside a whole value in one mapping.
 func (t *text) beside(start, end int, r ref.Reference, keys []string) {
+	t.hold(start, end, r)
+	if t.setBeside(start, end, r) {
+		return
+	}
 	if m := t.mapping(start, end); m != nil {
 		t.addBeside(m, r, append(m.paired(m.keyAt(start)), keys...))
 		return

@@ -67,8 +67,8 @@ func (f *Finder) identifier(t *text, start, end int, component string) {
 		value = t.skip(assignAt, end)
 	}
 	switch {
-	case value == end && after == ' ' && t.isNamedAlone(start):
-		t.add(end+1, r)
+	case value == end && after == ' ' && t.isNamedAlone(start, r):
+		t.add(t.skip(toolchainAt, end+1), r)
 	case value != end && (after != ',' || before == '"'):
 		if !t.value(value, r) && !f.valueBelow(t, start, end, r) {
 			t.unreadable(value, r)
@@ -80,10 +80,18 @@ func (f *Finder) identifier(t *text, start, end int, component string) {
 	}
 }
 
-// isNamedAlone reports whether a blank may be between the name at i and its value.
-func (t *text) isNamedAlone(i int) bool {
+// toolchainAt matches the prefix of a version in the toolchain directive of a go.mod.
+var toolchainAt = regexp.MustCompile(`^go`)
+
+// isNamedAlone reports whether a blank may be between the name at i and its value. A
+// directive of a go.mod must be declared.
+func (t *text) isNamedAlone(i int, r ref.Reference) bool {
 	line := t.before(i)
-	return envAt.Match(line) || len(line) == 0 && path.Base(t.name) == ".tool-versions"
+	if len(line) > 0 {
+		return envAt.Match(line)
+	}
+	return path.Base(t.name) == ".tool-versions" ||
+		isGoMod(t.name) && slices.Contains(t.file.Components[r.Component].Names, r.Context.Name)
 }
 
 // mayOpen reports whether a mapping with the name before i may begin. It is a fast check.

@@ -37,7 +37,7 @@ func repository(f *Finder, t *text, n needle, start, end int) {
 		t.rawFile(end, r)
 	case shape == "api" || shape == "codeload":
 		t.download(end, r)
-	case next == '/' && shape == "web" && t.page(end, r):
+	case next == '/' && shape == "web" && t.page("", end, r):
 	case t.versioned(shape, start, end, r):
 	default:
 		t.around(start, end, r)
@@ -94,24 +94,25 @@ var pages = []struct {
 	{"/compare/", ref.Link},
 }
 
-// page finds the ref in the URL of a repository's page. It reports whether this is a
-// known page, with or without a version.
-func (t *text) page(i int, r ref.Reference) bool {
+// page finds the ref in the URL of a repository's page, whose path begins with above. It
+// reports whether this is a known page, with or without a version.
+func (t *text) page(above string, i int, r ref.Reference) bool {
 	for _, p := range pages {
-		if !bytes.HasPrefix(t.data[i:], []byte(p.prefix)) {
+		prefix, ok := strings.CutPrefix(p.prefix, above)
+		if !ok || !bytes.HasPrefix(t.data[i:], []byte(prefix)) {
 			continue
 		}
 		r.Syntax, r.Context.Page = p.syntax, strings.Trim(p.prefix, "/")
 		switch {
 		case p.prefix == "/releases/latest/download/":
 			r.Moving = true
-			t.addEnding(i+len("/releases/"), i+len("/releases/latest"), r)
+			t.addEnding(i+len(prefix)-len("latest/download/"), i+len(prefix)-len("/download/"), r)
 		case p.prefix == "/compare/":
-			t.compared(i+len(p.prefix), r)
+			t.compared(i+len(prefix), r)
 		case p.syntax == ref.Download:
-			t.asset(i+len(p.prefix), r)
+			t.asset(i+len(prefix), r)
 		default:
-			t.addPath(i+len(p.prefix), r)
+			t.addPath(i+len(prefix), r)
 		}
 		t.installer(i, r)
 		return true
@@ -311,19 +312,21 @@ func (t *text) around(start, end int, r ref.Reference) {
 	scope := t.command(start, end)
 	words := t.data[scope.Start:scope.End]
 	for _, way := range tagged {
-		if way.verb == "clone" && t.host(start) == "" {
-			continue // the name is the folder of the clone
-		}
-		if !bytes.Contains(words, []byte(way.verb)) {
-			continue
+		if way.remote && t.host(start) == "" || !bytes.Contains(words, []byte(way.verb)) {
+			continue // the name is a folder
 		}
 		if match := way.expression.FindSubmatchIndex(words); match != nil {
 			version, prefix := t.versionStart(scope.Start + match[2])
 			r.Context.Prefix = prefix
-			t.add(version, r)
-			return
+			if t.add(version, r) {
+				return
+			}
 		}
 	}
+	if t.checkedOut(start, end, r) {
+		return
+	}
+	t.hold(start, end, r)
 	m := t.mapping(start, end)
 	if m == nil {
 		t.keyed(start, end, r)
@@ -373,11 +376,15 @@ var slugKeys = words(`name repo github gh slug project module package src git`)
 // tagged are the commands that take a tag or branch beside a repository.
 var tagged = []struct {
 	verb       string
+	remote     bool
 	expression *regexp.Regexp
 }{
-	{"clone", regexp.MustCompile(
-		`\bgit[ \t]+(?:[^\n]*[ \t])?clone\b[\s\S]*?[ \t](?:-b|--branch)(?:=|[ \t]+)["']?(\S)`)},
-	{"release", regexp.MustCompile(`\bgh[ \t]+release[ \t]+(?:download|view)[ \t]+["']?(\S)`)},
+	{"git ", true, regexp.MustCompile(
+		`\bgit[ \t]+(?:[^\n]*[ \t])?(?:clone|submodule)\b[\s\S]*?[ \t](?:-b|--branch)(?:=|[ \t]+)["']?(\S)`)},
+	{"git ", true, regexp.MustCompile(`\bgit[ \t][\s\S]*?[\s"'](?:\+?refs/tags/|tags/|tag[ \t]+)["']?(v?[0-9$]\S*)`)},
+	{"release", false, regexp.MustCompile(`\bgh[ \t]+release[ \t]+(?:download|view)[ \t]+["']?(\S)`)},
+	{"release", false, regexp.MustCompile(
+		`\bgh[ \t]+release[ \t]+(?:download|view)\b[\s\S]*?[ \t]["']?(v?[0-9]+\.[0-9]\S*)`)},
 }
 
 // refKeys are keys for the ref of a repository that another key of the mapping names.

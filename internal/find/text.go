@@ -15,6 +15,7 @@ type text struct {
 	data     []byte
 	found    []ref.Reference
 	mentions []mention
+	holders  []holder
 	unread   []ref.Reference // values of declared identifiers that are not versions
 	marks    []ref.Span
 	charts   []namedChart

@@ -294,18 +294,39 @@ func (m mapping) fetches() bool {
 	return slices.ContainsFunc(fetchKeys[:len(fetchKeys)-1], func(key string) bool { return m[key] != ref.Span{} })
 }
 
-// chartWord matches the location of a chart in a command.
-var chartWord = regexp.MustCompile(`\boci://[^\s"'\\]+`)
+var (
+	// chartWord matches the location of a chart in a command, and repoWord a repository.
+	chartWord = regexp.MustCompile(`\boci://[^\s"'\\]+`)
+	repoWord  = regexp.MustCompile(`\bgh[ \t][\s\S]*?(?:--repo|-R)(?:=|[ \t]+)["']?([^\s"']+/[^\s"']+)`)
+	// tagArgument matches an argument NAME.tag= up to its value.
+	tagArgument = regexp.MustCompile(`([A-Za-z0-9_.\\-]+\.)tag=["']?$`)
+)
 
-// installed sets the chart whose --version is at a place of a command.
+// installed sets what the command around a version names: the chart of --version, the
+// repository of gh, or the image of --set NAME.tag.
 func (f *Finder) installed(t *text, r ref.Reference, o *ref.Owner) {
-	if !versionOption.Match(t.before(r.Start)) {
-		return
-	}
 	scope := t.command(r.Start, r.End)
-	if chart := chartWord.Find(t.data[scope.Start:scope.End]); chart != nil {
-		f.decideOwner(r.Component, string(chart), o)
+	words := t.data[scope.Start:scope.End]
+	var named []byte
+	if versionOption.Match(t.before(r.Start)) {
+		named = chartWord.Find(words)
+	} else if match := tagArgument.FindSubmatch(t.before(r.Start)); match != nil {
+		image := regexp.QuoteMeta(string(match[1])) + `(?:repository|image)=["']?([^\s"',]+)`
+		named = firstGroup(regexp.MustCompile(image), words)
+	} else {
+		named = firstGroup(repoWord, words)
 	}
+	if named != nil {
+		f.decideOwner(r.Component, string(named), o)
+	}
+}
+
+// firstGroup returns the first group of the first match in a text, or nil.
+func firstGroup(expression *regexp.Regexp, text []byte) []byte {
+	if match := expression.FindSubmatch(text); match != nil {
+		return match[1]
+	}
+	return nil
 }
 
 // versionOption matches the part of a line before the value of --version.
