@@ -25,7 +25,8 @@ import (
 
 const bumpHelp = `Moves every pin of COMPONENT that follows its releases to VERSION, in one
 change. Only the characters of the version change. Each place keeps or lacks its
-"v" as before, unless delivery.yaml declares the tags of its artifact otherwise.
+"v" as before, unless delivery.yaml declares the git tags, or the tags of its
+artifact, otherwise.
 Pins that were behind the others catch up.
 
 Other places may hold the current version too. bump moves them if they belong to

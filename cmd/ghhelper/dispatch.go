@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/dispatch"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/ref"
@@ -123,7 +124,7 @@ func (p process) dispatch(ctx context.Context, f dispatchFlags, args []string) e
 		return usage("%s lists no downstreams: name a receiver with --to", f.config)
 	}
 	event := gh.NewEvent(component, v.String())
-	a, err := p.announcer(ctx, f, event, src.File.Components[component].Repository, v.Tag())
+	a, err := p.announcer(ctx, f, event, src.File.Components[component], v)
 	if err != nil {
 		return err
 	}
@@ -131,9 +132,9 @@ func (p process) dispatch(ctx context.Context, f dispatchFlags, args []string) e
 	return p.announce(ctx, a, f)
 }
 
-// announcer returns an Announcer of the release at a repository's tag.
+// announcer returns an Announcer of a component's release.
 func (p process) announcer(
-	ctx context.Context, f dispatchFlags, event gh.Event, repository, tag string,
+	ctx context.Context, f dispatchFlags, event gh.Event, of delivery.Component, v ref.Version,
 ) (*dispatch.Announcer, error) {
 	own, err := p.forge(p.tokenFor("GITHUB_TOKEN", dispatchToken))
 	if err != nil {
@@ -144,7 +145,7 @@ func (p process) announcer(
 		return nil, err
 	}
 	defer p.warnRenamed(ctx, own)
-	release, err := dispatch.Released(ctx, own, event.Component, repository, tag)
+	release, err := dispatch.Released(ctx, own, event.Component, of.Repository, of.GitTag(v))
 	if err != nil {
 		return nil, err
 	}

@@ -116,7 +116,7 @@ func (p process) goreleaserOf(
 	if err != nil {
 		return run, err
 	}
-	if run.Repository, err = p.ownRepository(tree, f.repository); err != nil {
+	if run.Own, err = p.ownComponent(tree, f.repository); err != nil {
 		return run, err
 	}
 	if run.Tree, err = below(tree, f.folder); err != nil {
@@ -147,22 +147,22 @@ func below(tree fs.FS, folder string) (fs.FS, error) {
 
 var repositoryName = regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$`)
 
-// ownRepository returns owner/name of the repository that is checked out: the given
-// name, or else that of delivery.yaml, or else GITHUB_REPOSITORY.
-func (p process) ownRepository(tree fs.FS, given string) (string, error) {
+// ownComponent returns the component of the repository that is checked out: that of
+// delivery.yaml, or one with the given name of the repository, or else GITHUB_REPOSITORY.
+func (p process) ownComponent(tree fs.FS, given string) (delivery.Component, error) {
 	if _, err := fs.Stat(tree, delivery.FileName); err == nil && given == "" {
 		file, err := delivery.Load(tree, delivery.FileName)
 		if err != nil {
-			return "", outcome.As(outcome.Usage, err)
+			return delivery.Component{}, outcome.As(outcome.Usage, err)
 		}
-		return file.Own().Repository, nil
+		return file.Own(), nil
 	}
 	name := orElse(given, p.Getenv("GITHUB_REPOSITORY"))
 	if !repositoryName.MatchString(name) {
-		return "", usage("--repository, else GITHUB_REPOSITORY, is %+q, "+
+		return delivery.Component{}, usage("--repository, else GITHUB_REPOSITORY, is %+q, "+
 			"want owner/name: images name it as their source", ref.Shorten(name))
 	}
-	return name, nil
+	return delivery.Component{Repository: name}, nil
 }
 
 func (p process) concludeGoreleaser(made *goreleaser.Result, f goreleaserFlags) error {

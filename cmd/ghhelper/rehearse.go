@@ -10,10 +10,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubestellar/actions/internal/delivery"
-	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal"
 	"github.com/kubestellar/actions/internal/report"
+	"github.com/kubestellar/actions/internal/workspace"
 )
 
 const rehearseHelp = `Rehearses the release of HEAD on this machine, against fake registries and a fake
@@ -79,7 +79,7 @@ func (p process) rehearse(ctx context.Context, f rehearseFlags, args []string) e
 		return err
 	}
 	defer src.Close()
-	v, err := versionOrNext(ctx, src.Repo, args)
+	v, err := versionOrNext(ctx, src, args)
 	if err != nil {
 		return err
 	}
@@ -131,11 +131,11 @@ func arriving(r *rehearsal.Rehearsal, text string) error {
 }
 
 // versionOrNext returns the given version, or the next one after the newest tag.
-func versionOrNext(ctx context.Context, repo git.Repo, args []string) (ref.Version, error) {
+func versionOrNext(ctx context.Context, src workspace.Workspace, args []string) (ref.Version, error) {
 	if len(args) == 1 {
 		return parseVersion(args[0])
 	}
-	versions, err := repo.Versions(ctx)
+	versions, err := src.Repo.Versions(ctx, src.File.Own().Tagged)
 	if err != nil {
 		return ref.Version{}, err
 	}

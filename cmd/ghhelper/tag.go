@@ -78,12 +78,12 @@ func (p process) tag(ctx context.Context, f tagFlags, version string) error {
 	made, err := tagger.Tag(ctx)
 	p.summarize(summaryOfTag(tagger, made, err))
 	if made != nil {
-		p.output("tag", map[string]string{"version": tagger.Version.String(), "tag": tagger.Version.Tag(),
+		p.output("tag", map[string]string{"version": tagger.Version.String(), "tag": tagger.GitTag(),
 			"commit": made.Commit})
 	}
 	if err == nil && made != nil && made.ByWorkflow() {
 		p.warn("tag %s was made by a workflow's own token (GITHUB_TOKEN), for which GitHub starts no workflow: "+
-			"start the release by hand, or give the token of an App", tagger.Version.Tag())
+			"start the release by hand, or give the token of an App", tagger.GitTag())
 	}
 	return err
 }
@@ -101,7 +101,7 @@ func summaryOfTag(t *tag.Tagger, made *gh.Tag, err error) string {
 	if err != nil {
 		rows = append(rows, []string{"✗", report.Cell(err.Error())})
 	}
-	return fmt.Sprintf("### Tag %s\n\n%s.\n%s", t.Version.Tag(), did, report.Table([]string{"step", "what"}, rows))
+	return fmt.Sprintf("### Tag %s\n\n%s.\n%s", t.GitTag(), did, report.Table([]string{"step", "what"}, rows))
 }
 
 // revision matches names of commits: https://git-scm.com/docs/gitrevisions

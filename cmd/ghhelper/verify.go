@@ -115,7 +115,7 @@ func (p process) verify(ctx context.Context, f verifyFlags) error {
 // newestTagged returns the newest version among the tags in the history of a tree. It is zero if there is none, as in a
 // folder outside of a repository and in most clones of one commit.
 func newestTagged(ctx context.Context, src workspace.Workspace) ref.Version {
-	versions, err := src.Repo.VersionsIn(ctx, orElse(src.Commit, "HEAD"))
+	versions, err := src.Repo.VersionsIn(ctx, orElse(src.Commit, "HEAD"), src.File.Own().Tagged)
 	if err != nil {
 		return ref.Version{}
 	}

@@ -113,7 +113,7 @@ func staged(dir string, w *networktest.Network) (git.Repo, error) {
 	if here.Env, err = r.Prepare(ctx, w.Network, here.Dir); err != nil {
 		return here, err
 	}
-	return here, tagged(ctx, here, version.Tag())
+	return here, tagged(ctx, here, version.WithV())
 }
 
 func tagged(ctx context.Context, here git.Repo, tag string) error {

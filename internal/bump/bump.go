@@ -274,7 +274,7 @@ func (b Bump) targets(edits []decide.Edit) (resolve.Named, error) {
 			return nil, err
 		}
 	}
-	tag := resolve.GitTagOf(b.Move.Component, b.File.Components[b.Move.Component].Repository, b.Move.Version)
+	tag := resolve.GitTagOf(b.File, b.Move.Component, b.Move.Version)
 	named.Add(tag, resolve.PlaceOf(edits[0].Reference))
 	return named, nil
 }

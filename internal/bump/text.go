@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/ref"
 )
@@ -19,7 +20,7 @@ const longestBody = 60_000
 // what the diff shows as well.
 func (a *attempt) body(tree string) string {
 	head := fmt.Sprintf("%s [%s](%s/releases/tag/%s) is released%s.\n",
-		a.Move.Component, a.Move.Version, a.upstream(), a.Move.Version.Tag(), a.changes())
+		a.Move.Component, a.Move.Version, a.upstream(), a.component().GitTag(a.Move.Version), a.changes())
 	end := "\n<!-- " + treeTrailer + tree + " -->\n"
 	own := a.file.Bumps.BodyFor(a.Move.Component, a.Move.Version)
 	if own != "" && len(own)+len(head)+len(end) < longestBody {
@@ -40,8 +41,10 @@ func isAbout(pull *gh.Pull, tree string) bool {
 
 // upstream returns the address of the repository that releases the component.
 func (a *attempt) upstream() string {
-	return a.Server + "/" + a.file.Components[a.Move.Component].Repository
+	return a.Server + "/" + a.component().Repository
 }
+
+func (a *attempt) component() delivery.Component { return a.file.Components[a.Move.Component] }
 
 // changes returns links to the changes since the versions that are replaced.
 func (a *attempt) changes() string {
@@ -56,7 +59,7 @@ func (a *attempt) changes() string {
 	var links []string
 	for _, v := range from {
 		links = append(links, fmt.Sprintf("[%s](%s/compare/%s...%s)",
-			v, a.upstream(), v.Tag(), a.Move.Version.Tag()))
+			v, a.upstream(), a.component().GitTag(v), a.component().GitTag(a.Move.Version)))
 	}
 	if len(links) == 0 {
 		return ""

@@ -130,12 +130,13 @@ func todayOf(f *delivery.File, r ref.Reference) string {
 	return c.Repository
 }
 
-// spell returns a version as a place writes it. A place whose artifact declares the form
-// of its tags gets that form.
+// spell returns a version as a place writes it. A place gets the declared form of the git
+// tags, or of its artifact's tags.
 func spell(f *delivery.File, r ref.Reference, v ref.Version) string {
-	if named, known := wantsV(f, r); known && !r.Syntax.NamesGitTag() {
+	declared := !r.Syntax.NamesGitTag() || f.Components[r.Component].Tag != ""
+	if named, known := wantsV(f, r); known && declared {
 		if named {
-			return v.Tag()
+			return v.WithV()
 		}
 		return v.String()
 	}
@@ -237,5 +238,5 @@ func stays(f *delivery.File, v Verdict, version ref.Version, move Move) string {
 // https://go.dev/ref/mod#major-version-suffixes
 func fitsMajor(path string, v ref.Version) bool {
 	_, major, ok := module.SplitPathVersion(path)
-	return path == "" || !ok || module.MatchPathMajor(v.Tag(), major)
+	return path == "" || !ok || module.MatchPathMajor(v.WithV(), major)
 }

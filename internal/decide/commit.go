@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/kubestellar/actions/internal/ref"
 )
 
 // CleanTree returns a finding if a work tree has changed or untracked files.
@@ -37,15 +35,15 @@ func OffBranch(commit, repository string) Finding {
 	}
 }
 
-// TagStays returns a finding for each place where the version's tag is on another commit.
+// TagStays returns a finding for each place where a git tag is on another commit.
 // tags are the commits by place, "" if a place has no tag.
-func TagStays(v ref.Version, commit string, tags map[string]string) []Finding {
+func TagStays(tag, commit string, tags map[string]string) []Finding {
 	var findings []Finding
 	for _, place := range slices.Sorted(maps.Keys(tags)) {
 		if at := tags[place]; at != "" && at != commit {
 			findings = append(findings, Finding{
 				Rule: "tag-moves",
-				Saw:  fmt.Sprintf("tag %s %s on commit %s", v.Tag(), place, at),
+				Saw:  fmt.Sprintf("tag %s %s on commit %s", tag, place, at),
 				Want: "no such tag, or one on " + commit,
 				Help: "a tag never moves: take the next version",
 			})

@@ -84,6 +84,9 @@ func byForm(r ref.Reference) Verdict {
 	if because := soft(r); because != "" {
 		return Verdict{Reference: r, Outcome: Stays, Because: because, soft: true}
 	}
+	if r.Context.Doubt != "" {
+		return Verdict{Reference: r, Outcome: Listed, Because: r.Context.Doubt}
+	}
 	return Verdict{Reference: r, Outcome: Moves}
 }
 

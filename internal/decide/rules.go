@@ -68,6 +68,10 @@ func Check(f *delivery.File, found find.Found, tagged ref.Version) ([]Finding, [
 	}
 	findings = append(findings, usesWithoutV(f, found.References)...)
 	for _, r := range found.Suspects {
+		if r.Syntax.NamesGitTag() {
+			findings = append(findings, unlikeTags(f, r)...)
+			continue
+		}
 		findings = append(findings, At(r, "looks-like",
 			fmt.Sprintf("%s behind a name of %s", r.Written, r.Component), "a known form, or an excuse",
 			"declare a name or a pattern for it in "+delivery.FileName+", or excuse it"))
@@ -131,7 +135,7 @@ func agreement(f *delivery.File, v Verdict) []Finding {
 	}
 	want := spell(f, v.Reference, v.Current)
 	if named, known := wantsV(f, v.Reference); known && named {
-		want = v.Current.Tag()
+		want = v.Current.WithV()
 	}
 	return []Finding{At(v.Reference, "agreement",
 		fmt.Sprintf("%s %s", v.Component, v.Written), want+", as in other places", help)}
@@ -143,7 +147,7 @@ func Fitting(f *delivery.File, r ref.Reference) []Finding {
 	artifact := f.Components[r.Component].Artifacts[r.Artifact]
 	about := fmt.Sprintf("the tags of %s/%s are declared as %q", r.Component, r.Artifact, orDefault(artifact.Tag))
 	if r.Syntax.NamesGitTag() {
-		about = "git tags carry a v"
+		about = aboutTags(f, r.Component)
 	} else if isOwnChart(r) {
 		about = fmt.Sprintf("the %s of %s/%s is declared as %q", r.Syntax, r.Component, r.Artifact, chartForm(f, r))
 	}
@@ -164,7 +168,8 @@ func wantsV(f *delivery.File, r ref.Reference) (named, known bool) {
 	artifact, declared := f.Components[r.Component].Artifacts[r.Artifact]
 	switch {
 	case r.Syntax.NamesGitTag():
-		return true, r.Context.Prefix == ""
+		prefix, hasV := f.Components[r.Component].TagPrefix()
+		return hasV, r.Context.Prefix == prefix
 	case r.Syntax == ref.FileName || r.Syntax == ref.GoModule:
 		return false, false
 	case isOwnChart(r):
@@ -180,6 +185,29 @@ func chartForm(f *delivery.File, r ref.Reference) string {
 		return app
 	}
 	return version
+}
+
+// unlikeTags returns the finding about a git tag that has not the form of those of its repository's components. Of
+// several components, the first has it.
+func unlikeTags(f *delivery.File, r ref.Reference) []Finding {
+	forms := []string{f.Components[r.Component].TagForm()}
+	for _, other := range f.Sharing(r.Component) {
+		if other < r.Component {
+			return nil
+		}
+		forms = append(forms, f.Components[other].TagForm())
+	}
+	return []Finding{At(r, "looks-like", "git tag "+r.Written+" of "+f.Components[r.Component].Repository,
+		strings.Join(forms, " or "), "declare its form in "+delivery.FileName+", or excuse it")}
+}
+
+// aboutTags describes the form of a component's git tags.
+func aboutTags(f *delivery.File, component string) string {
+	c := f.Components[component]
+	if c.Tag == "" {
+		return "git tags carry a v, unless " + component + " declares another tag"
+	}
+	return fmt.Sprintf("the git tags of %s are declared as %q", component, c.Tag)
 }
 
 func orDefault(tag string) string {
@@ -250,7 +278,7 @@ func unexpanded(r ref.Reference) []Finding {
 }
 
 // plainUse matches a template or variable that renders to the value of an identifier.
-var plainUse = regexp.MustCompile(`^(?:\$?\{\{-?[ \t]*(?:\$?[A-Za-z0-9_]*\.)*([A-Za-z_][A-Za-z0-9_]*)[ \t]*-?\}\}|` +
+var plainUse = regexp.MustCompile(`^v?(?:\$?\{\{-?[ \t]*(?:\$?[A-Za-z0-9_]*\.)*([A-Za-z_][A-Za-z0-9_]*)[ \t]*-?\}\}|` +
 	`\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\(([A-Za-z_][A-Za-z0-9_]*)\)|\$([A-Za-z_][A-Za-z0-9_]*))$`)
 
 // identifierOf returns the identifier whose value a use renders to, or "".
@@ -262,7 +290,8 @@ func identifierOf(r ref.Reference) string {
 	return m[1] + m[2] + m[3] + m[4]
 }
 
-// usesWithoutV checks the uses that name a git tag: a "v" must be before an identifier whose value has none.
+// usesWithoutV checks the uses that name a git tag: if the value of the identifier has no "v", the use must have the
+// one of the tag, and no other.
 func usesWithoutV(f *delivery.File, found []ref.Reference) []Finding {
 	values := map[string][]ref.Reference{}
 	for _, r := range find.Pins(found) {
@@ -273,15 +302,20 @@ func usesWithoutV(f *delivery.File, found []ref.Reference) []Finding {
 	var findings []Finding
 	for _, r := range found {
 		name := identifierOf(r)
-		if !r.Use || r.Excused != "" || !r.Syntax.NamesGitTag() || r.Context.Prefix != "" || name == "" {
+		named, known := wantsV(f, r)
+		if !r.Use || r.Excused != "" || !r.Syntax.NamesGitTag() || !known || name == "" {
 			continue
 		}
 		pins := closest(f, r.File, values[r.Component+" "+name])
-		if len(pins) == 0 || strings.HasPrefix(r.Written, "v") {
+		if len(pins) == 0 || strings.HasPrefix(r.Written, "v") == named {
 			continue
 		}
-		findings = append(findings, At(r, "v-prefix", r.Written, "v"+r.Written,
-			fmt.Sprintf("git tags carry a v, and %s is %s at %s", name, pins[0].Written, pins[0].Site)))
+		want := strings.TrimPrefix(r.Written, "v")
+		if named {
+			want = "v" + want
+		}
+		findings = append(findings, At(r, "v-prefix", r.Written, want,
+			fmt.Sprintf("%s, and %s is %s at %s", aboutTags(f, r.Component), name, pins[0].Written, pins[0].Site)))
 	}
 	return findings
 }

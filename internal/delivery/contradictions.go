@@ -37,6 +37,7 @@ func (d document) contradictions(f *File) []error {
 	errs = append(errs, d.bumpsContradictions(f.Bumps)...)
 	errs = append(errs, d.ruleContradictions(f)...)
 	errs = append(errs, d.excuseContradictions(f)...)
+	errs = append(errs, d.sharedTags(f, components)...)
 	return append(errs, d.sharedLocations(f, components)...)
 }
 

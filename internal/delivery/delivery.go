@@ -82,10 +82,12 @@ func (b Bumps) fill(text, component string, v ref.Version) string {
 
 // Component is a unit released by git tag from one repository.
 type Component struct {
-	// The GitHub repository (owner/name) that releases the component with a tag v{version}.
+	// The GitHub repository (owner/name) that releases the component.
 	Repository string `yaml:"repository" jsonschema:"pattern=^[\\w.-]+/[\\w.-]+$"`
 	// Former names of the repository. Places that have them are found, and moved to the new name on request only.
 	Formerly []string `yaml:"formerly,omitempty" jsonschema:"pattern=^[\\w.-]+/[\\w.-]+$"`
+	// The form of its git tags, such as {version} or api/v{version}. Default v{version}.
+	Tag string `yaml:"tag,omitempty" jsonschema:"pattern=^([A-Za-z0-9@][\\w./@+-]*)?[{]version[}]$"`
 	// The workflow (owner/name/.github/workflows/file) that attests the releases, if it is in another repository.
 	Signer string `yaml:"signer,omitempty" jsonschema:"pattern=^[\\w.-]+/[\\w.-]+/[.]github/workflows/[\\w.-]+$"`
 	// The SPDX expression of the licence (https://spdx.org/licenses). Published charts contain it.

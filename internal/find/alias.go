@@ -21,7 +21,10 @@ func aliasesOf(f *delivery.File) []alias {
 	var all []alias
 	for _, name := range f.Names() {
 		c := f.Components[name]
-		words := append([]string{name, path.Base(c.Repository)}, c.Names...)
+		words := append([]string{name}, c.Names...)
+		if !f.IsShared(name) {
+			words = append(words, path.Base(c.Repository))
+		}
 		for _, key := range c.OfKind(delivery.Chart) {
 			words = append(words, path.Base(c.Artifacts[key].At))
 		}

@@ -198,7 +198,7 @@ func (t *text) checkedOut(start, end int, r ref.Reference) bool {
 		if isClone && folder != "." && (len(in) == 0 || path.Base(string(in[len(in)-1][1])) != folder) {
 			continue
 		}
-		if version, prefix := t.versionStart(end + match[1]); t.add(version, withPrefix(r, prefix)) {
+		if version, prefix := t.versionStart(end+match[1], r.Component); t.add(version, withPrefix(r, prefix)) {
 			return true
 		}
 	}

@@ -99,8 +99,12 @@ func (f *Finder) declare(name string, c delivery.Component) {
 	if strings.Contains(name, formerly) {
 		return
 	}
-	add("prose", c.Repository, needle{form: prose})
-	for _, alias := range []string{name, path.Base(c.Repository)} {
+	words := []string{name}
+	if !f.file.IsShared(name) {
+		add("prose", c.Repository, needle{form: prose})
+		words = append(words, path.Base(c.Repository))
+	}
+	for _, alias := range words {
 		alias = strings.ToLower(alias)
 		if generic[alias] && alias != name {
 			continue // a word of the field
@@ -151,7 +155,7 @@ func (f *Finder) Look(name string, data []byte) Found {
 		return Found{References: f.declared(f.newText(name, data))}
 	}
 	t := f.settled(name, data)
-	found := Found{References: t.found, Suspects: t.suspects(), sources: t.sources, asks: t.asks, used: t.used}
+	found := Found{References: t.references(), Suspects: t.suspects(), sources: t.sources, asks: t.asks, used: t.used}
 	f.excuse(t, &found)
 	return found
 }
@@ -269,13 +273,20 @@ func (t *text) markLists() {
 // prose least, and a pin more than a use.
 func weight(r ref.Reference) int {
 	w := 10
-	switch r.Syntax {
-	case ref.Matched:
+	switch {
+	case r.Syntax == ref.FileName && (r.Context.Page != "" || r.Component == undeclared):
+		w = 7 // of an asset at a git tag
+	case r.Component == undeclared:
+		w = 9
+	case r.Syntax == ref.Matched:
 		w = 30
-	case ref.Prose:
+	case r.Syntax == ref.Prose:
 		w = 1
-	case ref.FileName, ref.Installer:
+	case r.Syntax == ref.FileName, r.Syntax == ref.Installer:
 		w = 5
+	}
+	if r.Component == undeclared {
+		return w
 	}
 	if r.Artifact != "" {
 		w += 2

@@ -84,7 +84,7 @@ func (t *text) addBeside(m mapping, r ref.Reference, keys []string) {
 		if !ok || t.isSelf(value.Start) {
 			continue
 		}
-		version, prefix := t.versionStart(value.Start)
+		version, prefix := t.versionStart(value.Start, r.Component)
 		r.Context.Prefix = prefix
 		r.Lock = t.lockBeside(m)
 		if t.add(version, r) || t.addCommit(value.Start, r) {

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -16,12 +17,32 @@ func module(_ *Finder, t *text, n needle, start, end int) {
 	}
 	r := ref.Reference{Component: n.component, Artifact: n.artifact, Syntax: ref.GoModule}
 	if match := subpathAt.FindIndex(t.after(end)); match != nil {
+		folder := string(t.data[end : end+match[1]-1])
+		switch at, isHub := strings.CutPrefix(n.word, "github.com/"+t.file.Components[n.component].Repository); {
+		case t.isLongerModule(n.word, n.word+folder):
+			return
+		case isHub:
+			r.Component = t.ofFolder(n.component, at+folder)
+		}
 		t.add(end+match[1], r)
 		return
 	}
 	if !t.moduleVersion(end, r) && !isGoMod(t.name) {
 		t.beside(start, end, r, []string{"version"})
 	}
+}
+
+// isLongerModule reports whether a module below another one has a package.
+func (t *text) isLongerModule(module, pkg string) bool {
+	for _, c := range t.file.Components {
+		for _, a := range c.Artifacts {
+			longer := a.Kind == delivery.Module && strings.HasPrefix(a.At, module+"/")
+			if longer && strings.HasPrefix(pkg+"/", a.At+"/") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 var (

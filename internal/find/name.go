@@ -120,7 +120,7 @@ func (t *text) value(i int, r ref.Reference) bool {
 	if match := dashedAt.FindSubmatchIndex(t.after(i)); match != nil {
 		return t.addEnding(i, i+match[3], r)
 	}
-	version, prefix := t.versionStart(t.skip(literalAt, i))
+	version, prefix := t.versionStart(t.skip(literalAt, i), r.Component)
 	r.Context.Prefix = prefix
 	return t.add(version, r)
 }

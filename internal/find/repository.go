@@ -132,13 +132,18 @@ func (t *text) download(i int, r ref.Reference) {
 var downloadAt = regexp.MustCompile(`^/(?:releases/tags|git/refs?/tags|tarball|zipball|tar\.gz|zip|legacy\.tar\.gz)/`)
 
 // versionStart returns the offset of the version in a ref, which may begin with
-// refs/tags/ or be a branch that ends in a version, such as release-1.2.3. prefix is the
-// part of the ref's name before the version.
-func (t *text) versionStart(i int) (start int, prefix string) {
+// refs/tags/, have the form of the component's git tags, or be a branch that ends in a
+// version, such as release-1.2.3. prefix is the part of the ref's name before the version.
+func (t *text) versionStart(i int, component string) (start int, prefix string) {
 	i = t.skip(refAt, i)
+	begins := func(start int) bool { return fileVersionEnd(t.data, start) >= 0 || useEnd(t.data, start) >= 0 }
+	prefix, _ = t.file.Components[component].TagPrefix()
+	if bytes.HasPrefix(t.data[min(i, len(t.data)):], []byte(prefix)) && begins(i+len(prefix)) {
+		return i + len(prefix), prefix
+	}
 	start = i
 	for range 4 {
-		if fileVersionEnd(t.data, start) >= 0 || useEnd(t.data, start) >= 0 {
+		if begins(start) {
 			return start, string(t.data[i:start])
 		}
 		next := t.skip(refPart, start)
@@ -157,7 +162,7 @@ var (
 
 // addPath adds the version in the ref of a URL, with the path after it.
 func (t *text) addPath(i int, r ref.Reference) bool {
-	start, prefix := t.versionStart(i)
+	start, prefix := t.versionStart(i, r.Component)
 	r.Context.Prefix = prefix
 	end := versionEnd(t.data, start)
 	if end < 0 || at(t.data, end) != '/' {
@@ -239,7 +244,7 @@ func (t *text) isVersion(i int, version string) bool {
 
 // named finds every name of a file that continues with the version after a prefix.
 func (t *text) named(in ref.Span, prefix, version string, r ref.Reference) {
-	r.Syntax, r.Lock, r.Context, r.Path = ref.FileName, nil, ref.Context{}, ""
+	r.Syntax, r.Lock, r.Context, r.Path = ref.FileName, nil, ref.Context{Page: r.Context.Page}, ""
 	for from := in.Start; from < in.End; {
 		i := bytes.Index(t.data[from:in.End], []byte(prefix))
 		if i < 0 {
@@ -264,15 +269,18 @@ func (t *text) versioned(shape string, start, i int, r ref.Reference) bool {
 		case shape == "web":
 			r.Syntax = ref.GoModule
 		}
-		version, prefix := t.versionStart(i + match[1])
+		version, prefix := t.versionStart(i+match[1], r.Component)
 		r.Context.Prefix = prefix
+		if r.Syntax == ref.GoModule {
+			r.Component = t.ofFolder(r.Component, string(t.data[i:i+match[1]-1]))
+		}
 		return t.add(version, r) || t.addCommit(version, r)
 	}
 	if match := fragmentAt.FindIndex(t.after(i)); match != nil && (shape != "web" || t.isGit(start, i)) {
 		if r.Syntax = ref.Checkout; bytes.HasSuffix(t.data[:i+match[1]], []byte("semver:")) {
 			r.Syntax = ref.Key // the tag may have a v or not
 		}
-		version, prefix := t.versionStart(i + match[1])
+		version, prefix := t.versionStart(i+match[1], r.Component)
 		r.Context.Prefix = prefix
 		return t.add(version, r)
 	}
@@ -285,10 +293,11 @@ func (t *text) versioned(shape string, start, i int, r ref.Reference) bool {
 	}
 	if match := queryAt.FindIndex(t.after(i)); match != nil {
 		r.Syntax = ref.Checkout
-		version, prefix := t.versionStart(i + match[1])
+		version, prefix := t.versionStart(i+match[1], r.Component)
 		r.Context.Prefix = prefix
 		return t.add(version, r)
 	}
+	r.Component = t.ofFolder(r.Component, "")
 	return t.moduleVersion(i, r)
 }
 
@@ -316,7 +325,7 @@ func (t *text) around(start, end int, r ref.Reference) {
 			continue // the name is a folder
 		}
 		if match := way.expression.FindSubmatchIndex(words); match != nil {
-			version, prefix := t.versionStart(scope.Start + match[2])
+			version, prefix := t.versionStart(scope.Start+match[2], r.Component)
 			r.Context.Prefix = prefix
 			if t.add(version, r) {
 				return
@@ -349,7 +358,7 @@ func (t *text) around(start, end int, r ref.Reference) {
 func (t *text) keyed(start, end int, r ref.Reference) {
 	r.Syntax, r.Context.Name = ref.Key, string(t.data[start:end])
 	if i := t.skip(keyedAt, end); i > end && !isDocument(t.name) && keyBefore.Match(t.before(start)) {
-		version, prefix := t.versionStart(i)
+		version, prefix := t.versionStart(i, r.Component)
 		r.Context.Prefix = prefix
 		t.add(version, r)
 	}
@@ -393,12 +402,13 @@ var refKeys = []string{"ref", "rev", "tag", "version", "targetRevision", "revisi
 // installer finds the version in the arguments of a script of the repository:
 // `…/install.sh) 1.2.3`, `| bash -s 1.2.3`, `--version v1.2.3`.
 func (t *text) installer(i int, r ref.Reference) {
-	i += len(t.address(i))
+	url := ref.Span{Start: i, End: i + len(t.address(i))}
+	i = url.End
 	if !bytes.HasSuffix(t.data[:i], []byte(".sh")) && !bytes.HasSuffix(t.data[:i], []byte("/install")) {
 		return
 	}
 	_, end := t.joined(i, i)
-	r = ref.Reference{Component: r.Component, Syntax: ref.Installer}
+	r = ref.Reference{Component: t.ofURL(url, r.Component), Syntax: ref.Installer}
 	if match := firstWordAt.FindIndex(t.data[i:end]); match != nil && t.add(i+match[1], r) {
 		return
 	}

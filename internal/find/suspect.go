@@ -38,6 +38,14 @@ func (t *text) suspects() []ref.Reference {
 			all = append(all, r)
 		}
 	}
+	for _, r := range t.unlike {
+		next := sort.Search(len(t.found), func(k int) bool { return t.found[k].Start >= r.Start })
+		isUndeclared := next < len(t.found) && t.found[next].Start == r.Start && t.found[next].Component == undeclared
+		r.Context = t.context(r)
+		if c := r.Context; isUndeclared && !c.Output && !c.History && !c.Fixed && !r.Use {
+			all = append(all, r)
+		}
+	}
 	for _, r := range t.unread {
 		if r.Context = t.context(r); !r.Context.Output && !r.Context.History && !r.Context.Comment {
 			all = append(all, r)

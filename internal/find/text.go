@@ -17,6 +17,7 @@ type text struct {
 	mentions []mention
 	holders  []holder
 	unread   []ref.Reference // values of declared identifiers that are not versions
+	unlike   []ref.Reference // git tags of a repository without the prefix of its components
 	marks    []ref.Span
 	charts   []namedChart
 	sources  sources         // of the text, by alias
@@ -111,7 +112,7 @@ func (t *text) addEnding(start, end int, r ref.Reference) bool {
 	}
 	r.Site = t.site(start, end)
 	r.Written = string(t.data[start:end])
-	t.found = append(t.found, r)
+	t.found = append(t.found, t.owned(r))
 	return true
 }
 

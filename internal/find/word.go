@@ -207,7 +207,7 @@ func partsOf(path string) []string {
 func (f *Finder) locates(component, text string) bool {
 	c := f.file.Components[component]
 	for _, repository := range append([]string{c.Repository}, c.Formerly...) {
-		if containsPath(text, repository, true) {
+		if !f.file.IsShared(component) && containsPath(text, repository, true) {
 			return true
 		}
 	}

@@ -152,31 +152,37 @@ func (r Repo) CommitTime(ctx context.Context, commit string) (time.Time, error) 
 	return time.Parse(time.RFC3339, out)
 }
 
-// Versions returns the versions of the repository's tags "v…". It skips tags that are
-// not semver.
-func (r Repo) Versions(ctx context.Context) ([]ref.Version, error) { return r.versions(ctx) }
+// Tagged returns the version of a tag, and reports whether the tag is one of a component's.
+type Tagged func(tag string) (ref.Version, bool)
+
+// Versions returns the versions of the repository's tags.
+func (r Repo) Versions(ctx context.Context, of Tagged) ([]ref.Version, error) {
+	return r.versions(ctx, of)
+}
 
 // VersionsIn returns the versions of the tags in the history of a commit. If the clone
 // has no such tag, it returns those of all tags, because the history may be missing.
-func (r Repo) VersionsIn(ctx context.Context, commit string) ([]ref.Version, error) {
-	if merged, err := r.versions(ctx, "--merged", commit); err == nil && len(merged) > 0 {
+func (r Repo) VersionsIn(ctx context.Context, commit string, of Tagged) ([]ref.Version, error) {
+	if merged, err := r.versions(ctx, of, "--merged", commit); err == nil && len(merged) > 0 {
 		return merged, nil
 	}
-	return r.versions(ctx)
+	return r.versions(ctx, of)
 }
 
-func (r Repo) versions(ctx context.Context, of ...string) ([]ref.Version, error) {
-	out, err := r.Run(ctx, append(append([]string{"tag"}, of...), "--list", "v*")...)
-	if err != nil {
-		return nil, err
-	}
-	var versions []ref.Version
-	for _, tag := range strings.Fields(out) {
-		if v, err := ref.ParseVersion(tag); err == nil {
-			versions = append(versions, v)
+func (r Repo) versions(ctx context.Context, of Tagged, args ...string) ([]ref.Version, error) {
+	out, err := r.Run(ctx, append([]string{"tag", "--list"}, args...)...)
+	return of.versions(strings.Fields(out)), err
+}
+
+// versions returns the versions of the component's tags among others.
+func (of Tagged) versions(tags []string) []ref.Version {
+	var all []ref.Version
+	for _, tag := range tags {
+		if v, ok := of(tag); ok {
+			all = append(all, v)
 		}
 	}
-	return versions, nil
+	return all
 }
 
 // Shallow reports whether a part of the history is missing, as in a clone of one commit.
@@ -185,11 +191,11 @@ func (r Repo) Shallow(ctx context.Context) (bool, error) {
 	return shallow == "true", err
 }
 
-// Describe names the commit that is checked out by the nearest version tag in its
-// history, such as v1.2.3-4-gabcdef0, or by its id if there is no such tag. It appends
-// -dirty if files differ.
-func (r Repo) Describe(ctx context.Context) (string, error) {
-	return r.Run(ctx, "describe", "--tags", "--match=v[0-9]*", "--always", "--dirty")
+// Describe names the commit that is checked out by the nearest tag in its history that
+// begins with a prefix and a digit, such as v1.2.3-4-gabcdef0, or by its id if there is no
+// such tag. It appends -dirty if files differ.
+func (r Repo) Describe(ctx context.Context, prefix string) (string, error) {
+	return r.Run(ctx, "describe", "--tags", "--match="+prefix+"[0-9]*", "--always", "--dirty")
 }
 
 // Files lists the files in the folder that git tracks or does not ignore, sorted. They

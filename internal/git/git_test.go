@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/test/testkit"
@@ -126,7 +127,7 @@ func TestVersions(t *testing.T) {
 	for _, tag := range []string{"v1.0.0", "v1.0.0-rc10", "v1", "vertical", "1.0.0"} {
 		testkit.Git(t, one, "tag", tag)
 	}
-	versions, err := one.Versions(context.Background())
+	versions, err := one.Versions(context.Background(), delivery.Component{}.Tagged)
 	if len(versions) != 2 || err != nil {
 		t.Errorf("versions: %v, %v", versions, err)
 	}
@@ -142,7 +143,7 @@ func TestVersionsIn(t *testing.T) {
 		testkit.Git(t, one, "tag", tag)
 	}
 	for commit, want := range map[string]string{"v0.1.0": "0.1.0", "v0.2.0": "0.2.0", "v0.1.0~1": "0.2.0"} {
-		versions, err := one.VersionsIn(t.Context(), commit)
+		versions, err := one.VersionsIn(t.Context(), commit, delivery.Component{}.Tagged)
 		if got := ref.Newest(versions).String(); got != want || err != nil {
 			t.Errorf("%s: newest %s, want %s, %v", commit, got, want, err)
 		}

@@ -11,16 +11,19 @@ import (
 
 // Survey is the answer of a remote to one request.
 type Survey struct {
-	Head     string        // the commit of the default branch, empty if there is no commit
-	Versions []ref.Version // of the tags "v…" that are semver
+	Head string   // the commit of the default branch, empty if there is no commit
+	Tags []string // names
 }
+
+// Versions returns the versions of a component's tags.
+func (s Survey) Versions(of Tagged) []ref.Version { return of.versions(s.Tags) }
 
 var objectID = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
 
 // Survey queries the default branch and the releases of a remote.
 func (r Repo) Survey(ctx context.Context, remote Remote) (Survey, error) {
 	const tags = "refs/tags/"
-	ids, err := r.listed(ctx, remote, "HEAD", tags+"v*")
+	ids, err := r.listed(ctx, remote, "HEAD", tags+"*")
 	if err != nil {
 		return Survey{}, err
 	}
@@ -29,9 +32,8 @@ func (r Repo) Survey(ctx context.Context, remote Remote) (Survey, error) {
 		return Survey{}, fmt.Errorf("git ls-remote %s: HEAD is %.80q, want a commit's id", remote, s.Head)
 	}
 	for name := range ids {
-		tag, isTag := strings.CutPrefix(name, tags)
-		if v, err := ref.ParseVersion(tag); isTag && strings.HasPrefix(tag, "v") && err == nil {
-			s.Versions = append(s.Versions, v)
+		if tag, ok := strings.CutPrefix(name, tags); ok && !strings.HasSuffix(tag, "^{}") {
+			s.Tags = append(s.Tags, tag)
 		}
 	}
 	return s, nil

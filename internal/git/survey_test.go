@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/test/testkit"
@@ -30,8 +31,11 @@ func TestSurvey(t *testing.T) {
 	if err != nil || s.Head != head {
 		t.Errorf("head %q, %v, want %s", s.Head, err, head)
 	}
-	if newest := ref.Newest(s.Versions); newest.String() != "0.2.0-rc10" || len(s.Versions) != 2 {
-		t.Errorf("versions %v, newest %s", s.Versions, newest)
+	for form, want := range map[string]string{"": "0.2.0-rc10", "{version}": "0.9.0", "x/v{version}": "3.0.0"} {
+		versions := s.Versions(delivery.Component{Tag: form}.Tagged)
+		if newest := ref.Newest(versions); newest.String() != want {
+			t.Errorf("tags %q: versions %v, want the newest %s", form, versions, want)
+		}
 	}
 	got, err := two.FetchedCommit(t.Context(), t.TempDir(), remote, head)
 	if err != nil {
@@ -57,7 +61,7 @@ func TestSurveyOfNothing(t *testing.T) {
 	one, _ := clones(t)
 	bare := t.TempDir()
 	testkit.Git(t, one, "init", "--quiet", "--bare", bare)
-	if s, err := one.Survey(t.Context(), git.Remote(bare)); err != nil || s.Head != "" || len(s.Versions) != 0 {
+	if s, err := one.Survey(t.Context(), git.Remote(bare)); err != nil || s.Head != "" || len(s.Tags) != 0 {
 		t.Errorf("an empty repository: %+v, %v", s, err)
 	}
 	if s, err := one.Survey(t.Context(), git.Remote(bare+"-not")); err == nil {

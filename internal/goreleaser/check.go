@@ -26,7 +26,7 @@ func (s Standalone) preflight(ctx context.Context, c *Config, images []image) er
 	if c.Release.Disable != "true" {
 		public, err := s.checkNotPublic(ctx)
 		findings = append(findings, public...)
-		errs = append(errs, err, s.Forge.CheckWrite(ctx, s.Repository))
+		errs = append(errs, err, s.Forge.CheckWrite(ctx, s.Own.Repository))
 	}
 	return errors.Join(decide.Found(findings), errors.Join(errs...))
 }
@@ -34,7 +34,7 @@ func (s Standalone) preflight(ctx context.Context, c *Config, images []image) er
 // checkNotPublic checks that the tag has no public release. goreleaser may replace the
 // assets of one.
 func (s Standalone) checkNotPublic(ctx context.Context) ([]decide.Finding, error) {
-	releases, err := s.Forge.Releases(ctx, s.Repository, s.Version.Tag())
+	releases, err := s.Forge.Releases(ctx, s.Own.Repository, s.gitTag(s.Version))
 	var findings []decide.Finding
 	for _, r := range releases {
 		if !r.Draft {
@@ -52,12 +52,12 @@ func (s Standalone) checkNotPublic(ctx context.Context) ([]decide.Finding, error
 // checkGit checks that the tree is clean, that the clone is complete, and that the tag is
 // on this commit, both here and in the repository.
 func (s Standalone) checkGit(ctx context.Context) ([]decide.Finding, error) {
-	name := s.Version.Tag()
+	name := s.gitTag(s.Version)
 	dirty, dirtyErr := s.Repo.Dirty(ctx)
 	findings := decide.CleanTree(dirty)
 	shallow, shallowErr := s.Repo.Shallow(ctx)
 	here, hereErr := s.Repo.LocalTag(ctx, name)
-	there, thereErr := s.Repo.RemoteTag(ctx, git.Remote(s.Server+"/"+s.Repository), name)
+	there, thereErr := s.Repo.RemoteTag(ctx, git.Remote(s.Server+"/"+s.Own.Repository), name)
 	if err := errors.Join(dirtyErr, shallowErr, hereErr, thereErr); err != nil {
 		return findings, err
 	}
@@ -72,7 +72,7 @@ func (s Standalone) checkGit(ctx context.Context) ([]decide.Finding, error) {
 	if there == "" {
 		findings = append(findings, decide.Finding{
 			Rule: "tagged",
-			Saw:  "no tag " + name + " at " + s.Repository,
+			Saw:  "no tag " + name + " at " + s.Own.Repository,
 			Want: "one on " + s.Commit,
 			Help: "push it first: goreleaser releases a tag",
 		})
@@ -85,8 +85,8 @@ func (s Standalone) checkGit(ctx context.Context) ([]decide.Finding, error) {
 			Help: "run git fetch --tags; in a workflow, give actions/checkout fetch-depth: 0",
 		})
 	}
-	tags := map[string]string{"here": here, "at " + s.Repository: there}
-	return append(findings, decide.TagStays(s.Version, s.Commit, tags)...), nil
+	tags := map[string]string{"here": here, "at " + s.Own.Repository: there}
+	return append(findings, decide.TagStays(name, s.Commit, tags)...), nil
 }
 
 // checkFree checks that nothing is published under the names of an image. goreleaser

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kubestellar/actions/internal/decide"
+	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/oci"
@@ -25,8 +26,8 @@ type Standalone struct {
 	Repo   git.Repo
 	Commit string // checked out in Repo
 	Tree   fs.FS  // the commit's files, at the folder where goreleaser runs
-	// Repository (owner/name) has the version's tag. Images name it as their source.
-	Repository string
+	// Own has the repository with the version's tag, which images name as their source, and the form of its tags.
+	Own delivery.Component
 	// Server is the address of the Git server, https://github.com.
 	Server string
 	// Version is the version to release. Zero makes a snapshot and publishes nothing.
@@ -61,7 +62,7 @@ func (s Standalone) release(ctx context.Context, c *Config) (*Result, error) {
 	if err := s.preflight(ctx, c, images); err != nil {
 		return nil, err
 	}
-	built, err := s.build(ctx, c, s.Version.String(), "GORELEASER_CURRENT_TAG="+s.Version.Tag())
+	built, err := s.build(ctx, c, s.Version.String(), "GORELEASER_CURRENT_TAG="+s.gitTag(s.Version))
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +78,7 @@ func (s Standalone) release(ctx context.Context, c *Config) (*Result, error) {
 // snapshot builds the files of a release. It checks the configuration as a release does,
 // so a pull request shows errors early.
 func (s Standalone) snapshot(ctx context.Context, c *Config) (*Result, error) {
-	versions, err := s.Repo.Versions(ctx)
+	versions, err := s.Repo.Versions(ctx, s.Own.Tagged)
 	if err != nil {
 		return nil, err
 	}
@@ -140,14 +141,17 @@ func (s Standalone) values(c *Config, v ref.Version) values {
 	if s.Version.IsZero() {
 		env["STAGE"] = "snapshot-" + s.Commit
 	}
-	return values{"Version": v.String(), "Tag": v.Tag(), "FullCommit": s.Commit, "Commit": s.Commit, "Env": env}
+	return values{"Version": v.String(), "Tag": s.gitTag(v), "FullCommit": s.Commit, "Commit": s.Commit,
+		"Env": env}
 }
+
+func (s Standalone) gitTag(v ref.Version) string { return s.Own.GitTag(v) }
 
 // labels returns the labels that prove requires of an image.
 func (s Standalone) labels(v ref.Version) []label {
-	usual := "https://github.com/" + s.Repository
+	usual := "https://github.com/" + s.Own.Repository
 	return []label{
-		{oci.KeySource, []string{usual, s.Server + "/" + s.Repository}, usual},
+		{oci.KeySource, []string{usual, s.Server + "/" + s.Own.Repository}, usual},
 		{oci.KeyRevision, []string{s.Commit}, `"{{ .FullCommit }}"`},
 		{oci.KeyVersion, []string{v.String()}, `"{{ .Version }}"`},
 	}
@@ -178,9 +182,10 @@ var plainVersion = regexp.MustCompile(`^[0-9A-Za-z.+-]+$`)
 // snapshotVersion returns the version for the programs of a snapshot: that of
 // git describe, or the commit.
 func (s Standalone) snapshotVersion(ctx context.Context) (string, error) {
-	text, err := s.Repo.Describe(ctx)
+	text, err := s.Repo.Describe(ctx, s.gitTag(ref.Version{}))
+	text = strings.TrimPrefix(text, s.gitTag(ref.Version{}))
 	if err != nil || plainVersion.MatchString(text) {
-		return strings.TrimPrefix(text, "v"), err
+		return text, err
 	}
 	return s.Commit, nil
 }
@@ -198,7 +203,8 @@ func (s Standalone) caveats(ctx context.Context, versions int) ([]string, error)
 			"the clone is shallow, so earlier versions are missing: give actions/checkout fetch-depth: 0")
 	}
 	if versions == 0 {
-		notes = append(notes, "there is no tag v* here, so goreleaser names the snapshot after version 0.0.0")
+		notes = append(notes, fmt.Sprintf("there is no tag %s* here, so goreleaser names the snapshot after version 0.0.0",
+			s.gitTag(ref.Version{})))
 	}
 	return notes, errors.Join(dirtyErr, shallowErr)
 }

@@ -161,7 +161,7 @@ func (j job) fits(v ref.Version) error {
 		return nil
 	}
 	_, major, _ := module.SplitPathVersion(j.artifact.Build.Module)
-	if err := module.CheckPathMajor(v.Tag(), major); err != nil {
+	if err := module.CheckPathMajor(v.WithV(), major); err != nil {
 		return outcome.Usagef("version %s of %s does not belong to the module %s that %s declares: %w",
 			v, j.Component, j.artifact.Build.Module, delivery.FileName, err)
 	}

@@ -51,7 +51,7 @@ func (j job) version(ctx context.Context) (ref.Version, error) {
 	if err != nil {
 		return ref.Version{}, fmt.Errorf("looking for the newest release of %s: %w", j.Component, err)
 	}
-	newest := ref.Newest(slices.DeleteFunc(survey.Versions, func(v ref.Version) bool {
+	newest := ref.Newest(slices.DeleteFunc(survey.Versions(j.component().Tagged), func(v ref.Version) bool {
 		return v.Prerelease() != "" || j.fits(v) != nil
 	}))
 	if newest.IsZero() {
@@ -62,9 +62,11 @@ func (j job) version(ctx context.Context) (ref.Version, error) {
 	return newest, nil
 }
 
+func (j job) component() delivery.Component { return j.File.Components[j.Component] }
+
 // source copies the version's source into the folder of the build.
 func (j job) source(ctx context.Context, dir string) (Source, error) {
-	src := Source{Repository: j.repository, Tag: j.Version.Tag()}
+	src := Source{Repository: j.repository, Tag: j.component().GitTag(j.Version)}
 	tag, err := j.Repo.FindTag(ctx, j.remote(), src.Tag)
 	if err != nil {
 		return src, fmt.Errorf("looking for the tag %s of %s: %w", src.Tag, j.repository, err)
@@ -144,7 +146,7 @@ type downloaded struct{ Dir, Sum, Error string }
 // download fetches the module with the go command and the caller's settings: the proxy,
 // and the checksum database unless the caller has turned it off.
 func (j job) download(ctx context.Context, dir string) (got downloaded, err error) {
-	name := j.artifact.Build.Module + "@" + j.Version.Tag()
+	name := j.artifact.Build.Module + "@" + j.Version.WithV()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", name)
 	cmd.Dir, cmd.Env = dir, append(slices.Clone(j.Env), "GOWORK=off")

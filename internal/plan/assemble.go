@@ -7,6 +7,7 @@ import (
 
 	"github.com/kubestellar/actions/internal/decide"
 	"github.com/kubestellar/actions/internal/delivery"
+	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/ref"
 )
 
@@ -17,9 +18,14 @@ type declared struct {
 	pins []ref.Reference // of the whole tree
 }
 
-// releases are the released versions, by the folded name of the repository. GitHub
-// does not distinguish upper and lower case.
-type releases map[string][]ref.Version
+// releases are the git tags, by the folded name of the repository. GitHub does not
+// distinguish upper and lower case.
+type releases map[string]git.Survey
+
+// of returns the released versions of a component.
+func (r releases) of(c delivery.Component) []ref.Version {
+	return r[fold(c.Repository)].Versions(c.Tagged)
+}
 
 func fold(repository string) string { return strings.ToLower(repository) }
 
@@ -32,11 +38,12 @@ func assemble(all []declared, released releases) []Repository {
 	known := map[string]Repository{}
 	for _, d := range all {
 		for _, component := range d.file.Names() {
-			upstream := d.file.Components[component].Repository
+			c := d.file.Components[component]
+			upstream := c.Repository
 			if names[fold(upstream)] == "" {
 				names[fold(upstream)] = upstream
 				known[upstream] = Repository{
-					Name: upstream, Component: component, Newest: ref.Newest(released[fold(upstream)]),
+					Name: upstream, Component: component, Newest: ref.Newest(released.of(c)),
 				}
 			}
 		}
@@ -51,12 +58,13 @@ func assemble(all []declared, released releases) []Repository {
 
 // repository returns the repository with its arrows.
 func (d declared) repository(names map[string]string, released releases) Repository {
-	r := Repository{Name: d.name, Component: d.file.Self, Declares: true, Newest: ref.Newest(released[fold(d.name)])}
+	r := Repository{Name: d.name, Component: d.file.Self, Declares: true, Newest: ref.Newest(released.of(d.file.Own()))}
 	for _, component := range d.file.Names() {
-		to := names[fold(d.file.Components[component].Repository)]
+		c := d.file.Components[component]
+		to := names[fold(c.Repository)]
 		switch {
 		case !d.file.IsOwn(component):
-			if a := d.arrow(component, released[fold(to)]); len(a.Sites) > 0 || a.Left > 0 {
+			if a := d.arrow(component, released.of(c)); len(a.Sites) > 0 || a.Left > 0 {
 				a.To = to
 				r.Arrows = append(r.Arrows, a)
 			}

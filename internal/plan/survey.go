@@ -268,7 +268,7 @@ func (l *reading) query(ctx context.Context, name string) (git.Survey, error) {
 	if err != nil {
 		return survey, fmt.Errorf("could not ask: %w", err)
 	}
-	l.record(func() { l.released[fold(name)] = survey.Versions })
+	l.record(func() { l.released[fold(name)] = survey })
 	return survey, nil
 }
 

@@ -34,10 +34,10 @@ func (r *run) assets(ctx context.Context, things []thing) part {
 		return part{}
 	}
 	declared := slices.DeleteFunc(slices.Clone(things), func(t thing) bool { return t.Kind != delivery.Asset })
-	s := &subject{name: fmt.Sprintf("GitHub release %s of %s", r.Version.Tag(), r.repository())}
+	s := &subject{name: fmt.Sprintf("GitHub release %s of %s", r.gitTag(), r.repository())}
 	release, err := r.release(ctx)
 	if err == nil && release == nil && len(declared) == 0 {
-		r.note("There is no GitHub release %s of %s, and nothing is declared that it would carry.", r.Version.Tag(),
+		r.note("There is no GitHub release %s of %s, and nothing is declared that it would carry.", r.gitTag(),
 			r.repository())
 		return part{}
 	}
@@ -66,7 +66,7 @@ func (r *run) release(ctx context.Context) (*gh.Release, error) {
 	if r.Draft != nil {
 		return r.Draft, nil
 	}
-	return r.Forge.Release(ctx, r.repository(), r.Version.Tag())
+	return r.Forge.Release(ctx, r.repository(), r.gitTag())
 }
 
 // asset is a file of the release, with its bytes if they were fetched.

@@ -165,7 +165,7 @@ type thing struct {
 
 // all makes every claim, in the order of the report.
 func (r *run) all(ctx context.Context, c delivery.Component) []claim {
-	tag := &subject{name: fmt.Sprintf("git tag %s of %s", r.Version.Tag(), c.Repository)}
+	tag := &subject{name: fmt.Sprintf("git tag %s of %s", c.GitTag(r.Version), c.Repository)}
 	var group errgroup.Group
 	if r.Source == nil {
 		r.source(ctx, c, tag)
@@ -269,7 +269,7 @@ func (r *run) lockstep(ctx context.Context) part {
 		if c.Lockstep != r.src.Self || r.Only != "" {
 			continue
 		}
-		tag := &subject{name: fmt.Sprintf("git tag %s of %s", r.Version.Tag(), c.Repository)}
+		tag := &subject{name: fmt.Sprintf("git tag %s of %s", c.GitTag(r.Version), c.Repository)}
 		found, _ := r.findTag(ctx, name, c.Repository, tag) // the claim holds the error
 		all.subjects = append(all.subjects, tag)
 		var revisions []string
@@ -294,6 +294,9 @@ func (r *run) identify(at, tag string) string {
 
 func (r *run) repository() string { return r.src.File.Components[r.src.Self].Repository }
 
+// gitTag returns the git tag of the component's version.
+func (r *run) gitTag() string { return r.File.Components[r.Component].GitTag(r.Version) }
+
 func (r *run) tagKey() string {
-	return ruleGitTag + " git tag " + r.Version.Tag() + " of " + r.File.Components[r.Component].Repository
+	return ruleGitTag + " git tag " + r.gitTag() + " of " + r.File.Components[r.Component].Repository
 }

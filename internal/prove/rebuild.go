@@ -47,7 +47,7 @@ func (r *run) compare(parts []part, made Rebuilt, err error) *subject {
 	if err != nil || len(left) == 0 {
 		return nil
 	}
-	s := &subject{name: fmt.Sprintf("GitHub release %s of %s", r.Version.Tag(), r.repository())}
+	s := &subject{name: fmt.Sprintf("GitHub release %s of %s", r.gitTag(), r.repository())}
 	claim := s.add(ruleRebuild, "it contains every file that the commit builds", ruleRelease)
 	claim.err = outcome.Wrongf("it lacks %s", strings.Join(slices.Sorted(maps.Keys(left)), ", "))
 	if unseen(parts, s.name) {

@@ -25,7 +25,7 @@ func (r *run) seal(ctx context.Context, what attest.Subject, component, commit, 
 	if commit == "" {
 		return func() *seal { return &seal{err: &restsOnError{ruleGitTag}} }
 	}
-	policy := attest.Policy{Repository: repository, Tag: r.Version.Tag(), Commit: commit,
+	policy := attest.Policy{Repository: repository, Tag: r.File.Components[component].GitTag(r.Version), Commit: commit,
 		Workflow: r.src.File.Components[component].Signer}
 	answer := make(chan *seal, 1)
 	go func() {

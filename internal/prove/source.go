@@ -44,7 +44,7 @@ func (r *run) findTag(ctx context.Context, component, repository string, tag *su
 	claim := tag.add(ruleGitTag, "it names a commit, and nothing published agrees on another")
 	var found git.Tag
 	var err error
-	target := resolve.GitTagOf(component, repository, r.Version)
+	target := resolve.GitTagOf(r.File, component, r.Version)
 	r.once.Learn(target, func() resolve.Answer { // charts may name it, too
 		found, err = r.Repo.FindTag(ctx, git.Remote(r.Server+"/"+repository), target.Tag)
 		if err == nil && found.Commit == "" {
@@ -70,7 +70,7 @@ func (r *run) tree(ctx context.Context, repository string) (fs.FS, error) {
 		return nil, err
 	}
 	r.cleanups = append(r.cleanups, func() { os.RemoveAll(dir) })
-	fetched, err := r.Repo.Fetched(ctx, dir, git.Remote(r.Server+"/"+repository), "refs/tags/"+r.Version.Tag())
+	fetched, err := r.Repo.Fetched(ctx, dir, git.Remote(r.Server+"/"+repository), "refs/tags/"+r.gitTag())
 	if err != nil {
 		return nil, err
 	}

@@ -121,6 +121,7 @@ type Context struct {
 	Name     string // the identifier that has this value
 	Prefix   string // of the name of a branch or tag, before the version: release-
 	Suffix   string // of a tag, after the version: -alpine
+	Doubt    string // the reason why the component is uncertain
 	Module   string // the path of a Go module, with its major
 	Page     string // the kind of page in a repository: blob, tree
 	Scope    string // the part of the file that belongs together: a job of a workflow, or the whole file

@@ -61,8 +61,8 @@ func (v Version) String() string {
 	return v.sem.String()
 }
 
-// Tag returns the version with a "v", which is its git tag.
-func (v Version) Tag() string { return "v" + v.String() }
+// WithV returns the version with a "v", as Go modules have it.
+func (v Version) WithV() string { return "v" + v.String() }
 
 // Prerelease returns the part after the first dash, or "" if there is none.
 func (v Version) Prerelease() string {
@@ -111,7 +111,7 @@ func Newest(versions []Version) Version {
 
 // IsPseudo reports whether v is a Go pseudo version, which names a commit and no release:
 // https://go.dev/ref/mod#pseudo-versions
-func (v Version) IsPseudo() bool { return !v.IsZero() && module.IsPseudoVersion(v.Tag()) }
+func (v Version) IsPseudo() bool { return !v.IsZero() && module.IsPseudoVersion(v.WithV()) }
 
 // IsLine reports whether v belongs to a release line, which is given as MAJOR.MINOR.
 func (v Version) IsLine(line string) bool {

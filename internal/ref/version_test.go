@@ -24,8 +24,8 @@ func TestParseVersionAccepts(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{"1.2.3": "1.2.3", "v1.2.3": "1.2.3", "v0.2.0-rc10": "0.2.0-rc10", Placeholder: Placeholder} {
 		v, err := ParseVersion(text)
-		if err != nil || v.String() != want || v.Tag() != "v"+want {
-			t.Errorf("ParseVersion(%q) = %s (%s), %v, want %s", text, v, v.Tag(), err, want)
+		if err != nil || v.String() != want || v.WithV() != "v"+want {
+			t.Errorf("ParseVersion(%q) = %s (%s), %v, want %s", text, v, v.WithV(), err, want)
 		}
 	}
 }

@@ -36,12 +36,12 @@ func ModuleChart(
 		return nil, "", err
 	}
 	made, err := fromModule(dir, c, tag, version)
-	return made, fmt.Sprintf("packaged by the rehearsal from Go module %s@%s", module, version.Tag()), err
+	return made, fmt.Sprintf("packaged by the rehearsal from Go module %s@%s", module, version.WithV()), err
 }
 
 // moduleDir returns the folder of a Go module in the module cache.
 func moduleDir(ctx context.Context, env []string, module string, version ref.Version) (string, error) {
-	out, err := goCommand(ctx, env, os.TempDir(), "mod", "download", "-json", module+"@"+version.Tag())
+	out, err := goCommand(ctx, env, os.TempDir(), "mod", "download", "-json", module+"@"+version.WithV())
 	if err != nil {
 		return "", err
 	}

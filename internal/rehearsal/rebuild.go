@@ -84,14 +84,15 @@ func (b Rebuild) buildIn(
 	ctx context.Context, n *network.Network, dir string, src prove.Source,
 ) (goreleaser.Results, error) {
 	repository := src.File.Components[src.Self].Repository
-	if err := b.fetchTag(ctx, n, repository, src.Commit); err != nil {
+	name := src.File.Components[src.Self].GitTag(b.Version)
+	if err := b.fetchTag(ctx, n, repository, name, src.Commit); err != nil {
 		return goreleaser.Results{}, err
 	}
 	rehearsal := &Rehearsal{Repo: b.Repo}
 	env := append(rehearsal.env(n), "GOCACHE="+filepath.Join(dir, "cache"))
 	outside, clone := git.Repo{Dir: dir, Env: env}, git.Repo{Dir: filepath.Join(dir, "clone"), Env: env}
 	from := "https://github.com/" + repository
-	if _, err := outside.Run(ctx, "clone", "--quiet", "--branch", b.Version.Tag(), from, clone.Dir); err != nil {
+	if _, err := outside.Run(ctx, "clone", "--quiet", "--branch", name, from, clone.Dir); err != nil {
 		return goreleaser.Results{}, err
 	}
 	if _, err := rehearsal.modules(ctx, clone.Dir); err != nil {
@@ -119,12 +120,12 @@ func (b Rebuild) buildIn(
 }
 
 // fetchTag fetches the tag, with its history, into the network's forge.
-func (b Rebuild) fetchTag(ctx context.Context, n *network.Network, repository, commit string) error {
+func (b Rebuild) fetchTag(ctx context.Context, n *network.Network, repository, name, commit string) error {
 	if err := n.Forge.CreateRepository(repository, forge.Repository{}); err != nil {
 		return err
 	}
 	there := git.Repo{Dir: n.Forge.RepositoryDir(repository), Env: b.Repo.Env}
-	tag := "refs/tags/" + b.Version.Tag()
+	tag := "refs/tags/" + name
 	from := b.Server + "/" + repository
 	if _, err := there.Run(ctx, "fetch", "--quiet", "--no-tags", "--", from, tag+":"+tag); err != nil {
 		return err

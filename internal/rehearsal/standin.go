@@ -269,13 +269,17 @@ func releaseOf(ctx context.Context, forge *gh.Client, target resolve.Target, com
 
 // gitTag creates the version's tag at the stand-in repository's commit.
 func (m *maker) gitTag(ctx context.Context, target resolve.Target) error {
-	version, err := ref.ParseVersion(target.Tag)
-	if err != nil {
-		return err
+	c := m.file.Components[target.Component]
+	repository := c.Repository
+	version, ok := c.Tagged(target.Tag)
+	if !ok { // the tag of an image or chart
+		var err error
+		if version, err = ref.ParseVersion(target.Tag); err != nil {
+			return err
+		}
 	}
-	repository := m.file.Components[target.Component].Repository
 	repo := git.Repo{Dir: m.network.Forge.RepositoryDir(repository), Env: m.env(m.network)}
-	_, err = repo.Run(ctx, "update-ref", "refs/tags/"+version.Tag(), m.commits[repository])
+	_, err := repo.Run(ctx, "update-ref", "refs/tags/"+c.GitTag(version), m.commits[repository])
 	return err
 }
 

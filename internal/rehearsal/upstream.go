@@ -80,7 +80,7 @@ func (r *Rehearsal) publishUpstream(ctx context.Context, made *maker, forge *gh.
 	if err != nil {
 		return "", outcome.As(outcome.Usage, err)
 	}
-	targets := []resolve.Target{resolve.GitTagOf(up.Component, c.Repository, up.Version)}
+	targets := []resolve.Target{resolve.GitTagOf(r.File, up.Component, up.Version)}
 	for _, name := range c.ArtifactNames() {
 		if a := c.Artifacts[name]; a.Kind == delivery.Image || a.Kind == delivery.Chart {
 			targets = append(targets, resolve.Target{

@@ -72,7 +72,7 @@ func (r *Releaser) build(ctx context.Context, rev revision) (goreleaser.Results,
 		}
 	}
 	fmt.Fprintln(r.Log.Out, "  goreleaser builds; with cold caches this takes minutes")
-	stage := goreleaser.Stage{GitTag: r.Version.Tag(), Name: r.stageName(rev), Public: !release.Draft}
+	stage := goreleaser.Stage{GitTag: r.gitTag(), Name: r.stageName(rev), Public: !release.Draft}
 	built, err := r.Goreleaser.Stage(ctx, config, stage)
 	if err == nil {
 		err = r.checkDeclared(slices.Collect(maps.Keys(built.Images)))

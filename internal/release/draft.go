@@ -18,14 +18,14 @@ import (
 // lost, and then creates two.
 func (r *Releaser) ensureRelease(ctx context.Context, rev revision) (*gh.Release, error) {
 	repository := r.File.Own().Repository
-	releases, err := r.Forge.Releases(ctx, repository, r.Version.Tag())
+	releases, err := r.Forge.Releases(ctx, repository, r.gitTag())
 	if err != nil {
 		return nil, err
 	}
 	var createErr error
 	if len(releases) == 0 {
 		var id int64
-		id, createErr = r.Forge.CreateDraft(ctx, repository, r.Version.Tag(), rev.commit)
+		id, createErr = r.Forge.CreateDraft(ctx, repository, r.gitTag(), rev.commit)
 		if createErr == nil {
 			createErr = r.keepOldestDraft(ctx, id)
 		}
@@ -44,7 +44,7 @@ func (r *Releaser) keepOldestDraft(ctx context.Context, id int64) error {
 	repository := r.File.Own().Repository
 	const tries = 5
 	for i := 1; i <= tries; i++ {
-		releases, err := r.Forge.Releases(ctx, repository, r.Version.Tag())
+		releases, err := r.Forge.Releases(ctx, repository, r.gitTag())
 		if err != nil || len(releases) < 2 {
 			return err
 		}
@@ -85,7 +85,7 @@ func (r *Releaser) awaitRelease(ctx context.Context) (*gh.Release, error) {
 
 // publishedRelease returns the public GitHub release of this version, or nil.
 func (r *Releaser) publishedRelease(ctx context.Context) (*gh.Release, error) {
-	releases, err := r.Forge.Releases(ctx, r.File.Own().Repository, r.Version.Tag())
+	releases, err := r.Forge.Releases(ctx, r.File.Own().Repository, r.gitTag())
 	for _, release := range releases {
 		if !release.Draft {
 			return release, err
@@ -134,16 +134,16 @@ var errNoRelease = errors.New("run the release again")
 // currentRelease returns this version's release: the published one, or its draft. Two
 // drafts are an error, because either could be the right one.
 func (r *Releaser) currentRelease(ctx context.Context) (*gh.Release, error) {
-	releases, err := r.Forge.Releases(ctx, r.File.Own().Repository, r.Version.Tag())
+	releases, err := r.Forge.Releases(ctx, r.File.Own().Repository, r.gitTag())
 	switch {
 	case err != nil:
 		return nil, err
 	case len(releases) == 0:
 		return nil, fmt.Errorf("there is no release and no draft for %s in %s, although one was created before: %w",
-			r.Version.Tag(), r.File.Own().Repository, errNoRelease)
+			r.gitTag(), r.File.Own().Repository, errNoRelease)
 	case len(releases) > 1 && releases[0].Draft:
 		return nil, fmt.Errorf("there are %d drafts for %s in %s: delete all but one",
-			len(releases), r.Version.Tag(), r.File.Own().Repository)
+			len(releases), r.gitTag(), r.File.Own().Repository)
 	}
 	return releases[0], nil
 }

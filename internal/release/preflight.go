@@ -94,7 +94,7 @@ func (r *Releaser) mayPublishCharts(ctx context.Context) ([]decide.Finding, erro
 	tagged, err := r.remoteTag(ctx)
 	if err == nil && tagged == "" {
 		err = outcome.Wrongf("%s has no tag %s: charts are published from a tag, so push it first",
-			r.File.Own().Repository, r.Version.Tag())
+			r.File.Own().Repository, r.gitTag())
 	}
 	group.Wait()
 	return private, errors.Join(err, privateErr, pushErr)
@@ -102,7 +102,7 @@ func (r *Releaser) mayPublishCharts(ctx context.Context) ([]decide.Finding, erro
 
 // remoteTag returns the commit of this version's tag in the repository, "" if there is none.
 func (r *Releaser) remoteTag(ctx context.Context) (string, error) {
-	answer := r.recent.Resolve(ctx, resolve.GitTagOf(r.File.Self, r.File.Own().Repository, r.Version))
+	answer := r.recent.Resolve(ctx, resolve.GitTagOf(r.File, r.File.Self, r.Version))
 	if answer.Absent() {
 		return "", nil
 	}
@@ -135,7 +135,7 @@ func (r *Releaser) checkGit(ctx context.Context, commit string) ([]decide.Findin
 	var group sync.WaitGroup // each runs its own git process
 	group.Go(func() { dirty, errs[0] = r.Repo.Dirty(ctx, r.Untracked...) })
 	group.Go(func() { branch, errs[1] = r.Repo.ReleasedFrom(ctx, r.remote(), commit) })
-	group.Go(func() { here, errs[2] = r.Repo.LocalTag(ctx, r.Version.Tag()) })
+	group.Go(func() { here, errs[2] = r.Repo.LocalTag(ctx, r.gitTag()) })
 	group.Go(func() { remote, errs[3] = r.remoteTag(ctx) })
 	group.Wait()
 	findings := decide.CleanTree(dirty)
@@ -143,7 +143,7 @@ func (r *Releaser) checkGit(ctx context.Context, commit string) ([]decide.Findin
 		findings = append(findings, decide.OffBranch(commit, r.File.Own().Repository))
 	}
 	tags := map[string]string{"here": here, "at " + r.File.Own().Repository: remote}
-	return append(findings, decide.TagStays(r.Version, commit, tags)...), errors.Join(errs...)
+	return append(findings, decide.TagStays(r.gitTag(), commit, tags)...), errors.Join(errs...)
 }
 
 // references checks that everything the tree refers to outside this release, and everything

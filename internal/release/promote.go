@@ -32,12 +32,12 @@ func (r *Releaser) publish(ctx context.Context, rev revision) (string, error) {
 	publishErr := r.Forge.Publish(ctx, r.File.Own().Repository, release.ID, r.Version)
 	after, err := r.awaitPublic(ctx, publishErr)
 	if err == nil && after == nil {
-		err = outcome.Wrongf("release %s was published, but is not public", r.Version.Tag())
+		err = outcome.Wrongf("release %s was published, but is not public", r.gitTag())
 	}
 	if err != nil {
 		return "", errors.Join(publishErr, err)
 	}
-	return after.URL + "; " + r.immutability(after), r.confirmTag(ctx, r.Version.Tag(), rev.commit)
+	return after.URL + "; " + r.immutability(after), r.confirmTag(ctx, r.gitTag(), rev.commit)
 }
 
 // awaitPublic waits until GitHub's list, which lags by some seconds, contains the public

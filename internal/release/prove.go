@@ -70,7 +70,7 @@ func (r *Releaser) proveStaged(
 	case len(proof.Findings) > 0:
 		return "", fmt.Errorf(
 			"nothing is public yet, and the tag %s stays on commit %s: correct it, and take the next version: %w",
-			r.Version.Tag(), rev.commit, err)
+			r.gitTag(), rev.commit, err)
 	default:
 		return "", fmt.Errorf("nothing is public yet; run it again once this can be checked: %w", err)
 	}

@@ -62,6 +62,9 @@ type Releaser struct {
 }
 
 // remote returns the declared repository. A clone's origin may be a fork of it.
+// gitTag returns the git tag of the version.
+func (r *Releaser) gitTag() string { return r.File.Own().GitTag(r.Version) }
+
 func (r *Releaser) remote() git.Remote { return git.Remote(r.Server + "/" + r.File.Own().Repository) }
 
 // Release runs all steps. If one fails, Release returns the error together with the report

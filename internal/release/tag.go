@@ -11,7 +11,7 @@ import (
 // tag ensures that the version's tag is on this commit, here and in the declared
 // repository. preflight has checked that it is on no other commit.
 func (r *Releaser) tag(ctx context.Context, rev revision) (string, error) {
-	name := r.Version.Tag()
+	name := r.gitTag()
 	remote, err := r.Repo.RemoteTag(ctx, r.remote(), name)
 	if err != nil {
 		return "", err
@@ -19,7 +19,7 @@ func (r *Releaser) tag(ctx context.Context, rev revision) (string, error) {
 	did := name + " is already on " + rev.commit
 	if remote == "" {
 		did = "created " + name + " on " + rev.commit
-		if _, err := tag.Make(ctx, r.Forge, r.File.Own().Repository, r.File.Self, r.Version, rev.commit); err != nil {
+		if _, err := tag.Make(ctx, r.Forge, r.File, r.Version, rev.commit); err != nil {
 			return "", err
 		}
 	}

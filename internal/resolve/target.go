@@ -37,9 +37,10 @@ type Target struct {
 	Path      string // of a file or folder in the repository; of an asset, its name
 }
 
-// GitTagOf returns the target of a version's git tag.
-func GitTagOf(component, repository string, v ref.Version) Target {
-	return Target{Component: component, Kind: GitTag, At: repository, Tag: v.Tag()}
+// GitTagOf returns the target of the git tag of a component's version.
+func GitTagOf(f *delivery.File, component string, v ref.Version) Target {
+	c := f.Components[component]
+	return Target{Component: component, Kind: GitTag, At: c.Repository, Tag: c.GitTag(v)}
 }
 
 func (t Target) String() string {
@@ -136,7 +137,7 @@ func Targets(f *delivery.File, r ref.Reference, own ref.Version) ([]Target, erro
 			return targets, nil
 		}
 	}
-	return atRef(nameOr(c.Repository, r), r, version), nil
+	return atRef(f, r, version), nil
 }
 
 // nameOr returns the former name that a reference has, or else the name of today.
@@ -191,12 +192,14 @@ func tagNamed(r ref.Reference, a delivery.Artifact, version ref.Version) string 
 }
 
 // atRef returns the git tag, or the branch that ends in the version, and the file or asset that is named at it.
-func atRef(repository string, r ref.Reference, version ref.Version) []Target {
-	t := GitTagOf(r.Component, repository, version)
+func atRef(f *delivery.File, r ref.Reference, version ref.Version) []Target {
+	t := GitTagOf(f, r.Component, version)
+	t.At = nameOr(t.At, r)
+	prefix, _ := f.Components[r.Component].TagPrefix()
 	if r.Syntax.NamesGitTag() && !isPlaceholder(r) {
-		t.Tag = r.Written // as written, because a missing "v" makes it another tag
+		t.Tag = r.Context.Prefix + r.Written // as written, because a missing "v" makes it another tag
 	}
-	if r.Context.Prefix != "" {
+	if r.Context.Prefix != prefix && r.Context.Prefix != "" {
 		t.Kind, t.Tag = Branch, r.Context.Prefix+r.Written
 	}
 	targets := []Target{t}

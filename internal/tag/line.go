@@ -53,7 +53,7 @@ func newer(v ref.Version, branches []string, tagged []ref.Version) (string, []de
 	}
 	return "", []decide.Finding{{
 		Rule: "version-order",
-		Saw:  fmt.Sprintf("version %s, and %s is tagged on the line of %s", v, newest.Tag(), in.branch),
+		Saw:  fmt.Sprintf("version %s, and %s is tagged on the line of %s", v, newest, in.branch),
 		Want: "a version that is newer than all others of its line",
 		Help: fmt.Sprintf("take %s or a newer one", newest.Next()),
 	}}
@@ -63,5 +63,5 @@ func newerThan(newest ref.Version, in line) string {
 	if newest.IsZero() {
 		return "the first of the line of " + in.branch
 	}
-	return fmt.Sprintf("newer than %s, the newest of the line of %s", newest.Tag(), in.branch)
+	return fmt.Sprintf("newer than %s, the newest of the line of %s", newest, in.branch)
 }

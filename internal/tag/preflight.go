@@ -53,12 +53,12 @@ func (t *Tagger) preflight(ctx context.Context, there *gh.Tag) (string, error) {
 // place checks that the commit is on main or a release branch, and that the tag is on no other commit.
 func (t *Tagger) place(ctx context.Context, there *gh.Tag) ([]string, check) {
 	branches, findings, err := onBranch(ctx, t.Repo, t.remote(), t.repository(), t.Commit)
-	here, localErr := t.Repo.LocalTag(ctx, t.Version.Tag())
+	here, localErr := t.Repo.LocalTag(ctx, t.GitTag())
 	tags := map[string]string{"here": here}
 	if there != nil {
 		tags["at "+t.repository()] = there.Commit
 	}
-	findings = append(findings, decide.TagStays(t.Version, t.Commit, tags)...)
+	findings = append(findings, decide.TagStays(t.GitTag(), t.Commit, tags)...)
 	return branches, check{"on " + strings.Join(branches, ", "), findings, errors.Join(err, localErr)}
 }
 
@@ -81,7 +81,7 @@ func (t *Tagger) ordered(ctx context.Context, branches []string) check {
 	if err != nil || len(branches) == 0 {
 		return check{err: err}
 	}
-	summary, findings := newer(t.Version, branches, survey.Versions)
+	summary, findings := newer(t.Version, branches, survey.Versions(t.File.Own().Tagged))
 	return check{summary: summary, findings: findings}
 }
 

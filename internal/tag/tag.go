@@ -39,13 +39,13 @@ type Tagger struct {
 
 // Tag checks the commit and creates the tag. It returns the tag, or nil in a dry run if it does not exist.
 func (t *Tagger) Tag(ctx context.Context) (*gh.Tag, error) {
-	there, err := t.Forge.Tag(ctx, t.repository(), t.Version.Tag())
+	there, err := t.Forge.Tag(ctx, t.repository(), t.GitTag())
 	if err != nil {
 		return nil, err
 	}
 	if there != nil && (there.Commit == t.Commit || t.IfAbsent) {
 		return there, t.Log.Step("tag", func() (string, error) {
-			return describe(t.Version.Tag()+" exists already", *there), nil
+			return describe(t.GitTag()+" exists already", *there), nil
 		})
 	}
 	if err := t.Log.Step("preflight", func() (string, error) { return t.preflight(ctx, there) }); err != nil {
@@ -53,18 +53,21 @@ func (t *Tagger) Tag(ctx context.Context) (*gh.Tag, error) {
 	}
 	if t.DryRun {
 		return nil, t.Log.Step("tag", func() (string, error) {
-			return "would make " + t.Version.Tag() + " on commit " + t.Commit, nil
+			return "would make " + t.GitTag() + " on commit " + t.Commit, nil
 		})
 	}
 	err = t.Log.Step("tag", func() (string, error) {
-		there, err = Make(ctx, t.Forge, t.repository(), t.File.Self, t.Version, t.Commit)
+		there, err = Make(ctx, t.Forge, t.File, t.Version, t.Commit)
 		if err != nil {
 			return "", err
 		}
-		return describe("made "+t.Version.Tag(), *there), nil
+		return describe("made "+t.GitTag(), *there), nil
 	})
 	return there, err
 }
+
+// GitTag returns the git tag of the version.
+func (t *Tagger) GitTag() string { return t.File.Own().GitTag(t.Version) }
 
 func (t *Tagger) repository() string { return t.File.Own().Repository }
 
@@ -75,23 +78,24 @@ func describe(what string, made gh.Tag) string {
 	return fmt.Sprintf("%s, on commit %s; annotated, object %s", what, made.Commit, made.Object)
 }
 
-// Make creates the annotated tag of a component's version on a commit of its repository, and reads it back. It uses
+// Make creates the annotated tag of our own version on a commit of our repository, and reads it back. It uses
 // GitHub's API instead of a push. The API needs no credentials of git, a lost answer can be recovered by a query, and
 // the tagger is the token's owner. People push signed tags themselves.
 func Make(
-	ctx context.Context, forge *gh.Client, repository, component string, v ref.Version, commit string,
+	ctx context.Context, forge *gh.Client, f *delivery.File, v ref.Version, commit string,
 ) (*gh.Tag, error) {
-	acted := forge.CreateTag(ctx, repository, v.Tag(), commit, component+" "+v.String())
-	made, err := forge.WaitForTag(ctx, repository, v.Tag())
+	repository, name := f.Own().Repository, f.Own().GitTag(v)
+	acted := forge.CreateTag(ctx, repository, name, commit, f.Self+" "+v.String())
+	made, err := forge.WaitForTag(ctx, repository, name)
 	switch {
 	case err != nil || made == nil && acted != nil:
 		return nil, errors.Join(acted, err)
 	case made == nil:
 		return nil, fmt.Errorf("making tag %s of %s: GitHub has confirmed it and does not show it: run it again",
-			v.Tag(), repository)
+			name, repository)
 	case made.Commit != commit:
 		return nil, outcome.Wrongf("tag %s of %s is on commit %s, want %s: another run or person made it; "+
-			"a tag never moves, so take the next version", v.Tag(), repository, made.Commit, commit)
+			"a tag never moves, so take the next version", name, repository, made.Commit, commit)
 	}
 	return made, nil // another run may have made it
 }

@@ -107,7 +107,7 @@ func (f *Follower) deployments(ctx context.Context) error {
 func (f *Follower) standalone(ctx context.Context) error {
 	own := f.File.Own()
 	for _, name := range []string{"ocm-hook", "kubestellar-hook"} {
-		url := fmt.Sprintf("https://github.com/%s/releases/download/%s/%s", own.Repository, f.Version.Tag(), own.Artifacts[name].AssetName(f.Version))
+		url := fmt.Sprintf("https://github.com/%s/releases/download/%s/%s", own.Repository, f.Version.WithV(), own.Artifacts[name].AssetName(f.Version))
 		if _, err := f.Shell.Run(ctx, "", "kubectl", "apply", "--filename", url); err != nil {
 			return err
 		}

@@ -389,7 +389,7 @@ func (w *wood) whole() {
 		w.Must(err)
 		for _, v := range w.versions(tree) {
 			if name := tree.at() + ":" + tree.tagOf(v.String()); charts[name] == "" {
-				w.T.Errorf("seed %d: %s has tag %s, but %s does not exist", w.seed, tree.repository(), v.Tag(), name)
+				w.T.Errorf("seed %d: %s has tag %s, but %s does not exist", w.seed, tree.repository(), v.WithV(), name)
 			}
 		}
 	}

@@ -378,7 +378,7 @@ func expected(e decide.Edit, to string, version ref.Version) string {
 	case to != "":
 		return to
 	case strings.HasPrefix(e.Written, "v"):
-		return version.Tag()
+		return version.WithV()
 	}
 	return version.String()
 }

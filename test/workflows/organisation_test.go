@@ -202,11 +202,11 @@ func (o *organisation) released(repository, version string) {
 	v, err := ref.ParseVersion(version)
 	o.Must(err)
 	commit := o.git(dir, "rev-parse", "HEAD")
-	if !slices.Contains(o.tags(repository), v.Tag()) {
-		o.git(dir, "tag", v.Tag())
-		o.git(dir, "push", "--quiet", "origin", v.Tag())
+	if !slices.Contains(o.tags(repository), v.WithV()) {
+		o.git(dir, "tag", v.WithV())
+		o.git(dir, "push", "--quiet", "origin", v.WithV())
 	}
-	o.hub.seen[repository+" refs/tags/"+v.Tag()] = true
+	o.hub.seen[repository+" refs/tags/"+v.WithV()] = true
 	said := map[string]string{oci.KeyRevision: commit, oci.KeyVersion: version, oci.KeySource: "https://github.com/" + repository}
 	for _, a := range file.Own().Artifacts {
 		if a.Kind == delivery.Image {
