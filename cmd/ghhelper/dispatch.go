@@ -73,7 +73,8 @@ func newDispatch(p process) *cobra.Command {
 	flags.StringArrayVar(&f.to, "to", nil,
 		"receivers (owner/name), separated by commas; may be repeated (default: the downstreams in delivery.yaml)")
 	flags.StringVar(&f.workflow, "workflow", "", "start this workflow of the receivers, such as bump.yml")
-	flags.StringVar(&f.ref, "ref", "main", "the branch or tag at which --workflow is started")
+	flags.StringVar(&f.ref, "ref", "",
+		"the branch or tag at which --workflow is started (default: the receiver's default branch)")
 	flags.BoolVar(&f.wait, "wait", false, "follow each run to its end")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Minute, "how long to follow one run")
 	addFormat(cmd, &f.format, "text", "json")
@@ -99,7 +100,7 @@ func (f dispatchFlags) check() error {
 			return usage("--to %+q: want owner/name", ref.Shorten(repository))
 		}
 	}
-	if !gh.IsRef(f.ref) {
+	if f.ref != "" && !gh.IsRef(f.ref) {
 		return usage("--ref %+q: want the name of a branch or a tag, such as main", ref.Shorten(f.ref))
 	}
 	if f.timeout <= 0 {

@@ -21,9 +21,9 @@ moves from another commit.
 
 First tag checks everything, and reports every problem:
 
-  - VERSION is newer than every other one in its line: main's, or X.Y of the branch
-    release-X.Y
-  - the commit is on main or on a release branch
+  - VERSION is newer than every other one in its line: the default branch's, or X.Y
+    of a branch such as release-X.Y
+  - the commit is on the default branch or on a release branch
   - its checks are green, including those that rulesets require
   - "ghhelper verify" has no findings in its tree
   - the artifacts of components in lock step are published

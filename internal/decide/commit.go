@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/kubestellar/actions/internal/delivery"
 )
 
 // CleanTree returns a finding if a work tree has changed or untracked files.
@@ -26,11 +28,11 @@ func CleanTree(dirty []string) []Finding {
 }
 
 // OffBranch returns the finding for a commit that is on no branch that releases.
-func OffBranch(commit, repository string) Finding {
+func OffBranch(f *delivery.File, commit string) Finding {
 	return Finding{
 		Rule: "on-main",
-		Saw:  "commit " + commit + " on no such branch of " + repository,
-		Want: "a commit of main or of a release-* branch",
+		Saw:  "commit " + commit + " on no such branch of " + f.Own().Repository,
+		Want: "a commit of the default branch or of " + strings.Join(f.ReleaseBranches(), ", "),
 		Help: "merge it first",
 	}
 }

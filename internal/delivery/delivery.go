@@ -32,6 +32,8 @@ type File struct {
 	Ignore []Excuse `yaml:"ignore,omitempty"`
 	// Files whose references are decided about in another way than those of other files.
 	Treat []Treatment `yaml:"treat,omitempty"`
+	// Branches that release besides the default branch, each with at most one *. Default release-*.
+	Branches []string `yaml:"branches,omitempty" jsonschema:"pattern=^[\\w./-]*[*]?[\\w./-]*$"`
 	// The form of pull requests that move references to other components.
 	Bumps Bumps `yaml:"bumps,omitempty"`
 	// Repositories (owner/name) that are notified of each release.
@@ -380,6 +382,14 @@ func (a Artifact) AssetName(v ref.Version) string {
 
 // HasV reports whether the artifact's tag begins with "v".
 func (a Artifact) HasV() bool { return strings.HasPrefix(a.Tag, "v") || a.Kind == Module }
+
+// ReleaseBranches returns the patterns of the branches that release besides the default branch.
+func (f *File) ReleaseBranches() []string {
+	if len(f.Branches) == 0 {
+		return []string{"release-*"}
+	}
+	return f.Branches
+}
 
 // Own returns the component that the repository releases.
 func (f *File) Own() Component { return f.Components[f.Self] }

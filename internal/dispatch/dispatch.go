@@ -19,8 +19,8 @@ type Announcer struct {
 	// Since is the time of the release: an earlier run is not about it. Zero
 	// considers every run.
 	Since time.Time
-	// Workflow is the file of the workflow to start at Ref, with the event as its
-	// inputs. If it is empty, the event is a repository_dispatch.
+	// Workflow is the file of the workflow to start at Ref, or at the default branch,
+	// with the event as its inputs. If it is empty, the event is a repository_dispatch.
 	Workflow, Ref string
 
 	Now      func() time.Time
@@ -96,11 +96,23 @@ func (a *Announcer) send(ctx context.Context, receiver string) (*gh.Run, error) 
 	if a.Workflow == "" {
 		return nil, a.Forge.Dispatch(ctx, receiver, a.Event)
 	}
-	id, err := a.Forge.DispatchWorkflow(ctx, receiver, a.Workflow, a.Ref, a.Event)
+	at, err := a.ref(ctx, receiver)
+	if err != nil {
+		return nil, err
+	}
+	id, err := a.Forge.DispatchWorkflow(ctx, receiver, a.Workflow, at, a.Event)
 	if err != nil || id == 0 {
 		return nil, err
 	}
 	return &gh.Run{ID: id}, nil
+}
+
+// ref returns the branch or tag of a receiver at which a workflow is started.
+func (a *Announcer) ref(ctx context.Context, receiver string) (string, error) {
+	if a.Ref != "" {
+		return a.Ref, nil
+	}
+	return a.Forge.DefaultBranch(ctx, receiver)
 }
 
 func (a *Announcer) report(format string, args ...any) {

@@ -94,15 +94,19 @@ var given = []string{"component", "version", "id"}
 // checkWorkflow checks that the workflow can be started with these inputs, at the ref.
 func (a *Announcer) checkWorkflow(ctx context.Context, receiver string) ([]string, []decide.Finding, error) {
 	at := ".github/workflows/" + a.Workflow
+	ref, err := a.ref(ctx, receiver)
+	if err != nil {
+		return nil, nil, err
+	}
 	finding := decide.Finding{Rule: "receiver", Component: a.Event.Component,
 		Want: "a workflow on workflow_dispatch with the inputs " + strings.Join(given, ", "),
-		Help: fmt.Sprintf("add %s to %s of %s, with run-name: ${{ inputs.id }}", at, a.Ref, receiver)}
-	file, err := a.read(ctx, receiver, at, a.Ref)
+		Help: fmt.Sprintf("add %s to %s of %s, with run-name: ${{ inputs.id }}", at, ref, receiver)}
+	file, err := a.read(ctx, receiver, at, ref)
 	if errors.Is(err, gh.ErrAbsent) {
 		if err := a.Forge.CheckAccess(ctx, receiver); err != nil {
 			return nil, nil, err
 		}
-		finding.Saw = fmt.Sprintf("no %s at %s of %s", at, a.Ref, receiver)
+		finding.Saw = fmt.Sprintf("no %s at %s of %s", at, ref, receiver)
 		return nil, []decide.Finding{finding}, nil
 	}
 	if err != nil {

@@ -25,7 +25,7 @@ func (t *text) owned(r ref.Reference) ref.Reference {
 	switch {
 	case written == prefix:
 		return t.ofAsset(r)
-	case !shared && (releaseLine(written) || written == "" && r.Syntax == ref.Key):
+	case !shared && (t.isRelease(written) || written == "" && r.Syntax == ref.Key):
 	case !shared && c.Tag == "":
 		if name, _, _ := strings.Cut(r.Component, formerly); !namesPrefix(name, c, written) {
 			r.Context.Doubt = "has a git tag of another form than " + c.TagForm() + ": declare tag for " + name
@@ -39,10 +39,12 @@ func (t *text) owned(r ref.Reference) ref.Reference {
 	return r
 }
 
-// releaseLine reports whether a prefix is that of a release branch.
-func releaseLine(prefix string) bool {
-	word := strings.TrimRight(prefix, "-/")
-	return word == "release" || word == "releases"
+// isRelease reports whether a prefix is that of a release branch.
+func (t *text) isRelease(prefix string) bool {
+	return slices.ContainsFunc(t.file.ReleaseBranches(), func(pattern string) bool {
+		before, _, _ := strings.Cut(pattern, "*")
+		return before == prefix
+	})
 }
 
 // namesPrefix reports whether the prefix of a tag is a name of the component.

@@ -65,6 +65,7 @@ func TestReleasedFrom(t *testing.T) {
 	one, two := clones(t)
 	testkit.Git(t, one, "commit", "--quiet", "--allow-empty", "-m", "patch")
 	patch := testkit.Git(t, one, "rev-parse", "HEAD")
+	lines := []string{"release-*"}
 	for _, test := range []struct {
 		doing string
 		do    []string
@@ -80,16 +81,35 @@ func TestReleasedFrom(t *testing.T) {
 		if test.do != nil {
 			testkit.Git(t, one, test.do...)
 		}
-		branch, err := one.ReleasedFrom(ctx, git.Origin, patch)
+		branch, err := one.ReleasedFrom(ctx, git.Origin, patch, lines)
 		if err != nil || branch != strings.Join(test.want[:min(1, len(test.want))], "") {
 			t.Errorf("a commit %s: %q, %v", test.doing, branch, err)
 		}
-		if all, err := one.Releases(ctx, git.Origin, patch); err != nil || !slices.Equal(all, test.want) {
+		if all, err := one.Releases(ctx, git.Origin, patch, lines); err != nil || !slices.Equal(all, test.want) {
 			t.Errorf("a commit %s: %q, %v", test.doing, all, err)
 		}
 	}
-	if branch, err := two.ReleasedFrom(ctx, git.Origin, testkit.Git(t, two, "rev-parse", "HEAD")); branch != "main" || err != nil {
+	if branch, err := two.ReleasedFrom(ctx, git.Origin, testkit.Git(t, two, "rev-parse", "HEAD"), lines); branch != "main" || err != nil {
 		t.Errorf("a commit on main: %q, %v", branch, err)
+	}
+}
+
+// The default branch may have any name, and release branches any form. A stale main does not count.
+func TestReleasedFromOtherBranches(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	one, _ := clones(t)
+	origin := git.Repo{Dir: testkit.Git(t, one, "remote", "get-url", "origin"), Env: one.Env}
+	testkit.Git(t, one, "push", "--quiet", "origin", "HEAD:main")
+	testkit.Git(t, one, "commit", "--quiet", "--allow-empty", "-m", "more")
+	testkit.Git(t, one, "push", "--quiet", "origin", "HEAD:refs/heads/trunk", "HEAD:refs/heads/v1.2.x", "HEAD:refs/heads/v1.2.y")
+	testkit.Git(t, origin, "symbolic-ref", "HEAD", "refs/heads/trunk")
+	if name, err := one.DefaultBranch(ctx, git.Origin); name != "trunk" || err != nil {
+		t.Errorf("the default branch is %q, %v", name, err)
+	}
+	head := testkit.Git(t, one, "rev-parse", "HEAD")
+	if all, err := one.Releases(ctx, git.Origin, head, []string{"v*.x"}); err != nil || !slices.Equal(all, []string{"trunk", "v1.2.x"}) {
+		t.Errorf("the branches are %q, %v", all, err)
 	}
 }
 

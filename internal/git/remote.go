@@ -123,33 +123,97 @@ func (r Repo) LocalTag(ctx context.Context, tag string) (string, error) {
 	return commit, err
 }
 
-// ReleasedFrom returns a branch at the remote, main or release-*, whose history
-// contains the commit, or "" if there is no such branch.
-func (r Repo) ReleasedFrom(ctx context.Context, remote Remote, commit string) (string, error) {
-	heads, err := r.listed(ctx, remote, "refs/heads/main", "refs/heads/release-*")
-	if err != nil {
-		return "", fmt.Errorf("listing main and the release branches: %w", err)
+// heads are branches at a remote, by name, with their commits.
+type heads struct {
+	main  string // the default branch
+	lines map[string]string
+}
+
+// releasing queries the default branch, and the branches that patterns such as release-* match.
+func (r Repo) releasing(ctx context.Context, remote Remote, patterns []string) (heads, error) {
+	args := []string{"-c", "protocol.version=0", "ls-remote", "--symref", "--", string(remote), "HEAD"}
+	for _, pattern := range patterns {
+		args = append(args, branches+pattern)
 	}
-	for _, full := range slices.Sorted(maps.Keys(heads)) {
-		name, _ := strings.CutPrefix(full, "refs/heads/")
-		if heads[full] == commit && (name == "main" || strings.HasPrefix(name, "release-")) {
+	out, err := r.Run(ctx, args...)
+	if err != nil {
+		return heads{}, fmt.Errorf("listing the default branch and the release branches: %w", err)
+	}
+	found := heads{lines: map[string]string{}}
+	for line := range strings.Lines(out) {
+		id, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		branch, isBranch := strings.CutPrefix(name, branches)
+		switch target, isLink := strings.CutPrefix(id, "ref: "+branches); {
+		case name == "HEAD" && isLink:
+			found.main = target
+		case name == "HEAD":
+			found.lines[found.main] = id
+		case isBranch && slices.ContainsFunc(patterns, func(p string) bool { return fits(p, branch) }):
+			found.lines[branch] = id
+		}
+	}
+	if found.main == "" {
+		return heads{}, fmt.Errorf("%s names no default branch", remote)
+	}
+	return found, nil
+}
+
+const branches = "refs/heads/"
+
+// fits reports whether a pattern with at most one * matches a whole name.
+func fits(pattern, name string) bool {
+	before, after, open := strings.Cut(pattern, "*")
+	return pattern == name || open && len(name) >= len(before)+len(after) &&
+		strings.HasPrefix(name, before) && strings.HasSuffix(name, after)
+}
+
+// DefaultBranch returns the name of the remote's default branch.
+func (r Repo) DefaultBranch(ctx context.Context, remote Remote) (string, error) {
+	found, err := r.releasing(ctx, remote, nil)
+	return found.main, err
+}
+
+// ReleasedFrom returns a branch at the remote, the default one or one that a pattern
+// matches, whose history contains the commit, or "" if there is no such branch.
+func (r Repo) ReleasedFrom(ctx context.Context, remote Remote, commit string, patterns []string) (string, error) {
+	found, err := r.releasing(ctx, remote, patterns)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range slices.Sorted(maps.Keys(found.lines)) {
+		if found.lines[name] == commit {
 			return name, nil
 		}
 	}
-	branches, err := r.Releases(ctx, remote, commit)
-	if len(branches) == 0 {
+	names, err := r.containing(ctx, remote, commit, found)
+	if len(names) == 0 {
 		return "", err
 	}
-	return branches[0], err
+	return names[0], err
 }
 
-// Releases returns all branches at the remote, main and release-*, whose history
-// contains the commit, sorted.
-func (r Repo) Releases(ctx context.Context, remote Remote, commit string) ([]string, error) {
+// Releases returns all branches at the remote, the default one and those that a pattern
+// matches, whose history contains the commit, sorted.
+func (r Repo) Releases(ctx context.Context, remote Remote, commit string, patterns []string) ([]string, error) {
+	found, err := r.releasing(ctx, remote, patterns)
+	if err != nil {
+		return nil, err
+	}
+	return r.containing(ctx, remote, commit, found)
+}
+
+// containing returns those of the branches whose history contains the commit, sorted.
+func (r Repo) containing(ctx context.Context, remote Remote, commit string, found heads) ([]string, error) {
 	const kept = "refs/ghhelper/"
-	if _, err := r.Run(ctx, "fetch", "--quiet", "--no-tags", "--prune", string(remote),
-		"+refs/heads/main:"+kept+"main", "+refs/heads/release-*:"+kept+"release-*"); err != nil {
-		return nil, fmt.Errorf("fetching main and the release branches: %w", err)
+	args := []string{"fetch", "--quiet", "--no-tags", "--prune", string(remote)}
+	for _, name := range slices.Sorted(maps.Keys(found.lines)) {
+		args = append(args, "+"+branches+name+":"+kept+name)
+	}
+	if len(found.lines) == 0 {
+		return nil, nil
+	}
+	if _, err := r.Run(ctx, args...); err != nil {
+		return nil, fmt.Errorf("fetching %s and the release branches: %w", found.main, err)
 	}
 	out, err := r.Run(ctx, "for-each-ref", "--format=%(refname:lstrip=2)", "--contains", commit, kept)
 	if err != nil {

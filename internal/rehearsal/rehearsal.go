@@ -167,10 +167,22 @@ func (r *Rehearsal) releases(
 	return rep, r.arrival(ctx, log, made, second, *upstream)
 }
 
-// pushHead creates the repository on the forge, with HEAD as its main.
+// branch returns the name of the repository's default branch, as far as the clone or its origin tell.
+func (r *Rehearsal) branch(ctx context.Context) string {
+	if name, err := r.Repo.Run(ctx, "symbolic-ref", "--short", "refs/remotes/origin/HEAD"); err == nil {
+		return strings.TrimPrefix(name, "origin/")
+	}
+	if name, err := r.Repo.DefaultBranch(ctx, git.Origin); err == nil {
+		return name
+	}
+	return "main"
+}
+
+// pushHead creates the repository on the forge, with HEAD as its default branch.
 func (r *Rehearsal) pushHead(ctx context.Context, n *network.Network) (string, error) {
 	name := r.File.Own().Repository
-	if err := n.Forge.CreateRepository(name, forge.Repository{}); err != nil {
+	branch := r.branch(ctx)
+	if err := n.Forge.CreateRepository(name, forge.Repository{Branch: branch}); err != nil {
 		return "", err
 	}
 	shallow, err := r.Repo.Run(ctx, "rev-parse", "--is-shallow-repository")
@@ -190,7 +202,7 @@ func (r *Rehearsal) pushHead(ctx context.Context, n *network.Network) (string, e
 	}
 	_, err = r.Repo.Run(ctx, "-c", "push.gpgSign=false", "-c", "protocol.file.allow=always",
 		"push", "--no-follow-tags", "--quiet", "--no-verify", n.Forge.RepositoryDir(name),
-		"+HEAD:refs/heads/main", "refs/tags/*:refs/tags/*")
+		"+HEAD:refs/heads/"+branch, "refs/tags/*:refs/tags/*")
 	return "ghcr.io, quay.io and github.com answer on " + n.Addr(), err
 }
 

@@ -127,20 +127,20 @@ func (r *Releaser) mayBuild(ctx context.Context) error {
 }
 
 // checkGit checks that the tree is clean, that the tag is free or on this commit, and that
-// the commit is on main or a release branch.
+// the commit is on the default branch or a release branch.
 func (r *Releaser) checkGit(ctx context.Context, commit string) ([]decide.Finding, error) {
 	var dirty []string
 	var branch, here, remote string
 	errs := make([]error, 4)
 	var group sync.WaitGroup // each runs its own git process
 	group.Go(func() { dirty, errs[0] = r.Repo.Dirty(ctx, r.Untracked...) })
-	group.Go(func() { branch, errs[1] = r.Repo.ReleasedFrom(ctx, r.remote(), commit) })
+	group.Go(func() { branch, errs[1] = r.Repo.ReleasedFrom(ctx, r.remote(), commit, r.File.ReleaseBranches()) })
 	group.Go(func() { here, errs[2] = r.Repo.LocalTag(ctx, r.gitTag()) })
 	group.Go(func() { remote, errs[3] = r.remoteTag(ctx) })
 	group.Wait()
 	findings := decide.CleanTree(dirty)
 	if branch == "" && errs[1] == nil {
-		findings = append(findings, decide.OffBranch(commit, r.File.Own().Repository))
+		findings = append(findings, decide.OffBranch(r.File, commit))
 	}
 	tags := map[string]string{"here": here, "at " + r.File.Own().Repository: remote}
 	return append(findings, decide.TagStays(r.gitTag(), commit, tags)...), errors.Join(errs...)

@@ -10,13 +10,14 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
-// line is a branch and the versions that are ordered in it: all versions on main, and those of X.Y on release-X.Y.
+// line is a branch and the versions that are ordered in it: those of X.Y on a branch such as release-X.Y, and all
+// versions on other branches.
 type line struct {
 	branch string
-	minor  string // "X.Y.", or empty for main and branches of other names
+	minor  string // "X.Y.", or empty for branches of other names
 }
 
-var minorOf = regexp.MustCompile(`^release-v?(\d+\.\d+)(\.|-|$)`)
+var minorOf = regexp.MustCompile(`(?:^|[/_-])v?(\d+\.\d+)(\.|-|$)`)
 
 func lineOf(branch string) line {
 	if m := minorOf.FindStringSubmatch(branch); m != nil {
@@ -28,20 +29,20 @@ func lineOf(branch string) line {
 func (l line) has(v ref.Version) bool { return strings.HasPrefix(v.String(), l.minor) }
 
 // newer checks that a version is newer than all others of its line. The line is that of the release branch of its X.Y
-// if that branch contains the commit. Otherwise it is main's.
+// if that branch contains the commit. Otherwise it is that of another branch.
 func newer(v ref.Version, branches []string, tagged []ref.Version) (string, []decide.Finding) {
 	lines := make([]line, 0, len(branches))
 	for _, branch := range branches {
 		lines = append(lines, lineOf(branch))
 	}
-	slices.SortStableFunc(lines, func(a, b line) int { return len(b.minor) - len(a.minor) }) // main last
+	slices.SortStableFunc(lines, func(a, b line) int { return len(b.minor) - len(a.minor) }) // the others last
 	at := slices.IndexFunc(lines, func(l line) bool { return l.has(v) })
 	if at < 0 {
 		return "", []decide.Finding{{
 			Rule: "version-order",
 			Saw:  fmt.Sprintf("version %s on %s", v, strings.Join(branches, ", ")),
 			Want: fmt.Sprintf("a version that begins with %s", lines[0].minor),
-			Help: "tag a commit of main, or take a version of the branch's line",
+			Help: "tag a commit of the default branch, or take a version of the branch's line",
 		}}
 	}
 	in := lines[at]

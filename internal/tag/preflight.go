@@ -50,9 +50,9 @@ func (t *Tagger) preflight(ctx context.Context, there *gh.Tag) (string, error) {
 	return strings.Join(summaries, "; "), errors.Join(append([]error{decide.Found(findings)}, errs...)...)
 }
 
-// place checks that the commit is on main or a release branch, and that the tag is on no other commit.
+// place checks that the commit is on the default branch or a release branch, and that the tag is on no other commit.
 func (t *Tagger) place(ctx context.Context, there *gh.Tag) ([]string, check) {
-	branches, findings, err := onBranch(ctx, t.Repo, t.remote(), t.repository(), t.Commit)
+	branches, findings, err := t.onBranch(ctx)
 	here, localErr := t.Repo.LocalTag(ctx, t.GitTag())
 	tags := map[string]string{"here": here}
 	if there != nil {
@@ -64,15 +64,13 @@ func (t *Tagger) place(ctx context.Context, there *gh.Tag) ([]string, check) {
 
 func (t *Tagger) remote() git.Remote { return git.Remote(t.Server + "/" + t.repository()) }
 
-// onBranch returns those branches of main and release-* that contain the commit, or a finding if there are none.
-func onBranch(
-	ctx context.Context, repo git.Repo, remote git.Remote, repository, commit string,
-) ([]string, []decide.Finding, error) {
-	branches, err := repo.Releases(ctx, remote, commit)
+// onBranch returns those branches that release which contain the commit, or a finding if there are none.
+func (t *Tagger) onBranch(ctx context.Context) ([]string, []decide.Finding, error) {
+	branches, err := t.Repo.Releases(ctx, t.remote(), t.Commit, t.File.ReleaseBranches())
 	if len(branches) > 0 || err != nil {
 		return branches, nil, err
 	}
-	return nil, []decide.Finding{decide.OffBranch(commit, repository)}, nil
+	return nil, []decide.Finding{decide.OffBranch(t.File, t.Commit)}, nil
 }
 
 // ordered checks that the version is newer than all others of its line.

@@ -111,7 +111,7 @@ func (f *Forge) arrive(repo *repository, d Dispatch, by account) error {
 	if err != nil {
 		return err
 	}
-	about := Run{Event: "repository_dispatch", Branch: "main", SHA: head, ClientPayload: d.ClientPayload}
+	about := Run{Event: "repository_dispatch", Branch: repo.Branch, SHA: head, ClientPayload: d.ClientPayload}
 	if len(all) == 0 {
 		f.start(repo, &workflow{id: 1, Name: d.title()}, about, by)
 		return nil
@@ -474,7 +474,7 @@ func parseWorkflow(name, text string) (*workflow, error) {
 
 // mainWorkflows returns the workflows of the default branch, or none if the repository is empty.
 func (r *repository) mainWorkflows() (all []*workflow, head string, err error) {
-	head, found, err := r.commitOf("refs/heads/main")
+	head, found, err := r.commitOf(r.head())
 	if err != nil || !found {
 		return nil, "", err
 	}

@@ -145,7 +145,7 @@ func (f *Forge) deleteRef(c *call) (reply, error) {
 		return fail(err)
 	case !found:
 		return fail(unprocessable("Reference does not exist"))
-	case now.name == "refs/heads/main":
+	case now.name == c.repo.head():
 		return fail(unprocessable("Cannot delete the default branch"))
 	case slices.Contains(c.repo.listed(lockedTags), now.name):
 		return fail(lockedRef(now.name))

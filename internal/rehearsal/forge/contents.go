@@ -345,7 +345,7 @@ func (f *Forge) getContents(c *call) (reply, error) {
 	ref := c.URL.Query().Get("ref")
 	name := ref
 	if name == "" {
-		ref, name = "main", "HEAD"
+		ref, name = c.repo.Branch, "HEAD"
 	}
 	commit, found, err := c.repo.commitOf(name)
 	if err != nil {

@@ -56,7 +56,7 @@ func (f *Forge) createRelease(c *call) (reply, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	rel := &release{author: c.who(), target: "main", created: f.now(), draft: true}
+	rel := &release{author: c.who(), target: c.repo.Branch, created: f.now(), draft: true}
 	publish := edit.Draft == nil || !*edit.Draft
 	edit.Draft = nil
 	if err := f.revise(c.repo, rel, edit, publish); err != nil {
@@ -359,7 +359,7 @@ func (f *Forge) generateNotes(c *call) (reply, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	notes, err := c.repo.notes(ask.Tag, cmp.Or(ask.Target, "main"), ask.Previous)
+	notes, err := c.repo.notes(ask.Tag, cmp.Or(ask.Target, c.repo.Branch), ask.Previous)
 	if err != nil {
 		return fail(err)
 	}

@@ -33,6 +33,8 @@ type Repository struct {
 	Private bool
 	// Rights are those of the main token: "write" (also if empty), "read" or "none".
 	Rights string
+	// Branch is the name of the default branch. Default main.
+	Branch string
 	// Immutable locks each release, its assets and its tag once it is published.
 	Immutable bool
 }
@@ -61,10 +63,12 @@ type repository struct {
 
 func (r *repository) fullName() string { return r.owner + "/" + r.name }
 
+// head returns the full name of the default branch.
+func (r *repository) head() string { return "refs/heads/" + r.Branch }
+
 var fullNamePattern = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9-]*)/([A-Za-z0-9._-]+)$`)
 
-// CreateRepository creates an empty repository, owner/name, with default branch main. It returns an
-// error if the name is malformed or taken.
+// CreateRepository creates an empty repository, owner/name. It returns an error if the name is malformed or taken.
 func (f *Forge) CreateRepository(fullName string, o Repository) error {
 	if err := f.createRepository(fullName, o); err != nil {
 		return fmt.Errorf("creating repository %q: %w", fullName, err)
@@ -99,9 +103,7 @@ func (f *Forge) createRepository(fullName string, o Repository) error {
 	if o.Immutable && f.site.isEnterprise() {
 		return errors.New("an Enterprise server has no immutable releases")
 	}
-	if o.Rights == "" {
-		o.Rights = rightsWrite
-	}
+	o.Rights, o.Branch = cmp.Or(o.Rights, rightsWrite), cmp.Or(o.Branch, "main")
 	if o.Rights != rightsWrite && o.Rights != rightsRead && o.Rights != rightsNone {
 		return fmt.Errorf("unknown rights %q, want %s, %s or %s", o.Rights, rightsWrite, rightsRead, rightsNone)
 	}
@@ -138,7 +140,7 @@ func (r *repository) init() error {
 		}
 	}
 	return errors.Join(
-		os.WriteFile(filepath.Join(r.dir, "HEAD"), []byte("ref: refs/heads/main\n"), 0o644),
+		os.WriteFile(filepath.Join(r.dir, "HEAD"), []byte("ref: "+r.head()+"\n"), 0o644),
 		os.WriteFile(filepath.Join(r.dir, "config"), []byte(settings), 0o644),
 		os.WriteFile(filepath.Join(r.dir, "hooks", "update"), []byte(updateHook), 0o755),
 	)
@@ -239,7 +241,7 @@ func repositoryJSON(c *call) map[string]any {
 		"url":                         r.api(""),
 		"description":                 nil,
 		"fork":                        false,
-		"default_branch":              "main",
+		"default_branch":              r.Branch,
 		"permissions":                 permissions(c),
 		"allow_forking":               true,
 		"is_template":                 false,
@@ -581,7 +583,7 @@ func (f *Forge) shadow(r *repository) (*repository, error) {
 		packed.WriteString(one.sha + " " + one.name + "\n")
 	}
 	for name, content := range map[string]string{
-		"HEAD":        "ref: refs/heads/main\n",
+		"HEAD":        "ref: " + r.head() + "\n",
 		"config":      "[core]\n\trepositoryformatversion = 0\n\tbare = true\n",
 		"refs/.keep":  "",
 		"packed-refs": packed.String(), "objects/info/alternates": filepath.Join(r.dir, "objects") + "\n",
