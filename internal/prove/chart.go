@@ -102,10 +102,14 @@ func (c *chartClaims) fetch(ctx context.Context) bool {
 	return false
 }
 
+// versions returns the version and the appVersion that the chart must have.
+func (c *chartClaims) versions() (version, app string) {
+	return c.src.File.ChartVersions(c.Artifact, c.Version, c.chart.Version(), c.chart.AppVersion(), c.chart.IsLibrary())
+}
+
 // declares compares what the chart and its manifest declare with delivery.yaml and the tag.
 func (c *chartClaims) declares() {
-	version, app := c.src.File.ChartVersions(c.Artifact, c.Version, c.chart.Version(), c.chart.AppVersion(),
-		c.chart.IsLibrary())
+	version, app := c.versions()
 	name := c.At[strings.LastIndexByte(c.At, '/')+1:]
 	var err error
 	if c.chart.Name() != name || c.chart.Version() != version || c.chart.AppVersion() != app {
@@ -117,11 +121,12 @@ func (c *chartClaims) declares() {
 }
 
 func (c *chartClaims) annotated() (evidence string, err error) {
+	version, _ := c.versions()
 	for _, expected := range []struct {
 		key  string
 		want []string
 	}{
-		{oci.KeyRevision, []string{c.src.Commit}}, {oci.KeyVersion, []string{c.chart.Version()}}, {oci.KeySource,
+		{oci.KeyRevision, []string{c.src.Commit}}, {oci.KeyVersion, []string{version}}, {oci.KeySource,
 			c.sourceOf(c.repository())},
 	} {
 		if expected.want[0] == "" {
