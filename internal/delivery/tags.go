@@ -65,7 +65,11 @@ func (f *File) sameRepository(a, b string) bool {
 	return strings.EqualFold(one.Repository, other.Repository) && (len(one.Files) == 0 || len(other.Files) == 0)
 }
 
-// sharedTags returns the components that have the git tags of another one, unless artifacts tell them apart.
+// isFound reports whether a component has references of its own, beside those to its repository.
+func (c Component) isFound() bool { return len(c.Artifacts)+len(c.Names)+len(c.Patterns) > 0 }
+
+// sharedTags returns the components that have the git tags of another one, unless one has artifacts, names or
+// patterns that tell them apart.
 func (d document) sharedTags(f *File, components *yaml.Node) []error {
 	var errs []error
 	for i, name := range f.Names() {
@@ -73,7 +77,7 @@ func (d document) sharedTags(f *File, components *yaml.Node) []error {
 		for _, other := range f.Names()[:i] {
 			o := f.Components[other]
 			same := f.sameRepository(name, other) && c.TagForm() == o.TagForm()
-			if !same || len(c.Artifacts) > 0 && len(o.Artifacts) > 0 {
+			if !same || c.isFound() || o.isFound() {
 				continue
 			}
 			at := child(child(components, other), "repository")
