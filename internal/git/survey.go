@@ -11,7 +11,7 @@ import (
 
 // Survey is the answer of a remote to one request.
 type Survey struct {
-	Head string   // the commit of the default branch, empty if there is no commit
+	Head string   // the commit of the default branch, or empty for an empty repository
 	Tags []string // names
 }
 

@@ -203,7 +203,7 @@ func (s Standalone) caveats(ctx context.Context, versions int) ([]string, error)
 			"the clone is shallow, so earlier versions are missing: give actions/checkout fetch-depth: 0")
 	}
 	if versions == 0 {
-		notes = append(notes, fmt.Sprintf("there is no tag %s* here, so goreleaser names the snapshot after "+
+		notes = append(notes, fmt.Sprintf("no tag %s* was found, so goreleaser names the snapshot after "+
 			"version 0.0.0", s.gitTag(ref.Version{})))
 	}
 	return notes, errors.Join(dirtyErr, shallowErr)
