@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,15 +48,50 @@ func newStage(t *testing.T) *stage {
 	t.Helper()
 	n := testkit.Start(t, network.Options{}, owned, "example/engine", "example/consumer", "example/tool")
 	s := &stage{n, git.Repo{Dir: filepath.Join(n.Dir, "clone"), Env: append(n.Env(), testkit.GoEnv(t)...)}}
-	s.seed(filepath.Join(n.Dir, "seed"))
-	engine := s.CommitEmpty("example/engine", "refs/tags/"+needed)
-	s.PushImage("quay.io/example/engine", "0.2.0", testkit.Labels("example/engine", engine, "0.2.0"))
+	bare, engine := s.Forge.RepositoryDir(owned), s.Forge.RepositoryDir("example/engine")
+	s.prepare("stage", []string{s.clone.Dir, bare, engine}, func() {
+		s.seed(filepath.Join(n.Dir, "seed"))
+		s.CommitEmpty("example/engine", "refs/tags/"+needed)
+		s.Git(s.Dir, "clone", "--quiet", "https://github.com/"+owned, s.clone.Dir)
+	})
+	refs, err := s.Forge.Refs("example/engine")
+	s.Must(err)
+	s.PushImage("quay.io/example/engine", "0.2.0", testkit.Labels("example/engine", refs["refs/tags/"+needed], "0.2.0"))
 	s.PushImage("quay.io/example/tool", "v1.4.0", nil)
 	for _, at := range packages {
 		s.PushImage(at, "0.1.0", nil)
 	}
-	s.Git(s.Dir, "clone", "--quiet", "https://github.com/"+owned, s.clone.Dir)
 	return s
+}
+
+// prepared holds the names of the copies that prepare has made.
+var prepared struct {
+	sync.Mutex
+	names map[string]bool
+}
+
+// prepare fills folders with repositories. Only the first stage runs git for that, in about 30 processes.
+// The other stages copy its folders.
+func (s *stage) prepare(name string, dirs []string, fill func()) {
+	s.T.Helper()
+	copied := func(i int) string { return filepath.Join(bin, fmt.Sprintf("%s-%d", name, i)) }
+	prepared.Lock()
+	defer prepared.Unlock()
+	if prepared.names[name] {
+		for i, dir := range dirs {
+			s.Must(os.RemoveAll(dir))
+			s.Must(os.CopyFS(dir, os.DirFS(copied(i))))
+		}
+		return
+	}
+	fill()
+	for i, dir := range dirs {
+		s.Must(os.CopyFS(copied(i), os.DirFS(dir)))
+	}
+	if prepared.names == nil {
+		prepared.names = map[string]bool{}
+	}
+	prepared.names[name] = true
 }
 
 // seed pushes the tiny repository's files as main, always as the same commit.

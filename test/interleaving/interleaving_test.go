@@ -39,7 +39,7 @@ func networks() int {
 	case *countFlag > 0:
 		return (*countFlag + perWorld - 1) / perWorld
 	case os.Getenv("FAULTS") == "all":
-		return 67 // a thousand interleavings
+		return 34 // five hundred interleavings
 	}
 	return 5
 }
