@@ -72,7 +72,7 @@ func dies(t *testing.T, i int, at networktest.Request, done bool, want string) {
 var repeated sync.Map
 
 // isRepeated reports whether another test with the same fault has reached the same state: the
-// same requests had an effect, and the folders have files of the same names. What follows
+// same requests had an effect, and the folders have files of the same names. The recovery
 // depends on nothing else, so only the first such test continues.
 func (s *stage) isRepeated(fault string, dirs ...string) bool {
 	s.T.Helper()
