@@ -42,7 +42,7 @@ func chartFolder(_ *Finder, t *text, n needle, start, end int) {
 	}
 	switch alias := t.aliasOf(start, m); {
 	case name == n.chart:
-		t.addBeside(m, r, versionKeys)
+		t.addBeside(m, r, m.chartKeys())
 	case alias != "":
 		t.sources.add(alias, n.word)
 	case m == nil && repoOption.Match(t.before(start)):
@@ -54,6 +54,17 @@ func chartFolder(_ *Finder, t *text, n needle, start, end int) {
 			}
 		}
 	}
+}
+
+// chartKeys returns the keys for the version of a chart in a mapping. Beside chart_version, the key version belongs to
+// the module of Terraform around it.
+func (m mapping) chartKeys() []string {
+	for _, key := range []string{"chart_version", "chartVersion"} {
+		if _, ok := m[key]; ok {
+			return []string{key}
+		}
+	}
+	return versionKeys
 }
 
 var (
@@ -175,7 +186,7 @@ func (f *Finder) nameCharts(t *text) {
 		first := len(t.found)
 		r := ref.Reference{Component: c.component, Artifact: c.artifact, Syntax: ref.Option}
 		if c.beside != nil {
-			t.addBeside(c.beside, r, versionKeys)
+			t.addBeside(c.beside, r, c.beside.chartKeys())
 		} else {
 			t.add(c.version, r)
 		}

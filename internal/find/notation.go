@@ -74,7 +74,10 @@ func (t *text) bracket(span ref.Span) (open, closing int) {
 			break
 		}
 	}
-	closing = t.closing(span.End, min(len(t.data), span.End+near))
+	limit := min(len(t.data), span.End+near)
+	if closing = t.closing(span.End, limit); closing < 0 && limit < len(t.data) {
+		closing = limit // the entries in reach are enough
+	}
 	if depth >= 0 || closing < 0 || t.data[open] == '{' && at(t.data, open-1) == '{' {
 		return -1, -1
 	}
