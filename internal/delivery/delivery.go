@@ -90,6 +90,9 @@ type Component struct {
 	Formerly []string `yaml:"formerly,omitempty" jsonschema:"pattern=^[\\w.-]+/[\\w.-]+$"`
 	// The form of its git tags, such as {version} or api/v{version}. Default v{version}.
 	Tag string `yaml:"tag,omitempty" jsonschema:"pattern=^([A-Za-z0-9@][\\w./@+-]*)?[{]version[}]$"`
+	// The folder of this repository in which goreleaser builds the component, with .goreleaser.yaml and usually go.mod.
+	// Default: the root.
+	Folder string `yaml:"folder,omitempty" jsonschema:"pattern=^[\\w@+-][\\w./@+-]*$"`
 	// The workflow (owner/name/.github/workflows/file) that attests the releases, if it is in another repository.
 	Signer string `yaml:"signer,omitempty" jsonschema:"pattern=^[\\w.-]+/[\\w.-]+/[.]github/workflows/[\\w.-]+$"`
 	// The SPDX expression of the licence (https://spdx.org/licenses). Published charts contain it.

@@ -26,6 +26,8 @@ type Release struct {
 	Draft bool   `json:"draft"`
 	// Target is the commit or branch that the release was created for.
 	Target string `json:"target_commitish"`
+	// Notes is its text in Markdown.
+	Notes string `json:"body"`
 	// Immutable is set if GitHub no longer allows changes of its tag and assets.
 	Immutable bool      `json:"immutable"`
 	URL       string    `json:"html_url"`
@@ -339,10 +341,35 @@ func (c *Client) MakesImmutable(ctx context.Context, repository string) (bool, e
 	return setting.Enabled, err
 }
 
+// SetNotes sets the text of a release.
+func (c *Client) SetNotes(ctx context.Context, repository string, release int64, notes string) error {
+	return c.edit(ctx, "writing", repository, release, &github.RepositoryRelease{Body: &notes},
+		func(now Release) bool { return now.Notes == notes })
+}
+
+// edit changes a release until it is as wanted.
+func (c *Client) edit(
+	ctx context.Context, doing, repository string, release int64, change *github.RepositoryRelease,
+	done func(Release) bool,
+) error {
+	owner, repo := split(repository)
+	err := c.write(ctx, func() error {
+		_, _, err := c.api.Repositories.EditRelease(ctx, owner, repo, release, change)
+		return err
+	}, func(ctx context.Context) (bool, error) {
+		var now Release
+		err := c.get(ctx, releasePath(repository, release), &now)
+		return err == nil && done(now), err
+	})
+	if err != nil {
+		return c.explain(doing+" the release of "+repository, err)
+	}
+	return nil
+}
+
 // Publish makes the draft of a version public, with its tag. The version decides
 // whether it is a prerelease.
 func (c *Client) Publish(ctx context.Context, repository string, release int64, v ref.Version) error {
-	owner, repo := split(repository)
 	prerelease := v.Prerelease() != ""
 	// With "legacy", the latest release is the one with the highest version. The default
 	// would be this one, which may belong to an older line.
@@ -351,16 +378,5 @@ func (c *Client) Publish(ctx context.Context, repository string, release int64, 
 		Prerelease: github.Bool(prerelease),
 		MakeLatest: github.String("legacy"),
 	}
-	err := c.write(ctx, func() error {
-		_, _, err := c.api.Repositories.EditRelease(ctx, owner, repo, release, change)
-		return err
-	}, func(ctx context.Context) (bool, error) {
-		var now Release
-		err := c.get(ctx, releasePath(repository, release), &now)
-		return err == nil && !now.Draft, err
-	})
-	if err != nil {
-		return c.explain("publishing the release of "+repository, err)
-	}
-	return nil
+	return c.edit(ctx, "publishing", repository, release, change, func(now Release) bool { return !now.Draft })
 }

@@ -48,6 +48,22 @@ func (r Repo) Fetched(ctx context.Context, dir string, remote Remote, full strin
 	return there, err
 }
 
+// Clone checks out a commit in a new clone in dir, with an origin and only the tags of a refspec.
+func (r Repo) Clone(ctx context.Context, dir, commit string, origin Remote, tags string) error {
+	_, err := r.Run(ctx, "-c", "protocol.file.allow=always",
+		"clone", "--quiet", "--shared", "--no-checkout", "--no-tags", ".", dir)
+	for _, args := range [][]string{
+		{"-c", "protocol.file.allow=always", "fetch", "--quiet", "--no-tags", "origin", tags},
+		{"checkout", "--quiet", "--detach", commit},
+		{"remote", "set-url", "origin", string(origin)},
+	} {
+		if err == nil {
+			_, err = Repo{Dir: dir, Env: r.Env}.Run(ctx, args...)
+		}
+	}
+	return err
+}
+
 // Has reports whether a commit and its tree are in the repository.
 func (r Repo) Has(ctx context.Context, commit string) bool {
 	_, err := r.Run(ctx, "cat-file", "-e", commit+"^{tree}")

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"path"
 	"slices"
 	"strings"
 
@@ -28,9 +29,13 @@ type Config struct {
 	Dockers         []dockerConfig `yaml:"dockers"`
 	DockersV2       []dockerConfig `yaml:"dockers_v2"`
 	DockerManifests []dockerConfig `yaml:"docker_manifests"`
-	Release         struct {
-		Draft   bool   `yaml:"draft"`
-		Disable string `yaml:"disable"`
+	Changelog       struct {
+		Use string `yaml:"use"`
+	} `yaml:"changelog"`
+	Release struct {
+		Draft      bool   `yaml:"draft"`
+		Disable    string `yaml:"disable"`
+		ExtraFiles []any  `yaml:"extra_files"`
 	} `yaml:"release"`
 	SBOMs []struct {
 		Command string `yaml:"cmd"`
@@ -38,7 +43,8 @@ type Config struct {
 	// Others are the sections without a field above.
 	Others map[string]any `yaml:",inline"`
 
-	tree fs.FS // the tree that contains the configuration
+	tree   fs.FS // the tree that contains the configuration
+	folder string
 }
 
 // koConfig is an entry of kos: an image that goreleaser builds and pushes with ko.
@@ -65,11 +71,11 @@ type dockerConfig struct {
 	SkipPush       string   `yaml:"skip_push"`       // dockers and docker_manifests
 }
 
-// Load reads the configuration in a tree. It returns nil if the tree has none.
-func Load(tree fs.FS) (*Config, error) {
-	data, err := fs.ReadFile(tree, FileName)
+// Load reads the configuration in a folder of a tree. It returns nil if the folder has none.
+func Load(tree fs.FS, folder string) (*Config, error) {
+	data, err := fs.ReadFile(tree, path.Join(folder, FileName))
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := fs.Stat(tree, ".goreleaser.yml"); err == nil {
+		if _, err := fs.Stat(tree, path.Join(folder, ".goreleaser.yml")); err == nil {
 			return nil, outcome.Usagef(".goreleaser.yml: rename it to %s", FileName)
 		}
 		return nil, nil
@@ -77,7 +83,7 @@ func Load(tree fs.FS) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Config{tree: tree}
+	c := &Config{tree: tree, folder: folder}
 	if err := yaml.Unmarshal(data, c); err != nil {
 		return nil, outcome.Usagef("%s: %w", FileName, err)
 	}
@@ -112,10 +118,10 @@ func (c *Config) envNames() []string {
 	return names
 }
 
-// AttachesSBOM reports whether the configuration in a tree has ko attach an SBOM to the
+// AttachesSBOM reports whether the configuration in a folder has ko attach an SBOM to the
 // images at a location. ko does so by default.
-func AttachesSBOM(tree fs.FS, at string) bool {
-	c, err := Load(tree)
+func AttachesSBOM(tree fs.FS, folder, at string) bool {
+	c, err := Load(tree, folder)
 	if c == nil || err != nil {
 		return false // a build reports the error
 	}
@@ -123,11 +129,11 @@ func AttachesSBOM(tree fs.FS, at string) bool {
 	return i >= 0 && c.Kos[i].SBOM != "none"
 }
 
-// LinksCommit reports whether the configuration in a tree has the linker set a variable
+// LinksCommit reports whether the configuration in a folder has the linker set a variable
 // to the commit.
 // https://goreleaser.com/customization/templates/
-func LinksCommit(tree fs.FS) bool {
-	data, _ := fs.ReadFile(tree, FileName) // without a file, nothing links the commit
+func LinksCommit(tree fs.FS, folder string) bool {
+	data, _ := fs.ReadFile(tree, path.Join(folder, FileName)) // without a file, nothing links the commit
 	for line := range bytes.Lines(data) {
 		hasCommit := func(field string) bool { return bytes.Contains(line, []byte(field)) }
 		if bytes.Contains(line, []byte("-X ")) &&

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -30,9 +31,9 @@ type Program struct {
 
 // Stage names the places that a build for a release may push to.
 type Stage struct {
-	GitTag string // the tag of the version
-	Name   string // the images' tag is "staging-" and this name
-	Public bool   // the GitHub release is public, so goreleaser must not create a draft
+	GitTag   string // the tag of the version
+	Name     string // the images' tag is "staging-" and this name
+	NoUpload bool   // goreleaser must not create or change a draft
 }
 
 // Check checks that the commands are on PATH that a build runs.
@@ -71,7 +72,7 @@ func (p Program) Version(ctx context.Context) string {
 // into the draft release.
 func (p Program) Stage(ctx context.Context, c *Config, stage Stage) (Results, error) {
 	env := []string{"STAGE=" + stage.Name, "GORELEASER_CURRENT_TAG=" + stage.GitTag}
-	if stage.Public {
+	if stage.NoUpload {
 		env = append(env, "RELEASE_PUBLISHED=true")
 	}
 	return p.build(ctx, c, env, "--skip=announce")
@@ -84,7 +85,7 @@ var fixed = []string{"GOFLAGS=-mod=readonly", "GOWORK=off", "GOAMD64=v1", "GOARM
 // build runs goreleaser and reads its results. If a variable is set twice, the later
 // value counts.
 func (p Program) build(ctx context.Context, c *Config, env []string, options ...string) (Results, error) {
-	toolchain, err := Toolchain(c.tree)
+	toolchain, err := Toolchain(c.tree, c.folder)
 	if err != nil {
 		return Results{}, err
 	}
@@ -145,10 +146,20 @@ func (p Program) variables() map[string]string {
 	return env
 }
 
-// Toolchain returns the Go toolchain that go.mod pins. A newer toolchain produces other
-// bytes. It returns "local" if there is no go.mod, or no toolchain in it.
-func Toolchain(tree fs.FS) (string, error) {
-	data, err := fs.ReadFile(tree, "go.mod")
+// ModuleFolder returns the folder of the Go module that a folder belongs to, or the root.
+func ModuleFolder(tree fs.FS, folder string) string {
+	for dir := path.Clean(folder); dir != "."; dir = path.Dir(dir) {
+		if _, err := fs.Stat(tree, path.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+	}
+	return ""
+}
+
+// Toolchain returns the Go toolchain that the go.mod of a folder pins. A newer toolchain
+// produces other bytes. It returns "local" if there is no go.mod, or no toolchain in it.
+func Toolchain(tree fs.FS, folder string) (string, error) {
+	data, err := fs.ReadFile(tree, path.Join(ModuleFolder(tree, folder), "go.mod"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "local", nil
 	}

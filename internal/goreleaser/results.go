@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +17,8 @@ import (
 type Results struct {
 	Images    map[string]string // location → digest
 	Files     []File            // the release's assets: archives, checksums, SBOMs
+	Others    []File            // its other assets, which nothing checks
+	Notes     string            // the changes as Markdown, "" if they are not listed
 	Checksums []string          // the paths of those files that contain checksums
 }
 
@@ -33,7 +38,7 @@ func ReadFile(name, path string) (File, error) {
 func (p Program) results(c *Config) (Results, error) {
 	var artifacts []struct {
 		Name, Path, Type string
-		Extra            struct{ Digest string }
+		Extra            struct{ Digest, Format string }
 	}
 	if err := p.read(c, "artifacts.json", &artifacts); err != nil {
 		return Results{}, err
@@ -52,9 +57,28 @@ func (p Program) results(c *Config) (Results, error) {
 			if a.Type == "Checksum" {
 				built.Checksums = append(built.Checksums, file.Path)
 			}
+		default:
+			if !slices.Contains(uploadable, a.Type) && a.Extra.Format != "binary" {
+				continue
+			}
+			file, err := ReadFile(a.Name, filepath.Join(p.Dir, a.Path))
+			if err != nil {
+				return Results{}, err
+			}
+			built.Others = append(built.Others, file)
 		}
 	}
-	return built, nil
+	notes, err := os.ReadFile(filepath.Join(p.Dir, cmp.Or(c.Dist, "dist"), "CHANGELOG.md"))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	built.Notes = string(notes)
+	return built, err
+}
+
+// uploadable are the types of the other assets, beside programs that are not in an archive.
+var uploadable = []string{
+	"Source", "Linux Package", "Makeself Package", "Flatpak", "Source RPM", "Wheel", "Source Dist", "Signature", "Certificate",
 }
 
 // version returns the version that goreleaser gave a snapshot.

@@ -49,7 +49,7 @@ var (
 // section, including those of future versions, might publish.
 // https://goreleaser.com/customization/
 var harmlessSections = []string{
-	"version", "project_name", "dist", "builds", "archives", "checksum", "signs", "binary_signs", "changelog",
+	"version", "project_name", "dist", "builds", "archives", "checksum", "signs", "binary_signs",
 	"snapshot", "source", "universal_binaries", "upx", "before", "git", "gomod", "github_urls", "metadata",
 	"report_sizes", "retry", "nfpms", "makeselfs", "docker_digest", "force_token", "notarize",
 }
@@ -84,6 +84,26 @@ func (c *Config) CheckStaged() error {
 		errs = append(errs, outcome.Usagef(
 			"%s: release.draft is not true, so the release would be public before anything is checked: "+
 				"write release: {draft: true, use_existing_draft: true}", FileName))
+	}
+	return errors.Join(errs...)
+}
+
+// CheckNoUpload checks that goreleaser can leave the GitHub release to ghhelper. It must do so if it cannot know the
+// release's tag, because its free edition takes only tags such as v1.2.3.
+func (c *Config) CheckNoUpload(gitTag string) error {
+	var errs []error
+	wrong := func(saw, write string) {
+		errs = append(errs, outcome.Usagef("%s: %s, but goreleaser cannot release the tag %s, so ghhelper uploads its files: %s",
+			FileName, saw, gitTag, write))
+	}
+	if disable := c.Release.Disable; disable != "true" && !strings.Contains(disable, "RELEASE_PUBLISHED") {
+		wrong("release.disable does not depend on RELEASE_PUBLISHED", `write disable: '{{ isEnvSet "RELEASE_PUBLISHED" }}'`)
+	}
+	if len(c.Release.ExtraFiles) > 0 {
+		wrong("it has release.extra_files", "declare each as an asset in delivery.yaml")
+	}
+	if use := c.Changelog.Use; use != "" && use != "git" {
+		wrong("changelog.use is "+use, "write changelog: {use: git}")
 	}
 	return errors.Join(errs...)
 }

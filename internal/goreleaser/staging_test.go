@@ -84,7 +84,7 @@ func TestStaged(t *testing.T) {
 		{`nfpms: [{formats: [deb]}]`, ""},
 	} {
 		tree := fstest.MapFS{FileName: {Data: []byte(test.text + "\nrelease: {draft: true}\n")}}
-		c, err := Load(tree)
+		c, err := Load(tree, "")
 		if err != nil {
 			t.Fatalf("%s: %v", test.text, err)
 		}

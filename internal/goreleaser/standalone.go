@@ -40,7 +40,7 @@ type Standalone struct {
 // Run releases the version, or makes a snapshot. If the check of the published images
 // fails, Run returns the result together with the error.
 func (s Standalone) Run(ctx context.Context) (*Result, error) {
-	config, err := Load(s.Tree)
+	config, err := Load(s.Tree, "")
 	if err != nil {
 		return nil, err
 	}

@@ -142,9 +142,10 @@ type origin struct {
 
 func (r *run) expected() (origin, error) {
 	want := origin{commit: r.src.Commit, sums: map[string]bool{}}
-	data, err := fs.ReadFile(r.src.Tree, "go.mod")
+	module := goreleaser.ModuleFolder(r.src.Tree, r.folder())
+	data, err := fs.ReadFile(r.src.Tree, path.Join(module, "go.mod"))
 	if err != nil {
-		return want, fmt.Errorf("the tag holds no go.mod at its root: %w", err)
+		return want, fmt.Errorf("the tag holds no go.mod of the component: %w", err)
 	}
 	file, err := modfile.Parse("go.mod", data, nil)
 	if err != nil {
@@ -156,14 +157,14 @@ func (r *run) expected() (origin, error) {
 	if file.Toolchain != nil {
 		want.toolchain = file.Toolchain.Name
 	}
-	sums, err := fs.ReadFile(r.src.Tree, "go.sum")
+	sums, err := fs.ReadFile(r.src.Tree, path.Join(module, "go.sum"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return want, err
 	}
 	for line := range strings.Lines(string(sums)) {
 		want.sums[strings.TrimSpace(line)] = true
 	}
-	want.linked = goreleaser.LinksCommit(r.src.Tree)
+	want.linked = goreleaser.LinksCommit(r.src.Tree, r.folder())
 	return want, nil
 }
 

@@ -33,7 +33,7 @@ func (r *run) image(ctx context.Context, t thing, commit, tag, repository string
 	if len(t.Embeds) > 0 {
 		order = append(order, ruleImageEmbeds)
 	}
-	attachesSBOM := tag == r.tagKey() && r.src.Tree != nil && goreleaser.AttachesSBOM(r.src.Tree, t.At)
+	attachesSBOM := tag == r.tagKey() && r.src.Tree != nil && goreleaser.AttachesSBOM(r.src.Tree, r.folder(), t.At)
 	if attachesSBOM {
 		order = append(order, ruleImageSBOM)
 	}

@@ -294,6 +294,9 @@ func (r *run) identify(at, tag string) string {
 
 func (r *run) repository() string { return r.src.File.Components[r.src.Self].Repository }
 
+// folder returns the folder that the component is built in.
+func (r *run) folder() string { return r.src.File.Components[r.src.Self].Folder }
+
 // gitTag returns the git tag of the component's version.
 func (r *run) gitTag() string { return r.File.Components[r.Component].GitTag(r.Version) }
 

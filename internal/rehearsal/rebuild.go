@@ -49,7 +49,8 @@ func (b Rebuild) run(ctx context.Context, src prove.Source) (prove.Rebuilt, erro
 		return prove.Rebuilt{}, fmt.Errorf("building again in a fake network needs Linux, this is %s: "+
 			"see golang/go#77865", runtime.GOOS)
 	}
-	config, err := goreleaser.Load(src.Tree)
+	folder := src.File.Components[src.Self].Folder
+	config, err := goreleaser.Load(src.Tree, folder)
 	if err != nil {
 		return prove.Rebuilt{}, err
 	}
@@ -70,7 +71,7 @@ func (b Rebuild) run(ctx context.Context, src prove.Source) (prove.Rebuilt, erro
 	if err != nil {
 		return prove.Rebuilt{}, err
 	}
-	toolchain, err := goreleaser.Toolchain(src.Tree)
+	toolchain, err := goreleaser.Toolchain(src.Tree, folder)
 	how := "built with an empty cache by toolchain " + toolchain + " and goreleaser " + b.Goreleaser.Version(ctx)
 	again := prove.Rebuilt{How: how, Images: built.Images, Files: map[string]string{}}
 	for _, file := range built.Files {
@@ -88,7 +89,7 @@ func (b Rebuild) buildIn(
 	if err := b.fetchTag(ctx, n, repository, name, src.Commit); err != nil {
 		return goreleaser.Results{}, err
 	}
-	rehearsal := &Rehearsal{Repo: b.Repo}
+	rehearsal := &Rehearsal{Repo: b.Repo, File: src.File}
 	env := append(rehearsal.env(n), "GOCACHE="+filepath.Join(dir, "cache"))
 	outside, clone := git.Repo{Dir: dir, Env: env}, git.Repo{Dir: filepath.Join(dir, "clone"), Env: env}
 	from := "https://github.com/" + repository
@@ -98,7 +99,8 @@ func (b Rebuild) buildIn(
 	if _, err := rehearsal.modules(ctx, clone.Dir); err != nil {
 		return goreleaser.Results{}, err
 	}
-	if err := b.verifyModules(ctx, rehearsal, clone.Dir); err != nil {
+	module := goreleaser.ModuleFolder(src.Tree, src.File.Components[src.Self].Folder)
+	if err := b.verifyModules(ctx, rehearsal, filepath.Join(clone.Dir, module)); err != nil {
 		return goreleaser.Results{}, err
 	}
 	forge, err := gh.New(gh.Options{Token: n.Token(), Transport: n.Transport()})

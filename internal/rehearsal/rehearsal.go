@@ -218,16 +218,17 @@ func (r *Rehearsal) clone(ctx context.Context, here git.Repo) (string, error) {
 
 // modules downloads the Go modules of the build from the real network.
 func (r *Rehearsal) modules(ctx context.Context, clone string) (string, error) {
-	if _, err := os.Stat(filepath.Join(clone, "go.mod")); err != nil {
+	dir := goreleaser.ModuleFolder(os.DirFS(clone), r.File.Own().Folder)
+	if _, err := os.Stat(filepath.Join(clone, dir, "go.mod")); err != nil {
 		return "no go.mod", nil
 	}
-	toolchain, err := goreleaser.Toolchain(os.DirFS(clone))
+	toolchain, err := goreleaser.Toolchain(os.DirFS(clone), dir)
 	if err != nil {
 		return "", err
 	}
 	outside := *r
 	outside.Repo.Env = append(slices.Clone(r.Repo.Env), "GOTOOLCHAIN="+toolchain)
-	_, err = outside.goCommand(ctx, clone, "mod", "download")
+	_, err = outside.goCommand(ctx, filepath.Join(clone, dir), "mod", "download")
 	return "toolchain " + toolchain + " and all modules are here; nothing is downloaded from now on", err
 }
 

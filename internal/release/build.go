@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/kubestellar/actions/internal/goreleaser"
 	"github.com/kubestellar/actions/internal/oci"
 	"github.com/kubestellar/actions/internal/outcome"
+	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/report"
 )
 
@@ -28,7 +31,7 @@ func (r *Releaser) stageName(rev revision) string {
 // BaseImages returns the base images (location@digest) that a build needs. It omits
 // ghhelper's own base image, which the build pushes.
 func (r *Releaser) BaseImages() ([]string, error) {
-	config, err := goreleaser.Load(r.Tree)
+	config, err := goreleaser.Load(r.Tree, r.File.Own().Folder)
 	if err != nil || config == nil {
 		return nil, err
 	}
@@ -52,17 +55,22 @@ func (r *Releaser) Build(ctx context.Context) (goreleaser.Results, error) {
 	if err != nil {
 		return goreleaser.Results{}, err
 	}
-	built, _, err := r.build(ctx, rev)
+	dir, err := os.MkdirTemp("", "ghhelper-build-*")
+	if err != nil {
+		return goreleaser.Results{}, err
+	}
+	defer os.RemoveAll(dir)
+	built, _, err := r.build(ctx, rev, dir)
 	return built, err
 }
 
-// build creates the draft, pushes the base image, and runs goreleaser.
-func (r *Releaser) build(ctx context.Context, rev revision) (goreleaser.Results, string, error) {
+// build creates the draft, pushes the base image, and runs goreleaser. dir is a folder for a clone.
+func (r *Releaser) build(ctx context.Context, rev revision, dir string) (goreleaser.Results, string, error) {
 	release, err := r.ensureRelease(ctx, rev)
 	if err != nil {
 		return goreleaser.Results{}, "", err
 	}
-	config, err := goreleaser.Load(r.Tree)
+	config, err := goreleaser.Load(r.Tree, r.File.Own().Folder)
 	if err != nil || config == nil {
 		return goreleaser.Results{}, "no " + goreleaser.FileName + ", nothing to build", err
 	}
@@ -72,13 +80,44 @@ func (r *Releaser) build(ctx context.Context, rev revision) (goreleaser.Results,
 		}
 	}
 	fmt.Fprintln(r.Log.Out, "  goreleaser builds; with cold caches this takes minutes")
-	stage := goreleaser.Stage{GitTag: r.gitTag(), Name: r.stageName(rev), Public: !release.Draft}
-	built, err := r.Goreleaser.Stage(ctx, config, stage)
+	program, stage, err := r.builder(ctx, rev, filepath.Join(dir, "clone"))
+	if err != nil {
+		return goreleaser.Results{}, "", err
+	}
+	upload := stage.NoUpload && release.Draft
+	stage.NoUpload = stage.NoUpload || !release.Draft
+	built, err := program.Stage(ctx, config, stage)
 	if err == nil {
 		err = r.checkDeclared(slices.Collect(maps.Keys(built.Images)))
 	}
+	if err == nil && upload {
+		err = r.attachAll(ctx, release, built)
+	}
 	return built, fmt.Sprintf("goreleaser built %s and %s",
 		report.Count(len(built.Images), "image"), report.Count(len(built.Files), "file")), err
+}
+
+// builder returns goreleaser, and what it builds. If the component's git tags have a prefix, which only goreleaser's
+// paid edition takes, or are among those of other components, goreleaser runs in a clone whose tags are only those of
+// the component, without the prefix. It then cannot upload to the release of the real tag.
+func (r *Releaser) builder(
+	ctx context.Context, rev revision, clone string,
+) (goreleaser.Program, goreleaser.Stage, error) {
+	own, program := r.File.Own(), r.Goreleaser
+	prefix, _ := own.TagPrefix()
+	stage := goreleaser.Stage{
+		GitTag: strings.TrimPrefix(r.gitTag(), prefix), Name: r.stageName(rev), NoUpload: prefix != "",
+	}
+	if prefix != "" || r.File.IsShared(r.File.Self) {
+		program.Dir = clone
+		tags := own.GitTag(ref.Version{}) + "*"
+		refs := "refs/tags/" + tags + ":refs/tags/" + strings.TrimPrefix(tags, prefix)
+		if err := r.Repo.Clone(ctx, clone, rev.commit, r.remote(), refs); err != nil {
+			return program, stage, err
+		}
+	}
+	program.Dir = filepath.Join(program.Dir, filepath.FromSlash(own.Folder))
+	return program, stage, nil
 }
 
 // checkBase checks that a base image is named by digest and exists. ghhelper's own base

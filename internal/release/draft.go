@@ -115,6 +115,16 @@ func (r *Releaser) attach(ctx context.Context, release *gh.Release, file gorelea
 	return r.Forge.Upload(ctx, repository, release.ID, file.Name, file.Path)
 }
 
+// attachAll uploads everything that goreleaser built for a release to its draft.
+func (r *Releaser) attachAll(ctx context.Context, draft *gh.Release, built goreleaser.Results) error {
+	for _, file := range slices.Concat(built.Files, built.Others) {
+		if err := r.attach(ctx, draft, file); err != nil {
+			return err
+		}
+	}
+	return r.Forge.SetNotes(ctx, r.File.Own().Repository, draft.ID, built.Notes)
+}
+
 // sameAsset reports whether an asset has the file's bytes. Other bytes are a conflict, and
 // an incomplete upload is an error. Only in a draft may such an asset be replaced.
 func (r *Releaser) sameAsset(ctx context.Context, asset gh.Asset, file goreleaser.File) (bool, error) {

@@ -112,7 +112,7 @@ func (r *Releaser) remoteTag(ctx context.Context) (string, error) {
 // mayBuild checks everything that would make the build fail after several minutes:
 // goreleaser's configuration, its commands, and the base images.
 func (r *Releaser) mayBuild(ctx context.Context) error {
-	config, err := goreleaser.Load(r.Tree)
+	config, err := goreleaser.Load(r.Tree, r.File.Own().Folder)
 	if err != nil {
 		return err
 	}
@@ -120,6 +120,9 @@ func (r *Releaser) mayBuild(ctx context.Context) error {
 		return r.checkDeclared(nil)
 	}
 	errs := []error{r.Goreleaser.Check(config), config.CheckStaged(), r.checkDeclared(config.Images())}
+	if prefix, _ := r.File.Own().TagPrefix(); prefix != "" {
+		errs = append(errs, config.CheckNoUpload(r.gitTag()))
+	}
 	for _, base := range config.BaseImages() {
 		errs = append(errs, r.checkBase(ctx, base))
 	}

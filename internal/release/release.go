@@ -81,7 +81,7 @@ func (r *Releaser) release(ctx context.Context, rep *report.Report, dir string) 
 	if err := r.Log.Step("tag", func() (string, error) { return r.tag(ctx, rev) }); err != nil {
 		return err
 	}
-	built, err := step(r.Log, "build", func() (goreleaser.Results, string, error) { return r.build(ctx, rev) })
+	built, err := step(r.Log, "build", func() (goreleaser.Results, string, error) { return r.build(ctx, rev, filepath.Dir(dir)) })
 	if err != nil {
 		return err
 	}
