@@ -18,7 +18,7 @@ obstacle() {
   elif [[ $ATTEST == auto && ${PRIVATE:-} == true ]]; then
     # https://docs.github.com/en/actions/concepts/security/artifact-attestations
     echo "the repository is private, and GitHub attests private repositories only with Enterprise Cloud; if you have that plan, set the input attest to \"true\""
-  elif [[ ${GITHUB_REF:-} != "refs/tags/v${version#v}" ]]; then
+  elif [[ ! ${GITHUB_REF:-} =~ ^refs/tags/(.*[^0-9.])?"${version#v}"$ ]]; then
     # Sigstore's certificate contains the run's ref and no other.
     echo "the attestation would name the ref of this run, ${GITHUB_REF:-none}, instead of the tag v${version#v}; run the workflow when the tag is pushed"
   fi

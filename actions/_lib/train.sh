@@ -29,6 +29,7 @@ ghhelper "$command" --report "$report" ${options[@]+"${options[@]}"} -- "$versio
 # ghhelper writes a report once it has accepted the version.
 if [[ -f $report/report.md ]]; then
   {
+    [[ $version =~ [0-9]+\.[0-9].*$ ]] && version=${BASH_REMATCH[0]} # without the rest of a git tag
     echo "version=${version#v}"
     echo "report-path=$report"
   } >>"$GITHUB_OUTPUT"

@@ -15,6 +15,7 @@ import (
 	"github.com/kubestellar/actions/internal/apply"
 	"github.com/kubestellar/actions/internal/bump"
 	"github.com/kubestellar/actions/internal/decide"
+	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/event"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/outcome"
@@ -119,10 +120,11 @@ func (p process) bump(ctx context.Context, f bumpFlags, component, version strin
 	if err != nil {
 		return err
 	}
-	if _, err := src.File.Component(component); err != nil {
+	c, err := src.File.Component(component)
+	if err != nil {
 		return outcome.As(outcome.Usage, err)
 	}
-	move, err := moveOf(f, component, version)
+	move, err := moveOf(f, c, component, version)
 	if err != nil {
 		return err
 	}
@@ -186,7 +188,7 @@ func (p process) propose(ctx context.Context, f bumpFlags, component, version st
 func (p process) proposeOne(
 	ctx context.Context, f bumpFlags, head workspace.Workspace, dispatch *event.Dispatch, component, version string,
 ) error {
-	move, err := moveOf(f, component, version)
+	move, err := moveOf(f, head.File.Components[component], component, version)
 	if err != nil {
 		return err
 	}
@@ -225,10 +227,10 @@ func (p process) outputProposal(component string, v ref.Version, done bump.Propo
 	p.output("bump", values)
 }
 
-func moveOf(f bumpFlags, component, version string) (decide.Move, error) {
+func moveOf(f bumpFlags, c delivery.Component, component, version string) (decide.Move, error) {
 	move := decide.Move{Component: component, AllowDowngrade: f.allowDowngrade, Rename: f.rename}
 	var err error
-	if move.Version, err = parseVersion(version); err != nil {
+	if move.Version, err = versionOf(c, version); err != nil {
 		return move, err
 	}
 	if f.from != "" {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,17 +37,56 @@ func parseVersion(text string) (ref.Version, error) {
 	return v, nil
 }
 
+// versionOf parses a version of a component, which may be written as its git tag.
+func versionOf(c delivery.Component, text string) (ref.Version, error) {
+	if v, ok := c.Tagged(text); ok && !v.IsPlaceholder() {
+		return v, nil
+	}
+	return parseVersion(text)
+}
+
 // releaseOf parses [COMPONENT] VERSION. The default is the own component.
 func releaseOf(file *delivery.File, args []string) (string, ref.Version, error) {
-	component := file.Self
-	if len(args) == 2 {
-		component = args[0]
+	if len(args) == 1 {
+		file, v, err := ownRelease(file, args[0])
+		return file.Self, v, err
 	}
-	if _, err := file.Component(component); err != nil {
+	c, err := file.Component(args[0])
+	if err != nil {
 		return "", ref.Version{}, outcome.As(outcome.Usage, err)
 	}
-	v, err := parseVersion(args[len(args)-1])
-	return component, v, err
+	v, err := versionOf(c, args[1])
+	return args[0], v, err
+}
+
+// ownRelease parses a version of an own component, or its git tag. It returns the file for the release of that
+// component. If there are several, a version alone belongs to the one whose tags have no prefix.
+func ownRelease(file *delivery.File, text string) (*delivery.File, ref.Version, error) {
+	if name, v, ok := file.Released(text); ok && !v.IsPlaceholder() {
+		return file.As(name), v, nil
+	}
+	names := slices.Clone(file.Selves)
+	if len(names) > 1 {
+		names = slices.DeleteFunc(names, func(name string) bool {
+			prefix, _ := file.Components[name].TagPrefix()
+			return prefix != ""
+		})
+	}
+	v, err := parseVersion(text)
+	if len(names) != 1 || err != nil && len(file.Selves) > 1 {
+		return file, v, usage("%+q is not a git tag of a component that this repository releases: write one of %s",
+			ref.Shorten(text), forms(file))
+	}
+	return file.As(names[0]), v, err
+}
+
+// forms returns the git tags of the own components.
+func forms(file *delivery.File) string {
+	var all []string
+	for _, name := range file.Selves {
+		all = append(all, file.Components[name].TagForm()+" for "+name)
+	}
+	return strings.Join(all, ", ")
 }
 
 // transport sends every request. It takes proxies and extra authorities from the

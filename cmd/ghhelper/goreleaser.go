@@ -81,14 +81,7 @@ func newGoreleaser(p process) *cobra.Command {
 }
 
 func (p process) goreleaser(ctx context.Context, f goreleaserFlags, args []string) error {
-	var v ref.Version
-	if len(args) > 0 {
-		var err error
-		if v, err = parseVersion(args[0]); err != nil {
-			return err
-		}
-	}
-	run, err := p.goreleaserOf(ctx, f, v)
+	run, err := p.goreleaserOf(ctx, f, args)
 	if err != nil {
 		return err
 	}
@@ -103,9 +96,9 @@ func (p process) goreleaser(ctx context.Context, f goreleaserFlags, args []strin
 // goreleaserOf returns a run of the current commit. A snapshot may be that of a pull
 // request, so its build gets no token.
 func (p process) goreleaserOf(
-	ctx context.Context, f goreleaserFlags, v ref.Version,
+	ctx context.Context, f goreleaserFlags, args []string,
 ) (run goreleaser.Standalone, err error) {
-	run = goreleaser.Standalone{Server: p.server(), Version: v, Registry: builderRegistry()}
+	run = goreleaser.Standalone{Server: p.server(), Registry: builderRegistry()}
 	if run.Repo, err = p.opener("").Repository(ctx, "."); err != nil {
 		return run, err
 	}
@@ -116,7 +109,7 @@ func (p process) goreleaserOf(
 	if err != nil {
 		return run, err
 	}
-	if run.Own, err = p.ownComponent(tree, f.repository); err != nil {
+	if run.Own, run.Version, err = p.ownComponent(tree, f, args); err != nil {
 		return run, err
 	}
 	if run.Tree, err = below(tree, f.folder); err != nil {
@@ -126,7 +119,7 @@ func (p process) goreleaserOf(
 		return run, err
 	}
 	env := p.without(dispatchToken)
-	if v.IsZero() {
+	if run.Version.IsZero() {
 		env = p.withoutTokens()
 	}
 	run.Program = goreleaser.Program{Command: f.goreleaser, Dir: filepath.Join(run.Repo.Dir, f.folder), Env: env}
@@ -147,22 +140,35 @@ func below(tree fs.FS, folder string) (fs.FS, error) {
 
 var repositoryName = regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$`)
 
-// ownComponent returns the component of the repository that is checked out: that of
-// delivery.yaml, or one with the given name of the repository, or else GITHUB_REPOSITORY.
-func (p process) ownComponent(tree fs.FS, given string) (delivery.Component, error) {
-	if _, err := fs.Stat(tree, delivery.FileName); err == nil && given == "" {
+// ownComponent returns the component of the repository that is checked out, and the version
+// to release, if there is one. The component is that of delivery.yaml, or one with the given
+// name of the repository, or else GITHUB_REPOSITORY.
+func (p process) ownComponent(
+	tree fs.FS, f goreleaserFlags, args []string,
+) (c delivery.Component, v ref.Version, err error) {
+	if _, err := fs.Stat(tree, delivery.FileName); err == nil && f.repository == "" {
 		file, err := delivery.Load(tree, delivery.FileName)
 		if err != nil {
-			return delivery.Component{}, outcome.As(outcome.Usage, err)
+			return c, v, outcome.As(outcome.Usage, err)
 		}
-		return file.Own(), nil
+		if len(args) == 0 {
+			return file.Own(), v, nil
+		}
+		file, v, err = ownRelease(file, args[0])
+		if prefix, _ := file.Own().TagPrefix(); prefix != "" && err == nil {
+			err = usage("goreleaser alone cannot release the tag %s: run ghhelper release", file.Own().GitTag(v))
+		}
+		return file.Own(), v, err
 	}
-	name := orElse(given, p.Getenv("GITHUB_REPOSITORY"))
-	if !repositoryName.MatchString(name) {
-		return delivery.Component{}, usage("--repository, else GITHUB_REPOSITORY, is %+q, "+
-			"want owner/name: images name it as their source", ref.Shorten(name))
+	c.Repository = orElse(f.repository, p.Getenv("GITHUB_REPOSITORY"))
+	if !repositoryName.MatchString(c.Repository) {
+		return c, v, usage("--repository, else GITHUB_REPOSITORY, is %+q, "+
+			"want owner/name: images name it as their source", ref.Shorten(c.Repository))
 	}
-	return delivery.Component{Repository: name}, nil
+	if len(args) > 0 {
+		v, err = parseVersion(args[0])
+	}
+	return c, v, err
 }
 
 func (p process) concludeGoreleaser(made *goreleaser.Result, f goreleaserFlags) error {

@@ -79,7 +79,15 @@ func (p process) rehearse(ctx context.Context, f rehearseFlags, args []string) e
 		return err
 	}
 	defer src.Close()
-	v, err := versionOrNext(ctx, src, args)
+	var v ref.Version
+	switch {
+	case len(args) == 1:
+		src.File, v, err = ownRelease(src.File, args[0])
+	case len(src.File.Selves) > 1 && f.upstream == "":
+		err = usage("several components are released here: name the git tag to rehearse, of %s", forms(src.File))
+	default:
+		v, err = nextVersion(ctx, src)
+	}
 	if err != nil {
 		return err
 	}
@@ -121,7 +129,7 @@ func arriving(r *rehearsal.Rehearsal, text string) error {
 		return nil
 	}
 	component, version, ok := strings.Cut(text, "@")
-	if _, err := r.File.Component(component); !ok || err != nil || r.File.IsOwn(component) {
+	if _, err := r.File.Component(component); !ok || err != nil || r.File.Whole().IsOwn(component) {
 		return usage("--upstream %q: want COMPONENT@VERSION of a component in %s that another repository releases",
 			text, delivery.FileName)
 	}
@@ -130,11 +138,8 @@ func arriving(r *rehearsal.Rehearsal, text string) error {
 	return err
 }
 
-// versionOrNext returns the given version, or the next one after the newest tag.
-func versionOrNext(ctx context.Context, src workspace.Workspace, args []string) (ref.Version, error) {
-	if len(args) == 1 {
-		return parseVersion(args[0])
-	}
+// nextVersion returns the next version after the newest tag of the component to release.
+func nextVersion(ctx context.Context, src workspace.Workspace) (ref.Version, error) {
 	versions, err := src.Repo.Versions(ctx, src.File.Own().Tagged)
 	if err != nil {
 		return ref.Version{}, err

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kubestellar/actions/internal/goreleaser"
+	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/release"
 	"github.com/kubestellar/actions/internal/report"
 )
@@ -172,16 +173,16 @@ func (p process) releasing(f *releaseFlags, run releaseFunc) func(*cobra.Command
 
 // releaser returns a Releaser of the checked-out commit.
 func (p process) releaser(ctx context.Context, flags releaseFlags, versionArg string) (*release.Releaser, error) {
-	v, err := parseVersion(versionArg)
-	if err != nil {
-		return nil, err
-	}
 	signer, err := p.signer(flags.sign)
 	if err != nil {
 		return nil, err
 	}
 	src, err := p.opener(flags.config).Head(ctx, ".")
 	if err != nil {
+		return nil, err
+	}
+	var v ref.Version
+	if src.File, v, err = ownRelease(src.File, versionArg); err != nil {
 		return nil, err
 	}
 	forge, err := p.forge("GITHUB_TOKEN")

@@ -50,21 +50,21 @@ func newStamp(p process) *cobra.Command {
 }
 
 func (p process) stamp(ctx context.Context, config, versionArg, out string, only []string) error {
-	v, err := parseVersion(versionArg)
-	if err != nil {
-		return err
-	}
 	src, err := p.opener(config).Head(ctx, ".")
 	if err != nil {
 		return err
 	}
 	defer src.Close()
+	file, v, err := ownRelease(src.File, versionArg)
+	if err != nil {
+		return err
+	}
 	at, err := src.Repo.CommitTime(ctx, src.Commit)
 	if err != nil {
 		return err
 	}
 	stamper := apply.Stamper{
-		Tree: src.Tree, File: src.File, Version: v, Time: at, Fetch: p.registry().Chart, Only: only,
+		Tree: src.Tree, File: file, Version: v, Time: at, Fetch: p.registry().Chart, Only: only,
 	}
 	stamped, err := stamper.Stamp(ctx, out)
 	for _, s := range stamped {

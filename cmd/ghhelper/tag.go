@@ -109,10 +109,6 @@ var revision = regexp.MustCompile(`^[A-Za-z0-9@][A-Za-z0-9._/@{}^~+-]{0,249}$`)
 
 // tagger returns a Tagger of a commit.
 func (p process) tagger(ctx context.Context, f tagFlags, version string) (*tag.Tagger, error) {
-	v, err := parseVersion(version)
-	if err != nil {
-		return nil, err
-	}
 	repo, err := p.opener("").Repository(ctx, ".")
 	if err != nil {
 		return nil, err
@@ -127,6 +123,10 @@ func (p process) tagger(ctx context.Context, f tagFlags, version string) (*tag.T
 	}
 	src, err := p.opener(f.config).Commit(ctx, repo, commit)
 	if err != nil {
+		return nil, err
+	}
+	var v ref.Version
+	if src.File, v, err = ownRelease(src.File, version); err != nil {
 		return nil, err
 	}
 	dispatch, err := p.dispatched("repository_dispatch")

@@ -112,14 +112,17 @@ func (p process) verify(ctx context.Context, f verifyFlags) error {
 	return result.Err(f.standIns)
 }
 
-// newestTagged returns the newest version among the tags in the history of a tree. It is zero if there is none, as in a
-// folder outside of a repository and in most clones of one commit.
-func newestTagged(ctx context.Context, src workspace.Workspace) ref.Version {
-	versions, err := src.Repo.VersionsIn(ctx, orElse(src.Commit, "HEAD"), src.File.Own().Tagged)
-	if err != nil {
-		return ref.Version{}
+// newestTagged returns the newest versions of our own among the tags in the history of a tree. There may be none, as in
+// a folder outside of a repository and in most clones of one commit.
+func newestTagged(ctx context.Context, src workspace.Workspace) decide.Tagged {
+	newest := decide.Tagged{}
+	for _, own := range src.File.Selves {
+		of := src.File.Components[own]
+		if versions, err := src.Repo.VersionsIn(ctx, orElse(src.Commit, "HEAD"), of.Tagged); err == nil {
+			newest[own] = ref.Newest(versions)
+		}
 	}
-	return ref.Newest(versions)
+	return newest
 }
 
 // verified opens the tree that the flags name.

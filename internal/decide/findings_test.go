@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/kubestellar/actions/internal/ref"
 )
 
 // Findings of one component and version are one finding, with its places.
@@ -68,7 +66,7 @@ func TestNotices(t *testing.T) {
 		"matrix.sh": "docker run ghcr.io/acme/up:1.1.0\ndocker run ghcr.io/acme/up:1.2.0\ndocker run ghcr.io/acme/up:1.3.0\n",
 		"keep.sh":   "docker run ghcr.io/acme/up:1.0.0 # ghhelper:keep x\n",
 	})
-	findings, notices := Check(f, found, ref.Version{})
+	findings, notices := Check(f, found, nil)
 	want := []Notice{{Component: "up", Version: "1.3.0", Places: 2, Command: "ghhelper bump up 1.3.0 --dry-run --offline"}}
 	if diff := cmp.Diff(want, notices); diff != "" || len(findings) > 0 {
 		t.Errorf("%v\n-want +got:\n%s", findings, diff)
@@ -86,7 +84,7 @@ func TestNoticesOfFormerNames(t *testing.T) {
 		"run.sh": "curl https://github.com/acme/upstream/releases/download/v1.3.0/up.tgz\ncurl https://github.com/acme/up/releases/download/v1.3.0/up.tgz\n",
 		"b.sh":   "git clone -b v1.3.0 https://github.com/acme/upstream\n",
 	})
-	findings, notices := Check(f, found, ref.Version{})
+	findings, notices := Check(f, found, nil)
 	want := []Notice{{Component: "up", Version: "1.3.0", Places: 2, Former: "acme/upstream", Command: "ghhelper bump up 1.3.0 --rename"}}
 	if diff := cmp.Diff(want, notices); diff != "" || len(findings) > 0 {
 		t.Errorf("%v\n-want +got:\n%s", findings, diff)

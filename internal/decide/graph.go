@@ -3,7 +3,6 @@ package decide
 import (
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -40,7 +39,7 @@ func edge(f *delivery.File, r ref.Reference, own ref.Version) Edge {
 		e.To += "/" + r.Artifact
 	}
 	switch {
-	case f.IsOwn(r.Component):
+	case IsOwn(f, r):
 		e.Version = own.String()
 	case !r.Use:
 		e.Version = strings.TrimPrefix(r.Written, "v")
@@ -78,12 +77,8 @@ func compareEdges(a, b Edge) int {
 
 // sourceOf returns the artifact of ours whose source has a file, or our component.
 func sourceOf(f *delivery.File, file string) string {
-	own := f.Own()
-	for _, name := range own.ArtifactNames() {
-		source := path.Clean(own.Artifacts[name].Source)
-		if own.Artifacts[name].Source != "" && (file == source || strings.HasPrefix(file, source+"/")) {
-			return f.Self + "/" + name
-		}
+	if component, artifact := f.Stamps(file); component != "" {
+		return component + "/" + artifact
 	}
 	return f.Self
 }

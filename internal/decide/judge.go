@@ -32,7 +32,7 @@ func Unanswered(list []Unchecked) error {
 // Required returns the targets of the pins in a tree. It omits excused pins, those in a text about the past, an example
 // or pasted output, and the literal version of our own charts, which a release replaces. A placeholder means own, and
 // tagged is the newest version of our own among the git tags.
-func Required(f *delivery.File, references []ref.Reference, own, tagged ref.Version) (resolve.Named, error) {
+func Required(f *delivery.File, references []ref.Reference, own ref.Version, tagged Tagged) (resolve.Named, error) {
 	named := resolve.Named{}
 	pins := find.Pins(references)
 	for _, v := range Follow(f, pins, newestOwn(f, pins, tagged)) {
@@ -40,7 +40,7 @@ func Required(f *delivery.File, references []ref.Reference, own, tagged ref.Vers
 		if v.Excused != "" || c.History || c.Output || c.Example || isOwnChart(r) && !isPlaceholder(r) {
 			continue
 		}
-		old := !v.Follows() || f.IsOwn(r.Component) && v.Lags()
+		old := !v.Follows() || IsOwn(f, r) && v.Lags()
 		if old && !isPlaceholder(r) && r.Syntax == ref.Value {
 			r.Syntax = ref.Prose // an older release may lack some of today's artifacts
 		}

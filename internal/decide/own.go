@@ -3,7 +3,6 @@ package decide
 import (
 	"fmt"
 	"net/url"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,15 +11,35 @@ import (
 	"github.com/kubestellar/actions/internal/ref"
 )
 
+// Tagged holds the newest versions of our own components among the git tags, by component.
+type Tagged map[string]ref.Version
+
+// Of returns the newest version of an own component, or of the one that it is in lock step with.
+func (t Tagged) Of(f *delivery.File, component string) ref.Version { return t[f.OwnOf(component)] }
+
 // isStamped reports whether a release stamps a file: it belongs to the source of an artifact of our own.
 func isStamped(f *delivery.File, file string) bool {
-	for _, a := range f.Own().Artifacts {
-		source := path.Clean(a.Source)
-		if a.Source != "" && (file == source || strings.HasPrefix(file, source+"/")) {
-			return true
-		}
+	component, _ := f.Stamps(file)
+	return component != ""
+}
+
+// IsOwn reports whether a reference is to our own. In a file that the release of one of our components stamps, another
+// one is like a component of another repository.
+func IsOwn(f *delivery.File, r ref.Reference) bool {
+	if component, _ := f.Whole().Stamps(r.File); component != "" {
+		return f.OwnOf(r.Component) == component
 	}
-	return false
+	return f.IsOwn(r.Component)
+}
+
+// OfRelease returns the references that the release of the file's own component must check. It omits those that the
+// release of another component of the repository stamps.
+func OfRelease(f *delivery.File, references []ref.Reference) []ref.Reference {
+	return slices.DeleteFunc(slices.Clone(references), func(r ref.Reference) bool {
+		component, _ := f.Whole().Stamps(r.File)
+		return component != "" && component != f.Self ||
+			isPlaceholder(r) && !f.IsOwn(r.Component) && IsOwn(f.Whole(), r)
+	})
 }
 
 // forUsers matches the files that users read or run without a build. Files of tests and of the build are not among
@@ -58,16 +77,16 @@ func isAnnounced(f *delivery.File, r ref.Reference) bool {
 
 // newestOwn returns the current version of each component that this repository releases: the newest git tag or, before
 // a release, the version that the tree prepares.
-func newestOwn(f *delivery.File, pins []ref.Reference, tagged ref.Version) map[string]ref.Version {
+func newestOwn(f *delivery.File, pins []ref.Reference, tagged Tagged) map[string]ref.Version {
 	current := map[string]ref.Version{}
 	for _, name := range f.Names() {
-		if f.IsOwn(name) && !tagged.IsZero() {
-			current[name] = tagged
+		if newest := tagged.Of(f, name); f.IsOwn(name) && !newest.IsZero() {
+			current[name] = newest
 		}
 	}
 	for _, r := range pins {
 		v, err := r.Version()
-		if tagged.IsZero() || err != nil || !f.IsOwn(r.Component) || !byForm(r).Follows() {
+		if tagged.Of(f, r.Component).IsZero() || err != nil || !IsOwn(f, r) || !byForm(r).Follows() {
 			continue
 		}
 		current[r.Component] = ref.Newest([]ref.Version{current[r.Component], v})
@@ -77,9 +96,9 @@ func newestOwn(f *delivery.File, pins []ref.Reference, tagged ref.Version) map[s
 
 // selfReference checks that git has no version of our own where a release writes it, and the placeholder nowhere else.
 // A document or a job may name an older release.
-func selfReference(f *delivery.File, v Verdict, tagged ref.Version) []Finding {
+func selfReference(f *delivery.File, v Verdict, tagged Tagged) []Finding {
 	r := v.Reference
-	own, placeholder, stamped := f.IsOwn(r.Component), isPlaceholder(r), isStamped(f, r.File)
+	own, placeholder, stamped := IsOwn(f, r), isPlaceholder(r), isStamped(f, r.File)
 	saw := r.Component + " " + r.Written
 	isJob := strings.Contains(r.Context.Scope, "#")
 	switch {
@@ -94,7 +113,8 @@ func selfReference(f *delivery.File, v Verdict, tagged ref.Version) []Finding {
 	case stamped && (v.Follows() || isOwnChart(r)):
 		return []Finding{At(r, "self-reference", saw, placeholderOf(f, r),
 			"git has no version of a component that this repository releases: the release stamps it")}
-	case stamped || !v.Follows() || r.Context.Document || isAnnounced(f, r) || isJob && (tagged.IsZero() || v.Lags()):
+	case stamped || !v.Follows() || r.Context.Document || isAnnounced(f, r) ||
+		isJob && (tagged.Of(f, r.Component).IsZero() || v.Lags()):
 		return nil
 	}
 	return []Finding{At(r, "self-reference", saw, "no version of our own",
@@ -106,7 +126,7 @@ const unstampedHelp = "make it an asset, take the newest release at run time, or
 // OwnVersions checks before a tag that each place that is stamped, or that follows our own releases, has the version of
 // the tag or the placeholder.
 func OwnVersions(f *delivery.File, pins []ref.Reference, v ref.Version) []Finding {
-	pins = slices.DeleteFunc(slices.Clone(pins), func(r ref.Reference) bool { return !f.IsOwn(r.Component) })
+	pins = slices.DeleteFunc(slices.Clone(pins), func(r ref.Reference) bool { return !IsOwn(f, r) })
 	current := map[string]ref.Version{}
 	for _, r := range pins {
 		current[r.Component] = v
@@ -132,7 +152,7 @@ func OwnVersions(f *delivery.File, pins []ref.Reference, v ref.Version) []Findin
 func OwnPath(f *delivery.File, r ref.Reference, version ref.Version, names []string) []Finding {
 	written, err := r.Version()
 	next := err == nil && (isPlaceholder(r) || !version.IsZero() && written.Compare(version) == 0)
-	ours := next && r.Component == f.Self
+	ours := next && slices.Contains(f.Selves, r.Component)
 	links := r.Syntax == ref.Raw || r.Context.Page == "blob" || r.Context.Page == "tree"
 	name, _, _ := strings.Cut(r.Path, "?")
 	if plain, err := url.PathUnescape(name); err == nil {

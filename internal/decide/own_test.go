@@ -129,7 +129,7 @@ func TestOwnVersions(t *testing.T) {
 			t.Parallel()
 			f := lamp(t, test.more)
 			tagged, _ := ref.ParseVersion(test.tagged)
-			if got := short(findingsOf(f, texts(f, map[string]string{test.file: test.text}), tagged)); got != test.want {
+			if got := short(findingsOf(f, texts(f, map[string]string{test.file: test.text}), Tagged{"lamp": tagged})); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 		})
@@ -145,7 +145,7 @@ func TestNewestOwnIsTagged(t *testing.T) {
 		"docs/old.md":             "Set LAMP_VERSION=0.2.0 first.",
 		".github/workflows/t.yml": "jobs:\n  old:\n    steps:\n    - run: |\n        export LAMP_VERSION=0.2.0\n",
 	}
-	if got := short(findingsOf(f, texts(f, files), version("0.4.0"))); got != "" {
+	if got := short(findingsOf(f, texts(f, files), Tagged{"lamp": version("0.4.0")})); got != "" {
 		t.Errorf("got %s", got)
 	}
 }
@@ -156,7 +156,7 @@ func TestAnnouncedIsBehind(t *testing.T) {
 	f := lamp(t, "")
 	for text, want := range map[string]int{"0.3.0": 1, "0.4.0": 0} {
 		found := texts(f, map[string]string{"docs/mkdocs.yml": "lamp_latest_release: " + text})
-		if _, notices := Check(f, found, version("0.4.0")); len(notices) != want {
+		if _, notices := Check(f, found, Tagged{"lamp": version("0.4.0")}); len(notices) != want {
 			t.Errorf("%s: %v, want %d notices", text, notices, want)
 		}
 	}
@@ -170,7 +170,7 @@ func TestMostSpecific(t *testing.T) {
 		"a.yaml": "image: ghcr.io/acme/up:v1.2.0\n", "b.yaml": "image: ghcr.io/acme/up:1.3.0\n",
 		"c.sh": "curl -LO https://github.com/acme/up/releases/download/1.1.0/x\n",
 	}
-	got := short(findingsOf(f, texts(f, files), ref.Version{}))
+	got := short(findingsOf(f, texts(f, files), nil))
 	want := "a.yaml agreement: up v1.2.0 → 1.3.0, as in other places\nc.sh agreement: up 1.1.0 → v1.3.0, as in other places"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -203,7 +203,7 @@ func TestOwnChartIsNotRequired(t *testing.T) {
 	t.Parallel()
 	f := lamp(t, "")
 	found := texts(f, map[string]string{"chart/Chart.yaml": "name: lamp\nversion: v0.1.0\nappVersion: v0.1.0\n"})
-	named, err := Required(f, found.References, ref.Version{}, ref.Version{})
+	named, err := Required(f, found.References, ref.Version{}, nil)
 	if len(found.References) != 2 || len(named) > 0 || err != nil {
 		t.Errorf("%d references require %v, %v", len(found.References), named, err)
 	}

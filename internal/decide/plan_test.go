@@ -33,7 +33,7 @@ func at(file, component, artifact, written string) ref.Reference {
 }
 
 // findingsOf returns the findings of Check.
-func findingsOf(f *delivery.File, found find.Found, tagged ref.Version) []Finding {
+func findingsOf(f *delivery.File, found find.Found, tagged Tagged) []Finding {
 	findings, _ := Check(f, found, tagged)
 	return findings
 }
@@ -55,7 +55,7 @@ func TestCheck(t *testing.T) {
 		{at("f", "us", "app", "v0.0.0-unstamped"), "v-prefix"},
 	} {
 		var rules []string
-		for _, finding := range findingsOf(file(t), find.Found{References: []ref.Reference{test.reference}}, ref.Version{}) {
+		for _, finding := range findingsOf(file(t), find.Found{References: []ref.Reference{test.reference}}, nil) {
 			rules = append(rules, finding.Rule)
 		}
 		if got := strings.Join(rules, " "); got != test.rules {
@@ -83,7 +83,7 @@ func TestADependencyIsRecorded(t *testing.T) {
 		}
 		f.Own().Artifacts["app"] = own
 		saw := ""
-		for _, finding := range findingsOf(f, find.Found{References: []ref.Reference{at(test.file, "up", "chart", test.written)}}, ref.Version{}) {
+		for _, finding := range findingsOf(f, find.Found{References: []ref.Reference{at(test.file, "up", "chart", test.written)}}, nil) {
 			if finding.Rule == "dependency" || strings.Contains(finding.Help, "records") {
 				saw += finding.Rule + ": " + finding.Saw
 			}

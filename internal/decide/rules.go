@@ -45,7 +45,7 @@ func At(r ref.Reference, rule, saw, want, help string) Finding {
 
 // Check applies the rules that need only the references found in the tree. tagged is the newest version of our own
 // among the git tags, or zero if none is known. Check also returns the notices about places that people decide about.
-func Check(f *delivery.File, found find.Found, tagged ref.Version) ([]Finding, []Notice) {
+func Check(f *delivery.File, found find.Found, tagged Tagged) ([]Finding, []Notice) {
 	var findings []Finding
 	pins := find.Pins(found.References)
 	verdicts := Follow(f, pins, newestOwn(f, pins, tagged))
@@ -236,16 +236,16 @@ func digestWanted(f *delivery.File, v Verdict) []Finding {
 // recorded checks that delivery.yaml has a digest for each chart that ours depend on. Helm's own files name those
 // charts by tag: the digest in Chart.lock is only that of the names.
 func recorded(f *delivery.File, r ref.Reference) []Finding {
-	artifact, ours := f.ChartAt(path.Dir(r.File))
+	component, artifact, ours := f.ChartAt(path.Dir(r.File))
 	chart := f.Components[r.Component].Artifacts[r.Artifact]
-	if !ours || path.Base(r.File) != "Chart.yaml" || chart.Kind != delivery.Chart || f.IsOwn(r.Component) {
+	if !ours || path.Base(r.File) != "Chart.yaml" || chart.Kind != delivery.Chart || IsOwn(f, r) {
 		return nil
 	}
 	if chart.HTTPS {
 		return []Finding{At(r, "dependency", r.Written+" of "+chart.Location(), "a chart in a registry (oci://…)",
 			"a release packages dependencies from registries only")}
 	}
-	digest, err := f.Own().Artifacts[artifact].Dependency(chart.At, r.Written)
+	digest, err := f.Components[component].Artifacts[artifact].Dependency(chart.At, r.Written)
 	pin := fmt.Sprintf("%s:%s@sha256:…", chart.At, r.Written)
 	switch {
 	case err != nil:
@@ -349,7 +349,7 @@ func closest(f *delivery.File, file string, pins []ref.Reference) []ref.Referenc
 // chartOf returns the folder of our own chart that a file is in.
 func chartOf(f *delivery.File, file string) (dir string, ok bool) {
 	for dir = path.Dir(file); dir != "."; dir = path.Dir(dir) {
-		if _, ok := f.ChartAt(dir); ok {
+		if _, _, ok := f.ChartAt(dir); ok {
 			return dir, true
 		}
 	}

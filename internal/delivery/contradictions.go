@@ -21,11 +21,7 @@ var plainName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
 // contradictions returns the problems that a schema cannot express: names that are not
 // declared, and artifacts without a key that their kind needs.
 func (d document) contradictions(f *File) []error {
-	var errs []error
-	if _, ok := f.Components[f.Self]; !ok {
-		errs = append(errs, d.problem(child(d.root, "self"),
-			"self: component %q is not declared under components", f.Self))
-	}
+	errs := d.selfContradictions(f)
 	components := child(d.root, "components")
 	for _, name := range f.Names() {
 		if !plainName.MatchString(name) {
@@ -246,6 +242,7 @@ func (d document) appContradictions(f *File, c Component, at *yaml.Node) []error
 	for _, name := range c.ArtifactNames() {
 		a, node := c.Artifacts[name], child(child(at, "artifacts"), name)
 		_, declared := f.Components[a.App]
+		own, _, _ := f.ChartAt(path.Clean(a.Source))
 		switch {
 		case a.Kind != Chart && a.ChartVersion+a.AppVersion+a.App != "":
 			errs = append(errs, d.problem(node,
@@ -253,7 +250,7 @@ func (d document) appContradictions(f *File, c Component, at *yaml.Node) []error
 		case a.App != "" && a.AppVersion != "":
 			errs = append(errs, d.problem(child(node, "app"),
 				"artifact %q has an app and an appVersion: want one of them", name))
-		case a.App != "" && (!declared || f.IsOwn(a.App)):
+		case a.App != "" && (!declared || f.IsOwn(a.App) && (own == "" || f.OwnOf(a.App) == own)):
 			errs = append(errs, d.problem(child(node, "app"),
 				"app: %q is not another component that is declared under components", a.App))
 		}

@@ -22,8 +22,8 @@ const FileName = "delivery.yaml"
 type File struct {
 	// Version of this format.
 	Version int `yaml:"version" jsonschema:"enum=1"`
-	// The component that this repository releases.
-	Self string `yaml:"self" jsonschema:"minLength=1"`
+	// The component that this repository releases, or a list of those that it releases one by one.
+	Selves []string `yaml:"self" jsonschema:"minItems=1,minLength=1"`
 	// The components by name: the repository's own, and each one that it refers to.
 	Components map[string]Component `yaml:"components" jsonschema:"minProperties=1"`
 	// Rules of verify, by name, that only warn.
@@ -39,6 +39,9 @@ type File struct {
 	// Repositories (owner/name) that are notified of each release.
 	Downstreams []string `yaml:"downstreams,omitempty" jsonschema:"pattern=^[\\w.-]+/[\\w.-]+$"`
 
+	// Self is the component to release, or the first one of Selves.
+	Self   string `yaml:"-"`
+	whole  *File  // of which this is the view of one component
 	source document
 }
 
@@ -330,8 +333,8 @@ func (f *File) ChartVersions(
 // AppOf returns the component of another's software that the chart in a folder is around. The appVersion in its
 // Chart.yaml is a version of that component.
 func (f *File) AppOf(dir string) (component string, ok bool) {
-	if artifact, ok := f.ChartAt(dir); ok && f.Own().Artifacts[artifact].App != "" {
-		return f.Own().Artifacts[artifact].App, true
+	if own, artifact, ok := f.ChartAt(dir); ok && f.Components[own].Artifacts[artifact].App != "" {
+		return f.Components[own].Artifacts[artifact].App, true
 	}
 	for _, name := range f.Names() {
 		if slices.ContainsFunc(f.Components[name].AppOf, func(pattern string) bool {
@@ -394,14 +397,8 @@ func (f *File) ReleaseBranches() []string {
 	return f.Branches
 }
 
-// Own returns the component that the repository releases.
+// Own returns the component to release.
 func (f *File) Own() Component { return f.Components[f.Self] }
-
-// IsOwn reports whether references to the component are placeholders in git: it is
-// the repository's own, or in lock step with it.
-func (f *File) IsOwn(component string) bool {
-	return component == f.Self || f.Components[component].Lockstep == f.Self
-}
 
 // Names returns the names of the components, sorted.
 func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.Components)) }
@@ -476,14 +473,16 @@ func (c Component) Built() (Artifact, bool) {
 	return Artifact{}, false
 }
 
-// ChartAt returns the repository's own chart whose source is a folder.
-func (f *File) ChartAt(dir string) (artifact string, ok bool) {
-	for name, a := range f.Own().Artifacts {
-		if a.Kind == Chart && a.Source != "" && path.Clean(a.Source) == dir {
-			return name, true
+// ChartAt returns the repository's own chart whose source is a folder, and its component.
+func (f *File) ChartAt(dir string) (component, artifact string, ok bool) {
+	for _, component := range f.Selves {
+		for name, a := range f.Components[component].Artifacts {
+			if a.Kind == Chart && a.Source != "" && path.Clean(a.Source) == dir {
+				return component, name, true
+			}
 		}
 	}
-	return "", false
+	return "", "", false
 }
 
 // Locate returns the component and the artifact at a location such as

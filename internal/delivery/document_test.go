@@ -90,7 +90,7 @@ func complete(t *testing.T, text string) string {
 	t.Helper()
 	var shown struct {
 		Version    int
-		Self       string
+		Self       yaml.Node
 		Components yaml.Node
 	}
 	if err := yaml.Unmarshal([]byte(text), &shown); err != nil {
@@ -99,7 +99,7 @@ func complete(t *testing.T, text string) string {
 	if shown.Components.IsZero() {
 		text += "components: {shop: {repository: example/shop}, pay: {repository: example/pay}}\n"
 	}
-	if shown.Self == "" {
+	if shown.Self.IsZero() {
 		self := "shop"
 		if !shown.Components.IsZero() {
 			self = shown.Components.Content[0].Value

@@ -75,11 +75,16 @@ func Parse(name string, data []byte) (*File, error) {
 	if err := source.validate(); err != nil {
 		return nil, err
 	}
+	if self := child(source.root, "self"); self.Kind == yaml.ScalarNode { // a list of one
+		name := *self
+		*self = yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{&name}, Line: self.Line, Column: self.Column}
+	}
 	var f File
 	if err := source.root.Decode(&f); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	f.locate()
+	f.Self = f.Selves[0] // the schema wants one
 	f.source = source
 	return &f, errors.Join(source.contradictions(&f)...)
 }

@@ -30,6 +30,8 @@ func TestSchemaIsDerived(t *testing.T) {
 	}
 	schema := reflector.Reflect(&File{})
 	schema.Title = FileName
+	self, _ := schema.Properties.Get("self")
+	self.Type, self.Extras = "", map[string]any{"type": []string{"string", "array"}}
 	component, _ := schema.Definitions["Component"].Properties.Get("names")
 	component.Items = scopedName(component.Items)
 	var out bytes.Buffer

@@ -130,13 +130,13 @@ func (f *Finder) ownChart(t *text) {
 		}
 	}
 	dir := path.Dir(t.name)
-	if artifact, ok := f.file.ChartAt(dir); ok {
-		version, app := f.file.ChartForms(f.file.Own().Artifacts[artifact])
+	if own, artifact, ok := f.file.ChartAt(dir); ok {
+		version, app := f.file.ChartForms(f.file.Components[own].Artifacts[artifact])
 		if version != delivery.Free {
-			add("version", ref.Reference{Component: f.file.Self, Artifact: artifact, Syntax: ref.ChartVersion})
+			add("version", ref.Reference{Component: own, Artifact: artifact, Syntax: ref.ChartVersion})
 		}
 		if app != delivery.Free {
-			add("appVersion", ref.Reference{Component: f.file.Self, Artifact: artifact, Syntax: ref.ChartApp})
+			add("appVersion", ref.Reference{Component: own, Artifact: artifact, Syntax: ref.ChartApp})
 		}
 	}
 	if component, ok := f.file.AppOf(dir); ok {

@@ -78,7 +78,8 @@ func (p Program) results(c *Config) (Results, error) {
 
 // uploadable are the types of the other assets, beside programs that are not in an archive.
 var uploadable = []string{
-	"Source", "Linux Package", "Makeself Package", "Flatpak", "Source RPM", "Wheel", "Source Dist", "Signature", "Certificate",
+	"Source", "Linux Package", "Makeself Package", "Flatpak", "Source RPM", "Wheel", "Source Dist", "Signature",
+	"Certificate",
 }
 
 // version returns the version that goreleaser gave a snapshot.

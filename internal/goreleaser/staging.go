@@ -93,11 +93,12 @@ func (c *Config) CheckStaged() error {
 func (c *Config) CheckNoUpload(gitTag string) error {
 	var errs []error
 	wrong := func(saw, write string) {
-		errs = append(errs, outcome.Usagef("%s: %s, but goreleaser cannot release the tag %s, so ghhelper uploads its files: %s",
-			FileName, saw, gitTag, write))
+		errs = append(errs, outcome.Usagef("%s: %s, but goreleaser cannot release the tag %s, "+
+			"so ghhelper uploads its files: %s", FileName, saw, gitTag, write))
 	}
 	if disable := c.Release.Disable; disable != "true" && !strings.Contains(disable, "RELEASE_PUBLISHED") {
-		wrong("release.disable does not depend on RELEASE_PUBLISHED", `write disable: '{{ isEnvSet "RELEASE_PUBLISHED" }}'`)
+		wrong("release.disable does not depend on RELEASE_PUBLISHED",
+			`write disable: '{{ isEnvSet "RELEASE_PUBLISHED" }}'`)
 	}
 	if len(c.Release.ExtraFiles) > 0 {
 		wrong("it has release.extra_files", "declare each as an asset in delivery.yaml")

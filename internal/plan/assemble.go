@@ -58,7 +58,10 @@ func assemble(all []declared, released releases) []Repository {
 
 // repository returns the repository with its arrows.
 func (d declared) repository(names map[string]string, released releases) Repository {
-	r := Repository{Name: d.name, Component: d.file.Self, Declares: true, Newest: ref.Newest(released.of(d.file.Own()))}
+	r := Repository{
+		Name: d.name, Component: strings.Join(d.file.Selves, ", "), Declares: true,
+		Newest: ref.Newest(released.of(d.file.Own())),
+	}
 	for _, component := range d.file.Names() {
 		c := d.file.Components[component]
 		to := names[fold(c.Repository)]

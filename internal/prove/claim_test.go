@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/kubestellar/actions/internal/delivery"
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
@@ -165,7 +166,7 @@ func TestBuiltOf(t *testing.T) {
 		"go.sum":           {Data: []byte("example.com/lib v1.0.0 h1:right\nexample.com/lib v1.0.0/go.mod h1:mod\n")},
 		".goreleaser.yaml": {Data: []byte("    ldflags: [\"-X main.commit={{ .FullCommit }}\"]\n")},
 	}
-	want, err := (&run{src: Source{Tree: tree, Commit: commit}}).expected()
+	want, err := (&run{src: Source{Tree: tree, Commit: commit, File: &delivery.File{}}}).expected()
 	if err != nil {
 		t.Fatal(err)
 	}

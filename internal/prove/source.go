@@ -94,7 +94,7 @@ func (r *run) stored(ctx context.Context, repo git.Repo) (fs.FS, error) {
 // declaration reads the delivery.yaml at the tag.
 func (r *run) declaration(c delivery.Component) (evidence string, err error) {
 	name := delivery.FileName
-	if r.Component == r.File.Self && r.Config != "" {
+	if slices.Contains(r.File.Selves, r.Component) && r.Config != "" {
 		name = r.Config
 	}
 	if _, err := fs.Stat(r.src.Tree, name); err != nil {
@@ -108,6 +108,11 @@ func (r *run) declaration(c delivery.Component) (evidence string, err error) {
 	}
 	if own := file.Own().Repository; own != c.Repository {
 		return "", fmt.Errorf("its %s declares the releases of %s", name, own)
+	}
+	if own, _, ok := file.Released(r.gitTag()); ok {
+		file = file.As(own)
+	} else if len(file.Selves) > 1 {
+		return "", fmt.Errorf("its %s declares no component with such a tag under self", name)
 	}
 	r.src.File, r.src.Self, r.src.Declares = file, file.Self, true
 	return fmt.Sprintf("%s: %d artifacts", name, len(file.Own().Artifacts)), nil

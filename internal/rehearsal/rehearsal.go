@@ -289,7 +289,8 @@ func (r *Rehearsal) release(ctx context.Context, clone string, env []string) (*r
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	args := []string{"release", r.Version.String(), "--config", r.Config, "--report", dir, "--accept-stand-ins"}
+	tag := r.File.Own().GitTag(r.Version)
+	args := []string{"release", tag, "--config", r.Config, "--report", dir, "--accept-stand-ins"}
 	if r.Verbose {
 		args = append(args, "--verbose")
 	}

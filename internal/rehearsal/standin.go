@@ -55,7 +55,7 @@ func (r *Rehearsal) standIns(
 		return nil, "", err
 	}
 	maker.references = references
-	named, err := decide.Required(file, references, r.Version, ref.Version{})
+	named, err := decide.Required(file, references, r.Version, nil)
 	if err != nil {
 		return nil, "", err
 	}
@@ -77,8 +77,8 @@ func findIn(ctx context.Context, file *delivery.File, repo git.Repo) ([]ref.Refe
 	if err != nil {
 		return nil, err
 	}
-	found, err := find.New(file).Files(ctx, os.DirFS(repo.Dir), names)
-	return found.References, err
+	found, err := find.New(file.Whole()).Files(ctx, os.DirFS(repo.Dir), names)
+	return decide.OfRelease(file, found.References), err
 }
 
 // maker makes stand-ins.
@@ -271,6 +271,9 @@ func releaseOf(ctx context.Context, forge *gh.Client, target resolve.Target, com
 func (m *maker) gitTag(ctx context.Context, target resolve.Target) error {
 	c := m.file.Components[target.Component]
 	repository := c.Repository
+	if repository == m.file.Own().Repository {
+		return nil // the network has its real tags
+	}
 	version, ok := c.Tagged(target.Tag)
 	if !ok { // the tag of an image or chart
 		var err error

@@ -35,7 +35,7 @@ func (r *Rehearsal) upstream(made *maker) (*Upstream, error) {
 	for _, v := range decide.Follow(r.File, find.Pins(made.references), nil) {
 		c := r.File.Components[v.Component]
 		canStandIn := len(c.OfKind(delivery.Chart)) > 0 && len(c.OfKind(delivery.Module)) == 0
-		if v.Follows() && !r.File.IsOwn(v.Component) && canStandIn {
+		if v.Follows() && !r.File.Whole().IsOwn(v.Component) && canStandIn {
 			return &Upstream{v.Component, v.Current.Next()}, nil
 		}
 	}

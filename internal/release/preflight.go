@@ -23,11 +23,12 @@ import (
 
 // revision is the commit to release, as preflight found it.
 type revision struct {
-	commit   string
-	time     time.Time
-	found    find.Found
-	named    resolve.Named      // the targets outside this release
-	standIns []decide.Unchecked // the stand-ins among them
+	commit     string
+	time       time.Time
+	found      find.Found         // in the whole tree
+	references []ref.Reference    // those that concern the release
+	named      resolve.Named      // the targets outside this release
+	standIns   []decide.Unchecked // the stand-ins among them
 }
 
 // rights checks that a run may write everything that it writes. It returns findings for
@@ -49,11 +50,11 @@ func (r *Releaser) preflight(ctx context.Context, rights rights) (revision, stri
 	}
 	findings, err := r.references(ctx, &rev)
 	group.Wait()
-	wrong, _ := decide.Check(r.File, rev.found, r.Version)
+	wrong, _ := decide.Check(r.File.Whole(), rev.found, decide.Tagged{r.File.Self: r.Version})
 	findings = slices.Concat(decide.Errors(wrong), findings, state, private)
 	err = errors.Join(decide.Found(findings), err, stateErr, rightsErr)
 	return rev, fmt.Sprintf("%s, %s seen; tree, tag and rights are in order",
-		report.Count(len(find.Pins(rev.found.References)), "reference"), report.Count(len(rev.named), "target")), err
+		report.Count(len(find.Pins(rev.references)), "reference"), report.Count(len(rev.named), "target")), err
 }
 
 // inspect finds the references in the commit.
@@ -62,8 +63,10 @@ func (r *Releaser) inspect(ctx context.Context) (revision, error) {
 	if err != nil {
 		return revision{commit: r.Commit}, err
 	}
-	found, err := find.New(r.File).Tree(ctx, r.Tree)
-	return revision{commit: r.Commit, time: at, found: found}, err
+	found, err := find.New(r.File.Whole()).Tree(ctx, r.Tree)
+	return revision{
+		commit: r.Commit, time: at, found: found, references: decide.OfRelease(r.File, found.References),
+	}, err
 }
 
 // mayRelease checks the rights for everything that a release writes, and that the commit can
@@ -152,11 +155,11 @@ func (r *Releaser) checkGit(ctx context.Context, commit string) ([]decide.Findin
 // references checks that everything the tree refers to outside this release, and everything
 // in lock step with it, is published.
 func (r *Releaser) references(ctx context.Context, rev *revision) ([]decide.Finding, error) {
-	others := slices.DeleteFunc(slices.Clone(rev.found.References), func(reference ref.Reference) bool {
+	others := slices.DeleteFunc(slices.Clone(rev.references), func(reference ref.Reference) bool {
 		return reference.Component == r.File.Self
 	})
 	var err error
-	if rev.named, err = decide.Required(r.File, others, r.Version, r.Version); err != nil {
+	if rev.named, err = decide.Required(r.File, others, r.Version, decide.Tagged{r.File.Self: r.Version}); err != nil {
 		return nil, err
 	}
 	maps.Copy(rev.named, resolve.Lockstep(r.File, r.Version))

@@ -81,7 +81,9 @@ func (r *Releaser) release(ctx context.Context, rep *report.Report, dir string) 
 	if err := r.Log.Step("tag", func() (string, error) { return r.tag(ctx, rev) }); err != nil {
 		return err
 	}
-	built, err := step(r.Log, "build", func() (goreleaser.Results, string, error) { return r.build(ctx, rev, filepath.Dir(dir)) })
+	built, err := step(r.Log, "build", func() (goreleaser.Results, string, error) {
+		return r.build(ctx, rev, filepath.Dir(dir))
+	})
 	if err != nil {
 		return err
 	}
@@ -154,7 +156,7 @@ func (r *Releaser) prepare(
 	r.forget()
 	rev, err := step(r.Log, "preflight", func() (revision, string, error) { return r.preflight(ctx, rights) })
 	rep.Commit = rev.commit
-	rep.Graph = decide.Mermaid(decide.Edges(r.File, rev.found.References, r.Version))
+	rep.Graph = decide.Mermaid(decide.Edges(r.File, rev.references, r.Version))
 	rep.AddUnchecked(rev.standIns...)
 	if err != nil {
 		return rev, stamped{}, err

@@ -85,15 +85,17 @@ func (t *Tagger) ordered(ctx context.Context, branches []string) check {
 
 // verified checks the tree's references, as verify does.
 func (t *Tagger) verified(ctx context.Context) check {
-	found, err := find.New(t.File).Files(ctx, t.Tree, t.Names)
+	file := t.File.Whole()
+	found, err := find.New(file).Files(ctx, t.Tree, t.Names)
 	if err != nil {
 		return check{err: err}
 	}
-	result := verify.Offline(t.File, found, t.Version)
+	tagged := decide.Tagged{t.File.Self: t.Version}
+	result := verify.Offline(file, found, tagged)
 	asker := *t.Ask
-	asker.Tagged = t.Version
+	asker.File, asker.Tagged = file, tagged
 	tree := verify.Tree{FS: t.Tree, Names: t.Names, Found: found}
-	verify.Derived(t.File, tree, &result)
+	verify.Derived(file, tree, &result)
 	rendered := asker.RenderOwn(ctx, tree, &result)
 	err = asker.Check(ctx, t.released(found.References), rendered, &result)
 	summary := fmt.Sprintf("%s, %s queried",

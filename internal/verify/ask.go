@@ -28,7 +28,7 @@ type Asker struct {
 	Own ref.Version
 	// Tagged is the newest version of our own among the git tags. If it is zero, no version of our own is known to be
 	// unreleased.
-	Tagged   ref.Version
+	Tagged   decide.Tagged
 	StandIns decide.StandIns
 }
 

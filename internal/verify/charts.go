@@ -28,16 +28,11 @@ type Tree struct {
 // outside this repository that the renderings name. Without Charts, it renders without the dependencies that are not in
 // the tree.
 func (a Asker) RenderOwn(ctx context.Context, tree Tree, r *Result) resolve.Named {
-	var charts []string
-	for _, name := range a.File.Own().OfKind(delivery.Chart) {
-		if a.File.Own().Artifacts[name].Source != "" {
-			charts = append(charts, name)
-		}
-	}
+	charts := a.ownCharts()
 	renderings, errs := make([]render.Rendering, len(charts)), make([]error, len(charts))
 	var group sync.WaitGroup
-	for i, name := range charts {
-		group.Go(func() { renderings[i], errs[i] = a.renderSource(ctx, tree, name) })
+	for i, c := range charts {
+		group.Go(func() { renderings[i], errs[i] = c.renderSource(ctx, tree) })
 	}
 	group.Wait()
 	for _, reference := range find.Pins(tree.Found.References) {
@@ -46,15 +41,15 @@ func (a Asker) RenderOwn(ctx context.Context, tree Tree, r *Result) resolve.Name
 	named := resolve.Named{}
 	own := renderedFindings{known: map[line]bool{}, excused: map[line]bool{}}
 	own.seen(tree.Found, r.Findings)
-	for i, name := range charts {
+	for i, c := range charts {
 		if errs[i] != nil {
-			what := fmt.Sprintf("the rendering of %s in %s", name, a.File.Own().Artifacts[name].Source)
+			what := fmt.Sprintf("the rendering of %s in %s", c.name, c.File.Own().Artifacts[c.name].Source)
 			r.Unchecked = append(r.Unchecked, decide.Unchecked{What: what, Because: errs[i].Error()})
 			continue
 		}
 		r.Findings = append(r.Findings, decide.Weigh(a.File, own.more(renderings[i].Findings))...)
 		for target, place := range renderings[i].Named {
-			if !a.File.IsOwn(target.Component) {
+			if !c.File.IsOwn(target.Component) {
 				named.Add(target, place)
 			}
 		}
@@ -63,8 +58,29 @@ func (a Asker) RenderOwn(ctx context.Context, tree Tree, r *Result) resolve.Name
 	return named
 }
 
-func (a Asker) renderSource(ctx context.Context, tree Tree, artifact string) (render.Rendering, error) {
-	version := a.stampedWith()
+// ownChart is a chart of the tree, with an Asker for its component.
+type ownChart struct {
+	Asker
+	name string
+}
+
+// ownCharts returns the charts of our own components that have a source in the tree.
+func (a Asker) ownCharts() []ownChart {
+	var charts []ownChart
+	for _, component := range a.File.Selves {
+		of := a
+		of.File = a.File.As(component)
+		for _, name := range of.File.Own().OfKind(delivery.Chart) {
+			if of.File.Own().Artifacts[name].Source != "" {
+				charts = append(charts, ownChart{of, name})
+			}
+		}
+	}
+	return charts
+}
+
+func (a ownChart) renderSource(ctx context.Context, tree Tree) (render.Rendering, error) {
+	artifact, version := a.name, a.stampedWith()
 	stamper := apply.Stamper{Tree: tree.FS, File: a.File, Version: version}
 	if a.Charts != nil {
 		stamper.Fetch = func(ctx context.Context, at, tag string) ([]byte, oci.Description, error) {
@@ -90,8 +106,8 @@ func (a Asker) stampedWith() ref.Version {
 	switch {
 	case !a.Own.IsZero():
 		return a.Own
-	case !a.Tagged.IsZero():
-		return a.Tagged.Next()
+	case !a.Tagged[a.File.Self].IsZero():
+		return a.Tagged[a.File.Self].Next()
 	}
 	first, _ := ref.ParseVersion("0.1.0") // it is a version
 	return first

@@ -28,7 +28,7 @@ type Result struct {
 
 // Offline checks the references found in a tree without any query. tagged is the newest version of our own among the
 // git tags, or zero if none is known.
-func Offline(f *delivery.File, found find.Found, tagged ref.Version) Result {
+func Offline(f *delivery.File, found find.Found, tagged decide.Tagged) Result {
 	r := Result{References: len(found.References), Unchecked: []decide.Unchecked{}}
 	r.Findings, r.Notices = decide.Check(f, found, tagged)
 	for _, u := range found.Unread {
@@ -67,7 +67,8 @@ func (a Asker) published(references []ref.Reference) []ref.Reference {
 		if err != nil {
 			return false
 		}
-		coming := a.File.IsOwn(r.Component) && !a.Tagged.IsZero() && v.Compare(a.Tagged) > 0
+		tagged := a.Tagged.Of(a.File, r.Component)
+		coming := decide.IsOwn(a.File, r) && !tagged.IsZero() && v.Compare(tagged) > 0
 		return a.Own.IsZero() && (v.IsPlaceholder() || coming)
 	})
 }

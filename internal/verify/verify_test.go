@@ -88,7 +88,7 @@ func check(t *testing.T, config string, p *published, own ref.Version, standIns 
 	if err != nil {
 		t.Fatal(err)
 	}
-	result := verify.Offline(f, found, ref.Version{})
+	result := verify.Offline(f, found, nil)
 	asker := verify.Asker{File: f, Resolver: p, Charts: p.Chart, Own: own, StandIns: standIns}
 	if err := asker.Check(t.Context(), found.References, nil, &result); err != nil {
 		t.Fatal(err)

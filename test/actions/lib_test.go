@@ -165,8 +165,9 @@ func TestTrainGivesOutWhatMayBeAttested(t *testing.T) {
 	t.Parallel()
 	for code, subjects := range map[int]bool{0: true, 1: false} {
 		r := newRunner(t)
+		version := map[bool]string{true: "v1.0.0", false: "web2/v1.0.0"}[subjects]
 		r.putGhhelper(fmt.Sprintf("echo x >\"$report/report.md\"; echo y >\"$report/subjects.txt\"; exit %d", code))
-		if got, _, _ := r.run([]string{"VERSION=v1.0.0"}, "train.sh", "release"); got != code {
+		if got, _, _ := r.run([]string{"VERSION=" + version}, "train.sh", "release"); got != code {
 			t.Errorf("saw exit code %d, want %d", got, code)
 		}
 		if got := r.wrote("output"); strings.Contains(got, "\nsubjects="+r.temp) != subjects || !strings.Contains(got, "version=1.0.0\n") {
@@ -187,6 +188,9 @@ func TestAttest(t *testing.T) {
 		"the tag's run":          {},
 		"the version of the tag": {env: []string{"VERSION=1.2.3"}},
 		"with its v":             {env: []string{"VERSION=v1.2.3"}},
+		"a tag with a prefix":    {env: []string{"GITHUB_REF=refs/tags/web/v1.2.3", "GITHUB_REF_NAME=web/v1.2.3"}},
+		"and its version":        {env: []string{"GITHUB_REF=refs/tags/web/v1.2.3", "VERSION=1.2.3"}},
+		"another tag's end":      {[]string{"VERSION=2.3"}, "instead of the tag v2.3", 2},
 		"a branch's run": {
 			[]string{"GITHUB_REF=refs/heads/main", "VERSION=1.2.3"},
 			"would name the ref of this run, refs/heads/main, instead of the tag v1.2.3", 2,

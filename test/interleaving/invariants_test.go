@@ -240,7 +240,7 @@ func (w *wood) mainWorks(tree tree, all map[string]refs) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	result := verify.Offline(b.file, found, ref.Version{})
+	result := verify.Offline(b.file, found, nil)
 	if err := b.ask.Check(ctx, found.References, nil, &result); err != nil {
 		return []string{err.Error()}
 	}

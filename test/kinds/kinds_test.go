@@ -241,7 +241,7 @@ func (r *run) verify(tree fs.FS, wanted func(m *mark) bool) error {
 		return err
 	}
 	seen := map[place][]string{}
-	findings, _ := decide.Check(r.file, found, ref.Version{})
+	findings, _ := decide.Check(r.file, found, nil)
 	for _, f := range decide.Errors(findings) {
 		p := place{f.File, f.Line}
 		seen[p] = append(seen[p], f.Rule+" "+f.String())

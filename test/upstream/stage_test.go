@@ -18,7 +18,6 @@ import (
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/internal/lookup"
 	"github.com/kubestellar/actions/internal/oci"
-	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/internal/verify"
 	"github.com/kubestellar/actions/test/testkit"
@@ -139,7 +138,7 @@ func (s *stage) check(t *testing.T, config, name, text string) verify.Result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result := verify.Offline(f, found, ref.Version{})
+	result := verify.Offline(f, found, nil)
 	if err := s.asker(t, f).Check(context.Background(), found.References, nil, &result); err != nil {
 		t.Fatal(err)
 	}
