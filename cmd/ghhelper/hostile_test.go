@@ -43,7 +43,7 @@ var fields = map[string]field{
 	}, true},
 	"dispatch ref": {"main", func(v string) []string {
 		return []string{"dispatch", "--to=example/tiny", "--ref=" + v, "--", "app", "1.1.0"}
-	}, false},
+	}, true},
 	"prove component":       {"app", func(v string) []string { return []string{"prove", "--", v, "1.1.0"} }, false},
 	"prove version":         {"1.1.0", func(v string) []string { return []string{"prove", "--", "app", v} }, false},
 	"prove newest":          {"app", func(v string) []string { return []string{"prove", "--newest", "--", v} }, false},

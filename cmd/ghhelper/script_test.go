@@ -22,6 +22,7 @@ import (
 	"github.com/kubestellar/actions/internal/rehearsal/network"
 	"github.com/kubestellar/actions/test/networktest"
 	"github.com/kubestellar/actions/test/networktest/contract"
+	"github.com/kubestellar/actions/test/networktest/faults"
 	"github.com/kubestellar/actions/test/testkit"
 )
 
@@ -45,7 +46,7 @@ func TestScripts(t *testing.T) {
 			if name != "all" {
 				return false, fmt.Errorf("no condition %q, want all", name)
 			}
-			return os.Getenv("FAULTS") == "all", nil // as CI sets it
+			return faults.Takes(0, false), nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"base":        base,

@@ -31,7 +31,7 @@ func CleanTree(dirty []string) []Finding {
 func OffBranch(f *delivery.File, commit string) Finding {
 	return Finding{
 		Rule: "on-main",
-		Saw:  "commit " + commit + " on no such branch of " + f.Own().Repository,
+		Saw:  "commit " + commit + " on no branch that " + f.Own().Repository + " releases from",
 		Want: "a commit of the default branch or of " + strings.Join(f.ReleaseBranches(), ", "),
 		Help: "merge it first",
 	}

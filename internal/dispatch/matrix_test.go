@@ -3,7 +3,6 @@ package dispatch_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +22,7 @@ func TestAnnouncesWhateverFails(t *testing.T) {
 	for name, workflow := range map[string]string{"repository_dispatch": "", "workflow_dispatch": "bump.yml"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			faults.Matrix(t, os.Getenv("FAULTS") == "all", func(t *testing.T) faults.Trial {
+			faults.Matrix(t, func(t *testing.T) faults.Trial {
 				s := newStage(t, bumpFile(listening))
 				s.Forge.OnRun(func(forge.Run) string { return "success" })
 				return faults.Trial{

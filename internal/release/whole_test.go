@@ -22,6 +22,7 @@ import (
 	"github.com/kubestellar/actions/internal/gh"
 	"github.com/kubestellar/actions/internal/git"
 	"github.com/kubestellar/actions/test/networktest"
+	"github.com/kubestellar/actions/test/networktest/faults"
 )
 
 // bin is the folder for programs that the tests build.
@@ -181,8 +182,8 @@ func (w *whole) end() string {
 // the answer lost. There must be no incomplete release. Everything runs again, once for each
 // state that a death leaves. The state must then be as after a run without a fault.
 //
-// The requests are those of a recording. CI tests all three moments, otherwise only the
-// last is tested.
+// The requests are those of a recording. FAULTS=all tests all three moments, and CI a share
+// of the first two.
 func TestTheProcessDiesAtEachEffect(t *testing.T) {
 	t.Parallel()
 	recording := newWhole(t)
@@ -197,14 +198,10 @@ func TestTheProcessDiesAtEachEffect(t *testing.T) {
 			effects = append(effects, r)
 		}
 	}
-	moments := []moment{answerLost}
-	if os.Getenv("FAULTS") == "all" {
-		moments = []moment{beforeIt, afterIt, answerLost}
-	}
 	for i, request := range effects {
-		for _, when := range moments {
-			if when == afterIt && i == len(effects)-1 {
-				continue // no later request shows that it is over
+		for k, when := range []moment{beforeIt, afterIt, answerLost} {
+			if when == afterIt && i == len(effects)-1 || !faults.Takes(3*i+k, when == answerLost) {
+				continue // after the last one, no later request shows that it is over
 			}
 			name := fmt.Sprintf("%03d %s %s%s, %s", i, request.Method, request.Host, request.Path, when)
 			t.Run(strings.ReplaceAll(name, "/", "|"), func(t *testing.T) {

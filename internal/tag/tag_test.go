@@ -139,7 +139,7 @@ func TestMayNotBeTagged(t *testing.T) {
 		},
 		"a commit of nowhere": {
 			"0.2.0", func(s *stage) { s.commit("more", "x") },
-			outcome.Wrong, []string{"on no such branch of example/tiny", "(on-main)"},
+			outcome.Wrong, []string{"on no branch that example/tiny releases from", "(on-main)"},
 		},
 		"the tag is elsewhere": {
 			"0.2.0", func(s *stage) { s.tagged("HEAD~1", "v0.2.0") },

@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +23,7 @@ import (
 	"github.com/kubestellar/actions/internal/outcome"
 	"github.com/kubestellar/actions/internal/ref"
 	"github.com/kubestellar/actions/internal/rehearsal/forge"
+	"github.com/kubestellar/actions/test/networktest/faults"
 )
 
 var (
@@ -33,15 +33,23 @@ var (
 
 const perWorld = 15 // interleavings in one network, one after another
 
-// networks returns the number of networks.
-func networks() int {
+// seeds returns the seeds of the networks: about a thousand interleavings with FAULTS=all.
+func seeds() []int64 {
+	number := 5
+	first, step := faults.Share()
 	switch {
 	case *countFlag > 0:
-		return (*countFlag + perWorld - 1) / perWorld
-	case os.Getenv("FAULTS") == "all":
-		return 34 // five hundred interleavings
+		number, first, step = (*countFlag+perWorld-1)/perWorld, 0, 1
+	case step > 0:
+		number = (67 - first + step - 1) / step
+	default:
+		step = 1
 	}
-	return 5
+	all := make([]int64, number)
+	for i := range all {
+		all[i] = *seedFlag + int64(first+i*step)
+	}
+	return all
 }
 
 // In every interleaving, no tag moves, no version is published again with other bytes, everything that
@@ -51,8 +59,7 @@ func networks() int {
 func TestInterleavings(t *testing.T) {
 	count := &counts{of: map[string]int{}}
 	t.Run("networks", func(t *testing.T) {
-		for i := range networks() {
-			seed := *seedFlag + int64(i)
+		for _, seed := range seeds() {
 			t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 				t.Parallel()
 				w := newWood(t, seed, count)
@@ -70,7 +77,7 @@ func TestInterleavings(t *testing.T) {
 	for what, within := range map[string]int{
 		"release: done": 50, "receive: done": 50, "proposal: opened": 50, "person: merge": 50, "fault: dies after": 50, "proposal: updated": 250,
 	} {
-		if count.of[what] == 0 && networks()*perWorld >= within {
+		if count.of[what] == 0 && len(seeds())*perWorld >= within {
 			t.Errorf("%q never happened: the test covers less than it claims", what)
 		}
 	}

@@ -228,13 +228,13 @@ func (s *schedule) fault(a *actor, w *waiting) (networktest.Fault, string) {
 	if s.calm || w.Method == "DO" || chance.IntN(oneIn) > 0 {
 		return networktest.Fault{}, ""
 	}
-	kind := slices.Sorted(maps.Keys(faults))[chance.IntN(len(faults))]
+	kind := slices.Sorted(maps.Keys(suffered))[chance.IntN(len(suffered))]
 	s.count.add("fault: " + kind)
-	return faults[kind](s, a, w, chance), kind
+	return suffered[kind](s, a, w, chance), kind
 }
 
-// faults are the faults that a request may suffer.
-var faults = map[string]func(*schedule, *actor, *waiting, *rand.Rand) networktest.Fault{
+// suffered are the faults that a request may suffer.
+var suffered = map[string]func(*schedule, *actor, *waiting, *rand.Rand) networktest.Fault{
 	"cut before": func(*schedule, *actor, *waiting, *rand.Rand) networktest.Fault {
 		return networktest.Fault{CutBefore: true}
 	},

@@ -1,7 +1,6 @@
 package upstream_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -18,7 +17,7 @@ func TestProposesWhateverFails(t *testing.T) {
 	for name, stage := range stages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			faults.Matrix(t, os.Getenv("FAULTS") == "all", func(t *testing.T) faults.Trial {
+			faults.Matrix(t, func(t *testing.T) faults.Trial {
 				d := newDownstream(t, pulls)
 				stage.before(d)
 				return faults.Trial{Network: d.Network.Network, State: d.state, Folders: []string{d.work.Dir}, Run: func() error {

@@ -31,9 +31,8 @@ type Trial struct {
 // Matrix records the requests of an undisturbed run. It applies every kind of fault to each of them,
 // in a trial that begin starts. The disturbed run must end like the undisturbed one, or fail with
 // the right code and an error with the activity and the remedy. A second run must end like the
-// undisturbed one. Unless all is set, it takes a sample in which each kind meets some requests, and
-// each request some kinds.
-func Matrix(t *testing.T, all bool, begin func(t *testing.T) Trial) {
+// undisturbed one. The sample of Takes has some requests for each kind, and some kinds for each request.
+func Matrix(t *testing.T, begin func(t *testing.T) Trial) {
 	t.Helper()
 	trials := &trials{begin: begin, parent: t}
 	undisturbed := trials.take(t)
@@ -42,7 +41,7 @@ func Matrix(t *testing.T, all bool, begin func(t *testing.T) Trial) {
 	trials.giveBack(undisturbed)
 	for i, at := range asked {
 		for k, kind := range kinds {
-			if !all && (i+k)%at.share() != 0 {
+			if !Takes(i*len(kinds)+k, (i+k)%at.share() == 0) {
 				continue
 			}
 			t.Run(at.name()+": "+kind.name, func(t *testing.T) {
