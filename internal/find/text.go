@@ -120,7 +120,7 @@ func (t *text) addEnding(start, end int, r ref.Reference) bool {
 var suffixAt = regexp.MustCompile(`^-[A-Za-z0-9_][A-Za-z0-9_.-]*`)
 
 // defaultIn matches the text before the default of a variable or template.
-var defaultIn = regexp.MustCompile(`:[-=]|\bdefault[ \t]+\\?["\']`)
+var defaultIn = regexp.MustCompile(`:[-=]|\bdefault[ \t]+\\?["']|\bcoalesce\b.*[ \t]\\?["']`)
 
 func (t *text) lock(start, end int) *ref.Lock {
 	return &ref.Lock{Span: ref.Span{Start: start, End: end}, Written: string(t.data[start:end])}
