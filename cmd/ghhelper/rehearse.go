@@ -84,7 +84,7 @@ func (p process) rehearse(ctx context.Context, f rehearseFlags, args []string) e
 	case len(args) == 1:
 		src.File, v, err = ownRelease(src.File, args[0])
 	case len(src.File.Selves) > 1 && f.upstream == "":
-		err = usage("several components are released here: name the git tag to rehearse, of %s", forms(src.File))
+		err = usage("several components are released here: name the git tag to rehearse: %s", forms(src.File))
 	default:
 		v, err = nextVersion(ctx, src)
 	}

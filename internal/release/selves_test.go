@@ -148,7 +148,7 @@ func TestReleaseOfTwoComponents(t *testing.T) {
 	run("ghcr.io/example/api:0.2.0 ", "release", "0.2.0")
 	run("0 findings", "verify")
 	run("web/chart/templates/pod.yaml", "bump", "api", "v0.2.0", "--dry-run")
-	run("0 refuted, 0 could not", "prove", "web/v0.1.0")
+	run("0 refuted, 0 could not", "prove", "web/v0.1.0", "--rebuild")
 	run("0 refuted, 0 could not", "prove", "api", "0.1.0")
 	run("web-0.3.0.tgz", "stamp", "web/v0.3.0", "--out", filepath.Join(w.temp, "stamped"))
 	err := w.process(w.clone.Dir, "release", "web/0.3.0")
