@@ -431,8 +431,8 @@ func (s surroundings) testsOldRelease(name string) bool {
 }
 
 // oldFolder matches the path of a file in a folder of old things.
-var oldFolder = regexp.MustCompile(`(?i)(?:^|/)(?:old[a-z-]*|archived?|attic|legacy|deprecated|historical|milestones|` +
-	`[^/]* milestones|(?:version-)?v?[0-9]+\.[0-9]+(?:\.[0-9x]+)?)/`)
+var oldFolder = regexp.MustCompile(`(?i)(?:^|/)(?:old[a-z-]*|to-be-(?:delet|remov)ed|archived?|attic|legacy|` +
+	`deprecated|historical|milestones|[^/]* milestones|(?:version-)?v?[0-9]+\.[0-9]+(?:\.[0-9x]+)?)/`)
 
 // isOld reports whether a file is about an upgrade, or not maintained.
 func isOld(file string) bool {

@@ -62,7 +62,7 @@ func Check(f *delivery.File, found find.Found, tagged Tagged) ([]Finding, []Noti
 	}
 	for _, r := range found.References {
 		if r.Excused == "" {
-			findings = append(findings, moving(r)...)
+			findings = append(findings, moving(f, r)...)
 			findings = append(findings, unexpanded(r)...)
 		}
 	}
@@ -152,7 +152,7 @@ func Fitting(f *delivery.File, r ref.Reference) []Finding {
 		about = fmt.Sprintf("the %s of %s/%s is declared as %q", r.Syntax, r.Component, r.Artifact, chartForm(f, r))
 	}
 	named, known := wantsV(f, r)
-	if !known || named == strings.HasPrefix(r.Written, "v") {
+	if !known || named == strings.HasPrefix(r.Written, "v") || r.Context.Output {
 		return nil
 	}
 	want := strings.TrimPrefix(r.Written, "v")
@@ -258,12 +258,16 @@ func recorded(f *delivery.File, r ref.Reference) []Finding {
 }
 
 // moving checks that a place does not name a tag that moves, such as latest.
-func moving(r ref.Reference) []Finding {
-	if !r.Moving || r.Context.Document {
+func moving(f *delivery.File, r ref.Reference) []Finding {
+	isLabel := r.Syntax == ref.Value && strings.EqualFold(r.Context.Name, r.Component) && r.Written != "latest"
+	if !r.Moving || r.Context.Document || isLabel {
 		return nil
 	}
-	return []Finding{At(r, "latest", fmt.Sprintf("%s at %s", r.Component, r.Written), "a version",
-		"name the version that you tested: "+r.Written+" moves")}
+	want, help := "a version", "name the version that you tested: "
+	if f.IsOwn(r.Component) && r.Syntax == ref.Uses {
+		want, help = "a path in this repository (./…)", "a path names the commit of the workflow itself: "
+	}
+	return []Finding{At(r, "latest", r.Component+" at "+r.Written, want, help+r.Written+" moves")}
 }
 
 // unexpanded checks that a file in which helm expands no variables has none.

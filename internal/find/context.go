@@ -19,7 +19,8 @@ func (t *text) context(r ref.Reference) ref.Context {
 	before, after := t.before(r.Start), t.after(r.End)
 	isText := r.Syntax == ref.Prose || r.Syntax == ref.Word
 	c.Document = isDocument(t.name)
-	c.History = t.history || strings.Contains(t.name, strings.TrimPrefix(r.Written, "v"))
+	c.History = t.history || strings.Contains(t.name, strings.TrimPrefix(r.Written, "v")) ||
+		c.Document && pastAfter.Match(after)
 	c.Script = !c.Document && (r.Syntax == ref.Prose || r.Syntax == ref.Word && compares.Match(before))
 	c.Comment = !c.Document && isCommented(t.name, before) && r.Lock == nil
 	const reach = 60 // bytes
@@ -133,6 +134,8 @@ var (
 		`introduced in|added in|fixed in|removed in|deprecated (?:in|since)|new in|bugs? in|affects|broken in|changed in|upgrad(?:e|ed|ing)|migrat(?:e|ed|ing))\b[^.;!?\n]{0,40}$`)
 	givenAfter = regexp.MustCompile(`(?i)^[*_` + "`" + `"')]*[ \t]*` +
 		`(?:\(\d{4}-\d\d|released\b|introduced\b|and earlier\b|was released\b)`)
+	// pastAfter matches the verb of a sentence about the past.
+	pastAfter = regexp.MustCompile(`^[*_` + "`" + `"')]*[ \t]+(?:was|were|has been|had been)\b`)
 )
 
 // fence is a fenced code block of a Markdown document.
@@ -153,8 +156,10 @@ func (t *text) isOutput(line int, before []byte) bool {
 
 var (
 	// printed matches the beginning of a line of helm, docker or a prerequisite checker.
-	printed  = regexp.MustCompile(`^[\s>]*(?:Pulled:|Digest:|Status:|imageID:|Image ID:|Downloaded |Successfully |✔|✓|✗|\S+[ \t]+\S+[ \t]+\d+[ \t]+\d{4}-\d\d-\d\d )`)
-	fenceAt  = regexp.MustCompile("^[ \t>]*(?:```+|~~~+)[ \t]*([A-Za-z]*)")
+	printed = regexp.MustCompile(`^[\s>]*(?:Pulled:|Digest:|Status:|imageID:|Image ID:|Downloaded |Successfully |✔|✓|✗|\S+[ \t]+\S+[ \t]+\d+[ \t]+\d{4}-\d\d-\d\d )`)
+	fenceAt = regexp.MustCompile("^[ \t>]*(?:```+|~~~+)[ \t]*([A-Za-z]*)")
+	// outputAt matches the line that introduces a block of output.
+	outputAt = regexp.MustCompile(`(?i)\boutput\b[^.]*:[\s*_]*$`)
 	promptAt = regexp.MustCompile(`^[ \t>]*(?:\$|#|PS>|%)[ \t]`)
 )
 
@@ -175,6 +180,7 @@ func (t *text) showsOutput(f fence) bool {
 func (t *text) fencesIn() []fence {
 	var all []fence
 	var open *fence
+	var above []byte // the last line with text before a block
 	number := 0
 	for line := range bytes.Lines(t.data) {
 		number++
@@ -185,12 +191,15 @@ func (t *text) fencesIn() []fence {
 		switch {
 		case match != nil && open == nil:
 			kind := strings.ToLower(string(match[1]))
-			open = &fence{first: number + 1, output: kind == "output" || kind == "text"}
+			open = &fence{first: number + 1, output: kind == "output" || kind == "text" || outputAt.Match(above)}
 		case match != nil:
 			open.last = number - 1
 			all, open = append(all, *open), nil
 		case open != nil && promptAt.Match(line) && !bytes.HasPrefix(bytes.TrimLeft(line, " \t>"), []byte("#")):
 			open.prompt = true
+		}
+		if len(bytes.TrimSpace(line)) > 0 {
+			above = line
 		}
 	}
 	if open != nil {

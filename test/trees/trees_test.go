@@ -112,7 +112,7 @@ func TestBumpMovesWhatPeopleMove(t *testing.T) {
 			".github/workflows/test-demo-env-creation-script.yml:8 .github/workflows/test-latest-release.yml:8 " +
 			"core-chart/Chart.yaml:1 go.mod:1 test/scale-infra/deploy_ks_core.yaml:2",
 		"ocm-status-addon@0.2.0-rc18": "core-chart/values.yaml:1 monitoring/README.md:2",
-		"kubestellar@0.31.0": "SECURITY-INSIGHTS.yml:1 core-chart/values.yaml:1 docs/to-be-deleted/mkdocs.yml:2 " +
+		"kubestellar@0.31.0": "SECURITY-INSIGHTS.yml:1 core-chart/values.yaml:1 " +
 			"oldocs/README.md:1 scripts/check_pre_req.sh:1 scripts/create-kubestellar-demo-env.sh:1",
 		"ocm-transport-plugin@0.1.12": "oldocs/common-setup-core-chart.md:1 oldocs/common-setup-step-by-step.md:1",
 	} {
