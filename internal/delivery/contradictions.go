@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -137,8 +138,27 @@ const VersionGroup = "version"
 // multiLine has ^ and $ match at each line.
 const multiLine = "(?m)"
 
-// Expression returns the regular expression of a pattern that loading has checked.
-func (p Pattern) Expression() *regexp.Regexp { return regexp.MustCompile(multiLine + p.Match) }
+// Expression returns the regular expression of a pattern that loading has checked. Its $ also matches before \r\n.
+func (p Pattern) Expression() *regexp.Regexp {
+	tree, err := syntax.Parse(multiLine+p.Match, syntax.Perl)
+	if err != nil {
+		panic(err)
+	}
+	anyLineEnd(tree)
+	return regexp.MustCompile(tree.String())
+}
+
+// anyLineEnd replaces each $ in an expression.
+func anyLineEnd(re *syntax.Regexp) {
+	for i, sub := range re.Sub {
+		if sub.Op == syntax.OpEndLine {
+			carriageReturn := &syntax.Regexp{Op: syntax.OpLiteral, Rune: []rune{'\r'}}
+			optional := &syntax.Regexp{Op: syntax.OpQuest, Sub: []*syntax.Regexp{carriageReturn}}
+			re.Sub[i] = &syntax.Regexp{Op: syntax.OpConcat, Sub: []*syntax.Regexp{optional, sub}}
+		}
+		anyLineEnd(sub)
+	}
+}
 
 func (d document) componentContradictions(f *File, c Component, at *yaml.Node) []error {
 	var errs []error
