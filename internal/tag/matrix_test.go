@@ -2,7 +2,6 @@ package tag_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -16,7 +15,7 @@ import (
 // FAULTS=all takes all of them.
 func TestTagsWhateverFails(t *testing.T) {
 	t.Parallel()
-	faults.Matrix(t, os.Getenv("FAULTS") == "all", func(t *testing.T) faults.Trial {
+	faults.Matrix(t, func(t *testing.T) faults.Trial {
 		s := newStage(t)
 		for i := range 130 {
 			s.Forge.SetCheck(owned, s.head(), forge.Check{Name: fmt.Sprintf("check %d", i), Conclusion: "success"})
